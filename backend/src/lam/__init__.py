@@ -1,0 +1,1 @@
+"""LAM Studio: self-hosted chat that streams replies from models people run themselves."""

@@ -1,0 +1,52 @@
+"""The data folder: what a gateway keeps beside its database, and what the commands on the same machine find there."""
+
+import os
+import secrets
+from pathlib import Path
+
+from lam.errors import ConfigError
+
+
+class DataFolder:
+    """Files are made with mode 0600 in a folder with mode 0700. Raises ConfigError where the folder cannot be used."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.database = path / "lam.db"
+        self.token = path / "token"
+        self.url = path / "url"
+
+    def prepare(self) -> None:
+        try:
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigError(f"The data folder {self.path} cannot be made: {error.strerror}.") from error
+        if not os.access(self.path, os.W_OK | os.X_OK):
+            raise ConfigError(f"The data folder {self.path} is not writable; set LAM_DATA_DIR to one that is.")
+
+    def secret_key(self) -> str:
+        """The gateway's own secret, made at the first start."""
+        path = self.path / "secret_key"
+        found = self.read(path)
+        if found:
+            return found
+        self.write(path, secrets.token_hex(32))
+        return self.read(path) or ""
+
+    def read(self, path: Path) -> str | None:
+        try:
+            return path.read_text(encoding="utf-8").strip() or None
+        except FileNotFoundError:
+            return None
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{path} cannot be read ({error}); mend or remove it.") from error
+
+    def write(self, path: Path, text: str) -> None:
+        """Replaces the file in one step, so that a reader sees the old text or the new one."""
+        draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+        try:
+            with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+                file.write(text + "\n")
+            draft.replace(path)
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error

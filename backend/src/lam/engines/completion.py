@@ -1,0 +1,215 @@
+"""The stream of an OpenAI-compatible `/chat/completions`, decoded: bytes in, our events out. Pure: no I/O, no clock.
+
+Source of the format: OpenAI's API reference, "Chat completion chunk object", and what llama.cpp's server adds to it
+(`prompt_progress`, `timings`, `reasoning_content`). Every field is optional: servers differ.
+"""
+
+import json
+from typing import Any, Final
+
+import msgspec
+from msgspec import Struct
+
+from lam.engines.thinking import ThinkSplitter
+from lam.errors import ContextExceeded, GenerationError, LlmError
+from lam.protocol.events import EngineEvent, Finished, FinishReason, Progress, Thinking, ToolCall, Usage
+from lam.protocol.sse import Decoder, TooLong
+from lam.protocol.text import valid
+
+_FINISH_REASONS: Final[dict[str, FinishReason]] = {"length": "length", "tool_calls": "tool_calls", "function_call": "tool_calls"}
+
+
+class _Function(Struct):
+    name: str | None = None
+    arguments: str | None = None
+
+
+class _ToolCall(Struct):
+    index: int = 0
+    id: str | None = None
+    function: _Function | None = None
+
+
+class _Delta(Struct):
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[_ToolCall] | None = None
+
+
+class _Choice(Struct):
+    delta: _Delta | None = None
+    message: _Delta | None = None
+    finish_reason: str | None = None
+
+
+class _TokenDetails(Struct):
+    cached_tokens: int | None = None
+
+
+class _Usage(Struct):
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    total_tokens: int = 0
+    prompt_tokens_details: _TokenDetails | None = None
+
+
+class _Timings(Struct):
+    predicted_per_second: float | None = None
+
+
+class _PromptProgress(Struct):
+    total: int = 0
+    cache: int = 0
+    processed: int = 0
+
+
+class _Completion(Struct):
+    choices: list[_Choice] | None = None
+    model: str | None = None
+    usage: _Usage | None = None
+    timings: _Timings | None = None
+    prompt_progress: _PromptProgress | None = None
+    error: Any = None
+
+
+_completion: Final = msgspec.json.Decoder(_Completion)
+
+
+class CompletionDecoder:
+    """Feed it what a read brought; it gives the events in it. `ended` after `[DONE]`; `finish_reason` once one was seen.
+
+    Raises LlmError for what is not such a stream, or for an error the server reports in mid-stream.
+    """
+
+    def __init__(self) -> None:
+        self._sse = Decoder()
+        self._splitter = ThinkSplitter()
+        self._usage: _Usage | None = None
+        self._timings: _Timings | None = None
+        self._model: str | None = None
+        self.finish_reason: str | None = None
+        self.ended = False
+
+    def feed(self, piece: bytes) -> list[EngineEvent]:
+        events: list[EngineEvent] = []
+        try:
+            arrived = self._sse.feed(piece)
+        except TooLong as error:
+            raise LlmError("The model server sent an endless line instead of a stream.") from error
+        for event in arrived:
+            if event.event == b"error":
+                raise reported_error(_json(event.data))
+            if event.data == b"[DONE]":
+                self._end(events)
+            elif not self.ended:
+                self._take(_decode(event.data), events)
+        return events
+
+    def whole(self, body: bytes) -> list[EngineEvent]:
+        """The same for a server that answers with one JSON document although it was asked for a stream."""
+        events: list[EngineEvent] = []
+        self._take(_decode(body), events)
+        if self.finish_reason is None:
+            raise LlmError("The model server's answer holds no finish reason.")
+        self._end(events)
+        return events
+
+    def finished(self) -> Finished:
+        """The ending; only after a finish reason was seen."""
+        usage = self._usage
+        details = usage.prompt_tokens_details if usage else None
+        return Finished(
+            _FINISH_REASONS.get(self.finish_reason or "", "stop"),
+            usage
+            and Usage(
+                usage.prompt_tokens,
+                usage.completion_tokens,
+                usage.total_tokens or usage.prompt_tokens + usage.completion_tokens,
+                details.cached_tokens if details else None,
+            ),
+            self._timings.predicted_per_second if self._timings else None,
+            self._model,
+        )
+
+    def _end(self, events: list[EngineEvent]) -> None:
+        if self.finish_reason is None:
+            raise LlmError("The model server ended its stream without a finish reason.")
+        self.ended = True
+
+    def _take(self, part: _Completion, events: list[EngineEvent]) -> None:
+        if part.error is not None:
+            raise reported_error(part.error)
+        if part.prompt_progress is not None:
+            progress = part.prompt_progress
+            events.append(
+                Progress("prompt", processed=progress.processed, total=progress.total, cached=progress.cache, **_named(part.model))
+            )
+        for choice in part.choices or ():
+            delta = choice.delta or choice.message
+            if delta is not None:
+                self._take_delta(delta, events)
+            if choice.finish_reason is not None:
+                self.finish_reason = choice.finish_reason
+                events.extend(self._splitter.finish())
+        if part.usage is not None:
+            self._usage = part.usage
+        if part.timings is not None:
+            self._timings = part.timings
+        if part.model is not None:
+            self._model = part.model
+
+    def _take_delta(self, delta: _Delta, events: list[EngineEvent]) -> None:
+        thinking = delta.reasoning_content or delta.reasoning
+        if thinking:
+            events.append(Thinking(valid(thinking)))
+        if delta.content:
+            events.extend(self._splitter.feed(valid(delta.content)))
+        for call in delta.tool_calls or ():
+            function = call.function or _Function()
+            events.append(ToolCall(call.index, call.id, function.name, valid(function.arguments or "")))
+
+
+def _named(model: str | None) -> dict[str, str]:
+    return {} if model is None else {"model": model}
+
+
+def _decode(data: bytes) -> _Completion:
+    try:
+        return _completion.decode(data)
+    except ValueError:
+        pass
+    try:  # lone surrogates, which msgspec refuses and json.loads keeps for `valid` to replace
+        return msgspec.convert(_json(data), _Completion)
+    except msgspec.ValidationError as error:
+        raise LlmError(f"The model server sent something that is not a chat completion ({error}).") from error
+
+
+def _json(data: bytes) -> Any:
+    try:
+        return json.loads(data.decode("utf-8"))
+    except UnicodeDecodeError as error:
+        raise LlmError("The model server sent text that is not UTF-8.") from error
+    except (ValueError, RecursionError) as error:
+        raise LlmError("The model server sent something that is not JSON.") from error
+
+
+def reported_error(error: Any) -> GenerationError:
+    """The error object of an OpenAI-compatible server as one of ours. A 4xx is not worth repeating as it is."""
+    if isinstance(error, dict) and isinstance(error.get("error"), dict):
+        error = error["error"]
+    if not isinstance(error, dict):
+        return LlmError(f"The model server reports: {valid(str(error))[:500]}")
+    if error.get("type") == "exceed_context_size_error" or error.get("code") == "context_length_exceeded":
+        return context_exceeded(error.get("n_prompt_tokens"), error.get("n_ctx"), str(error.get("message") or ""))
+    code = error.get("code")
+    message = valid(str(error.get("message") or error))[:500]
+    return LlmError(f"The model server reports: {message}", retryable=not (isinstance(code, int) and 400 <= code < 500))
+
+
+def context_exceeded(prompt: Any, n_ctx: Any, message: str = "") -> ContextExceeded:
+    if isinstance(prompt, int) and isinstance(n_ctx, int):
+        return ContextExceeded(
+            f"The message needs {prompt} tokens, and the model's context has room for {n_ctx}; shorten it and send it again."
+        )
+    return ContextExceeded(f"The message is longer than the model's context: {valid(message)[:300]}" if message else None)

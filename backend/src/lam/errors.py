@@ -1,0 +1,180 @@
+"""The error tree: every failure that the product tells anybody about, each with a stable code.
+
+LamError
+├── ConfigError                invalid_settings      the start stops with one sentence
+├── Unauthorized               unauthorized          no token, or one that is no longer good
+├── Forbidden                  forbidden             a cookie request from a foreign page; closed registration
+├── NotFound                   not_found             unknown, or somebody else's
+├── Invalid                    invalid               the request cannot be carried out as it is written
+│   ├── RequestIdReused        request_id_reused
+│   ├── UnknownModel           unknown_model
+│   └── NotSupported           not_supported
+├── Conflict                   conflict
+│   └── SessionBusy            session_busy          carries the running stream's id
+├── Throttled                                        carries `retry_after`, seconds
+│   ├── TooManyStreams         too_many_streams
+│   ├── QueueFull              queue_full
+│   └── TooManyAttempts        too_many_attempts
+├── ShuttingDown               shutting_down
+└── GenerationError                                  a run ended badly: `outcome` is the message's status
+    ├── StorageUnavailable     storage_unavailable   also the answer when a request finds no database
+    ├── Interrupted            interrupted           outcome `interrupted`, the others `failed`
+    ├── LlmUnreachable         llm_unreachable
+    ├── LlmError               llm_error
+    ├── LlmLoading             llm_loading
+    ├── LlmOverloaded          llm_overloaded
+    ├── GenerationTimeout      timeout
+    └── ContextExceeded        context_exceeded      never retryable
+
+A message is one sentence that says what happened and, where there is something to do, what to do next. Which HTTP status a
+class becomes is `api.errors`' business.
+"""
+
+from typing import ClassVar, Literal
+
+
+class LamError(Exception):
+    """Base of the tree. `code` is stable and public; `message` is for people."""
+
+    code: ClassVar[str] = "internal"
+    summary: ClassVar[str] = "Something went wrong inside the gateway; its log says more."
+
+    def __init__(self, message: str | None = None) -> None:
+        self.message = message or self.summary
+        super().__init__(self.message)
+
+
+class ConfigError(LamError):
+    code = "invalid_settings"
+    summary = "The settings contradict each other."
+
+
+class Unauthorized(LamError):
+    code = "unauthorized"
+    summary = "Log in first: the token is missing, unknown, expired or revoked."
+
+
+class Forbidden(LamError):
+    code = "forbidden"
+    summary = "This is not allowed here."
+
+
+class NotFound(LamError):
+    code = "not_found"
+    summary = "There is no such thing, or it is not yours."
+
+
+class Invalid(LamError):
+    code = "invalid"
+    summary = "The request is not valid."
+
+
+class RequestIdReused(Invalid):
+    code = "request_id_reused"
+    summary = "This client_request_id was used for another message; take a new one."
+
+
+class UnknownModel(Invalid):
+    code = "unknown_model"
+    summary = "The server has no such model; GET /api/models lists what it has."
+
+
+class NotSupported(Invalid):
+    code = "not_supported"
+    summary = "This is not supported here."
+
+
+class Conflict(LamError):
+    code = "conflict"
+    summary = "This conflicts with what is already there."
+
+
+class SessionBusy(Conflict):
+    code = "session_busy"
+    summary = "This session is still receiving a reply; follow or stop it first."
+
+    def __init__(self, stream_id: str) -> None:
+        super().__init__()
+        self.stream_id = stream_id
+
+
+class Throttled(LamError):
+    """Too much at once. `retry_after` is in seconds."""
+
+    retry_after: int = 1
+
+
+class TooManyStreams(Throttled):
+    code = "too_many_streams"
+    summary = "You have as many replies running as this gateway allows; wait for one to end."
+    retry_after = 5
+
+
+class QueueFull(Throttled):
+    code = "queue_full"
+    summary = "The queue for this model is full; try again in a moment."
+    retry_after = 10
+
+
+class TooManyAttempts(Throttled):
+    code = "too_many_attempts"
+    summary = "Too many log-in attempts are waiting for this account or address; try again in a moment."
+    retry_after = 10
+
+
+class ShuttingDown(LamError):
+    code = "shutting_down"
+    summary = "The gateway is shutting down; try again in a moment."
+
+
+class GenerationError(LamError):
+    """A run that ended badly, after its first event. `retryable`: the same request may succeed later."""
+
+    retryable: bool = True
+    outcome: ClassVar[Literal["failed", "interrupted"]] = "failed"
+
+
+class StorageUnavailable(GenerationError):
+    code = "storage_unavailable"
+    summary = "The database does not answer at the moment."
+
+
+class Interrupted(GenerationError):
+    code = "interrupted"
+    summary = "The reply was interrupted; what had arrived is kept."
+    outcome = "interrupted"
+
+
+class LlmUnreachable(GenerationError):
+    code = "llm_unreachable"
+    summary = "The model server cannot be reached."
+
+
+class LlmError(GenerationError):
+    code = "llm_error"
+    summary = "The model server failed."
+
+    def __init__(self, message: str | None = None, *, retryable: bool = True) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+
+
+class LlmLoading(GenerationError):
+    code = "llm_loading"
+    summary = "The model is still being loaded."
+
+
+class LlmOverloaded(GenerationError):
+    code = "llm_overloaded"
+    summary = "The model server has too much to do at the moment."
+
+
+class GenerationTimeout(GenerationError):
+    code = "timeout"
+    summary = "The model gave no sign of life for too long."
+
+
+class ContextExceeded(GenerationError):
+    code = "context_exceeded"
+    summary = "The message is longer than the model's context."
+    retryable = False

@@ -1,0 +1,175 @@
+"""The one queue before the models: who may start now, who waits, and at which position.
+
+Order: round robin over users, first come first served within a user. A place is given back when its run's end shows that the
+model is free, else when the server is seen idle, at the latest after 10 seconds.
+"""
+
+import asyncio
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from lam.engines.base import Capacity
+from lam.errors import QueueFull
+
+SETTLE_SECONDS: Final = 10
+POLL_SECONDS: Final = 0.1
+
+Busy = Callable[[str], Awaitable[int | None]]
+
+
+class Ticket:
+    """A run's claim on a place. `position`: runs that would start before it; None once it has a place.
+
+    `moved` is called at each change of position while it waits.
+    """
+
+    def __init__(self, lane: "_Lane", user_id: int) -> None:
+        self._lane = lane
+        self.user_id = user_id
+        self.position: int | None = None
+        self.moved: Callable[[int], None] | None = None
+        self._granted = asyncio.Event()
+
+    async def granted(self) -> None:
+        await self._granted.wait()
+
+    def grant(self) -> None:
+        self.position = None
+        self._granted.set()
+
+    def move(self, position: int) -> None:
+        if position != self.position:
+            self.position = position
+            if self.moved:
+                self.moved(position)
+
+    def leave(self, *, model_is_free: bool) -> None:
+        """Gives the place back, or gives up waiting. Harmless when repeated."""
+        self._lane.leave(self, model_is_free=model_is_free)
+
+
+class Admission:
+    """Queues by lane. `busy(lane)` asks the server how many of its places are in use."""
+
+    def __init__(self, max_queue: int, busy: Busy) -> None:
+        self._max_queue = max_queue
+        self._busy = busy
+        self._lanes: dict[str, _Lane] = {}
+        self._capacity: Capacity = {}
+
+    def resize(self, capacity: Capacity) -> None:
+        self._capacity = capacity
+        for name, lane in self._lanes.items():
+            lane.resize(capacity.get(name, 0))
+
+    def enter(self, lane: str, user_id: int) -> Ticket:
+        """Raises QueueFull when no place is free and as many wait as may."""
+        found = self._lanes.get(lane)
+        if found is None:
+            found = self._lanes[lane] = _Lane(lane, self._capacity.get(lane, 0), self._max_queue, self._busy)
+        return found.enter(user_id)
+
+    @property
+    def waiting(self) -> int:
+        return sum(lane.waiting for lane in self._lanes.values())
+
+    async def close(self) -> None:
+        await asyncio.gather(*(lane.close() for lane in self._lanes.values()))
+
+
+class _Lane:
+    def __init__(self, name: str, places: int, max_queue: int, busy: Busy) -> None:
+        self._name = name
+        self._places = places
+        self._max_queue = max_queue
+        self._busy = busy
+        self._running: set[Ticket] = set()
+        self._settling = 0
+        self._ring: OrderedDict[int, deque[Ticket]] = OrderedDict()  # users in the order of their turns
+        self._settler: asyncio.Task[None] | None = None
+
+    @property
+    def waiting(self) -> int:
+        return sum(map(len, self._ring.values()))
+
+    def resize(self, places: int) -> None:
+        self._places = places
+        self._next()
+
+    def enter(self, user_id: int) -> Ticket:
+        ticket = Ticket(self, user_id)
+        if not self._ring and self._has_place():
+            self._start(ticket)
+            return ticket
+        if self.waiting >= self._max_queue:
+            raise QueueFull
+        self._ring.setdefault(user_id, deque()).append(ticket)
+        self._tell_positions()
+        return ticket
+
+    def leave(self, ticket: Ticket, *, model_is_free: bool) -> None:
+        if ticket in self._running:
+            self._running.remove(ticket)
+            if not model_is_free:
+                self._settling += 1
+                if self._settler is None or self._settler.done():
+                    self._settler = asyncio.create_task(self._settle(), name=f"settle-{self._name}")
+            self._next()
+            return
+        queue = self._ring.get(ticket.user_id)
+        if queue and ticket in queue:
+            queue.remove(ticket)
+            if not queue:
+                del self._ring[ticket.user_id]
+            self._tell_positions()
+
+    async def close(self) -> None:
+        if self._settler:
+            self._settler.cancel()
+            await asyncio.gather(self._settler, return_exceptions=True)
+
+    def _has_place(self) -> bool:
+        return len(self._running) + self._settling < self._places
+
+    def _start(self, ticket: Ticket) -> None:
+        self._running.add(ticket)
+        ticket.grant()
+
+    def _next(self) -> None:
+        while self._ring and self._has_place():
+            user_id, queue = self._ring.popitem(last=False)
+            self._start(queue.popleft())
+            if queue:
+                self._ring[user_id] = queue
+        self._tell_positions()
+
+    def _tell_positions(self) -> None:
+        position = 0
+        round_of_turns = list(self._ring.values())
+        depth = 0
+        while round_of_turns:
+            for queue in round_of_turns:
+                queue[depth].move(position)
+                position += 1
+            depth += 1
+            round_of_turns = [queue for queue in round_of_turns if len(queue) > depth]
+
+    async def _settle(self) -> None:
+        """Gives places back as the server is seen to free them, and all that are left after 10 seconds without one."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + SETTLE_SECONDS
+        while self._settling:
+            busy = await self._busy(self._name)
+            if busy is not None:
+                still = max(0, min(self._settling, busy - len(self._running)))
+            else:
+                still = self._settling
+            if clock() >= deadline:
+                still = 0
+            if still < self._settling:
+                self._settling = still
+                deadline = clock() + SETTLE_SECONDS
+                self._next()
+            if self._settling:
+                await asyncio.sleep(POLL_SECONDS)

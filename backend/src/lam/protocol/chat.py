@@ -1,0 +1,50 @@
+"""What is asked of an engine: turns, sampling, and the request that holds them."""
+
+from typing import Literal
+
+from msgspec import Struct
+
+Role = Literal["system", "user", "assistant"]
+
+
+class Turn(Struct, frozen=True):
+    """One turn of a conversation, as the model is told it."""
+
+    role: Role
+    content: str
+
+
+class Sampling(Struct, frozen=True):
+    """temperature 0 to 2 (0 means 0), top_p above 0 to 1, max_tokens 1 or more."""
+
+    temperature: float
+    top_p: float
+    max_tokens: int
+
+
+class ChatRequest(Struct, frozen=True):
+    """A reply to produce.
+
+    `turns`: oldest first, the last one the user's. `keep`: how many leading turns are never dropped (the system prompt).
+    `max_prompt_tokens`: 0 leaves it to the model's context. `model`: None takes the server's own.
+    """
+
+    turns: tuple[Turn, ...]
+    keep: int
+    sampling: Sampling
+    model: str | None = None
+    max_prompt_tokens: int = 0
+    skip_thinking: bool = False
+
+
+def joined(turns: list[Turn]) -> tuple[Turn, ...]:
+    """The turns as models accept them: none empty, and user turns that follow one another joined by a blank line."""
+    result: list[Turn] = []
+    for turn in turns:
+        if not turn.content:
+            continue
+        if turn.role == "user" and result and result[-1].role == "user":
+            result[-1] = Turn("user", f"{result[-1].content}\n\n{turn.content}")
+        else:
+            result.append(turn)
+    return tuple(result)

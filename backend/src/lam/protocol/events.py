@@ -1,0 +1,102 @@
+"""The vocabulary of a stream: one class per event type of the contract, and `Finished`, which only engines and the pump use.
+
+An addition that is not known is left out of the JSON where the contract says so (`UNSET`), and null elsewhere.
+"""
+
+from typing import Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+FinishReason = Literal["stop", "length", "cancelled", "tool_calls"]
+Mode = Literal["sse", "mqtt"]
+Stage = Literal["queued", "loading", "prompt"]
+
+
+class Usage(Struct, frozen=True):
+    """Tokens, as the model's server counted them."""
+
+    prompt_tokens: int
+    completion_tokens: int
+    total_tokens: int
+    cached_tokens: int | None = None
+
+
+class Timings(Struct, frozen=True):
+    """Milliseconds since the run began, and the model's own speed where it says it."""
+
+    queued_ms: int | None = None
+    first_token_ms: int | None = None
+    total_ms: int | None = None
+    tokens_per_second: float | None = None
+
+
+class Metadata(Struct, frozen=True, tag_field="type", tag="metadata"):
+    session_id: int
+    user_message_id: int | None
+    session_key: str
+    stream_id: str | None = None
+    assistant_message_id: int | None = None
+    mode: Mode = "sse"
+    model: str | None = None
+    simulated: bool | None = None
+    rebuilt: bool | UnsetType = UNSET
+
+
+class Progress(Struct, frozen=True, tag_field="type", tag="progress"):
+    """`position`: runs that start before this one. `processed`, `total`, `cached`: prompt tokens."""
+
+    stage: Stage
+    position: int | UnsetType = UNSET
+    processed: int | UnsetType = UNSET
+    total: int | UnsetType = UNSET
+    cached: int | UnsetType = UNSET
+    model: str | UnsetType = UNSET
+    simulated: bool | UnsetType = UNSET
+
+
+class Thinking(Struct, frozen=True, tag_field="type", tag="thinking"):
+    content: str
+
+
+class Chunk(Struct, frozen=True, tag_field="type", tag="chunk"):
+    content: str
+
+
+class ToolCall(Struct, frozen=True, tag_field="type", tag="tool_call"):
+    """A piece of a tool call: `id` and `name` come once, `arguments` is the next piece of JSON text."""
+
+    index: int
+    id: str | None = None
+    name: str | None = None
+    arguments: str = ""
+
+
+class Done(Struct, frozen=True, tag_field="type", tag="done"):
+    assistant_message_id: int | None
+    full_content: str
+    finish_reason: FinishReason = "stop"
+    model: str | None = None
+    simulated: bool | None = None
+    usage: Usage | None = None
+    timings: Timings | None = None
+
+
+class Error(Struct, frozen=True, tag_field="type", tag="error"):
+    message: str
+    code: str = "internal"
+    retryable: bool = False
+    assistant_message_id: int | None = None
+
+
+class Finished(Struct, frozen=True):
+    """The last thing an engine yields: the model ended its reply by itself."""
+
+    finish_reason: FinishReason
+    usage: Usage | None = None
+    tokens_per_second: float | None = None
+    model: str | None = None
+
+
+Event = Metadata | Progress | Thinking | Chunk | ToolCall | Done | Error
+EngineEvent = Progress | Thinking | Chunk | ToolCall | Finished
+TERMINAL = (Done, Error)

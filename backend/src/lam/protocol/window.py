@@ -1,0 +1,59 @@
+"""Which turns fit: the pure rule by which an engine trims a conversation to the model's context.
+
+The places where a conversation may be cut depend only on the text before them, at steps of a quarter of the budget. So while a
+conversation grows, its beginning stays the same for many turns and then jumps: the server's prompt cache, which needs an equal
+prefix, stays warm in between.
+"""
+
+from collections.abc import Sequence
+
+from lam.protocol.chat import ChatRequest, Turn
+
+CHARACTERS_PER_TOKEN = 3
+TOKENS_PER_TURN = 8
+TEMPLATE_TOKENS = 96
+
+
+def budget(n_ctx: int, request: ChatRequest) -> int:
+    """Prompt tokens the request may use; 0: unknown, nothing is trimmed.
+
+    `max_prompt_tokens` where it is set, else the context less a reserve for the reply of min(max_tokens, n_ctx / 4).
+    """
+    if n_ctx <= 0:
+        return request.max_prompt_tokens
+    room = n_ctx - min(request.sampling.max_tokens, n_ctx // 4)
+    return min(request.max_prompt_tokens, n_ctx - 1) if request.max_prompt_tokens else room
+
+
+def at_most(turns: Sequence[Turn]) -> int:
+    """More tokens than these turns can be, without asking a tokenizer: a token is at least one byte of text."""
+    return TEMPLATE_TOKENS + sum(TOKENS_PER_TURN + len(turn.content.encode()) for turn in turns)
+
+
+def estimate(turns: Sequence[Turn]) -> int:
+    """What stands in for a count where there is no tokenizer: three characters a token."""
+    return sum(TOKENS_PER_TURN + -(-len(turn.content) // CHARACTERS_PER_TOKEN) for turn in turns)
+
+
+def cuts(turns: Sequence[Turn], keep: int, step_tokens: int) -> list[int]:
+    """Where the conversation may begin (after the kept turns), the longest first, the newest user turn alone last.
+
+    Every place is a user turn. The first one past each step of text is preferred; the single turns of the newest step follow, for
+    a conversation whose last few turns are long.
+    """
+    starts = [i for i in range(keep, len(turns)) if turns[i].role == "user"]
+    if not starts:
+        return [keep]
+    step = max(1, step_tokens * CHARACTERS_PER_TOKEN)
+    preferred: list[int] = []
+    position = reached = 0
+    for i in range(keep, len(turns)):
+        if turns[i].role == "user" and (not preferred or position // step > reached):
+            preferred.append(i)
+            reached = position // step
+        position += len(turns[i].content)
+    return preferred + [i for i in starts if i > preferred[-1]]
+
+
+def trimmed(turns: Sequence[Turn], keep: int, start: int) -> tuple[Turn, ...]:
+    return (*turns[:keep], *turns[start:])

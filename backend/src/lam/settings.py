@@ -1,0 +1,138 @@
+"""One frozen Settings, read once from the environment and `.env`; nothing else reads the environment.
+
+Every field's description is the documentation: docs/reference/settings.md is generated from it.
+"""
+
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from dotenv import dotenv_values
+from platformdirs import user_data_path
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from lam.errors import ConfigError
+
+MIN_SECRET_LENGTH = 32
+LOOPBACK = ("127.0.0.1", "::1")
+
+
+class Settings(BaseSettings):
+    """Names are the environment's, in lower case. An empty value counts as not set."""
+
+    model_config = SettingsConfigDict(
+        frozen=True, extra="ignore", env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True
+    )
+
+    llm_comm_mode: Literal["sse"] = Field("sse", description="How models are reached: `sse` (HTTP), in any case.")
+    llm_server_url: str = Field(
+        "http://127.0.0.1:8080", description="Base URL of the model server, with or without `/v1`."
+    )
+    llm_api_key: str | None = Field(None, description="Sent to the model server as a Bearer token.")
+    llm_model: str | None = Field(None, description="The model to ask for; unset: the server's first.")
+    llm_slots: int = Field(0, ge=0, description="Replies at once; 0: what the server says, 8 when it does not say.")
+    llm_timeout: float = Field(
+        300,
+        gt=0,
+        description="Seconds without a sign of life from the model: before the first token pings and progress count, "
+        "after it only events do.",
+    )
+    llm_temperature: float = Field(0.7, ge=0, le=2, description="Used where neither request nor session say.")
+    llm_top_p: float = Field(0.9, gt=0, le=1, description="Used where neither request nor session say.")
+    llm_max_tokens: int = Field(2048, ge=1, description="Used where neither request nor session say.")
+    llm_max_tokens_limit: int = Field(0, ge=0, description="No reply is longer, whatever is asked; 0: the context's.")
+    llm_max_history_tokens: int = Field(
+        0,
+        ge=0,
+        description="Prompt tokens at most; 0: the slot's context less min(max_tokens, a quarter of the context).",
+    )
+    llm_skip_thinking: bool = Field(False, description="Ask the model not to think.")
+
+    database_url: str | None = Field(
+        None, description="SQLAlchemy URL of the database; unset: SQLite in the data folder."
+    )
+    database_pool_size: int = Field(5, ge=1, description="Database connections at most.")
+    secret_key: str | None = Field(
+        None, description="Key of the token hashes, 32 characters or more; unset: made on the first start."
+    )
+
+    lam_host: str = Field("127.0.0.1", description="Address to listen on.")
+    lam_port: int = Field(3000, ge=0, le=65535, description="Port to listen on; 0: any free one.")
+    lam_data_dir: Path = Field(
+        default_factory=lambda: user_data_path("lam-studio", appauthor=False),
+        description="Folder for the database, the secret and the local token; unset: the platform's user data folder.",
+    )
+    lam_registration: Literal["closed", "open"] = Field(
+        "closed", description="Who may register: `open` or `closed`. `lam up` opens it unless it is set."
+    )
+    lam_public_url: str | None = Field(None, description="The address people type, when a proxy stands in between.")
+    lam_cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Other origins whose pages may call the API, separated by commas."
+    )
+    lam_trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
+        LOOPBACK, description="Addresses or networks whose `X-Forwarded-For` is believed, separated by commas."
+    )
+    lam_max_streams_per_user: int = Field(4, ge=1, description="Replies one user may have waiting or running.")
+    lam_max_queue: int = Field(256, ge=0, description="Replies that may wait for one model.")
+    lam_detach_seconds: float = Field(10, ge=0, description="How long a `cancel` run goes on without a reader.")
+    lam_drain_seconds: float = Field(20, ge=0, description="How long running replies may go on after SIGTERM.")
+
+    @field_validator("llm_comm_mode", "lam_registration", mode="before")
+    @classmethod
+    def _any_case(cls, value: Any) -> Any:
+        return value.strip().lower() if isinstance(value, str) else value
+
+    @field_validator("lam_cors_origins", "lam_trusted_proxies", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return (
+            tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
+
+    @field_validator("llm_server_url", "lam_public_url")
+    @classmethod
+    def _http(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith(("http://", "https://")):
+            raise ValueError("must begin with http:// or https://")
+        return value.rstrip("/") if value else value
+
+    @field_validator("secret_key")
+    @classmethod
+    def _strong(cls, value: str | None) -> str | None:
+        if value is not None and (len(value) < MIN_SECRET_LENGTH or len(set(value)) < 8):
+            raise ValueError(f"is too weak: use at least {MIN_SECRET_LENGTH} random characters, or leave it unset")
+        return value
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: str | None) -> str | None:
+        if value is not None and not value.startswith("sqlite+aiosqlite:///"):
+            raise ValueError("must begin with sqlite+aiosqlite:///")
+        return value
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """Settings from the environment and `.env`; `overrides` win. Raises ConfigError with one sentence."""
+    _refuse_unknown_names()
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).upper() if first["loc"] else "The settings"
+        raise ConfigError(f"{name}: {first['msg'].removeprefix('Value error, ')}.") from error
+
+
+def is_set(name: str) -> bool:
+    """Whether the environment or `.env` gives this setting a value."""
+    return bool(os.environ.get(name) or dotenv_values(".env").get(name))
+
+
+def _refuse_unknown_names() -> None:
+    known = {name.upper() for name in Settings.model_fields}
+    given = {name.upper() for name in (*os.environ, *dotenv_values(".env")) if name.upper().startswith("LAM_")}
+    unknown = sorted(given - known)
+    if unknown:
+        raise ConfigError(f"{unknown[0]} is not a setting of LAM Studio; docs/reference/settings.md lists them all.")

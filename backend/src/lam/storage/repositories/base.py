@@ -1,0 +1,36 @@
+"""What every repository shares: the connection of its unit of work, and rows as values."""
+
+from collections.abc import Iterable
+from typing import Any, TypeVar
+
+import msgspec
+from sqlalchemy import Executable, Row, RowMapping
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+T = TypeVar("T", bound=msgspec.Struct)
+
+
+class Repository:
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+
+    async def _one(self, kind: type[T], query: Executable) -> T | None:
+        row = (await self._connection.execute(query)).first()
+        return None if row is None else _value(kind, row._mapping)
+
+    async def _all(self, kind: type[T], query: Executable) -> list[T]:
+        rows: Iterable[Row[Any]] = await self._connection.execute(query)
+        return [_value(kind, row._mapping) for row in rows]
+
+    async def _changed(self, statement: Executable) -> int:
+        """Runs a statement and tells how many rows it touched."""
+        result: Any = await self._connection.execute(statement)
+        return int(result.rowcount)
+
+    async def _inserted(self, statement: Executable) -> int:
+        """Runs an INSERT … RETURNING id and gives the id."""
+        return int((await self._connection.execute(statement)).scalar_one())
+
+
+def _value(kind: type[T], row: RowMapping) -> T:
+    return kind(**row)

@@ -1,0 +1,117 @@
+"""Messages, the checkpoints of running ones, and the client_request_ids that began them."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import delete, exists, insert, literal, select, update
+
+from lam.storage.models import Checkpoint, Ending, Message, SentRequest
+from lam.storage.repositories.base import Repository
+from lam.storage.schema import checkpoints, messages, requests, sessions
+
+WHOLE_PATH = 1_000_000
+
+
+class Messages(Repository):
+    async def add(self, **values: Any) -> int:
+        return await self._inserted(insert(messages).values(**values).returning(messages.c.id))
+
+    async def path(self, leaf_id: int | None, limit: int = WHOLE_PATH) -> list[Message]:
+        """The newest `limit` messages on the way from the first message to `leaf_id`, oldest first."""
+        if leaf_id is None:
+            return []
+        start = select(messages.c.id, messages.c.parent_id, literal(1).label("depth")).where(messages.c.id == leaf_id)
+        path = start.cte("path", recursive=True)
+        above = select(messages.c.id, messages.c.parent_id, path.c.depth + 1).where(
+            messages.c.id == path.c.parent_id, path.c.depth < limit
+        )
+        path = path.union_all(above)
+        query = select(messages).join(path, path.c.id == messages.c.id).order_by(messages.c.id)
+        return await self._all(Message, query)
+
+    async def by_stream(self, stream_id: str, user_id: int) -> Message | None:
+        query = (
+            select(messages)
+            .join(sessions, sessions.c.id == messages.c.session_id)
+            .where(messages.c.stream_id == stream_id, sessions.c.user_id == user_id)
+        )
+        return await self._one(Message, query)
+
+    async def by_id(self, message_id: int) -> Message | None:
+        return await self._one(Message, select(messages).where(messages.c.id == message_id))
+
+    async def in_session(self, message_id: int, session_id: int) -> Message | None:
+        return await self._one(
+            Message, select(messages).where(messages.c.id == message_id, messages.c.session_id == session_id)
+        )
+
+    async def streaming(self) -> list[Message]:
+        return await self._all(Message, select(messages).where(messages.c.status == "streaming"))
+
+    async def finish(self, message_id: int, ending: Ending, now: datetime) -> bool:
+        """The one write that ends a message; False when it had already ended, or is gone, and nothing was changed."""
+        values = {
+            "status": ending.status,
+            "content": ending.content,
+            "thinking": ending.thinking,
+            "metadata": ending.metadata,
+            "usage": ending.usage,
+            "timings": ending.timings,
+            "error": ending.error,
+        }
+        query = update(messages).where(messages.c.id == message_id, messages.c.status == "streaming").values(**values)
+        if not await self._changed(query):
+            return False
+        await self._changed(delete(checkpoints).where(checkpoints.c.message_id == message_id))
+        owner = select(messages.c.session_id).where(messages.c.id == message_id).scalar_subquery()
+        changes: dict[str, Any] = {"updated_at": now, "last_used_at": now}
+        if ending.unread:
+            changes["unread"] = True
+        await self._changed(update(sessions).where(sessions.c.id == owner).values(**changes))
+        return True
+
+    async def delete_all(self, session_id: int) -> None:
+        await self._changed(delete(messages).where(messages.c.session_id == session_id))
+
+
+class Checkpoints(Repository):
+    async def append(self, rows: Sequence[Checkpoint]) -> None:
+        """Adds text to messages that are still streaming; a late one for a message that has ended is dropped."""
+        for row in rows:
+            values = select(
+                literal(row.message_id), literal(row.number), literal(row.content), literal(row.thinking)
+            ).where(exists().where(messages.c.id == row.message_id, messages.c.status == "streaming"))
+            await self._connection.execute(
+                insert(checkpoints).from_select(["message_id", "number", "content", "thinking"], values)
+            )
+
+    async def of(self, message_id: int) -> list[Checkpoint]:
+        columns = (checkpoints.c.message_id, checkpoints.c.number, checkpoints.c.content, checkpoints.c.thinking)
+        query = select(*columns).where(checkpoints.c.message_id == message_id).order_by(checkpoints.c.id)
+        return await self._all(Checkpoint, query)
+
+
+class Requests(Repository):
+    async def find(self, user_id: int, client_request_id: str, since: datetime) -> SentRequest | None:
+        query = select(requests.c.session_id, requests.c.content_hash, requests.c.stream_id).where(
+            requests.c.user_id == user_id,
+            requests.c.client_request_id == client_request_id,
+            requests.c.created_at >= since,
+        )
+        return await self._one(SentRequest, query)
+
+    async def add(self, user_id: int, client_request_id: str, sent: SentRequest, now: datetime) -> None:
+        await self._connection.execute(
+            insert(requests).values(
+                user_id=user_id,
+                client_request_id=client_request_id,
+                session_id=sent.session_id,
+                content_hash=sent.content_hash,
+                stream_id=sent.stream_id,
+                created_at=now,
+            )
+        )
+
+    async def forget(self, before: datetime) -> None:
+        await self._changed(delete(requests).where(requests.c.created_at < before))

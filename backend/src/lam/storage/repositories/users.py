@@ -1,0 +1,78 @@
+"""Users and their tokens."""
+
+from collections.abc import Collection
+from datetime import datetime
+
+from sqlalchemy import delete, insert, or_, select, update
+
+from lam.storage.models import Token, User
+from lam.storage.repositories.base import Repository
+from lam.storage.schema import tokens, users
+
+_TOKEN = (tokens.c.id, tokens.c.user_id, tokens.c.expires_at, tokens.c.last_used_at)
+
+
+class Users(Repository):
+    async def add(self, email: str, password_hash: str | None, *, is_admin: bool, now: datetime) -> User:
+        """Raises Conflict (from the unit of work) where the address is taken."""
+        row = insert(users).values(email=email, password_hash=password_hash, is_admin=is_admin, created_at=now)
+        return User(await self._inserted(row.returning(users.c.id)), email, password_hash, is_admin, now)
+
+    async def by_id(self, user_id: int) -> User | None:
+        return await self._one(User, select(users).where(users.c.id == user_id))
+
+    async def by_email(self, email: str) -> User | None:
+        return await self._one(User, select(users).where(users.c.email == email))
+
+    async def all(self) -> list[User]:
+        return await self._all(User, select(users).order_by(users.c.id))
+
+    async def set_password(self, user_id: int, password_hash: str) -> None:
+        await self._changed(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
+
+    async def set_admin(self, user_id: int, is_admin: bool) -> None:
+        await self._changed(update(users).where(users.c.id == user_id).values(is_admin=is_admin))
+
+    async def delete(self, user_id: int) -> None:
+        """Removes the account and, by the foreign keys, everything it owns."""
+        await self._changed(delete(users).where(users.c.id == user_id))
+
+
+class Tokens(Repository):
+    async def add(self, user_id: int, token_hash: str, *, now: datetime, expires_at: datetime | None) -> int:
+        row = insert(tokens).values(
+            user_id=user_id, hash=token_hash, created_at=now, expires_at=expires_at, last_used_at=now
+        )
+        return await self._inserted(row.returning(tokens.c.id))
+
+    async def find(self, token_hash: str, now: datetime) -> tuple[Token, User] | None:
+        """The token and its owner, in one query; None when it is unknown or has expired."""
+        query = (
+            select(*_TOKEN, users.c.email, users.c.password_hash, users.c.is_admin, users.c.created_at)
+            .join(users, users.c.id == tokens.c.user_id)
+            .where(tokens.c.hash == token_hash, _good(now))
+        )
+        row = (await self._connection.execute(query)).first()
+        return None if row is None else (Token(*row[:4]), User(row[1], *row[4:]))
+
+    async def good(self, token_ids: Collection[int], now: datetime) -> set[int]:
+        """Those of the tokens that are still good."""
+        query = select(tokens.c.id).where(tokens.c.id.in_(token_ids), _good(now))
+        return set((await self._connection.execute(query)).scalars())
+
+    async def touch(self, token_id: int, now: datetime) -> None:
+        await self._changed(update(tokens).where(tokens.c.id == token_id).values(last_used_at=now))
+
+    async def revoke(self, token_id: int) -> None:
+        await self._changed(delete(tokens).where(tokens.c.id == token_id))
+
+    async def revoke_all(self, user_id: int, *, but: int | None = None) -> None:
+        query = delete(tokens).where(tokens.c.user_id == user_id)
+        await self._changed(query if but is None else query.where(tokens.c.id != but))
+
+    async def forget_expired(self, now: datetime) -> None:
+        await self._changed(delete(tokens).where(~_good(now)))
+
+
+def _good(now: datetime):  # type: ignore[no-untyped-def]  # SQLAlchemy's own inference is exact here
+    return or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > now)

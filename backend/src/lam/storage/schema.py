@@ -1,0 +1,163 @@
+"""The tables. `migrations/` makes them; a test holds the two together."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+from sqlalchemy import (
+    JSON,
+    Boolean,
+    Column,
+    DateTime,
+    Dialect,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+from sqlalchemy.types import TypeDecorator
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """Aware times in Python, plain UTC in the database, the same in every database."""
+
+    impl = DateTime
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
+        return None if value is None else value.replace(tzinfo=UTC)
+
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_name)s_%(referred_table_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+
+def _owned_by(table: str, *, nullable: bool = False) -> Column[int]:
+    name = f"{table.removesuffix('s')}_id"
+    return Column(name, Integer, ForeignKey(f"{table}.id", ondelete="CASCADE"), nullable=nullable)
+
+
+users = Table(
+    "users",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("email", String(254), nullable=False, unique=True),
+    Column("password_hash", String(255)),
+    Column("is_admin", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    sqlite_autoincrement=True,  # an id never comes to mean something else
+)
+
+tokens = Table(
+    "tokens",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("users"),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime, nullable=False),
+    Index(None, "user_id"),
+    sqlite_autoincrement=True,
+)
+
+templates = Table(
+    "templates",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("users"),
+    Column("title", String(200), nullable=False),
+    Column("description", Text),
+    Column("content", Text, nullable=False),
+    Column("is_active", Boolean, nullable=False),
+    Column("is_public", Boolean, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index(None, "user_id"),
+    sqlite_autoincrement=True,
+)
+
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("users"),
+    Column("session_key", String(64), nullable=False, unique=True),
+    Column("title", String(200), nullable=False),
+    Column("template_id", Integer, ForeignKey("templates.id", ondelete="SET NULL")),
+    Column("system_prompt", Text),
+    Column("temperature", Float),
+    Column("top_p", Float),
+    Column("max_tokens", Integer),
+    Column("model", String(255)),
+    Column("message_count", Integer, nullable=False),
+    Column("leaf_id", Integer),  # the newest message of the active path; no key: messages point here too
+    Column("unread", Boolean, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Column("last_used_at", UtcDateTime, nullable=False),
+    Index(None, "user_id", "last_used_at"),
+    sqlite_autoincrement=True,
+)
+
+messages = Table(
+    "messages",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("sessions"),
+    Column("parent_id", Integer, ForeignKey("messages.id")),
+    Column("role", String(16), nullable=False),
+    Column("content", Text, nullable=False),
+    Column("thinking", Text),
+    Column("status", String(16), nullable=False),
+    Column("metadata", JSON(none_as_null=True)),
+    Column("usage", JSON(none_as_null=True)),
+    Column("timings", JSON(none_as_null=True)),
+    Column("error", JSON(none_as_null=True)),
+    Column("request_id", String(200)),
+    Column("stream_id", String(64), unique=True),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "session_id"),
+    Index(None, "parent_id"),
+    Index(None, "status"),
+    sqlite_autoincrement=True,
+)
+
+checkpoints = Table(
+    "checkpoints",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("messages"),
+    Column("number", Integer, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("thinking", Text, nullable=False),
+    Index(None, "message_id"),
+)
+
+requests = Table(
+    "requests",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("users"),
+    Column("client_request_id", String(200), nullable=False),
+    _owned_by("sessions"),
+    Column("content_hash", String(64), nullable=False),
+    Column("stream_id", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("user_id", "client_request_id"),
+    Index(None, "created_at"),
+)

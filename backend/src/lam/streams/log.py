@@ -1,0 +1,45 @@
+"""The contract of a stream log, and the record it gives."""
+
+from collections.abc import AsyncIterator, Sequence
+from typing import Protocol
+
+from lam.protocol import sse
+from lam.protocol.events import Event
+
+
+class Record:
+    """One numbered event. `frame` is its SSE text, encoded on first use and shared by all readers."""
+
+    __slots__ = ("_frame", "event", "number")
+
+    def __init__(self, number: int, event: Event) -> None:
+        self.number = number
+        self.event = event
+        self._frame: bytes | None = None
+
+    @property
+    def frame(self) -> bytes:
+        frame = self._frame
+        if frame is None:
+            frame = self._frame = sse.encode(self.number, self.event)
+        return frame
+
+
+class StreamLog(Protocol):
+    """Append-only, numbered from 1 without gaps, closed once.
+
+    `follow(after)` gives batches of the records with higher numbers, live until the log is closed. Whoever falls behind gets all it
+    missed in one batch: the log is the only buffer. With `idle`, an empty batch is given after that many seconds of silence.
+    """
+
+    @property
+    def last(self) -> int: ...
+
+    @property
+    def closed(self) -> bool: ...
+
+    def append(self, events: Sequence[Event]) -> int: ...
+
+    def follow(self, after: int = 0, *, idle: float | None = None) -> AsyncIterator[Sequence[Record]]: ...
+
+    def close(self) -> None: ...
