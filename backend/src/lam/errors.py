@@ -178,3 +178,13 @@ class ContextExceeded(GenerationError):
     code = "context_exceeded"
     summary = "The message is longer than the model's context."
     retryable = False
+
+
+def all_errors(root: type[LamError] = LamError) -> list[type[LamError]]:
+    """The tree as a list, parents before their children."""
+    return [root, *(found for child in root.__subclasses__() for found in all_errors(child))]
+
+
+def from_code(code: str, message: str) -> LamError:
+    """The error that an event or an answer tells of."""
+    return next((kind for kind in all_errors() if kind.code == code and kind is not SessionBusy), LamError)(message)

@@ -26,9 +26,7 @@ class Settings(BaseSettings):
     )
 
     llm_comm_mode: Literal["sse"] = Field("sse", description="How models are reached: `sse` (HTTP), in any case.")
-    llm_server_url: str = Field(
-        "http://127.0.0.1:8080", description="Base URL of the model server, with or without `/v1`."
-    )
+    llm_server_url: str = Field("http://127.0.0.1:8080", description="Base URL of the model server, with or without `/v1`.")
     llm_api_key: str | None = Field(None, description="Sent to the model server as a Bearer token.")
     llm_model: str | None = Field(None, description="The model to ask for; unset: the server's first.")
     llm_slots: int = Field(0, ge=0, description="Replies at once; 0: what the server says, 8 when it does not say.")
@@ -49,9 +47,7 @@ class Settings(BaseSettings):
     )
     llm_skip_thinking: bool = Field(False, description="Ask the model not to think.")
 
-    database_url: str | None = Field(
-        None, description="SQLAlchemy URL of the database; unset: SQLite in the data folder."
-    )
+    database_url: str | None = Field(None, description="SQLAlchemy URL of the database; unset: SQLite in the data folder.")
     database_pool_size: int = Field(5, ge=1, description="Database connections at most.")
     secret_key: str | None = Field(
         None, description="Key of the token hashes, 32 characters or more; unset: made on the first start."
@@ -86,11 +82,7 @@ class Settings(BaseSettings):
     @field_validator("lam_cors_origins", "lam_trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
-        return (
-            tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip())
-            if isinstance(value, str)
-            else value
-        )
+        return tuple(part.strip().rstrip("/") for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @field_validator("llm_server_url", "lam_public_url")
     @classmethod

@@ -1,0 +1,1 @@
+"""HTTP: routes, schemas, who may call, and readers of streams. With `gateway.py` the only home of FastAPI."""

@@ -1,0 +1,1 @@
+"""Conversations: sessions, messages, and the streams that bring replies. Starts runs; knows no HTTP."""

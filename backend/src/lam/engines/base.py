@@ -31,8 +31,8 @@ class Health(Struct, frozen=True):
 class Engine(Protocol):
     """Produces events, and says what it has.
 
-    `generate` gives batches: whatever arrived in one read, an empty one for a bare sign of life. The last event of the last batch is
-    `Finished`; if the iterator ends without it, or raises a GenerationError, the reply is not complete. Leaving the context closes
+    `generate` gives batches: whatever arrived in one read, an empty one for a bare sign of life. The last event of the last batch
+    is `Finished`; if the iterator ends without it, or raises a GenerationError, the reply is not complete. Leaving the context closes
     the connection to the model at once: that is the cancel.
 
     `lane(model)` names the queue that requests for this model wait in; `watch_capacity` is called with the places of each lane,

@@ -8,7 +8,7 @@ import json
 from typing import Any, Final
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from lam.engines.thinking import ThinkSplitter
 from lam.errors import ContextExceeded, GenerationError, LlmError
@@ -16,7 +16,11 @@ from lam.protocol.events import EngineEvent, Finished, FinishReason, Progress, T
 from lam.protocol.sse import Decoder, TooLong
 from lam.protocol.text import valid
 
-_FINISH_REASONS: Final[dict[str, FinishReason]] = {"length": "length", "tool_calls": "tool_calls", "function_call": "tool_calls"}
+_FINISH_REASONS: Final[dict[str, FinishReason]] = {
+    "length": "length",
+    "tool_calls": "tool_calls",
+    "function_call": "tool_calls",
+}
 
 
 class _Function(Struct):
@@ -117,20 +121,9 @@ class CompletionDecoder:
 
     def finished(self) -> Finished:
         """The ending; only after a finish reason was seen."""
-        usage = self._usage
-        details = usage.prompt_tokens_details if usage else None
-        return Finished(
-            _FINISH_REASONS.get(self.finish_reason or "", "stop"),
-            usage
-            and Usage(
-                usage.prompt_tokens,
-                usage.completion_tokens,
-                usage.total_tokens or usage.prompt_tokens + usage.completion_tokens,
-                details.cached_tokens if details else None,
-            ),
-            self._timings.predicted_per_second if self._timings else None,
-            self._model,
-        )
+        reason = _FINISH_REASONS.get(self.finish_reason or "", "stop")
+        speed = self._timings.predicted_per_second if self._timings else None
+        return Finished(reason, _counted(self._usage) if self._usage else None, speed, self._model)
 
     def _end(self, events: list[EngineEvent]) -> None:
         if self.finish_reason is None:
@@ -142,9 +135,8 @@ class CompletionDecoder:
             raise reported_error(part.error)
         if part.prompt_progress is not None:
             progress = part.prompt_progress
-            events.append(
-                Progress("prompt", processed=progress.processed, total=progress.total, cached=progress.cache, **_named(part.model))
-            )
+            model = UNSET if part.model is None else part.model
+            events.append(Progress("prompt", UNSET, progress.processed, progress.total, progress.cache, model))
         for choice in part.choices or ():
             delta = choice.delta or choice.message
             if delta is not None:
@@ -170,8 +162,10 @@ class CompletionDecoder:
             events.append(ToolCall(call.index, call.id, function.name, valid(function.arguments or "")))
 
 
-def _named(model: str | None) -> dict[str, str]:
-    return {} if model is None else {"model": model}
+def _counted(usage: _Usage) -> Usage:
+    total = usage.total_tokens or usage.prompt_tokens + usage.completion_tokens
+    details = usage.prompt_tokens_details
+    return Usage(usage.prompt_tokens, usage.completion_tokens, total, details.cached_tokens if details else None)
 
 
 def _decode(data: bytes) -> _Completion:

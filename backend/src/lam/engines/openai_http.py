@@ -7,7 +7,7 @@ much to do until `timeout`.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Final, Self
@@ -30,6 +30,7 @@ REFUSED_SECONDS: Final = 10
 PROBE_SECONDS: Final = 5
 PROBE_AGAIN_SECONDS: Final = 30
 AFTER_FINISH_SECONDS: Final = 2
+HEALTH_SECONDS: Final = 1  # an answer is good for that long, however often it is asked for
 DEFAULT_SLOTS: Final = 8
 LANE: Final = "server"
 _FIRST_PAUSE: Final = 0.1
@@ -60,6 +61,7 @@ class OpenAIHttpEngine:
         self._slots = slots
         self._timeout = timeout
         self._facts: ServerFacts | None = None
+        self._health: tuple[float, Health] | None = None
         self._watchers: list[Callable[[Capacity], None]] = []
 
     async def __aenter__(self) -> Self:
@@ -73,9 +75,7 @@ class OpenAIHttpEngine:
         self._watch = asyncio.create_task(self._keep_facts_fresh(), name="engine-facts")
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._watch.cancel()
         await asyncio.gather(self._watch, return_exceptions=True)
         await self._client.close()
@@ -107,6 +107,12 @@ class OpenAIHttpEngine:
         return [wanted, *(m for m in facts.models if m != wanted)] if wanted else list(facts.models)
 
     async def health(self) -> Health:
+        now = asyncio.get_running_loop().time()
+        if self._health is None or now - self._health[0] > HEALTH_SECONDS:
+            self._health = (now, await self._ask_health())
+        return self._health[1]
+
+    async def _ask_health(self) -> Health:
         try:
             facts = await self._probe()
         except LlmLoading as error:
@@ -175,7 +181,7 @@ class OpenAIHttpEngine:
         finally:
             await batches.aclose()
 
-    async def _batches(self, request: ChatRequest) -> AsyncIterator[list[EngineEvent]]:  # type: ignore[misc]
+    async def _batches(self, request: ChatRequest) -> AsyncGenerator[list[EngineEvent]]:
         response: aiohttp.ClientResponse | None = None
         patience = _Patience(self._timeout)
         while response is None:

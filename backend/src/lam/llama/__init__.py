@@ -1,0 +1,1 @@
+"""The bundled llama.cpp server as a child process, and the demo model."""

@@ -26,11 +26,7 @@ def encode(number: int, event: Event) -> bytes:
     """
     data = msgspec.json.format(_encoder.encode(event), indent=0)
     if not data.isascii():
-        data = (
-            data.replace(b"\xe2\x80\xa8", b"\\u2028")
-            .replace(b"\xe2\x80\xa9", b"\\u2029")
-            .replace(b"\xc2\x85", b"\\u0085")
-        )
+        data = data.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029").replace(b"\xc2\x85", b"\\u0085")
     return b"id: %d\ndata: %b\n\n" % (number, data)
 
 

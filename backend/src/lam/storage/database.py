@@ -11,12 +11,14 @@ from typing import Any
 
 from alembic import command
 from alembic.config import Config
+from alembic.util.exc import CommandError
 from sqlalchemy import Connection, event, exc, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
-from lam.errors import Conflict, StorageUnavailable
+from lam.errors import ConfigError, Conflict, StorageUnavailable
 from lam.storage.repositories.messages import Checkpoints, Messages, Requests
 from lam.storage.repositories.sessions import Sessions
+from lam.storage.repositories.templates import Templates
 from lam.storage.repositories.users import Tokens, Users
 
 WAIT_SECONDS = 4  # for a connection, for the writer's turn, and for another process's lock
@@ -29,6 +31,7 @@ class UnitOfWork:
         self.users = Users(connection)
         self.tokens = Tokens(connection)
         self.sessions = Sessions(connection)
+        self.templates = Templates(connection)
         self.messages = Messages(connection)
         self.checkpoints = Checkpoints(connection)
         self.requests = Requests(connection)
@@ -83,10 +86,14 @@ class Database:
             self._turn.release()
 
     async def upgrade(self) -> None:
-        """Applies the migrations that are missing."""
-        async with _foreign_errors():
-            async with self._engine.begin() as connection:
+        """Applies the migrations that are missing. Raises ConfigError for a file that is not ours to use."""
+        try:
+            async with _foreign_errors(), self._writer.begin() as connection:
                 await connection.run_sync(_upgrade)
+        except CommandError as error:
+            raise ConfigError("The database was made by a newer version of LAM Studio; update it, or set LAM_DATA_DIR.") from error
+        except exc.DatabaseError as error:
+            raise ConfigError(f"The database cannot be used: {error.orig}.") from error
 
     async def check(self) -> None:
         """Raises StorageUnavailable when the database does not answer."""

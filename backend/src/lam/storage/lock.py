@@ -23,9 +23,7 @@ async def exclusive(path: Path, wait_seconds: float = 10) -> AsyncIterator[None]
             break
         except Timeout as error:
             if asyncio.get_running_loop().time() >= deadline:
-                raise ConfigError(
-                    f"Another gateway is using this database ({path} is locked); stop it first."
-                ) from error
+                raise ConfigError(f"Another gateway is using this database ({path} is locked); stop it first.") from error
             await asyncio.sleep(POLL_SECONDS)
         except OSError as error:
             raise ConfigError(f"The lock file {path} cannot be used: {error.strerror}.") from error

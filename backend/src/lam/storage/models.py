@@ -25,6 +25,14 @@ class Token(Struct, frozen=True):
     last_used_at: datetime
 
 
+class Template(Struct, frozen=True):
+    """A stored prompt."""
+
+    id: int
+    title: str
+    content: str
+
+
 class Session(Struct, frozen=True):
     id: int
     user_id: int

@@ -42,9 +42,7 @@ class Messages(Repository):
         return await self._one(Message, select(messages).where(messages.c.id == message_id))
 
     async def in_session(self, message_id: int, session_id: int) -> Message | None:
-        return await self._one(
-            Message, select(messages).where(messages.c.id == message_id, messages.c.session_id == session_id)
-        )
+        return await self._one(Message, select(messages).where(messages.c.id == message_id, messages.c.session_id == session_id))
 
     async def streaming(self) -> list[Message]:
         return await self._all(Message, select(messages).where(messages.c.status == "streaming"))
@@ -79,12 +77,10 @@ class Checkpoints(Repository):
     async def append(self, rows: Sequence[Checkpoint]) -> None:
         """Adds text to messages that are still streaming; a late one for a message that has ended is dropped."""
         for row in rows:
-            values = select(
-                literal(row.message_id), literal(row.number), literal(row.content), literal(row.thinking)
-            ).where(exists().where(messages.c.id == row.message_id, messages.c.status == "streaming"))
-            await self._connection.execute(
-                insert(checkpoints).from_select(["message_id", "number", "content", "thinking"], values)
+            values = select(literal(row.message_id), literal(row.number), literal(row.content), literal(row.thinking)).where(
+                exists().where(messages.c.id == row.message_id, messages.c.status == "streaming")
             )
+            await self._connection.execute(insert(checkpoints).from_select(["message_id", "number", "content", "thinking"], values))
 
     async def of(self, message_id: int) -> list[Checkpoint]:
         columns = (checkpoints.c.message_id, checkpoints.c.number, checkpoints.c.content, checkpoints.c.thinking)
@@ -112,6 +108,9 @@ class Requests(Repository):
                 created_at=now,
             )
         )
+
+    async def forget_session(self, session_id: int) -> None:
+        await self._changed(delete(requests).where(requests.c.session_id == session_id))
 
     async def forget(self, before: datetime) -> None:
         await self._changed(delete(requests).where(requests.c.created_at < before))

@@ -17,9 +17,7 @@ class Sessions(Repository):
         return Session(id=await self._inserted(insert(sessions).values(**values).returning(sessions.c.id)), **values)
 
     async def owned(self, session_id: int, user_id: int) -> Session | None:
-        return await self._one(
-            Session, select(sessions).where(sessions.c.id == session_id, sessions.c.user_id == user_id)
-        )
+        return await self._one(Session, select(sessions).where(sessions.c.id == session_id, sessions.c.user_id == user_id))
 
     async def newest(self, user_id: int) -> list[tuple[Session, str | None]]:
         """The user's sessions, the last used first, each with the beginning of its newest message."""

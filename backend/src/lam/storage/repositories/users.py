@@ -40,9 +40,7 @@ class Users(Repository):
 
 class Tokens(Repository):
     async def add(self, user_id: int, token_hash: str, *, now: datetime, expires_at: datetime | None) -> int:
-        row = insert(tokens).values(
-            user_id=user_id, hash=token_hash, created_at=now, expires_at=expires_at, last_used_at=now
-        )
+        row = insert(tokens).values(user_id=user_id, hash=token_hash, created_at=now, expires_at=expires_at, last_used_at=now)
         return await self._inserted(row.returning(tokens.c.id))
 
     async def find(self, token_hash: str, now: datetime) -> tuple[Token, User] | None:

@@ -72,9 +72,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.Column("updated_at", sa.DateTime(), nullable=False),
         sa.Column("last_used_at", sa.DateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["template_id"], ["templates.id"], name="fk_sessions_template_id_templates", ondelete="SET NULL"
-        ),
+        sa.ForeignKeyConstraint(["template_id"], ["templates.id"], name="fk_sessions_template_id_templates", ondelete="SET NULL"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_sessions_user_id_users", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_sessions"),
         sa.UniqueConstraint("session_key", name="uq_sessions_session_key"),
@@ -99,9 +97,7 @@ def upgrade() -> None:
         sa.Column("stream_id", sa.String(length=64), nullable=True),
         sa.Column("created_at", sa.DateTime(), nullable=False),
         sa.ForeignKeyConstraint(["parent_id"], ["messages.id"], name="fk_messages_parent_id_messages"),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["sessions.id"], name="fk_messages_session_id_sessions", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["session_id"], ["sessions.id"], name="fk_messages_session_id_sessions", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_messages"),
         sa.UniqueConstraint("stream_id", name="uq_messages_stream_id"),
         sqlite_autoincrement=True,
@@ -119,9 +115,7 @@ def upgrade() -> None:
         sa.Column("content_hash", sa.String(length=64), nullable=False),
         sa.Column("stream_id", sa.String(length=64), nullable=False),
         sa.Column("created_at", sa.DateTime(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["session_id"], ["sessions.id"], name="fk_requests_session_id_sessions", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["session_id"], ["sessions.id"], name="fk_requests_session_id_sessions", ondelete="CASCADE"),
         sa.ForeignKeyConstraint(["user_id"], ["users.id"], name="fk_requests_user_id_users", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_requests"),
         sa.UniqueConstraint("user_id", "client_request_id", name="uq_requests_user_id_client_request_id"),
@@ -135,9 +129,7 @@ def upgrade() -> None:
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("content", sa.Text(), nullable=False),
         sa.Column("thinking", sa.Text(), nullable=False),
-        sa.ForeignKeyConstraint(
-            ["message_id"], ["messages.id"], name="fk_checkpoints_message_id_messages", ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["message_id"], ["messages.id"], name="fk_checkpoints_message_id_messages", ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("id", name="pk_checkpoints"),
     )
     op.create_index("ix_checkpoints_message_id", "checkpoints", ["message_id"], unique=False)

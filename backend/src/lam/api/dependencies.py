@@ -1,0 +1,45 @@
+"""What routes ask for: the services, and who is calling. Nothing here stays open after it has answered."""
+
+from typing import Annotated, Final
+
+from fastapi import Depends, Request
+
+from lam.accounts.accounts import Identity
+from lam.api.origin import require_own_page
+from lam.api.services import Services
+from lam.errors import Unauthorized
+
+COOKIE: Final = "lam_token"
+
+
+async def get_services(request: Request) -> Services:
+    services: Services = request.state.services
+    return services
+
+
+async def get_identity(request: Request) -> Identity:
+    """The caller, by Bearer token or by the page's cookie. Raises Unauthorized, Forbidden."""
+    services: Services = request.state.services
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    if scheme:
+        if scheme.lower() != "bearer" or not token.strip():
+            raise Unauthorized("The Authorization header must be `Bearer TOKEN`.")
+        return await services.accounts.identify(token.strip())
+    cookie = request.cookies.get(COOKIE)
+    if not cookie:
+        raise Unauthorized
+    require_own_page(services.settings, request.method, request.headers)
+    return await services.accounts.identify(cookie)
+
+
+async def get_caller(request: Request) -> Identity | None:
+    """The caller where there is one; a public route answers everybody."""
+    try:
+        return await get_identity(request)
+    except Unauthorized:
+        return None
+
+
+Parts = Annotated[Services, Depends(get_services)]
+Caller = Annotated[Identity, Depends(get_identity)]
+MaybeCaller = Annotated[Identity | None, Depends(get_caller)]

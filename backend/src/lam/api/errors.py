@@ -1,0 +1,95 @@
+"""The one table from our errors to HTTP, and the shape of every error answer: `{"detail": …, "code": …}`."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from lam import errors
+from lam.errors import LamError
+
+STATUS: Final[dict[type[LamError], int]] = {
+    errors.Unauthorized: 401,
+    errors.Forbidden: 403,
+    errors.NotFound: 404,
+    errors.Invalid: 422,
+    errors.Conflict: 409,
+    errors.Throttled: 429,
+    errors.ShuttingDown: 503,
+    errors.StorageUnavailable: 503,
+    errors.LlmUnreachable: 503,
+    errors.LlmLoading: 503,
+    errors.LlmOverloaded: 503,
+    errors.GenerationTimeout: 504,
+    errors.GenerationError: 502,
+    LamError: 500,
+}
+
+
+class ErrorAnswer(BaseModel):
+    """What every failure before the first event looks like."""
+
+    detail: str = Field(description="One sentence: what happened, and what to do next.")
+    code: str = Field(description="A stable name for programs; docs/reference/errors.md lists them.")
+    stream_id: str | None = Field(None, description="With `session_busy`: the running stream.")
+
+
+def status_of(kind: type[LamError]) -> int:
+    """The status of the nearest ancestor in the table."""
+    return next(STATUS[ancestor] for ancestor in kind.__mro__ if ancestor in STATUS)
+
+
+def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """For a route's `responses`: these statuses carry an ErrorAnswer."""
+    described = {
+        401: "No token, or one that is no longer good.",
+        403: "Not allowed.",
+        404: "Unknown, or somebody else's.",
+        409: "Conflicts with what is there; `session_busy` carries the running `stream_id`.",
+        422: "The request cannot be carried out as it is written.",
+        429: "Too much at once; see `Retry-After`.",
+        502: "The model failed.",
+        503: "Not available at the moment.",
+        504: "The model gave no sign of life.",
+    }
+    return {status: {"model": ErrorAnswer, "description": described[status]} for status in statuses}
+
+
+def install(app: FastAPI) -> None:
+    app.add_exception_handler(LamError, _lam_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+
+
+async def _lam_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, LamError)
+    body = {"detail": error.message, "code": error.code}
+    headers: dict[str, str] = {}
+    if isinstance(error, errors.SessionBusy):
+        body["stream_id"] = error.stream_id
+    if isinstance(error, errors.Throttled):
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, errors.Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse(body, status_of(type(error)), headers)
+
+
+async def _validation_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    return JSONResponse({"detail": "; ".join(map(_sentence, error.errors()[:5])), "code": "invalid"}, 422)
+
+
+async def _http_error(_request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid")
+    return JSONResponse({"detail": str(error.detail), "code": code}, error.status_code, error.headers)
+
+
+def _sentence(found: Mapping[str, Any]) -> str:
+    where = ".".join(str(part) for part in found["loc"] if part not in ("body", "query", "path"))
+    what = str(found["msg"]).removeprefix("Value error, ")
+    return f"{where}: {what}" if where else what

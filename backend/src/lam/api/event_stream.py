@@ -1,0 +1,164 @@
+"""A reader: writes a stream's log to one HTTP connection, and notices when the other side is gone.
+
+A plain ASGI callable: whatever one batch of the log holds goes out in one write, and nothing is done per event beyond that.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from contextlib import nullcontext
+from types import TracebackType
+from typing import Final, Self
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from lam.chat.streams import Following
+from lam.errors import LamError
+from lam.protocol.sse import COMMENT
+from lam.streams.log import Record
+
+log = logging.getLogger(__name__)
+
+SILENCE_SECONDS: Final = 15
+WRITE_BYTES: Final = 16384
+STALLED_SECONDS: Final = 60
+WATCH_SECONDS: Final = 3
+
+HEADERS: Final = [
+    (b"content-type", b"text/event-stream"),
+    (b"cache-control", b"no-cache, no-transform"),
+    (b"x-accel-buffering", b"no"),
+]
+
+
+class Connection:
+    """One open stream: by which token it was opened, and since when it has been waiting for the other side to take a byte."""
+
+    __slots__ = ("closing", "token_id", "waiting_since")
+
+    def __init__(self, token_id: int) -> None:
+        self.token_id = token_id
+        self.waiting_since: float | None = None
+        self.closing = asyncio.Event()
+
+
+class OpenStreams:
+    """All open event streams. One task closes those whose token is no longer good, or whose reader takes nothing for a minute."""
+
+    def __init__(self, still_good: Callable[[Collection[int]], Awaitable[set[int]]]) -> None:
+        self._still_good = still_good
+        self._open: set[Connection] = set()
+
+    async def __aenter__(self) -> Self:
+        self._watch = asyncio.create_task(self._keep_watch(), name="open-streams")
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._watch.cancel()
+        await asyncio.gather(self._watch, return_exceptions=True)
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def enter(self, token_id: int) -> Connection:
+        connection = Connection(token_id)
+        self._open.add(connection)
+        return connection
+
+    def leave(self, connection: Connection) -> None:
+        self._open.discard(connection)
+
+    async def _keep_watch(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            self.close_stalled(asyncio.get_running_loop().time())
+            try:
+                await self.close_revoked()
+            except LamError as error:
+                log.warning("Tokens of open streams could not be checked: %s", error.message)
+
+    def close_stalled(self, now: float) -> None:
+        for connection in self._open:
+            if connection.waiting_since is not None and now - connection.waiting_since >= STALLED_SECONDS:
+                connection.closing.set()
+
+    async def close_revoked(self) -> None:
+        used = {connection.token_id for connection in self._open}
+        if not used:
+            return
+        good = await self._still_good(used)
+        for connection in self._open:
+            if connection.token_id in used and connection.token_id not in good:
+                connection.closing.set()
+
+
+class EventStream(Response):
+    """Follows a stream until its terminal event. Closed from our side, it ends without one."""
+
+    media_type = "text/event-stream"
+
+    def __init__(self, following: Following, open_streams: OpenStreams, token_id: int) -> None:
+        self.status_code = 200
+        self.background = None
+        self.raw_headers = list(HEADERS)
+        self.body = b""
+        self._following = following
+        self._open_streams = open_streams
+        self._token_id = token_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        connection = self._open_streams.enter(self._token_id)
+        run = self._following.run
+        try:
+            with run.reading() if run is not None else nullcontext():
+                writer = asyncio.create_task(self._write(send, connection))
+                gone = asyncio.create_task(_disconnected(receive))
+                closing = asyncio.create_task(connection.closing.wait())
+                try:
+                    await asyncio.wait({writer, gone, closing}, return_when=asyncio.FIRST_COMPLETED)
+                finally:
+                    for task in (writer, gone, closing):
+                        task.cancel()
+                    await asyncio.gather(writer, gone, closing, return_exceptions=True)
+                if not writer.cancelled() and (error := writer.exception()):
+                    raise error
+                if connection.closing.is_set() and connection.waiting_since is None:
+                    await send({"type": "http.response.body", "body": b""})
+        finally:
+            self._open_streams.leave(connection)
+
+    async def _write(self, send: Send, connection: Connection) -> None:
+        clock = asyncio.get_running_loop().time
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        async for batch in self._following.log.follow(self._following.after, idle=SILENCE_SECONDS):
+            for body in _bodies(batch):
+                connection.waiting_since = clock()
+                await send({"type": "http.response.body", "body": body, "more_body": True})
+                connection.waiting_since = None
+        await send({"type": "http.response.body", "body": b""})
+
+
+def _bodies(batch: Sequence[Record]) -> Iterator[bytes]:
+    """The batch as writes of whole events, each of at most 16 KiB unless one event is larger."""
+    if len(batch) == 1:
+        yield batch[0].frame
+        return
+    if not batch:
+        yield COMMENT
+        return
+    frames: list[bytes] = []
+    size = 0
+    for record in batch:
+        frame = record.frame
+        if frames and size + len(frame) > WRITE_BYTES:
+            yield b"".join(frames)
+            frames, size = [], 0
+        frames.append(frame)
+        size += len(frame)
+    yield b"".join(frames)
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

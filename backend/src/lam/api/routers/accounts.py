@@ -1,0 +1,57 @@
+"""`/api/auth`."""
+
+from fastapi import APIRouter, Request, Response
+
+from lam.api.dependencies import COOKIE, Caller, Parts
+from lam.api.errors import answers
+from lam.api.origin import require_own_page
+from lam.api.schemas.accounts import Account, Credentials, NewAccount, NewPassword, TokenAnswer
+
+router = APIRouter(prefix="/api/auth", tags=["accounts"])
+
+
+@router.post("/register", status_code=201, responses=answers(403, 409, 422, 503), summary="Make an account")
+async def register(body: NewAccount, parts: Parts) -> Account:
+    return Account.model_validate(await parts.accounts.register(body.email, body.password))
+
+
+@router.post("/login", responses=answers(401, 422, 429, 503), summary="Log in")
+async def log_in(body: Credentials, request: Request, response: Response, parts: Parts) -> TokenAnswer:
+    """Programs use the token as a Bearer; for the page the same token is set as an HttpOnly cookie."""
+    if "origin" in request.headers:
+        require_own_page(parts.settings, request.method, request.headers)
+    address = request.client.host if request.client else "unknown"
+    login = await parts.accounts.log_in(body.email, body.password, address)
+    response.set_cookie(
+        COOKIE,
+        login.access_token,
+        expires=login.expires_at,
+        path="/",
+        httponly=True,
+        samesite="strict",
+        secure=(parts.settings.lam_public_url or str(request.url)).startswith("https://"),
+    )
+    return TokenAnswer(access_token=login.access_token, expires_at=login.expires_at)
+
+
+@router.post("/logout", status_code=204, responses=answers(401, 403, 503), summary="Revoke this token")
+async def log_out(caller: Caller, response: Response, parts: Parts) -> None:
+    await parts.accounts.log_out(caller)
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+
+
+@router.get("/me", responses=answers(401, 503), summary="Who am I")
+async def me(caller: Caller) -> Account:
+    return Account.model_validate(caller.user)
+
+
+@router.post("/change-password", status_code=204, responses=answers(401, 403, 422, 503), summary="Change the password")
+async def change_password(body: NewPassword, caller: Caller, parts: Parts) -> None:
+    """Every other login of the account ends."""
+    await parts.accounts.change_password(caller, body.current_password, body.new_password)
+
+
+@router.delete("/account", status_code=204, responses=answers(401, 403, 503), summary="Delete the account and all in it")
+async def delete_account(caller: Caller, response: Response, parts: Parts) -> None:
+    await parts.accounts.delete(caller)
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")

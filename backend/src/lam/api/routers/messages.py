@@ -1,0 +1,131 @@
+"""`/api/chatbot/messages` and `/api/chatbot/streams`: sending, following, stopping."""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Request, Response
+from starlette.types import Receive
+
+from lam.api.dependencies import Caller, Parts
+from lam.api.errors import answers
+from lam.api.event_stream import EventStream
+from lam.api.routers.sessions import shown
+from lam.api.schemas.messages import MessageAnswer, SendMessage, SentAnswer, StoppedStream, StopStream
+from lam.chat.messages import Send
+from lam.chat.streams import Following
+from lam.errors import Interrupted, Invalid, from_code
+from lam.protocol.events import Error
+
+router = APIRouter(prefix="/api/chatbot", tags=["messages"])
+
+StreamId = Annotated[str, Path(min_length=1, max_length=64)]
+EVENTS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Server-Sent Events: metadata, progress, thinking, chunk, tool_call, and one done or error as the last. "
+        "docs/protocols/http-stream.md describes them.",
+        "content": {
+            "text/event-stream": {
+                "schema": {"type": "string"},
+                "example": 'id: 7\ndata: {"type": "chunk", "content": "Once"}\n\n',
+            }
+        },
+    }
+}
+
+
+@router.post(
+    "/messages/stream",
+    response_class=Response,
+    responses=EVENTS | answers(401, 403, 404, 409, 422, 429, 503),
+    summary="Send a message and stream the reply",
+)
+async def send_and_stream(body: SendMessage, caller: Caller, parts: Parts) -> EventStream:
+    following = await parts.messages.send(caller.user.id, _send(body))
+    return EventStream(following, parts.open_streams, caller.token_id)
+
+
+@router.post(
+    "/messages",
+    responses=answers(401, 403, 404, 409, 422, 429, 502, 503, 504),
+    summary="Send a message and wait for the whole reply",
+)
+async def send(body: SendMessage, caller: Caller, parts: Parts, request: Request) -> SentAnswer:
+    """The same run as with `/messages/stream`. Who disconnects counts as a reader that left."""
+    following = await parts.messages.send(caller.user.id, _send(body))
+    terminal = await _end_of(following, request.receive)
+    if isinstance(terminal, Error):
+        raise from_code(terminal.code, terminal.message)
+    session, asked, reply = await parts.messages.pair(caller.user.id, following)
+    return SentAnswer(
+        session=shown(session, parts),
+        user_message=MessageAnswer.model_validate(asked),
+        assistant_message=MessageAnswer.model_validate(reply),
+    )
+
+
+@router.get(
+    "/streams/{stream_id}",
+    response_class=Response,
+    responses=EVENTS | {204: {"description": "Nothing is left to read."}} | answers(401, 404, 422, 503),
+    summary="Replay and follow a stream",
+)
+async def follow(
+    stream_id: StreamId,
+    caller: Caller,
+    parts: Parts,
+    after: Annotated[str | None, Query(description="The number of the last event that you have.")] = None,
+    last_event_id: Annotated[str | None, Header(description="The same, as browsers send it; wins over `after`.")] = None,
+) -> Response:
+    """Events after the given number, then live until the end. A stream whose log is gone is rebuilt, with `rebuilt: true`."""
+    following = await parts.streams.find(stream_id, caller.user.id, _number(last_event_id if last_event_id is not None else after))
+    if following.at_end:
+        return Response(status_code=204)
+    return EventStream(following, parts.open_streams, caller.token_id)
+
+
+@router.post(
+    "/streams/{stream_id}/stop",
+    status_code=202,
+    responses=answers(401, 403, 404, 422, 503),
+    summary="Stop a reply",
+)
+async def stop(stream_id: StreamId, caller: Caller, parts: Parts, body: StopStream | None = None) -> StoppedStream:
+    """In any stage; the text so far is kept. After the end nothing changes."""
+    status: Any = await parts.streams.stop(stream_id, caller.user.id, body.shown_chars if body else None)
+    return StoppedStream(stream_id=stream_id, status=status)
+
+
+def _send(body: SendMessage) -> Send:
+    given = body.model_dump()
+    return Send(**(given | {"on_disconnect": body.on_disconnect or "cancel"}))
+
+
+def _number(text: str | None) -> int:
+    if text is None:
+        return 0
+    if not text.isascii() or not text.isdigit() or len(text) > 12:
+        raise Invalid("The number of the last event must be a whole number.")
+    return int(text)
+
+
+async def _end_of(following: Following, receive: Receive) -> Any:
+    """The terminal event. A caller that leaves is a reader that left; nobody is there to take the answer then."""
+    run = following.run
+    if run is not None:
+        with run.reading():
+            ended = asyncio.create_task(run.ended.wait())
+            gone = asyncio.create_task(_disconnect(receive))
+            await asyncio.wait({ended, gone}, return_when=asyncio.FIRST_COMPLETED)
+            for task in (ended, gone):
+                task.cancel()
+            await asyncio.gather(ended, gone, return_exceptions=True)
+        if not run.ended.is_set():
+            raise Interrupted("The caller left before the reply was complete.")
+    async for batch in following.log.follow(max(0, following.log.last - 1)):
+        return batch[-1].event
+    raise Interrupted
+
+
+async def _disconnect(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,89 @@
+"""`/api/chatbot/sessions`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Query, Response
+
+from lam.api.dependencies import Caller, Parts
+from lam.api.errors import answers
+from lam.api.schemas.base import MAX_ID
+from lam.api.schemas.messages import MessageAnswer, RunningStream
+from lam.api.schemas.sessions import ListedSession, SessionAnswer, SessionSettings
+from lam.api.services import Services
+from lam.storage.models import Session
+
+router = APIRouter(prefix="/api/chatbot/sessions", tags=["sessions"])
+
+SessionId = Annotated[int, Path(ge=1, le=MAX_ID)]
+
+
+def shown(session: Session, parts: Services) -> SessionAnswer:
+    fields = {name: getattr(session, name) for name in SessionAnswer.model_fields if name != "running"}
+    return SessionAnswer(**fields, running=parts.sessions.running(session.id) is not None)
+
+
+@router.get("", responses=answers(401, 503), summary="My sessions, the last used first")
+async def list_sessions(caller: Caller, parts: Parts) -> list[ListedSession]:
+    found = await parts.sessions.newest(caller.user.id)
+    return [ListedSession(**shown(session, parts).model_dump(), last_message_preview=preview) for session, preview in found]
+
+
+@router.post("", status_code=201, responses=answers(401, 403, 404, 422, 503), summary="Begin a session")
+async def create_session(caller: Caller, parts: Parts, body: SessionSettings | None = None) -> SessionAnswer:
+    given = body.model_dump(exclude_unset=True) if body else {}
+    return shown(await parts.sessions.create(caller.user.id, **given), parts)
+
+
+@router.get("/{session_id}", responses=answers(401, 404, 503), summary="One session")
+async def get_session(session_id: SessionId, caller: Caller, parts: Parts) -> SessionAnswer:
+    return shown(await parts.sessions.get(caller.user.id, session_id), parts)
+
+
+@router.patch("/{session_id}", responses=answers(401, 403, 404, 422, 503), summary="Change a session")
+async def change_session(session_id: SessionId, body: SessionSettings, caller: Caller, parts: Parts) -> SessionAnswer:
+    """An absent field is untouched, null clears; in force from the next message."""
+    changes = body.model_dump(exclude_unset=True)
+    return shown(await parts.sessions.change(caller.user.id, session_id, changes), parts)
+
+
+@router.delete("/{session_id}", status_code=204, responses=answers(401, 403, 404, 409, 503), summary="Delete a session")
+async def delete_session(session_id: SessionId, caller: Caller, parts: Parts) -> None:
+    """A running reply is stopped first; its streams are 404 afterwards."""
+    await parts.sessions.delete(caller.user.id, session_id)
+
+
+@router.post("/{session_id}/reset", responses=answers(401, 403, 404, 409, 503), summary="Empty a session")
+async def reset_session(session_id: SessionId, caller: Caller, parts: Parts) -> SessionAnswer:
+    """A new key and no messages; a running reply is stopped first."""
+    return shown(await parts.sessions.reset(caller.user.id, session_id), parts)
+
+
+@router.get("/{session_id}/messages", responses=answers(401, 404, 422, 503), summary="The newest messages, oldest first")
+async def list_messages(
+    session_id: SessionId,
+    caller: Caller,
+    parts: Parts,
+    limit: Annotated[int, Query(ge=1, le=500)] = 200,
+    before: Annotated[int | None, Query(ge=1, le=MAX_ID, description="Only messages before this one.")] = None,
+) -> list[MessageAnswer]:
+    found = await parts.messages.page(caller.user.id, session_id, limit, before)
+    return [MessageAnswer.model_validate(message) for message in found]
+
+
+@router.get(
+    "/{session_id}/stream",
+    responses=answers(401, 404, 503) | {204: {"description": "No reply is running."}},
+    summary="The running stream",
+)
+async def running_stream(session_id: SessionId, caller: Caller, parts: Parts, response: Response) -> RunningStream | None:
+    session = await parts.sessions.get(caller.user.id, session_id)
+    run = parts.sessions.running(session.id)
+    if run is None or run.ended.is_set():
+        response.status_code = 204
+        return None
+    return RunningStream(
+        stream_id=run.stream_id,
+        assistant_message_id=run.order.assistant_message_id,
+        status="streaming",
+        last_event_id=run.log.last,
+    )

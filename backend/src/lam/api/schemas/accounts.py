@@ -1,0 +1,32 @@
+"""JSON of `/api/auth`."""
+
+from pydantic import Field
+
+from lam.api.schemas.base import Schema, Text, Time
+
+
+class Credentials(Schema):
+    email: Text = Field(max_length=254, examples=["ada@example.org"])
+    password: Text = Field(min_length=1, max_length=1024, examples=["correct horse battery"])
+
+
+class NewAccount(Credentials):
+    password: Text = Field(min_length=8, max_length=1024, examples=["correct horse battery"])
+
+
+class NewPassword(Schema):
+    current_password: Text = Field(max_length=1024)
+    new_password: Text = Field(min_length=8, max_length=1024)
+
+
+class Account(Schema):
+    id: int
+    email: str
+    is_admin: bool
+    created_at: Time
+
+
+class TokenAnswer(Schema):
+    access_token: str
+    token_type: str = "bearer"  # noqa: S105  # the name of a scheme, not a secret
+    expires_at: Time

@@ -1,0 +1,74 @@
+"""JSON of messages and of the replies to them."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from lam.api.schemas.base import FilledText, Id, MaxTokens, Schema, Temperature, Text, Time, TopP
+from lam.api.schemas.sessions import SessionAnswer
+
+Status = Literal["streaming", "complete", "cancelled", "interrupted", "failed"]
+
+
+class SendMessage(Schema):
+    """A new turn. Null means not given: it clears nothing."""
+
+    session_id: Id = Field(examples=[1])
+    content: FilledText = Field(max_length=100_000, examples=["Tell me a short story"])
+    temperature: Temperature | None = Field(None, description="Else the session's, else LLM_TEMPERATURE. 0 means 0.")
+    top_p: TopP | None = Field(None, description="Else the session's, else LLM_TOP_P.")
+    max_tokens: MaxTokens | None = Field(None, description="Lowered, never refused, to what the settings and the context leave.")
+    system_prompt: Text | None = Field(
+        None, max_length=100_000, description="Kept by the session, in force from this message on. Empty: none."
+    )
+    template_id: Id | None = Field(None, description="Its text becomes the system prompt unless one is given.")
+    model: Text | None = Field(None, max_length=255, description="For this message only; one of GET /api/models.")
+    client_request_id: FilledText | None = Field(
+        None,
+        max_length=200,
+        description="Your own name for this request, unique for 24 h: sent again, it gets the first run's stream.",
+    )
+    on_disconnect: Literal["cancel", "continue"] | None = Field(
+        None, description="What happens to the reply when nobody reads it for LAM_DETACH_SECONDS; `cancel` unless given."
+    )
+
+
+class MessageAnswer(Schema):
+    id: int
+    session_id: int
+    parent_id: int | None
+    role: Literal["user", "assistant", "system"]
+    content: str
+    thinking: str | None
+    status: Status
+    metadata: dict[str, Any] | None
+    usage: dict[str, Any] | None
+    timings: dict[str, Any] | None
+    request_id: str | None
+    stream_id: str | None
+    created_at: Time
+
+
+class SentAnswer(Schema):
+    session: SessionAnswer
+    user_message: MessageAnswer
+    assistant_message: MessageAnswer
+    raw_response: Any = Field(None, description="The worker's own payload in the prompt_portal dialect, else null.")
+
+
+class StopStream(Schema):
+    shown_chars: int | None = Field(
+        None, ge=0, description="UTF-16 code units of the answer that were shown; the saved text is cut there."
+    )
+
+
+class StoppedStream(Schema):
+    stream_id: str
+    status: Status
+
+
+class RunningStream(Schema):
+    stream_id: str
+    assistant_message_id: int
+    status: Status
+    last_event_id: int

@@ -1,0 +1,39 @@
+"""JSON of sessions."""
+
+from pydantic import Field
+
+from lam.api.schemas.base import Id, MaxTokens, Schema, Temperature, Text, Time, TopP
+
+
+class SessionSettings(Schema):
+    """What a session remembers for its next messages. Null: the gateway's own."""
+
+    title: Text | None = Field(None, max_length=200)
+    template_id: Id | None = None
+    system_prompt: Text | None = Field(None, max_length=100_000)
+    temperature: Temperature | None = None
+    top_p: TopP | None = None
+    max_tokens: MaxTokens | None = None
+    model: Text | None = Field(None, max_length=255)
+
+
+class SessionAnswer(Schema):
+    id: int
+    session_key: str
+    title: str
+    template_id: int | None
+    system_prompt: str | None
+    temperature: float | None
+    top_p: float | None
+    max_tokens: int | None
+    model: str | None
+    message_count: int
+    created_at: Time
+    updated_at: Time
+    last_used_at: Time
+    running: bool = Field(description="A reply is being produced.")
+    unread: bool = Field(description="A reply ended while nobody was reading.")
+
+
+class ListedSession(SessionAnswer):
+    last_message_preview: str | None = Field(description="The first 180 characters of the newest message.")

@@ -1,0 +1,36 @@
+"""JSON of health and models."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from lam.api.schemas.base import Schema
+
+
+class ModelAnswer(Schema):
+    name: str
+    n_ctx: int | None = Field(description="Tokens a conversation may hold, where the server says it.")
+
+
+class ModelsAnswer(Schema):
+    models: list[ModelAnswer]
+    default: str | None = Field(description="The model that answers when none is named.")
+
+
+class EngineHealth(Schema):
+    state: Literal["ready", "loading", "unreachable"]
+    detail: str | None
+    slots: int | None
+    running: int
+    waiting: int
+
+
+class HealthAnswer(Schema):
+    """`engine` and `database` are told to those who are signed in."""
+
+    status: Literal["ok"] = "ok"
+    ready: bool
+    mode: Literal["sse", "mqtt"]
+    version: str
+    engine: EngineHealth | None = None
+    database: Literal["ready", "unavailable"] | None = None

@@ -1,0 +1,48 @@
+"""The command line. A command's room is imported only when it runs.
+
+Answers go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage.
+"""
+
+from importlib import import_module
+from typing import Final
+
+import click
+
+from lam.errors import LamError
+
+COMMANDS: Final = {
+    "up": "Everything on this machine: demo model, gateway, one URL.",
+    "serve": "The gateway alone, from the settings.",
+    "chat": "Talk to a model in the terminal.",
+    "users": "Accounts of this gateway.",
+    "db": "The gateway's database.",
+    "version": "Print the version.",
+}
+
+
+class _Rooms(click.Group):
+    """Knows the commands by name and loads each one when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"lam.cli.{name}"), name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def invoke(self, ctx: click.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except LamError as error:
+            raise click.ClickException(error.message) from error
+
+
+@click.group(cls=_Rooms, context_settings={"help_option_names": ["-h", "--help"]})
+def main() -> None:
+    """LAM Studio: chat with models you run yourself."""

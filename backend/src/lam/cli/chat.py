@@ -1,0 +1,179 @@
+"""`lam chat`: a conversation in the terminal. The answer goes to stdout, everything else to stderr."""
+
+import asyncio
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import aclosing, contextmanager
+from typing import Final
+
+import click
+from msgspec import UNSET
+
+from lam.client.client import Client
+from lam.data_folder import DataFolder
+from lam.errors import LamError, from_code
+from lam.protocol.events import Chunk, Done, Error, Metadata, Progress, Thinking
+from lam.settings import load_settings
+
+CLEAR: Final = "\r\x1b[K"
+
+
+@click.command()
+@click.argument("prompt", required=False)
+@click.option("--session", "session_id", type=click.IntRange(min=1), help="Go on with this session.")
+@click.option("--url", help="The gateway; unless given, the one on this machine.")
+@click.option("--token", envvar="LAM_TOKEN", help="A token; unless given, this machine's own.")
+def chat(prompt: str | None, session_id: int | None, url: str | None, token: str | None) -> None:
+    """Send PROMPT (or standard input, or what you type) and stream the reply. Ctrl-C stops the model; the text stays."""
+    settings = load_settings()
+    folder = DataFolder(settings.lam_data_dir)
+    url = url or folder.read(folder.url) or f"http://127.0.0.1:{settings.lam_port}"
+    token = token or folder.read(folder.token)
+    if prompt is None and not sys.stdin.isatty():
+        prompt = sys.stdin.read()
+    if prompt is not None and not prompt.strip():
+        raise click.UsageError("The prompt is empty.")
+    asyncio.run(_chat(Client(url, token), prompt, session_id))
+
+
+async def _chat(client: Client, prompt: str | None, session_id: int | None) -> None:
+    async with client:
+        if session_id is None:
+            session_id = (await client.create_session())["id"]
+        _tell(f"Session {session_id}")
+        if prompt is not None:
+            await _reply(client, session_id, prompt)
+            return
+        while line := await asyncio.to_thread(_ask):
+            try:
+                await _reply(client, session_id, line)
+            except LamError as error:
+                _tell(f"Error: {error.message}")
+
+
+def _ask() -> str | None:
+    """The next line somebody types; None at the end of input."""
+    while True:
+        try:
+            line: str = click.prompt("", prompt_suffix="> ", err=True)
+        except (click.Abort, EOFError):
+            return None
+        if line.strip():
+            return line
+
+
+async def _reply(client: Client, session_id: int, prompt: str) -> None:
+    """Streams one reply. Raises the LamError it ended with."""
+    stream_id: str | None = None
+    screen = _Screen()
+    stop = asyncio.Event()
+    stopping: asyncio.Task[object] | None = None
+
+    def interrupted() -> None:
+        nonlocal stopping
+        stop.set()
+        if stream_id is not None and stopping is None:
+            stopping = asyncio.create_task(client.stop(stream_id))
+
+    with _on_interrupt(interrupted):
+        async with aclosing(client.send(session_id, prompt)) as events:
+            async for event in events:
+                if isinstance(event, Metadata):
+                    stream_id = event.stream_id
+                    if stop.is_set():
+                        interrupted()
+                elif isinstance(event, Progress):
+                    screen.wait(_explained(event))
+                elif isinstance(event, Thinking):
+                    screen.wait("Thinking")
+                elif isinstance(event, Chunk):
+                    screen.write(event.content)
+                elif isinstance(event, Done):
+                    screen.end(_summary(event))
+                elif isinstance(event, Error):
+                    screen.end(None)
+                    raise from_code(event.code, event.message)
+        if stopping is not None:
+            await stopping
+
+
+class _Screen:
+    """The answer on stdout; what is being waited for on stderr, where a person watches."""
+
+    def __init__(self) -> None:
+        self._watched = sys.stderr.isatty()
+        self._waiting = False
+        self._last = "\n"
+
+    def wait(self, sentence: str) -> None:
+        if self._watched and self._last == "\n":
+            sys.stderr.write(f"{CLEAR}{sentence} …")
+            sys.stderr.flush()
+            self._waiting = True
+
+    def write(self, text: str) -> None:
+        self._clear()
+        sys.stdout.write(text)
+        sys.stdout.flush()
+        self._last = text[-1:]
+
+    def end(self, summary: str | None) -> None:
+        self._clear()
+        if self._last != "\n":
+            sys.stdout.write("\n")
+            sys.stdout.flush()
+        if summary:
+            _tell(summary)
+
+    def _clear(self) -> None:
+        if self._waiting:
+            sys.stderr.write(CLEAR)
+            sys.stderr.flush()
+            self._waiting = False
+
+
+def _explained(progress: Progress) -> str:
+    if progress.stage == "loading":
+        return "Loading the model"
+    if progress.stage == "queued":
+        return f"Waiting, {progress.position} ahead of you" if progress.position else "Waiting for a place"
+    if progress.total is UNSET or progress.processed is UNSET:
+        return "Reading your prompt"
+    cached = progress.cached if progress.cached is not UNSET else 0
+    return f"Reading your prompt {100 * (progress.processed - cached) // max(1, progress.total - cached)} %"
+
+
+def _summary(done: Done) -> str:
+    parts = ["Stopped"] if done.finish_reason == "cancelled" else []
+    if done.model:
+        parts.append(done.model)
+    if done.usage:
+        parts.append(f"{done.usage.completion_tokens} tokens")
+    if done.timings and done.timings.tokens_per_second:
+        parts.append(f"{done.timings.tokens_per_second:.0f} tokens/s")
+    if done.timings and done.timings.first_token_ms is not None:
+        parts.append(f"first after {done.timings.first_token_ms / 1000:.1f} s")
+    return " · ".join(parts)
+
+
+def _tell(sentence: str) -> None:
+    click.echo(click.style(sentence, dim=True), err=True)
+
+
+@contextmanager
+def _on_interrupt(callback: Callable[[], None]) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    try:
+        loop.add_signal_handler(signal.SIGINT, callback)
+    except NotImplementedError:  # Windows
+        before = signal.signal(signal.SIGINT, lambda *_: loop.call_soon_threadsafe(callback))
+        try:
+            yield
+        finally:
+            signal.signal(signal.SIGINT, before)
+        return
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGINT)

@@ -1,0 +1,22 @@
+"""The database of this machine's gateway, opened for a command."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from lam.data_folder import DataFolder
+from lam.gateway import database_url
+from lam.settings import load_settings
+from lam.storage.database import Database
+
+
+@asynccontextmanager
+async def opened_database() -> AsyncIterator[Database]:
+    """With its migrations applied. A running gateway is not disturbed."""
+    settings = load_settings()
+    DataFolder(settings.lam_data_dir).prepare()
+    database = Database(database_url(settings), pool_size=1)
+    try:
+        await database.upgrade()
+        yield database
+    finally:
+        await database.close()

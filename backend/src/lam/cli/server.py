@@ -1,0 +1,141 @@
+"""Runs the gateway under a web server: binds the port, owns the signals, drains before it exits."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from typing import Any, Final
+
+import uvicorn
+
+from lam.data_folder import DataFolder
+from lam.errors import ConfigError
+from lam.gateway import create_app
+from lam.settings import Settings
+
+LAST_SECONDS: Final = 1
+AT_MOST_SECONDS: Final = 4.5  # beyond LAM_DRAIN_SECONDS: whatever hangs then, the process ends
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers, handed the state of a lifespan that is already running."""
+
+    def __init__(self, config: uvicorn.Config, state: dict[str, Any]) -> None:
+        super().__init__(config)
+        self._state = state
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self.lifespan.state.update(self._state)
+        await super().startup(sockets)
+
+
+async def serve(
+    settings: Settings,
+    *,
+    ready: Callable[[str], None],
+    ended: asyncio.Future[Any] | None = None,
+) -> None:
+    """Serves until SIGTERM or SIGINT (or until `ended` completes), then drains. `ready` is told the URL. Raises ConfigError."""
+    listener = _bind(settings.lam_host, settings.lam_port)
+    try:
+        app = create_app(settings)
+        async with app.router.lifespan_context(app) as state:
+            config = uvicorn.Config(
+                app,
+                lifespan="off",
+                log_level="warning",
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                backlog=4096,
+                timeout_graceful_shutdown=LAST_SECONDS,
+            )
+            server = _Server(config, dict(state or {}))
+            stop = asyncio.Event()
+            with _signals(stop, settings.lam_drain_seconds):
+                serving = asyncio.create_task(server.serve(sockets=[listener]), name="web-server")
+                url = _url(listener)
+                folder = DataFolder(settings.lam_data_dir)
+                folder.write(folder.url, url)
+                ready(url)
+                asked = asyncio.create_task(stop.wait())
+                await asyncio.wait({serving, asked, *([ended] if ended else [])}, return_when=asyncio.FIRST_COMPLETED)
+                asked.cancel()
+                running = app.state.services.supervisor.running()
+                if running:
+                    logging.getLogger("lam").warning("Waiting up to %g s for %d replies", settings.lam_drain_seconds, len(running))
+                await app.state.services.supervisor.drain(settings.lam_drain_seconds)
+                server.should_exit = True
+                await serving
+    finally:
+        listener.close()
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Runs a command's coroutine on the fastest loop there is."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    factory: Callable[[], asyncio.AbstractEventLoop] | None = None
+    if sys.platform != "win32":
+        import uvloop
+
+        factory = uvloop.new_event_loop
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(main)
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        if sys.platform != "win32":
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.listen(4096)
+    except OSError as error:
+        listener.close()
+        raise ConfigError(
+            f"The gateway cannot listen on {host}:{port} ({error.strerror}); choose another with --port or LAM_PORT."
+        ) from error
+    return listener
+
+
+def _url(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104  # read, not bound
+    return f"http://{host}:{port}"
+
+
+@contextlib.contextmanager
+def _signals(stop: asyncio.Event, drain_seconds: float) -> Iterator[None]:
+    """The first signal asks to stop, and sets a bound on how long that may take; the second one exits at once."""
+    loop = asyncio.get_running_loop()
+
+    def received() -> None:
+        if stop.is_set():
+            os._exit(1)
+        stop.set()
+        loop.call_later(drain_seconds + AT_MOST_SECONDS, os._exit, 1)
+
+    wanted = (signal.SIGTERM, signal.SIGINT)
+    try:
+        for number in wanted:
+            loop.add_signal_handler(number, received)
+    except NotImplementedError:  # Windows
+        before = {number: signal.signal(number, lambda *_: loop.call_soon_threadsafe(received)) for number in wanted}
+        yield
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        return
+    try:
+        yield
+    finally:
+        for number in wanted:
+            loop.remove_signal_handler(number)

@@ -1,0 +1,86 @@
+"""`lam users`: accounts, straight in the database; it works while the gateway runs and while it does not."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import closing
+
+import click
+
+from lam.accounts.accounts import LOCAL_EMAIL, add_user, find_user
+from lam.accounts.passwords import Passwords
+from lam.cli.opened import opened_database
+from lam.errors import Forbidden
+from lam.storage.database import Database
+
+_password = click.password_option(help="Asked for when it is not given.")
+
+
+@click.group()
+def users() -> None:
+    """Accounts of this gateway."""
+
+
+@users.command("list")
+def list_users() -> None:
+    """Every account, one a line."""
+
+    async def work(database: Database) -> None:
+        async with database.read() as unit:
+            for user in await unit.users.all():
+                click.echo(f"{user.id}\t{user.email}\t{'admin' if user.is_admin else 'user'}\t{user.created_at:%Y-%m-%d}")
+
+    _run(work)
+
+
+@users.command()
+@click.argument("email")
+@_password
+def add(email: str, password: str) -> None:
+    """Make an account, also where registration is closed."""
+
+    async def work(database: Database) -> None:
+        with closing(Passwords()) as passwords:
+            await add_user(database, passwords, email, password)
+
+    _run(work)
+
+
+@users.command("password")
+@click.argument("email")
+@_password
+def set_password(email: str, password: str) -> None:
+    """Set an account's password; all its logins end."""
+
+    async def work(database: Database) -> None:
+        user = await find_user(database, email)
+        with closing(Passwords()) as passwords:
+            hashed = await passwords.hash(password)
+        async with database.write() as unit:
+            await unit.users.set_password(user.id, hashed)
+            await unit.tokens.revoke_all(user.id)
+
+    _run(work)
+
+
+@users.command()
+@click.argument("email")
+@click.confirmation_option(prompt="The account and all its conversations will be gone. Go on?")
+def remove(email: str) -> None:
+    """Delete an account and everything in it."""
+
+    async def work(database: Database) -> None:
+        if email == LOCAL_EMAIL:
+            raise Forbidden("The local account belongs to this machine and cannot be deleted.")
+        user = await find_user(database, email)
+        async with database.write() as unit:
+            await unit.users.delete(user.id)
+
+    _run(work)
+
+
+def _run(work: Callable[[Database], Awaitable[None]]) -> None:
+    async def opened() -> None:
+        async with opened_database() as database:
+            await work(database)
+
+    asyncio.run(opened())

@@ -1,0 +1,11 @@
+"""`lam version`."""
+
+import click
+
+import lam
+
+
+@click.command()
+def version() -> None:
+    """Print the version."""
+    click.echo(lam.__version__)

@@ -1,0 +1,136 @@
+"""The client. Its streams survive a lost connection: it asks again for what comes after the last event it has."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import aclosing
+from types import TracebackType
+from typing import Any, Final, Self
+
+import aiohttp
+
+from lam.errors import LamError, LlmUnreachable, from_code
+from lam.protocol.events import TERMINAL, Event, Metadata
+from lam.protocol.sse import Decoder, decode
+
+RESUME_TRIES: Final = 8
+_FIRST_PAUSE: Final = 0.2
+_LOST: Final = (aiohttp.ClientError, ConnectionError, TimeoutError)
+
+
+class GatewayUnreachable(LlmUnreachable):
+    """The gateway itself cannot be reached."""
+
+
+class Client:
+    """One gateway, as one user. An async context manager: it owns its connections.
+
+    Every call raises the LamError that the gateway answered with, or GatewayUnreachable.
+    """
+
+    def __init__(self, url: str, token: str | None = None) -> None:
+        self.url = url.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+
+    async def __aenter__(self) -> Self:
+        self._http = aiohttp.ClientSession(
+            headers=self._headers,
+            connector=aiohttp.TCPConnector(limit=0),
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
+        )
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self._http.close()
+
+    async def call(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
+        """One JSON request; the decoded answer, None where there is none."""
+        try:
+            async with self._http.request(method, self.url + path, json=body, params=query) as response:
+                await _raise_for(response)
+                return await response.json() if response.content_type == "application/json" else None
+        except _LOST as error:
+            raise self._unreachable(error) from error
+
+    async def create_session(self, **settings: Any) -> dict[str, Any]:
+        created: dict[str, Any] = await self.call("POST", "/api/chatbot/sessions", settings)
+        return created
+
+    async def stop(self, stream_id: str, shown_chars: int | None = None) -> dict[str, Any]:
+        body = None if shown_chars is None else {"shown_chars": shown_chars}
+        stopped: dict[str, Any] = await self.call("POST", f"/api/chatbot/streams/{stream_id}/stop", body)
+        return stopped
+
+    async def send(self, session_id: int, content: str, **options: Any) -> AsyncGenerator[Event]:
+        """Sends a message and gives the events of its reply, through lost connections, up to done or error."""
+        body = {"session_id": session_id, "content": content} | options
+        stream_id, last = None, 0
+        try:
+            async with aclosing(self.events("POST", "/api/chatbot/messages/stream", body)) as events:
+                async for number, event in events:
+                    last = number
+                    if isinstance(event, Metadata):
+                        stream_id = event.stream_id
+                    yield event
+                    if isinstance(event, TERMINAL):
+                        return
+        except _LOST as error:
+            if stream_id is None:
+                raise self._unreachable(error) from error
+        if stream_id is None:
+            raise self._unreachable(None)
+        async with aclosing(self.follow(stream_id, last)) as rest:
+            async for _, event in rest:
+                yield event
+
+    async def follow(
+        self, stream_id: str, after: int = 0, *, lost: Callable[[], None] | None = None
+    ) -> AsyncGenerator[tuple[int, Event]]:
+        """The events after number `after`, live. A rebuilt stream begins with a metadata event again.
+
+        `lost` is called each time the connection was lost and will be tried again.
+        """
+        tries = 0
+        while True:
+            try:
+                path = f"/api/chatbot/streams/{stream_id}"
+                async with aclosing(self.events("GET", path, headers={"Last-Event-ID": str(after)})) as events:
+                    async for number, event in events:
+                        after, tries = number, 0
+                        yield number, event
+                        if isinstance(event, TERMINAL):
+                            return
+                cause: Exception | None = None
+            except _LOST as error:
+                cause = error
+            tries += 1
+            if tries > RESUME_TRIES:
+                raise self._unreachable(cause) from cause
+            if lost is not None:
+                lost()
+            await asyncio.sleep(min(_FIRST_PAUSE * 2**tries, 5))
+
+    async def events(
+        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+    ) -> AsyncGenerator[tuple[int, Event]]:
+        """One connection's numbered events, as long as it lasts."""
+        async with self._http.request(method, self.url + path, json=body, headers=headers) as response:
+            await _raise_for(response)
+            decoder = Decoder(limit=1 << 28)
+            while piece := await response.content.readany():
+                for arrived in decoder.feed(piece):
+                    event = decode(arrived.data)
+                    if event is not None:
+                        yield int(arrived.id), event
+
+    def _unreachable(self, cause: BaseException | None) -> GatewayUnreachable:
+        return GatewayUnreachable(f"No gateway answers at {self.url}; start one with `lam up`.")
+
+
+async def _raise_for(response: aiohttp.ClientResponse) -> None:
+    if response.status < 400:
+        return
+    try:
+        said = await response.json()
+        raise from_code(str(said["code"]), str(said["detail"]))
+    except (ValueError, KeyError, TypeError, aiohttp.ContentTypeError) as error:
+        raise LamError(f"{response.url.origin()} answers with HTTP {response.status}; is it a LAM gateway?") from error

