@@ -50,11 +50,11 @@ class Streams:
 
     async def stop(self, stream_id: str, user_id: int, shown_chars: int | None) -> str:
         """Ends the run if it still runs, and gives the status of its message. Raises NotFound."""
+        run = self._supervisor.get(stream_id)  # before the message is read: whatever ends in between has its status then
         async with self._database.read() as unit:
             message = await unit.messages.by_stream(stream_id, user_id)
         if message is None:
             raise NotFound
-        run = self._supervisor.get(stream_id)
         if run is None:
             return message.status
         await self._supervisor.stop(stream_id, shown_chars)

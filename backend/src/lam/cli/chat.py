@@ -1,6 +1,7 @@
 """`lam chat`: a conversation in the terminal. The answer goes to stdout, everything else to stderr."""
 
 import asyncio
+import os
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -34,7 +35,10 @@ def chat(prompt: str | None, session_id: int | None, url: str | None, token: str
         prompt = sys.stdin.read()
     if prompt is not None and not prompt.strip():
         raise click.UsageError("The prompt is empty.")
-    asyncio.run(_chat(Client(url, token), prompt, session_id))
+    try:
+        asyncio.run(_chat(Client(url, token), prompt, session_id))
+    except BrokenPipeError:  # whoever read our answer has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 async def _chat(client: Client, prompt: str | None, session_id: int | None) -> None:

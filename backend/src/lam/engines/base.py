@@ -32,11 +32,12 @@ class Engine(Protocol):
     """Produces events, and says what it has.
 
     `generate` gives batches: whatever arrived in one read, an empty one for a bare sign of life. The last event of the last batch
-    is `Finished`; if the iterator ends without it, or raises a GenerationError, the reply is not complete. Leaving the context closes
-    the connection to the model at once: that is the cancel.
+    is `Finished`; if the iterator ends without it, or raises a GenerationError, the reply is not complete. Leaving the context
+    closes the connection to the model at once: that is the cancel.
 
-    `lane(model)` names the queue that requests for this model wait in; `watch_capacity` is called with the places of each lane,
-    at once and whenever they change. `busy(lane)` counts the places the server itself sees in use, None where it cannot tell.
+    `lane(model)` names the queue that requests for this model wait in, `answering(model)` the model that will answer them, None
+    while that is not known. `watch_capacity` is called with the places of each lane, at once and whenever they change.
+    `busy(lane)` counts the places the server itself sees in use, None where it cannot tell.
     """
 
     mode: Mode
@@ -44,6 +45,8 @@ class Engine(Protocol):
     def generate(self, request: ChatRequest) -> AbstractAsyncContextManager[Batches]: ...
 
     def lane(self, model: str | None) -> str: ...
+
+    def answering(self, model: str | None) -> str | None: ...
 
     def watch_capacity(self, callback: Callable[[Capacity], None]) -> None: ...
 

@@ -83,7 +83,8 @@ _completion: Final = msgspec.json.Decoder(_Completion)
 class CompletionDecoder:
     """Feed it what a read brought; it gives the events in it. `ended` after `[DONE]`; `finish_reason` once one was seen.
 
-    Raises LlmError for what is not such a stream, or for an error the server reports in mid-stream.
+    What is not such a stream, or an error that the server reports in mid-stream, becomes `failure`: the events before it still
+    count, so they are given first, and nothing is taken afterwards.
     """
 
     def __init__(self) -> None:
@@ -94,29 +95,31 @@ class CompletionDecoder:
         self._model: str | None = None
         self.finish_reason: str | None = None
         self.ended = False
+        self.failure: GenerationError | None = None
 
     def feed(self, piece: bytes) -> list[EngineEvent]:
         events: list[EngineEvent] = []
         try:
-            arrived = self._sse.feed(piece)
-        except TooLong as error:
-            raise LlmError("The model server sent an endless line instead of a stream.") from error
-        for event in arrived:
-            if event.event == b"error":
-                raise reported_error(_json(event.data))
-            if event.data == b"[DONE]":
-                self._end(events)
-            elif not self.ended:
-                self._take(_decode(event.data), events)
+            for event in self._sse.feed(piece):
+                if event.event == b"error":
+                    raise reported_error(_json(event.data))
+                if event.data == b"[DONE]":
+                    self._end()
+                elif not self.ended:
+                    self._take(_decode(event.data), events)
+        except TooLong:
+            self.failure = LlmError("The model server sent an endless line instead of a stream.")
+        except GenerationError as error:
+            self.failure = error
         return events
 
     def whole(self, body: bytes) -> list[EngineEvent]:
-        """The same for a server that answers with one JSON document although it was asked for a stream."""
+        """The same for a server that answers with one JSON document although it was asked for a stream. Raises LlmError."""
         events: list[EngineEvent] = []
         self._take(_decode(body), events)
         if self.finish_reason is None:
             raise LlmError("The model server's answer holds no finish reason.")
-        self._end(events)
+        self._end()
         return events
 
     def finished(self) -> Finished:
@@ -125,7 +128,7 @@ class CompletionDecoder:
         speed = self._timings.predicted_per_second if self._timings else None
         return Finished(reason, _counted(self._usage) if self._usage else None, speed, self._model)
 
-    def _end(self, events: list[EngineEvent]) -> None:
+    def _end(self) -> None:
         if self.finish_reason is None:
             raise LlmError("The model server ended its stream without a finish reason.")
         self.ended = True

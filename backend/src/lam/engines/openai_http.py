@@ -85,6 +85,10 @@ class OpenAIHttpEngine:
     def lane(self, model: str | None) -> str:
         return LANE  # one server: its models share its slots
 
+    def answering(self, model: str | None) -> str | None:
+        listed = self._facts.models if self._facts else ()
+        return model or self._model or (listed[0].name if listed else None)
+
     def watch_capacity(self, callback: Callable[[Capacity], None]) -> None:
         self._watchers.append(callback)
         callback(self._capacity())
@@ -189,8 +193,7 @@ class OpenAIHttpEngine:
                 response = await self._open(request)
             except (LlmUnreachable, LlmLoading, LlmOverloaded) as failure:
                 pause = patience.pause(failure)
-                if patience.time_to_show():
-                    yield [Progress("loading")]
+                yield [Progress("loading")] if patience.time_to_show() else []  # how long to wait is ours to decide, not the pump's
                 await asyncio.sleep(pause)
         decoder = CompletionDecoder()
         try:
@@ -203,6 +206,8 @@ class OpenAIHttpEngine:
                     if not piece:
                         break
                     yield decoder.feed(piece)
+                    if decoder.failure is not None:
+                        raise decoder.failure
         except _CLIENT_ERRORS as error:
             if decoder.finish_reason is None:
                 raise Interrupted("The connection to the model server was lost; what had arrived is kept.") from error
@@ -266,7 +271,7 @@ class OpenAIHttpEngine:
         return await self._client.post(self.url + "/v1/chat/completions", data=data, headers=headers)
 
     def _body(self, facts: ServerFacts, request: ChatRequest, turns: Sequence[Turn], count: int) -> dict[str, Any]:
-        model = request.model or self._model or (facts.models[0].name if facts.models else None)
+        model = self.answering(request.model)
         max_tokens = request.sampling.max_tokens
         if facts.n_ctx and count:
             max_tokens = max(1, min(max_tokens, facts.n_ctx - count))
@@ -297,9 +302,10 @@ class OpenAIHttpEngine:
         keep, turns = request.keep, request.turns
         model = facts.named(request.model or self._model)
         budget = window.budget(facts.n_ctx or (model.n_ctx if model and model.n_ctx else 0), request)
-        if not budget or window.at_most(turns) <= budget:
+        bound = window.at_most(turns)
+        if not budget or (bound <= budget and bound + request.sampling.max_tokens <= facts.n_ctx):
             return keep, turns, 0
-        cuts = window.cuts(turns, keep, budget // 4)
+        cuts = window.cuts(turns, keep, budget // 2)
         low, high, found = 0, len(cuts) - 1, 0
         while low < high:  # the first cut that fits, the last one if none does
             middle = (low + high) // 2

@@ -57,7 +57,7 @@ class Pump:
         self._life = self._began  # when the model last gave a sign of life
         self._shown = self._began  # when the reader was last told what is being waited for
         self._progress: Progress | None = None
-        self._model: str | None = run.order.request.model
+        self._model = engine.answering(run.order.request.model)
         self._finished: Finished | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
 

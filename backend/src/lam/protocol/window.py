@@ -1,6 +1,6 @@
 """Which turns fit: the pure rule by which an engine trims a conversation to the model's context.
 
-The places where a conversation may be cut depend only on the text before them, at steps of a quarter of the budget. So while a
+The places where a conversation may be cut depend only on the text before them, at steps of a part of the budget. So while a
 conversation grows, its beginning stays the same for many turns and then jumps: the server's prompt cache, which needs an equal
 prefix, stays warm in between.
 """

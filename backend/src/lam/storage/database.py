@@ -21,7 +21,8 @@ from lam.storage.repositories.sessions import Sessions
 from lam.storage.repositories.templates import Templates
 from lam.storage.repositories.users import Tokens, Users
 
-WAIT_SECONDS = 4  # for a connection, for the writer's turn, and for another process's lock
+LOCK_SECONDS = 4  # for another process's lock
+TURN_SECONDS = 10  # for a connection or the writer's turn, behind others of this process
 
 
 class UnitOfWork:
@@ -50,8 +51,8 @@ class Database:
             url,
             pool_size=pool_size,
             max_overflow=0,
-            pool_timeout=WAIT_SECONDS,
-            connect_args={"timeout": WAIT_SECONDS},
+            pool_timeout=TURN_SECONDS,
+            connect_args={"timeout": LOCK_SECONDS},
         )
         self._writer = self._engine.execution_options(lam_write=True)
         self._turn = asyncio.Lock()
@@ -77,7 +78,7 @@ class Database:
     @asynccontextmanager
     async def _writers_turn(self) -> AsyncIterator[None]:
         try:
-            await asyncio.wait_for(self._turn.acquire(), WAIT_SECONDS)
+            await asyncio.wait_for(self._turn.acquire(), TURN_SECONDS)
         except TimeoutError as error:
             raise StorageUnavailable("The database is busy; try again in a moment.") from error
         try:

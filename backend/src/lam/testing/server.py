@@ -38,6 +38,9 @@ Fault = Literal[
 ]
 
 
+REFUSALS = ("none", "loading", "overloaded")  # once refused often enough, the whole reply comes
+
+
 class Reply(Struct, frozen=True):
     """What a chat request gets.
 
@@ -261,7 +264,7 @@ class ScriptedServer:
         deltas = [{"reasoning_content": text} for text in reply.thinking] + [{"content": text} for text in reply.pieces]
         start = time.monotonic()
         for number, delta in enumerate(deltas):
-            if reply.fault != "none" and number == reply.after:
+            if reply.fault not in REFUSALS and number == reply.after:
                 return await self._fail(reply, out)
             if reply.hold:
                 await self._steps.acquire()
@@ -273,7 +276,7 @@ class ScriptedServer:
             request.sent = number + 1
         for line in reply.raw:
             await out.raw(f"data: {line}" + 2 * reply.line_end)
-        if reply.fault not in ("none", "loading", "overloaded"):
+        if reply.fault not in REFUSALS:
             return await self._fail(reply, out)
         await out.event({"choices": [{"index": 0, "delta": {}, "finish_reason": reply.finish_reason}], "model": self.model})
         last = {"choices": [], "model": self.model, "usage": _usage(len(deltas)), "timings": {"predicted_per_second": 50.0}}

@@ -1,0 +1,352 @@
+"""Sending and reading: the transcript, exactness, readers."""
+
+import asyncio
+import json
+import random
+import tracemalloc
+import zlib
+from itertools import pairwise
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from lam.client.client import Client
+from lam.protocol.events import Chunk, Done, Error, Metadata, Progress, Thinking
+from lam.protocol.snapshot import Snapshot
+from lam.testing.server import Reply, ScriptedServer
+
+from ..running import Gateway, collect, gateway_process, raw_stream
+
+HARD_TEXTS = (
+    "漢字かな交じり文、한국어",
+    "👩‍👩‍👧‍👦 🏳️‍🌈 e\u0301 🇨🇭",
+    "שלום עולם \u202eמימין",
+    "```python\nprint('a\\tb')\r\n```\r",
+    "line\u2028paragraph\u2029next\x85vt\x0bff\x0c",
+    'data: {"not": "an event"}\n\nid: 7\n\n',
+    "see <think> in the middle </think>",
+    " leading and trailing ",
+    "\n",
+)
+
+
+async def test_a_reply_is_metadata_progress_chunks_and_done(gateway: Gateway, scripted: ScriptedServer) -> None:
+    scripted.reply = Reply(progress=2, thinking=("hm",))
+    async with gateway.client() as client:
+        session = await client.create_session()
+        async with raw_stream(client, session["id"]) as stream:
+            events = await stream.rest()
+            headers = stream.response.headers
+    assert headers["Content-Type"] == "text/event-stream"
+    assert headers["Cache-Control"] == "no-cache, no-transform"
+    assert headers["X-Accel-Buffering"] == "no"
+    kinds = [type(event) for event in events]
+    assert kinds == [Metadata, Progress, Progress, Thinking, *[Chunk] * 4, Done]
+    assert [number for number, _ in stream.events] == list(range(1, len(events) + 1))
+    first, last = events[0], events[-1]
+    assert isinstance(first, Metadata)
+    assert isinstance(last, Done)
+    assert (first.session_id, first.session_key, first.mode, first.model) == (
+        session["id"],
+        session["session_key"],
+        "sse",
+        "scripted",
+    )
+    assert (last.full_content, last.finish_reason, last.model) == ("Once upon a time", "stop", "scripted")
+    assert last.assistant_message_id == first.assistant_message_id
+    assert last.usage is not None
+    assert (last.usage.completion_tokens, last.usage.cached_tokens) == (5, 3)
+
+
+async def test_the_model_is_told_what_was_asked(gateway: Gateway, scripted: ScriptedServer) -> None:
+    async with gateway.client() as client:
+        session = await client.create_session(temperature=0.5, system_prompt="Be kind")
+        await collect(client, session["id"], "One", temperature=0, max_tokens=7)
+        await collect(client, session["id"], "Two", system_prompt="Be brief", top_p=0.5)
+        await collect(client, session["id"], "Three", system_prompt="")
+    bodies = [request.body for request in scripted.requests]
+    assert bodies[0]["messages"] == [{"role": "system", "content": "Be kind"}, {"role": "user", "content": "One"}]
+    assert (bodies[0]["temperature"], bodies[0]["top_p"], bodies[0]["max_tokens"]) == (0, 0.9, 7)
+    assert [turn["role"] for turn in bodies[1]["messages"]] == ["system", "user", "assistant", "user"]
+    assert bodies[1]["messages"][0]["content"] == "Be brief"
+    assert (bodies[1]["temperature"], bodies[1]["top_p"]) == (0.5, 0.5)
+    assert bodies[2]["messages"][0] == {"role": "user", "content": "One"}
+    assert all(body["stream"] and body["return_progress"] for body in bodies)
+    assert not any("x-conversation-id" in request.headers for request in scripted.requests)
+
+
+async def test_a_server_that_is_not_llama_gets_no_llama_fields(gateway: Gateway, scripted: ScriptedServer) -> None:
+    scripted.llama = False
+    gateway.parts.engine._facts = None  # type: ignore[attr-defined]  # as if it had never been asked
+    async with gateway.client() as client:
+        await collect(client, (await client.create_session())["id"])
+    assert not {"return_progress", "sse_ping_interval", "chat_template_kwargs"} & set(scripted.requests[-1].body)
+
+
+def _random_reply(chooser: random.Random) -> Reply:
+    pieces = tuple(chooser.choice(HARD_TEXTS) for _ in range(chooser.randint(1, 12)))
+    torn = "".join(pieces)
+    edges = sorted({0, len(torn), *(chooser.randint(0, len(torn)) for _ in range(12))})
+    pieces = tuple(torn[a:b] for a, b in pairwise(edges))
+    line_end = chooser.choice(["\n", "\r\n", "\r"])
+    return Reply(pieces, line_end=line_end, slice=chooser.choice([0, 0, 1, 3, 50]), ping_every=chooser.choice([0, 1, 3]))
+
+
+@pytest.mark.timeout(300)
+async def test_500_replies_arrive_as_they_were_sent_however_they_are_cut(gateway: Gateway, scripted: ScriptedServer) -> None:
+    """Cut at random places upstream; one in five is cut on our side too and resumed, and each is read again in 1-byte pieces."""
+    chooser = random.Random(2026)
+    cuts = 0
+    async with gateway.client() as client:
+        for number in range(500):
+            scripted.reply = reply = _random_reply(chooser)
+            sent = "".join(reply.pieces)
+            session = await client.create_session()
+            snapshot = Snapshot()
+            if number % 5 == 0:
+                cuts += 1
+                snapshot = await _cut_and_resumed(gateway, client, session["id"], chooser)
+            else:
+                for event in await collect(client, session["id"]):
+                    snapshot.add(event)
+            assert isinstance(snapshot.terminal, Done)
+            (_, stored) = await client.call("GET", f"/api/chatbot/sessions/{session['id']}/messages")
+            assert snapshot.text == snapshot.terminal.full_content == stored["content"] == sent
+            assert stored["status"] == "complete"
+            if number % 25 == 0:
+                assert await _fold_of_chunks_byte_by_byte(gateway, stored["stream_id"]) == sent
+    assert cuts == 100
+
+
+async def _cut_and_resumed(gateway: Gateway, client: Client, session_id: int, chooser: random.Random) -> Snapshot:
+    snapshot = Snapshot()
+    async with raw_stream(client, session_id, on_disconnect="continue") as stream:
+        await stream.until(Metadata)
+        for _ in range(chooser.randint(0, 3)):
+            await stream.read()
+    _, first = stream.events[0]
+    assert isinstance(first, Metadata)
+    assert first.stream_id
+    for _, event in stream.events:
+        snapshot.add(event)
+    number = stream.events[-1][0]
+    if snapshot.terminal is None:
+        async for again, event in client.follow(first.stream_id, number):
+            assert again == number + 1
+            number = again
+            snapshot.add(event)
+    return snapshot
+
+
+async def _fold_of_chunks_byte_by_byte(gateway: Gateway, stream_id: str) -> str:
+    """What a client that keeps only chunks has, reading one byte at a time."""
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {gateway.token}"}) as http:
+        async with http.get(f"{gateway.url}/api/chatbot/streams/{stream_id}") as response:
+            text, line = "", b""
+            while byte := await response.content.read(1):
+                line += byte
+                if byte == b"\n":
+                    if line.startswith(b"data: "):
+                        event = json.loads(line[6:])
+                        text += event["content"] if event["type"] == "chunk" else ""
+                    line = b""
+            return text
+
+
+async def test_readers_see_the_same_bytes_while_one_of_them_has_stopped_reading(gateway: Gateway, scripted: ScriptedServer) -> None:
+    """Ten readers, one stalled: nine end while it has not read its first kilobyte, and memory stays below twice the log."""
+    scripted.reply = Reply(tuple("x" * 2000 for _ in range(3000)), hold=True)
+    async with gateway.client() as client:
+        session = await client.create_session()
+        async with raw_stream(client, session["id"]) as sender:
+            first = await sender.until(Metadata)
+            assert isinstance(first, Metadata)
+            path = f"/api/chatbot/streams/{first.stream_id}"
+            stalled_reader, stalled_writer = await asyncio.open_connection(
+                "127.0.0.1", int(gateway.url.rsplit(":", 1)[1]), limit=512
+            )
+            stalled_writer.write(f"GET {path} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {gateway.token}\r\n\r\n".encode())
+            await stalled_writer.drain()
+            await stalled_reader.readuntil(b"\r\n")
+            async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {gateway.token}"}) as http:
+                responses = [await http.get(gateway.url + path) for _ in range(8)]
+                tracemalloc.start()
+                scripted.step(3000)
+                bodies = await asyncio.gather(sender.rest(), *(_digest(response) for response in responses))
+                grown, _ = tracemalloc.get_traced_memory()
+                tracemalloc.stop()
+    digests = set(bodies[1:])
+    assert len(digests) == 1
+    assert isinstance(bodies[0][-1], Done)
+    run_log = gateway.parts.streams._shelf.get(first.stream_id or "")
+    assert run_log is not None
+    wire = sum(len(record.frame) for record in run_log._records)
+    ours = len(sender.bytes) + sum(len(event.content) for event in bodies[0] if isinstance(event, Chunk))  # what this test keeps
+    assert grown - ours < 2 * (wire + run_log.size), f"{grown - ours} bytes for a log of {wire}"
+    stalled_writer.transport.abort()
+
+
+async def _digest(response: aiohttp.ClientResponse) -> int:
+    """A fingerprint of the body; read piece by piece, so that the test itself keeps nothing."""
+    fingerprint = 0
+    async for piece in response.content.iter_any():
+        fingerprint = zlib.crc32(piece, fingerprint)
+    return fingerprint
+
+
+@pytest.mark.timeout(300)
+async def test_two_hundred_streams_at_once_lose_double_and_reorder_nothing(scripted: ScriptedServer, tmp_path: Path) -> None:
+    scripted.slots = 200
+    pieces = tuple(f"{i} " for i in range(40))
+    scripted.reply = Reply(pieces, rate=20)
+    async with gateway_process(tmp_path / "data", llm_server_url=scripted.url) as (_, gateway), gateway.client() as client:
+        sessions = [await client.create_session() for _ in range(200)]
+        replies = await asyncio.gather(*(collect(client, session["id"]) for session in sessions))
+    for events in replies:
+        assert tuple(event.content for event in events if isinstance(event, Chunk)) == pieces
+        assert isinstance(events[-1], Done)
+
+
+async def test_messages_waits_for_the_whole_reply(gateway: Gateway) -> None:
+    async with gateway.client() as client:
+        session = await client.create_session()
+        answer = await client.call("POST", "/api/chatbot/messages", {"session_id": session["id"], "content": "Hi"})
+        listed = await client.call("GET", f"/api/chatbot/sessions/{session['id']}/messages")
+    assert answer["assistant_message"]["content"] == "Once upon a time"
+    assert [answer["user_message"], answer["assistant_message"]] == listed
+    assert answer["session"]["message_count"] == 2
+    assert answer["raw_response"] is None
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "code"),
+    [
+        ({"content": "hi"}, 422, "invalid"),
+        ({"session_id": 1, "content": " \n"}, 422, "invalid"),
+        ({"session_id": 1, "content": "x" * 100_001}, 422, "invalid"),
+        ({"session_id": 1, "content": "hi", "temperature": 2.1}, 422, "invalid"),
+        ({"session_id": 1, "content": "hi", "top_p": 0}, 422, "invalid"),
+        ({"session_id": 1, "content": "hi", "max_tokens": 0}, 422, "invalid"),
+        ({"session_id": 1, "content": "hi", "on_disconnect": "wait"}, 422, "invalid"),
+        ({"session_id": 1, "content": "hi", "model": "other"}, 422, "unknown_model"),
+        ({"session_id": 1, "content": "hi", "template_id": 5}, 404, "not_found"),
+        ({"session_id": 99, "content": "hi"}, 404, "not_found"),
+    ],
+)
+async def test_a_refused_request_stores_nothing(gateway: Gateway, body: dict[str, object], status: int, code: str) -> None:
+    async with gateway.client() as client:
+        session = await client.create_session()
+        assert session["id"] == 1
+        for path in ("/api/chatbot/messages/stream", "/api/chatbot/messages"):
+            async with client._http.post(gateway.url + path, json=body) as response:
+                answer = await response.json()
+            assert (response.status, answer["code"]) == (status, code)
+            assert isinstance(answer["detail"], str)
+        assert await client.call("GET", "/api/chatbot/sessions/1/messages") == []
+        assert (await client.call("GET", "/api/chatbot/sessions/1"))["message_count"] == 0
+
+
+async def test_max_tokens_is_lowered_never_refused(gateway: Gateway, scripted: ScriptedServer) -> None:
+    async with gateway.client() as client:
+        session = await client.create_session()
+        await collect(client, session["id"], "word " * 500, max_tokens=1_000_000)
+    assert scripted.requests[0].body["max_tokens"] < 4096
+
+
+async def test_a_long_conversation_is_trimmed_and_its_beginning_stays(gateway: Gateway, scripted: ScriptedServer) -> None:
+    scripted.n_ctx = 400
+    gateway.parts.engine._facts = None  # type: ignore[attr-defined]
+    scripted.reply = Reply(("word " * 20,))
+    async with gateway.client() as client:
+        session = await client.create_session(system_prompt="Keep me")
+        for number in range(40):
+            events = await collect(client, session["id"], f"question {number} " + "more " * 20)
+            assert isinstance(events[-1], Done)
+    bodies = [request.body["messages"] for request in scripted.requests]
+    assert all(turns[0]["content"] == "Keep me" for turns in bodies)
+    assert all(turns[1]["role"] == "user" for turns in bodies)
+    assert all(sum(len(turn["content"].split()) + 2 for turn in turns) <= 400 for turns in bodies)
+    beginnings = [turns[1]["content"].split()[1] for turns in bodies]
+    assert beginnings[-1] != "0"
+    assert len(set(beginnings)) <= 20
+
+
+async def test_a_message_that_cannot_fit_says_both_numbers(gateway: Gateway, scripted: ScriptedServer) -> None:
+    scripted.n_ctx = 100
+    gateway.parts.engine._facts = None  # type: ignore[attr-defined]
+    async with gateway.client() as client:
+        events = await collect(client, (await client.create_session())["id"], "word " * 500)
+    error = events[-1]
+    assert isinstance(error, Error)
+    assert (error.code, error.retryable) == ("context_exceeded", False)
+    assert "502" in error.message
+    assert "99" in error.message
+    assert scripted.requests == []
+
+
+async def test_a_client_that_knows_only_data_lines_gets_metadata_and_an_end_for_every_send(
+    gateway: Gateway, scripted: ScriptedServer
+) -> None:
+    """It closes its connection and sends again in the same tick; every reply of it has a beginning and an end."""
+    scripted.reply = Reply(("a", "b", "c"), rate=100)
+    async with gateway.client() as client:
+        session = await client.create_session()
+        seen: list[list[str]] = []
+        for number in range(10):
+            async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {gateway.token}"}) as http:
+                body = {"session_id": session["id"], "content": f"send {number}"}
+                response = await http.post(gateway.url + "/api/chatbot/messages/stream", json=body)
+                assert response.status == 200
+                kinds: list[str] = []
+                async for line in response.content:
+                    if line.startswith(b"data: "):
+                        kinds.append(json.loads(line[6:])["type"])
+                        if number % 2 and "chunk" in kinds:
+                            break
+                response.close()
+                seen.append(kinds)
+        stored = await client.call("GET", f"/api/chatbot/sessions/{session['id']}/messages")
+    assert all(kinds[0] == "metadata" for kinds in seen)
+    assert all(kinds[-1] == "done" for kinds in seen[::2])
+    replies = [message for message in stored if message["role"] == "assistant"]
+    assert len(replies) == 10
+    assert all(reply["status"] in ("complete", "cancelled") for reply in replies[:-1])
+
+
+async def test_a_missing_and_a_wrong_token_are_401(gateway: Gateway) -> None:
+    async with aiohttp.ClientSession() as http:
+        for headers in (
+            {},
+            {"Authorization": "Bearer wrong"},
+            {"Authorization": "Basic x"},
+            {"Cookie": "lam_token=wrong", "Sec-Fetch-Site": "same-origin"},
+        ):
+            async with http.post(gateway.url + "/api/chatbot/messages/stream", json={}, headers=headers) as response:
+                assert response.status == 401
+                assert (await response.json())["code"] == "unauthorized"
+
+
+async def test_silence_is_broken_by_a_comment(gateway: Gateway, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lam.api.event_stream.SILENCE_SECONDS", 0.05)
+    scripted.reply = Reply(("a", "b"), hold=True)
+    async with gateway.client() as client:
+        async with raw_stream(client, (await client.create_session())["id"]) as stream:
+            scripted.step()
+            await stream.until(Chunk)
+            while not stream.comments:
+                await stream.read()
+            scripted.step()
+            assert isinstance((await stream.rest())[-1], Done)
+
+
+async def test_a_write_holds_whole_events_of_at_most_16_kib() -> None:
+    from lam.api.event_stream import WRITE_BYTES, _bodies
+    from lam.streams.log import Record
+
+    records = [Record(number, Chunk("x" * (number * 97 % 9000))) for number in range(1, 200)]
+    records.append(Record(200, Chunk("y" * 40_000)))
+    bodies = list(_bodies(records))
+    assert b"".join(bodies) == b"".join(record.frame for record in records)
+    assert all(body.startswith(b"id: ") and body.endswith(b"\n\n") for body in bodies)
+    assert [len(body) > WRITE_BYTES for body in bodies] == [False] * (len(bodies) - 1) + [True]

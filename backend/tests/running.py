@@ -1,0 +1,138 @@
+"""Gateways for tests: one inside this process on a real port, one as a process of its own."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import uvicorn
+
+from lam.api.services import Services
+from lam.client.client import Client
+from lam.gateway import create_app
+from lam.protocol.events import Event
+from lam.protocol.sse import Decoder, decode
+from lam.settings import Settings
+
+
+@dataclass
+class Gateway:
+    url: str
+    token: str
+    services: Services | None = None
+
+    def client(self, token: str | None = None) -> Client:
+        return Client(self.url, token or self.token)
+
+    @property
+    def parts(self) -> Services:
+        assert self.services is not None
+        return self.services
+
+    async def user(self, email: str) -> Client:
+        """A client of a new account."""
+        async with Client(self.url) as nobody:
+            account = {"email": email, "password": "correct horse"}
+            await nobody.call("POST", "/api/auth/register", account)
+            login = await nobody.call("POST", "/api/auth/login", account)
+        return Client(self.url, login["access_token"])
+
+
+@contextlib.asynccontextmanager
+async def running_gateway(data: Path, *, port: int = 0, **settings: Any) -> AsyncIterator[Gateway]:
+    given = {"lam_data_dir": data, "lam_registration": "open", "lam_max_streams_per_user": 1000} | settings
+    app = create_app(Settings(**given))
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", port))
+    config = uvicorn.Config(app, lifespan="on", log_level="warning", proxy_headers=False, timeout_graceful_shutdown=1)
+    server = uvicorn.Server(config)
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
+    serving = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started:
+        assert not serving.done(), "the gateway did not start"
+        await asyncio.sleep(0.005)
+    try:
+        token = (data / "token").read_text().strip()
+        yield Gateway(f"http://127.0.0.1:{listener.getsockname()[1]}", token, app.state.services)
+    finally:
+        await app.state.services.supervisor.drain(0)
+        server.should_exit = True
+        await serving
+
+
+@contextlib.asynccontextmanager
+async def gateway_process(data: Path, **environment: Any) -> AsyncIterator[tuple[asyncio.subprocess.Process, Gateway]]:
+    """`lam serve` as a process. `environment` names settings in lower case."""
+    given = {"lam_data_dir": data, "lam_port": 0, "lam_registration": "open", "lam_max_streams_per_user": 1000} | environment
+    env = os.environ | {name.upper(): str(value) for name, value in given.items()}
+    (data / "url").unlink(missing_ok=True)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", "from lam.cli import main; main()", "serve", env=env, stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stderr
+    try:
+        line = (await process.stderr.readline()).decode()
+        assert "serves http" in line, line + (await process.stderr.read()).decode()
+        yield process, Gateway((data / "url").read_text().strip(), (data / "token").read_text().strip())
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.send_signal(signal.SIGKILL)
+        await process.wait()
+        await process.stderr.read()
+
+
+async def collect(client: Client, session_id: int, content: str = "Hello", **options: Any) -> list[Event]:
+    return [event async for event in client.send(session_id, content, **options)]
+
+
+@contextlib.asynccontextmanager
+async def raw_stream(client: Client, session_id: int, content: str = "Hello", **options: Any) -> AsyncIterator["RawStream"]:
+    """The POST itself, without the client's resume."""
+    body = {"session_id": session_id, "content": content} | options
+    headers = {"Authorization": client._headers["Authorization"]}
+    async with aiohttp.ClientSession(headers=headers) as http:
+        async with http.post(client.url + "/api/chatbot/messages/stream", json=body) as response:
+            yield RawStream(response)
+
+
+class RawStream:
+    """An open event stream as bytes and as events."""
+
+    def __init__(self, response: aiohttp.ClientResponse) -> None:
+        self.response = response
+        self.bytes = b""
+        self._decoder = Decoder(limit=1 << 28)
+        self.events: list[tuple[int, Event]] = []
+        self.comments = 0
+
+    async def read(self) -> bool:
+        """One read; False at the end of the connection."""
+        piece = await self.response.content.readany()
+        self.bytes += piece
+        for arrived in self._decoder.feed(piece):
+            event = decode(arrived.data)
+            assert event is not None
+            self.events.append((int(arrived.id), event))
+        self.comments = self._decoder.comments
+        return bool(piece)
+
+    async def until(self, kind: type[Event]) -> Event:
+        """Reads on until an event of that type has come."""
+        while True:
+            for _, event in self.events:
+                if isinstance(event, kind):
+                    return event
+            assert await self.read(), f"the stream ended without {kind.__name__}"
+
+    async def rest(self) -> list[Event]:
+        while await self.read():
+            pass
+        return [event for _, event in self.events]
