@@ -79,8 +79,11 @@ async def gateway_process(data: Path, **environment: Any) -> AsyncIterator[tuple
     )
     assert process.stderr
     try:
-        line = (await process.stderr.readline()).decode()
-        assert "serves http" in line, line + (await process.stderr.read()).decode()
+        said = ""
+        while "serves http" not in said:
+            line = await process.stderr.readline()
+            assert line, said
+            said += line.decode()
         yield process, Gateway((data / "url").read_text().strip(), (data / "token").read_text().strip())
     finally:
         with contextlib.suppress(ProcessLookupError):

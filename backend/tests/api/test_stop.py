@@ -102,15 +102,15 @@ async def test_a_stop_twice_and_after_the_end_changes_nothing(gateway: Gateway, 
 
 
 async def test_a_stop_racing_the_end_has_exactly_one_outcome(gateway: Gateway, scripted: ScriptedServer) -> None:
-    scripted.reply = Reply(("a", "b"), rate=200)
+    scripted.reply = Reply(("a", "b", "c", "d", "e", "f"), rate=50)
     outcomes = set()
     async with gateway.client() as client:
-        for delay in range(40):
+        for delay in range(24):
             session = (await client.create_session())["id"]
             async with raw_stream(client, session) as stream:
                 first = await stream.until(Metadata)
                 assert isinstance(first, Metadata)
-                await asyncio.sleep(delay / 1000)
+                await asyncio.sleep(delay / 100)
                 answers = await asyncio.gather(*(client.stop(first.stream_id or "") for _ in range(3)))
                 events = await stream.rest()
             ends = [event for event in events if isinstance(event, Done)]

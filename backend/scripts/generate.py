@@ -1,0 +1,95 @@
+"""Writes what is generated from the code: contracts/openapi.json and docs/reference/. A test fails where they differ."""
+
+import json
+from pathlib import Path
+
+import click
+from pydantic_core import PydanticUndefined
+
+from lam.api.errors import status_of
+from lam.cli import main
+from lam.errors import GenerationError, LamError, all_errors
+from lam.gateway import create_app
+from lam.settings import Settings
+
+ROOT = Path(__file__).resolve().parents[2]
+GENERATED = "<!-- Written by `make contracts`; edit the code instead. -->\n"
+
+
+def generated() -> dict[Path, str]:
+    """Each generated file with what it should hold."""
+    openapi = create_app(Settings(lam_data_dir=Path("data"))).openapi()
+    reference = ROOT / "docs" / "reference"
+    return {
+        ROOT / "contracts" / "openapi.json": json.dumps(openapi, indent=2, ensure_ascii=False) + "\n",
+        reference / "settings.md": settings_page(),
+        reference / "errors.md": errors_page(),
+        reference / "commands.md": commands_page(),
+    }
+
+
+def settings_page() -> str:
+    """Every setting with its default and what it does."""
+    lines = [
+        "# Settings\n",
+        GENERATED,
+        "Read once at the start, from the environment, else from `.env` in the current folder. An empty value counts as not set;",
+        "an unknown `LAM_…` name stops the start.\n",
+        "| name | default | what it does |",
+        "|---|---|---|",
+    ]
+    for name, field in Settings.model_fields.items():
+        default = "" if field.default in (None, PydanticUndefined, ()) else _plain(field.default)
+        lines.append(f"| {name.upper()} | {default} | {field.description} |")
+    return "\n".join(lines) + "\n"
+
+
+def errors_page() -> str:
+    """Every code, as an HTTP answer and as the `error` event of a run."""
+    lines = [
+        "# Error codes\n",
+        GENERATED,
+        'Before the first event a failure is an HTTP answer, `{"detail": …, "code": …}`; afterwards it is an `error` event',
+        "with the same code. `detail` and `message` are sentences for people and may change; codes do not.\n",
+        "| code | HTTP | as a run's end | retryable | meaning |",
+        "|---|---|---|---|---|",
+    ]
+    for kind in sorted(all_errors(), key=lambda kind: kind.code):
+        if kind.__subclasses__() and kind.code == LamError.code and kind is not LamError:
+            continue  # a branch of the tree, never raised itself
+        run = issubclass(kind, GenerationError)
+        outcome = f"`{kind.outcome}`" if run and issubclass(kind, GenerationError) else ""
+        retryable = ("yes" if kind.retryable else "no") if issubclass(kind, GenerationError) else ""
+        lines.append(f"| `{kind.code}` | {status_of(kind)} | {outcome} | {retryable} | {kind.summary} |")
+    lines.append("\n`llm_error` is not retryable when the model server answered with a 4xx.")
+    lines.append("`method_not_allowed` (405) is the web server's own.")
+    return "\n".join(lines) + "\n"
+
+
+def commands_page() -> str:
+    """Every command's own help."""
+    about = "Exit codes: 0 done, 1 failed, 2 wrong usage. Answers go to stdout, everything else to stderr.\n"
+    root = click.Context(main, info_name="lam", max_content_width=100, terminal_width=100)
+    helps = (f"## {context.command_path}\n\n```text\n{context.get_help()}\n```\n" for context in _contexts(root))
+    return "\n".join(["# Commands\n", GENERATED, about, *helps])
+
+
+def _contexts(context: click.Context) -> list[click.Context]:
+    found = [context]
+    if isinstance(context.command, click.Group):
+        for name in context.command.list_commands(context):
+            command = context.command.get_command(context, name)
+            if command is not None:
+                child = click.Context(command, context, name, max_content_width=100, terminal_width=100)
+                found.extend(_contexts(child))
+    return found
+
+
+def _plain(value: object) -> str:
+    return f"`{','.join(map(str, value))}`" if isinstance(value, tuple) else f"`{value}`"
+
+
+if __name__ == "__main__":
+    for path, text in generated().items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")

@@ -1,0 +1,66 @@
+"""Nobody reads, stops or resumes what is not theirs: every route of the OpenAPI file that names a thing, with another's thing."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lam.protocol.events import Done, Metadata
+from lam.testing.server import Reply, ScriptedServer
+
+from ..running import Gateway, raw_stream
+
+OPENAPI = json.loads((Path(__file__).resolve().parents[3] / "contracts" / "openapi.json").read_text())
+ROUTES = [
+    *sorted((method.upper(), path) for path, methods in OPENAPI["paths"].items() for method in methods if "{" in path),
+    ("POST", "/api/chatbot/messages"),
+    ("POST", "/api/chatbot/messages/stream"),
+]
+BODIES: dict[tuple[str, str], Any] = {("PATCH", "/api/chatbot/sessions/{session_id}"): {"title": "Mine now"}}
+
+
+def test_every_parameter_of_a_path_names_a_thing_with_an_owner() -> None:
+    names = {name for _, path in ROUTES for name in re.findall(r"\{(\w+)\}", path)}
+    assert names == {"session_id", "stream_id"}
+
+
+@pytest.mark.parametrize(("method", "path"), ROUTES)
+async def test_what_belongs_to_another_user_is_404(method: str, path: str, gateway: Gateway, scripted: ScriptedServer) -> None:
+    scripted.reply = Reply(("a",), hold=True)
+    async with gateway.client() as owner, await gateway.user("thief@example.org") as thief:
+        session = (await owner.create_session())["id"]
+        async with raw_stream(owner, session) as stream:
+            first = await stream.until(Metadata)
+            assert isinstance(first, Metadata)
+            things = {"session_id": session, "stream_id": first.stream_id}
+            url = gateway.url + path.format(**things)
+            body = BODIES.get(
+                (method, path), {"session_id": session, "content": "hi"} if path.endswith(("messages", "stream")) else None
+            )
+            async with thief._http.request(method, url, json=body if method != "GET" else None) as response:
+                assert (response.status, (await response.json())["code"]) == (404, "not_found")
+            scripted.step()
+            done = (await stream.rest())[-1]
+            assert isinstance(done, Done)
+            assert done.finish_reason == "stop"
+
+
+async def test_a_message_of_another_session_is_no_edge_to_list_from(gateway: Gateway) -> None:
+    async with gateway.client() as owner, await gateway.user("thief@example.org") as thief:
+        session = (await owner.create_session())["id"]
+        await owner.call("POST", "/api/chatbot/messages", {"session_id": session, "content": "secret"})
+        own = (await thief.create_session())["id"]
+        async with thief._http.get(f"{gateway.url}/api/chatbot/sessions/{own}/messages?before=2") as response:
+            assert response.status == 422
+
+
+async def test_every_route_but_the_public_ones_wants_a_token(gateway: Gateway) -> None:
+    public = {"/api/health", "/api/auth/register", "/api/auth/login"}
+    async with gateway.client() as client:
+        for path, methods in OPENAPI["paths"].items():
+            for method in methods:
+                url = gateway.url + path.format(session_id=1, stream_id="x")
+                async with client._http.request(method.upper(), url, json={}, headers={"Authorization": ""}) as response:
+                    assert (response.status == 401) is (path not in public), (method, path)

@@ -1,0 +1,207 @@
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import Connection
+
+from lam.errors import ConfigError, Conflict, StorageUnavailable
+from lam.generation.checkpoint import checkpoint
+from lam.storage.database import Database
+from lam.storage.lock import exclusive
+from lam.storage.models import Checkpoint, Ending
+from lam.storage.schema import metadata
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    opened = Database(f"sqlite+aiosqlite:///{tmp_path}/lam.db")
+    await opened.upgrade()
+    yield opened
+    await opened.close()
+
+
+async def streaming_message(database: Database) -> int:
+    async with database.write() as unit:
+        user = await unit.users.add("a@b", None, is_admin=False, now=NOW)
+        settings: dict[str, Any] = dict.fromkeys(
+            ("template_id", "system_prompt", "temperature", "top_p", "max_tokens", "model", "leaf_id")
+        )
+        session = await unit.sessions.add(
+            **settings,
+            user_id=user.id,
+            session_key="k",
+            title="t",
+            message_count=0,
+            unread=False,
+            created_at=NOW,
+            updated_at=NOW,
+            last_used_at=NOW,
+        )
+        return await unit.messages.add(
+            session_id=session.id, role="assistant", content="", status="streaming", created_at=NOW, stream_id="s"
+        )
+
+
+async def test_the_migrations_make_the_tables_of_the_schema(database: Database) -> None:
+    def differences(connection: Connection) -> list[Any]:
+        return list(compare_metadata(MigrationContext.configure(connection), metadata))
+
+    async with database._engine.connect() as connection:
+        assert await connection.run_sync(differences) == []
+
+
+async def test_times_come_back_as_they_went_in(database: Database) -> None:
+    async with database.write() as unit:
+        await unit.users.add("a@b", None, is_admin=False, now=NOW)
+    async with database.read() as unit:
+        found = await unit.users.by_email("a@b")
+    assert found is not None
+    assert found.created_at == NOW
+
+
+async def test_a_unit_of_work_that_fails_changes_nothing(database: Database) -> None:
+    async def twice() -> None:
+        async with database.write() as unit:
+            await unit.users.add("a@b", None, is_admin=False, now=NOW)
+            await unit.users.add("a@b", None, is_admin=False, now=NOW)
+
+    with pytest.raises(Conflict):
+        await twice()
+    async with database.read() as unit:
+        assert await unit.users.all() == []
+
+
+async def test_a_message_ends_once_and_no_late_checkpoint_undoes_it(database: Database) -> None:
+    message = await streaming_message(database)
+    async with database.write() as unit:
+        await unit.checkpoints.append([Checkpoint(message, 3, "Once", "hm")])
+        assert [part.content for part in await unit.checkpoints.of(message)] == ["Once"]
+    async with database.write() as unit:
+        assert await unit.messages.finish(message, Ending("complete", "Once upon"), NOW)
+        assert not await unit.messages.finish(message, Ending("cancelled", "Once"), NOW)
+        await unit.checkpoints.append([Checkpoint(message, 9, "late", "")])
+        assert await unit.checkpoints.of(message) == []
+    async with database.read() as unit:
+        stored = await unit.messages.by_id(message)
+    assert stored is not None
+    assert (stored.status, stored.content) == ("complete", "Once upon")
+
+
+async def test_a_long_conversation_can_be_walked_and_deleted(database: Database) -> None:
+    await streaming_message(database)
+    async with database.write() as unit:
+        parent = None
+        for number in range(2000):
+            parent = await unit.messages.add(
+                session_id=1, role="user", content=str(number), status="complete", created_at=NOW, parent_id=parent
+            )
+    async with database.read() as unit:
+        path = await unit.messages.path(parent)
+        assert [message.content for message in path] == [str(number) for number in range(2000)]
+        assert await unit.messages.path(parent, 3) == path[-3:]
+    async with database.write() as unit:
+        await unit.sessions.delete(1)
+    async with database.read() as unit:
+        assert await unit.messages.path(parent) == []
+
+
+async def test_writers_take_turns_with_a_pool_of_one(tmp_path: Path) -> None:
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/one.db", pool_size=1)
+    await database.upgrade()
+
+    async def add(number: int) -> None:
+        async with database.write() as unit:
+            await unit.users.add(f"{number}@b", None, is_admin=False, now=NOW)
+
+    await asyncio.gather(*(add(number) for number in range(50)))
+    async with database.read() as unit:
+        assert len(await unit.users.all()) == 50
+    await database.close()
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Another process's write transaction on the same file."""
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    finally:
+        other.execute("ROLLBACK")
+        other.close()
+
+
+async def test_a_locked_database_is_unavailable_for_writers_and_serves_readers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lam.storage.database.LOCK_SECONDS", 0.1)
+    database = Database(f"sqlite+aiosqlite:///{tmp_path}/lam.db")
+    await database.upgrade()
+
+    async def add() -> None:
+        async with database.write() as unit:
+            await unit.users.add("a@b", None, is_admin=False, now=NOW)
+
+    with locked(tmp_path / "lam.db"):
+        with pytest.raises(StorageUnavailable):
+            await add()
+        async with database.read() as unit:
+            assert await unit.users.all() == []
+    await add()
+    await database.close()
+
+
+async def test_checkpoints_that_could_not_be_saved_are_not_forgotten(database: Database) -> None:
+    taken: list[Checkpoint] = []
+
+    class FakeRun:
+        settled = False
+
+        def unsaved(self) -> Checkpoint:
+            return Checkpoint(1, 1, "text", "")
+
+        def checkpointed(self, saved: Checkpoint) -> None:
+            taken.append(saved)
+
+    closed = Database("sqlite+aiosqlite:////nowhere/at/all.db")
+    with pytest.raises(StorageUnavailable):
+        await checkpoint(closed, [FakeRun()])  # type: ignore[list-item]
+    assert taken == []
+    await checkpoint(database, [FakeRun()])  # type: ignore[list-item]
+    assert len(taken) == 1
+
+
+async def test_a_file_that_is_not_ours_stops_with_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "text.db").write_text("this is not a database, and it is long enough to be sure of that" * 20)
+    newer = sqlite3.connect(tmp_path / "newer.db")
+    newer.execute("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)")
+    newer.execute("INSERT INTO alembic_version VALUES ('9999')")
+    newer.commit()
+    newer.close()
+    for name, words in (("text.db", "cannot be used"), ("newer.db", "newer version")):
+        database = Database(f"sqlite+aiosqlite:///{tmp_path / name}")
+        with pytest.raises(ConfigError, match=words):
+            await database.upgrade()
+        await database.close()
+
+
+async def test_only_one_gateway_holds_the_lock(tmp_path: Path) -> None:
+    path = tmp_path / "lam.db.lock"
+
+    async def second() -> None:
+        async with exclusive(path, wait_seconds=0.2):
+            pass
+
+    async with exclusive(path):
+        with pytest.raises(ConfigError, match="Another gateway"):
+            await second()
+    await second()
