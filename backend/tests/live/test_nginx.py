@@ -1,0 +1,146 @@
+"""Behind a real nginx: nothing may be held back, neither on the POST nor on the resume, and the page's cookie must work."""
+
+import asyncio
+import contextlib
+import json
+import re
+import socket
+import subprocess
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from lam.client.client import Client
+from lam.testing.server import Reply, ScriptedServer
+
+from ..running import Gateway
+
+pytestmark = pytest.mark.live
+
+EARLIER = """
+upstream backend { server 127.0.0.1:3000; }
+server {
+    listen 80;
+    location /api/chatbot/messages/stream {
+        proxy_pass http://backend;
+        proxy_buffering off;
+        proxy_cache off;
+    }
+    location / { proxy_pass http://backend; }
+}
+"""
+DOCUMENTED = re.search(
+    r"```nginx\n(.*?)```", (Path(__file__).resolve().parents[3] / "docs" / "guides" / "nginx.md").read_text(), re.DOTALL
+)
+assert DOCUMENTED
+BLOCKS = {"earlier": EARLIER, "documented": DOCUMENTED[1]}
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+@contextlib.asynccontextmanager
+async def nginx(program: str, block: str, gateway: Gateway, folder: Path) -> AsyncIterator[str]:
+    """nginx with this block in front of the gateway; its address."""
+    port = free_port()
+    block = block.replace("127.0.0.1:3000", gateway.url.removeprefix("http://")).replace("listen 80", f"listen 127.0.0.1:{port}")
+    temporary = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
+    config = folder / "nginx.conf"
+    config.write_text(
+        f"daemon off; pid {folder}/pid; error_log {folder}/error.log;\nevents {{}}\nhttp {{ access_log off; {temporary}\n{block}}}"
+    )
+    process = await asyncio.create_subprocess_exec(program, "-c", str(config), "-p", str(folder), stderr=subprocess.DEVNULL)
+    try:
+        while True:
+            try:
+                _, writer = await asyncio.open_connection("127.0.0.1", port)
+                break
+            except ConnectionError:
+                assert process.returncode is None, (folder / "error.log").read_text()
+                await asyncio.sleep(0.02)
+        writer.close()
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        await process.wait()
+
+
+async def next_event(response: aiohttp.ClientResponse, kind: str) -> dict[str, Any]:
+    """The next event of that type; fails when nothing comes although the model has already said it."""
+    async with asyncio.timeout(20):
+        async for line in response.content:
+            if line.startswith(b"data: "):
+                event: dict[str, Any] = json.loads(line[6:])
+                if event["type"] == kind:
+                    return event
+    raise AssertionError(f"the stream ended without {kind}")
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+async def test_each_chunk_arrives_before_the_next_one_is_sent(
+    block: str, program: Callable[[str], str], gateway: Gateway, scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    scripted.reply = Reply(tuple("abcdefgh"), hold=True)
+    async with nginx(program("nginx"), BLOCKS[block], gateway, tmp_path) as url, Client(url, gateway.token) as client:
+        session = (await client.create_session())["id"]
+        body = {"session_id": session, "content": "hi", "on_disconnect": "continue"}
+        async with client._http.post(url + "/api/chatbot/messages/stream", json=body) as response:
+            stream_id = (await next_event(response, "metadata"))["stream_id"]
+            for letter in "abcd":
+                scripted.step()
+                assert (await next_event(response, "chunk"))["content"] == letter
+        async with client._http.get(f"{url}/api/chatbot/streams/{stream_id}?after=1") as response:
+            for letter in "abcd":
+                assert (await next_event(response, "chunk"))["content"] == letter
+            for letter in "efgh":
+                scripted.step()
+                assert (await next_event(response, "chunk"))["content"] == letter
+            assert (await next_event(response, "done"))["full_content"] == "abcdefgh"
+
+
+@pytest.mark.parametrize("block", BLOCKS)
+async def test_a_page_logs_in_sends_and_stops_with_its_cookie(
+    block: str, program: Callable[[str], str], gateway: Gateway, scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    """What a browser sends: the cookie, Origin, and on a trustworthy address Sec-Fetch-Site."""
+    scripted.reply = Reply(tuple("abcdefgh"), hold=True)
+    account = {"email": "ada@example.org", "password": "correct horse"}
+    async with nginx(program("nginx"), BLOCKS[block], gateway, tmp_path) as url:
+        headers = {"Origin": url, "Sec-Fetch-Site": "same-origin"}
+        async with aiohttp.ClientSession(headers=headers, cookie_jar=aiohttp.CookieJar(unsafe=True)) as page:
+            for path, status in (("register", 201), ("login", 200)):
+                async with page.post(f"{url}/api/auth/{path}", json=account) as response:
+                    assert response.status == status
+            async with page.post(url + "/api/chatbot/sessions/") as response:
+                session = (await response.json())["id"]
+            body = {"session_id": session, "content": "hi", "on_disconnect": "continue"}
+            async with page.post(url + "/api/chatbot/messages/stream", json=body) as stream:
+                stream_id = (await next_event(stream, "metadata"))["stream_id"]
+                scripted.step()
+                await next_event(stream, "chunk")
+                async with page.post(f"{url}/api/chatbot/streams/{stream_id}/stop") as response:
+                    assert response.status == 202
+                done = await next_event(stream, "done")
+    assert (done["finish_reason"], done["full_content"]) == ("cancelled", "a")
+    assert scripted.requests[0].left_early
+
+
+async def test_a_reader_that_leaves_nginx_leaves_the_gateway_too(
+    program: Callable[[str], str], gateway: Gateway, scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    scripted.reply = Reply(("word ",) * 10_000, rate=50)
+    async with nginx(program("nginx"), BLOCKS["documented"], gateway, tmp_path) as url, Client(url, gateway.token) as client:
+        session = (await client.create_session())["id"]
+        async with client._http.post(
+            url + "/api/chatbot/messages/stream", json={"session_id": session, "content": "hi"}
+        ) as response:
+            await next_event(response, "chunk")
+            (run,) = gateway.parts.supervisor.running()
+            assert run.has_readers
+        await asyncio.wait_for(run.lonely.wait(), 20)
+        await client.call("DELETE", f"/api/chatbot/sessions/{session}")
