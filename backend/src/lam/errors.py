@@ -16,6 +16,7 @@ LamError
 │   ├── QueueFull              queue_full
 │   └── TooManyAttempts        too_many_attempts
 ├── ShuttingDown               shutting_down
+├── GatewayUnreachable         gateway_unreachable   what a client says when nobody answers it
 └── GenerationError                                  a run ended badly: `outcome` is the message's status
     ├── StorageUnavailable     storage_unavailable   also the answer when a request finds no database
     ├── Interrupted            interrupted           outcome `interrupted`, the others `failed`
@@ -125,6 +126,11 @@ class TooManyAttempts(Throttled):
 class ShuttingDown(LamError):
     code = "shutting_down"
     summary = "The gateway is shutting down; try again in a moment."
+
+
+class GatewayUnreachable(LamError):
+    code = "gateway_unreachable"
+    summary = "No gateway answers there."
 
 
 class GenerationError(LamError):

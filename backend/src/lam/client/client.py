@@ -8,17 +8,13 @@ from typing import Any, Final, Self
 
 import aiohttp
 
-from lam.errors import LamError, LlmUnreachable, from_code
+from lam.errors import GatewayUnreachable, LamError, from_code
 from lam.protocol.events import TERMINAL, Event, Metadata
 from lam.protocol.sse import Decoder, decode
 
 RESUME_TRIES: Final = 8
 _FIRST_PAUSE: Final = 0.2
 _LOST: Final = (aiohttp.ClientError, ConnectionError, TimeoutError)
-
-
-class GatewayUnreachable(LlmUnreachable):
-    """The gateway itself cannot be reached."""
 
 
 class Client:

@@ -12,7 +12,7 @@ from typing import Any
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, event, exc, text
+from sqlalchemy import Connection, event, exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 
 from lam.errors import ConfigError, Conflict, StorageUnavailable
@@ -20,6 +20,7 @@ from lam.storage.repositories.messages import Checkpoints, Messages, Requests
 from lam.storage.repositories.sessions import Sessions
 from lam.storage.repositories.templates import Templates
 from lam.storage.repositories.users import Tokens, Users
+from lam.storage.sqlite import connect
 
 LOCK_SECONDS = 4  # for another process's lock
 TURN_SECONDS = 10  # for a connection or the writer's turn, behind others of this process
@@ -52,7 +53,7 @@ class Database:
             pool_size=pool_size,
             max_overflow=0,
             pool_timeout=TURN_SECONDS,
-            connect_args={"timeout": LOCK_SECONDS},
+            async_creator=lambda: connect(make_url(url).database or "", LOCK_SECONDS),
         )
         self._writer = self._engine.execution_options(lam_write=True)
         self._turn = asyncio.Lock()

@@ -4,13 +4,22 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, exists, insert, literal, select, update
+import msgspec
+from sqlalchemy import bindparam, delete, exists, insert, literal, select, update
 
 from lam.storage.models import Checkpoint, Ending, Message, SentRequest
 from lam.storage.repositories.base import Repository
 from lam.storage.schema import checkpoints, messages, requests, sessions
 
 WHOLE_PATH = 1_000_000
+_CHECKPOINT = (checkpoints.c.message_id, checkpoints.c.number, checkpoints.c.content, checkpoints.c.thinking)
+_STILL_STREAMING = exists().where(
+    messages.c.id == bindparam("message_id", type_=messages.c.id.type), messages.c.status == "streaming"
+)
+_APPEND = insert(checkpoints).from_select(
+    [column.name for column in _CHECKPOINT],
+    select(*(bindparam(column.name, type_=column.type) for column in _CHECKPOINT)).where(_STILL_STREAMING),
+)
 
 
 class Messages(Repository):
@@ -76,15 +85,10 @@ class Messages(Repository):
 class Checkpoints(Repository):
     async def append(self, rows: Sequence[Checkpoint]) -> None:
         """Adds text to messages that are still streaming; a late one for a message that has ended is dropped."""
-        for row in rows:
-            values = select(literal(row.message_id), literal(row.number), literal(row.content), literal(row.thinking)).where(
-                exists().where(messages.c.id == row.message_id, messages.c.status == "streaming")
-            )
-            await self._connection.execute(insert(checkpoints).from_select(["message_id", "number", "content", "thinking"], values))
+        await self._connection.execute(_APPEND, [msgspec.structs.asdict(row) for row in rows])
 
     async def of(self, message_id: int) -> list[Checkpoint]:
-        columns = (checkpoints.c.message_id, checkpoints.c.number, checkpoints.c.content, checkpoints.c.thinking)
-        query = select(*columns).where(checkpoints.c.message_id == message_id).order_by(checkpoints.c.id)
+        query = select(*_CHECKPOINT).where(checkpoints.c.message_id == message_id).order_by(checkpoints.c.id)
         return await self._all(Checkpoint, query)
 
 

@@ -1,0 +1,77 @@
+"""SQLite connections that cross to their thread once a statement instead of four times.
+
+aiosqlite runs every call on the connection's own thread: making a cursor, executing, fetching, closing. Each crossing costs two
+wake-ups, more than the statement itself. The cursor here does all four in one, and a rollback with nothing to roll back in none.
+"""
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Self
+
+import aiosqlite
+
+
+class _Cursor:
+    """As much of aiosqlite's cursor as SQLAlchemy asks for; rows are fetched when they are there."""
+
+    def __init__(self, connection: "OneHopConnection") -> None:
+        self._connection = connection
+        self._rows: list[Any] = []
+        self.description: Any = None
+        self.rowcount = -1
+        self.lastrowid: int | None = None
+        self.arraysize = 1
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Self:
+        await self._connection.run(partial(self._run, False, sql, parameters))
+        return self
+
+    async def executemany(self, sql: str, parameters: Sequence[Sequence[Any]]) -> Self:
+        await self._connection.run(partial(self._run, True, sql, parameters))
+        return self
+
+    async def fetchall(self) -> list[Any]:
+        rows, self._rows = self._rows, []
+        return rows
+
+    async def close(self) -> None:
+        self._rows = []
+
+    def _run(self, many: bool, sql: str, parameters: Any) -> None:
+        """On the connection's thread."""
+        connection = self._connection._conn
+        cursor = connection.executemany(sql, parameters) if many else connection.execute(sql, parameters)
+        try:
+            self.description = cursor.description
+            self.rowcount, self.lastrowid = cursor.rowcount, cursor.lastrowid
+            if cursor.description:
+                self._rows = cursor.fetchall()
+        finally:
+            cursor.close()
+
+
+class OneHopConnection(aiosqlite.Connection):
+    """aiosqlite's connection with the cursor above."""
+
+    async def run(self, call: Callable[[], None]) -> None:
+        """Calls it on the connection's thread."""
+        await self._execute(call)  # type: ignore[no-untyped-call]
+
+    def cursor(self) -> Any:
+        return _Cursor(self)
+
+    async def rollback(self) -> None:
+        if self.in_transaction:
+            await super().rollback()
+
+
+def connect(path: Path | str, timeout: float) -> OneHopConnection:
+    """To be awaited. `timeout`: seconds to wait for another process's lock."""
+    connection = OneHopConnection(lambda: sqlite3.connect(path, timeout=timeout, check_same_thread=False), iter_chunk_size=64)
+    connection._thread.daemon = True
+    return connection
