@@ -237,3 +237,12 @@ async def test_an_end_that_nobody_saw_is_unread_until_the_messages_are_listed(ga
         await client.call("DELETE", path)
         with pytest.raises(NotFound):
             await client.call("GET", path)
+
+
+async def test_two_sends_in_the_same_moment_both_get_their_reply(gateway: Gateway, scripted: ScriptedServer) -> None:
+    scripted.reply = Reply(tuple("abc"), rate=100)
+    async with gateway.client() as client:
+        for _ in range(5):
+            session = (await client.create_session())["id"]
+            ends = [events[-1] for events in await asyncio.gather(collect(client, session, "one"), collect(client, session, "two"))]
+            assert [end.finish_reason for end in ends if isinstance(end, Done)] == ["stop", "stop"]

@@ -1,6 +1,7 @@
 """Accounts: register, log in and out, change the password, delete; and the local account of this machine."""
 
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Final, Literal
 
@@ -9,7 +10,7 @@ from msgspec import Struct
 from lam.accounts.passwords import Passwords
 from lam.accounts.throttle import LoginThrottle
 from lam.accounts.tokens import new_token, token_hash
-from lam.errors import Conflict, Forbidden, Invalid, NotFound, Unauthorized
+from lam.errors import Conflict, Forbidden, Invalid, NotFound, StorageUnavailable, Unauthorized
 from lam.storage.database import Database
 from lam.storage.models import User
 
@@ -82,8 +83,9 @@ class Accounts:
             raise Unauthorized
         known, user = found
         if now - known.last_used_at > TOUCH_AFTER:
-            async with self._database.write() as unit:
-                await unit.tokens.touch(known.id, now)
+            with suppress(StorageUnavailable):  # a note for later; no reason to refuse anybody
+                async with self._database.write() as unit:
+                    await unit.tokens.touch(known.id, now)
         return Identity(user, known.id)
 
     async def still_good(self, token_ids: Collection[int]) -> set[int]:

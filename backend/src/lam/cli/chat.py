@@ -24,7 +24,7 @@ CLEAR: Final = "\r\x1b[K"
 @click.argument("prompt", required=False)
 @click.option("--session", "session_id", type=click.IntRange(min=1), help="Go on with this session.")
 @click.option("--url", help="The gateway; unless given, the one on this machine.")
-@click.option("--token", envvar="LAM_TOKEN", help="A token; unless given, this machine's own.")
+@click.option("--token", help="A token; unless given, this machine's own.")
 def chat(prompt: str | None, session_id: int | None, url: str | None, token: str | None) -> None:
     """Send PROMPT (or standard input, or what you type) and stream the reply. Ctrl-C stops the model; the text stays."""
     settings = load_settings()

@@ -54,7 +54,7 @@ class Run:
         self._readers = 0
         self._detach: asyncio.TimerHandle | None = None
         self._checkpointed = (0, 0)
-        self._watch_readers()
+        self._await_reader()
 
     # Writing, by the pump alone
 
@@ -106,8 +106,12 @@ class Run:
             self._detach = None
         if self._readers:
             self.lonely.clear()
-            return
-        self.lonely.set()
+        else:
+            self.lonely.set()
+            self._await_reader()
+
+    def _await_reader(self) -> None:
+        """Nobody reads (any more, or yet): a `cancel` run is stopped unless somebody comes in time."""
         if self.order.on_disconnect == "cancel" and not self.ended.is_set():
             self._detach = asyncio.get_running_loop().call_later(self._detach_seconds, self.stop, Stop())
 

@@ -147,7 +147,7 @@ class Supervisor:
             held = self._sessions.get(session_id)
             if held is None:
                 return
-            if isinstance(held, Run) and held.order.on_disconnect == "cancel" and not held.has_readers:
+            if isinstance(held, Run) and held.order.on_disconnect == "cancel" and held.lonely.is_set():
                 held.stop(Stop())
                 if not await _happens(COMMIT_SECONDS, held.saved):
                     raise SessionBusy(held.stream_id)

@@ -28,7 +28,7 @@ async def log_in(body: Credentials, request: Request, response: Response, parts:
         expires=login.expires_at,
         path="/",
         httponly=True,
-        samesite="strict",
+        samesite="lax",
         secure=(parts.settings.lam_public_url or str(request.url)).startswith("https://"),
     )
     return TokenAnswer(access_token=login.access_token, expires_at=login.expires_at)
@@ -37,7 +37,7 @@ async def log_in(body: Credentials, request: Request, response: Response, parts:
 @router.post("/logout", status_code=204, responses=answers(401, 403, 503), summary="Revoke this token")
 async def log_out(caller: Caller, response: Response, parts: Parts) -> None:
     await parts.accounts.log_out(caller)
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
 
 
 @router.get("/me", responses=answers(401, 503), summary="Who am I")
@@ -54,4 +54,4 @@ async def change_password(body: NewPassword, caller: Caller, parts: Parts) -> No
 @router.delete("/account", status_code=204, responses=answers(401, 403, 503), summary="Delete the account and all in it")
 async def delete_account(caller: Caller, response: Response, parts: Parts) -> None:
     await parts.accounts.delete(caller)
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="strict")
+    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
