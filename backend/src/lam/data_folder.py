@@ -8,7 +8,7 @@ from lam.errors import ConfigError
 
 
 class DataFolder:
-    """Files are made with mode 0600 in a folder with mode 0700. Raises ConfigError where the folder cannot be used."""
+    """Files are written with mode 0600; a folder that is made here has mode 0700. Raises ConfigError where it cannot be used."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

@@ -7,8 +7,7 @@ LamError
 ├── NotFound                   not_found             unknown, or somebody else's
 ├── Invalid                    invalid               the request cannot be carried out as it is written
 │   ├── RequestIdReused        request_id_reused
-│   ├── UnknownModel           unknown_model
-│   └── NotSupported           not_supported
+│   └── UnknownModel           unknown_model
 ├── Conflict                   conflict
 │   └── SessionBusy            session_busy          carries the running stream's id
 ├── Throttled                                        carries `retry_after`, seconds
@@ -78,11 +77,6 @@ class RequestIdReused(Invalid):
 class UnknownModel(Invalid):
     code = "unknown_model"
     summary = "The server has no such model; GET /api/models lists what it has."
-
-
-class NotSupported(Invalid):
-    code = "not_supported"
-    summary = "This is not supported here."
 
 
 class Conflict(LamError):

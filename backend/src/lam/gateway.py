@@ -19,7 +19,7 @@ from lam.accounts.passwords import Passwords
 from lam.accounts.throttle import LoginThrottle
 from lam.api import errors
 from lam.api.event_stream import OpenStreams
-from lam.api.middleware import TrailingSlash
+from lam.api.middleware import BodyLimit, TrailingSlash
 from lam.api.routers import accounts, messages, sessions, system
 from lam.api.services import Services
 from lam.chat.messages import Messages
@@ -78,6 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
             allow_headers=["*"],
         )
     app.add_middleware(TrailingSlash)
+    app.add_middleware(BodyLimit)
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.lam_trusted_proxies))
     return app
 

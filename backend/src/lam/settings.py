@@ -101,8 +101,8 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, value: str | None) -> str | None:
-        if value is not None and not value.startswith("sqlite+aiosqlite:///"):
-            raise ValueError("must begin with sqlite+aiosqlite:///")
+        if value is not None and (not value.startswith("sqlite+aiosqlite:///") or value.endswith("/") or ":memory:" in value):
+            raise ValueError("must be sqlite+aiosqlite:/// and the path of a file")
         return value
 
 

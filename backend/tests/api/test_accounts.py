@@ -1,4 +1,5 @@
 import asyncio
+import io
 
 import aiohttp
 import pytest
@@ -88,7 +89,7 @@ async def test_deleting_the_account_stops_its_replies_and_removes_everything(gat
 
 
 async def test_an_open_stream_is_closed_without_an_end_when_its_token_is_revoked(
-    gateway: Gateway, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    gateway: Gateway, scripted: ScriptedServer
 ) -> None:
     scripted.reply = Reply(("a", "b"), hold=True)
     async with await gateway.user(ADA["email"]) as ada, await _log_in(gateway) as other:
@@ -198,3 +199,37 @@ async def test_a_chat_goes_on_while_passwords_are_checked(gateway: Gateway, scri
         attempts = [asyncio.create_task(nobody.call("POST", "/api/auth/login", ADA)) for _ in range(6)]
         assert isinstance((await collect(ada, (await ada.create_session())["id"]))[-1], Done)
         assert len({login["access_token"] for login in await asyncio.gather(*attempts)}) == 6
+
+
+async def test_a_waiting_caller_whose_token_is_revoked_gets_no_answer(gateway: Gateway, scripted: ScriptedServer) -> None:
+    scripted.reply = Reply(("secret",), hold=True)
+    async with await gateway.user(ADA["email"]) as ada:
+        body = {"session_id": (await ada.create_session())["id"], "content": "hi", "on_disconnect": "continue"}
+        waiting = asyncio.create_task(ada.call("POST", "/api/chatbot/messages", body))
+        await scripted.seen()
+        await ada.call("POST", "/api/auth/logout")
+        with pytest.raises(Unauthorized):
+            await asyncio.wait_for(waiting, 50)  # goal: 5 s
+        scripted.step()
+
+
+async def test_a_request_that_is_too_large_is_refused_unread(gateway: Gateway) -> None:
+    async with aiohttp.ClientSession() as http:
+        async with http.post(gateway.url + "/api/auth/login", data=io.BytesIO(b"x" * (5 << 20))) as response:
+            assert (response.status, (await response.json())["code"]) == (413, "too_large")
+
+        async def endless():
+            for _ in range(80):
+                yield b"x" * 65536
+
+        async with http.post(gateway.url + "/api/auth/login", data=endless()) as response:
+            assert response.status in (400, 413, 422)
+
+
+async def test_an_unforeseen_error_is_json_too(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def broken(*_: object) -> None:
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr(type(gateway.parts.sessions), "newest", broken)
+    async with gateway.client() as client, client._http.get(gateway.url + "/api/chatbot/sessions") as response:
+        assert (response.status, (await response.json())["code"]) == (500, "internal")

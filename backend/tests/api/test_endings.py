@@ -40,6 +40,8 @@ async def test_every_fault_has_its_code_and_status_and_keeps_the_text(
             session = await client.create_session()
             events = await collect(client, session["id"])
             (_, stored) = await client.call("GET", f"/api/chatbot/sessions/{session['id']}/messages")
+            replayed = [event async for _, event in client.follow(stored["stream_id"])]
+            gateway.parts.streams._shelf.clear()
             rebuilt = [event async for _, event in client.follow(stored["stream_id"])]
     error = events[-1]
     assert isinstance(error, Error)
@@ -47,7 +49,10 @@ async def test_every_fault_has_its_code_and_status_and_keeps_the_text(
     expected = "" if fault in BEFORE_ANY_TEXT else "Once upon"
     assert "".join(event.content for event in events if isinstance(event, Chunk)) == expected
     assert (stored["status"], stored["content"]) == (status, expected)
-    assert rebuilt == events
+    assert replayed == events
+    assert isinstance(rebuilt[0], Metadata)
+    assert rebuilt[0].rebuilt is True
+    assert rebuilt[1:] == ([Chunk(expected)] if expected else []) + [error]
 
 
 async def test_refused_connections_are_tried_again_and_then_unreachable(
@@ -162,11 +167,50 @@ async def test_failures_are_never_told_to_the_model_as_answers(gateway: Gateway,
 
 async def test_the_finish_reason_is_enough_whatever_happens_after_it(gateway: Gateway, scripted: ScriptedServer) -> None:
     finish = '{"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}'
+    odd_usage = '{"choices": [], "usage": {"total_tokens": null, "prompt_tokens": null}}'
     async with gateway.client() as client:
         session = (await client.create_session())["id"]
-        for fault in ("cut", "no_finish", "silent"):
-            scripted.reply = Reply(pieces=("All",), raw=(finish,), fault=fault, after=9)
+        for fault in ("cut", "no_finish", "silent", "hang", "garbage", "error_line", "invalid_utf8"):
+            scripted.reply = Reply(pieces=("All",), raw=(finish, odd_usage), fault=fault, after=9)
             events = await asyncio.wait_for(collect(client, session), 20)
             done = events[-1]
             assert isinstance(done, Done), fault
             assert done.full_content == "All"
+
+
+@pytest.mark.parametrize("piece", ["\n", "<thi", " <think"])
+async def test_text_that_could_have_become_a_tag_is_not_lost(piece: str, gateway: Gateway, scripted: ScriptedServer) -> None:
+    scripted.reply = Reply((piece, "never sent"), fault="cut", after=1)
+    async with gateway.client() as client:
+        session = (await client.create_session())["id"]
+        await collect(client, session)
+        (_, stored) = await client.call("GET", f"/api/chatbot/sessions/{session}/messages")
+    assert stored["content"] == piece
+
+
+@pytest.mark.parametrize("code", [None, "invalid_api_key", 400, 500])
+async def test_a_4xx_is_not_retryable_whatever_its_body_says(code: object, gateway: Gateway, scripted: ScriptedServer) -> None:
+    scripted.reply = Reply(fault="bad_request", error_code=code)
+    async with gateway.client() as client:
+        error = (await collect(client, (await client.create_session())["id"]))[-1]
+    assert isinstance(error, Error)
+    assert (error.code, error.retryable) == ("llm_error", False)
+
+
+async def test_a_refusal_that_arrives_in_pieces_is_read_to_its_end(scripted: ScriptedServer, tmp_path) -> None:
+    scripted.reply = Reply(fault="loading", times=2, slice=7)
+    async with running_gateway(tmp_path / "data", llm_server_url=scripted.url) as gateway, gateway.client() as client:
+        events = await collect(client, (await client.create_session())["id"])
+    assert [event.stage for event in events if isinstance(event, Progress)] == ["loading"]
+    assert isinstance(events[-1], Done)
+
+
+async def test_a_server_that_refuses_everything_is_not_ready_and_what_was_known_stays(
+    gateway: Gateway, scripted: ScriptedServer
+) -> None:
+    engine = gateway.parts.engine
+    assert (await engine.models())[0].n_ctx == 4096
+    scripted.refuses_all = True
+    engine._health = None  # type: ignore[attr-defined]
+    assert (await engine.health()).state == "unreachable"
+    assert (await engine.models())[0].n_ctx == 4096

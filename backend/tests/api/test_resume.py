@@ -84,7 +84,7 @@ async def test_a_stream_whose_log_is_gone_is_rebuilt_from_its_message(
         live = await collect(client, session)
         first = live[0]
         assert isinstance(first, Metadata)
-        gateway.parts.streams._shelf._ended.clear()
+        gateway.parts.streams._shelf.clear()
         numbered = [pair async for pair in client.follow(first.stream_id or "", after)]
     numbers, events = zip(*numbered, strict=True)
     assert numbers == (1, 2, 3, 4)
@@ -99,7 +99,7 @@ async def test_a_failed_stream_is_rebuilt_with_its_error(gateway: Gateway, scrip
     scripted.reply = Reply(fault="error_data", after=1)
     async with gateway.client() as client:
         live = await collect(client, (await client.create_session())["id"])
-        gateway.parts.streams._shelf._ended.clear()
+        gateway.parts.streams._shelf.clear()
         first = live[0]
         assert isinstance(first, Metadata)
         rebuilt = [event async for _, event in client.follow(first.stream_id or "")]
@@ -121,7 +121,7 @@ async def test_the_same_request_again_gets_the_first_runs_stream(gateway: Gatewa
         async with raw_stream(client, session, client_request_id="r1") as again:
             await again.rest()
         assert again.bytes == one.bytes
-        gateway.parts.streams._shelf._ended.clear()
+        gateway.parts.streams._shelf.clear()
         rebuilt = await collect(client, session, client_request_id="r1")
         assert isinstance(rebuilt[0], Metadata)
         assert rebuilt[0].rebuilt is True

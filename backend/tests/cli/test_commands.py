@@ -43,7 +43,13 @@ async def run(*words: str, env: dict[str, str], stdin: str = "") -> Ran:
 async def test_version_and_wrong_usage(tmp_path: Path) -> None:
     env = environment(tmp_path)
     assert await run("version", env=env) == Ran(0, lam.__version__ + "\n", "")
-    for words in (["nonsense"], ["serve", "--port", "x"], ["chat", "--session", "0", "hi"], ["chat", " "]):
+    for words in (
+        ["chat", "--url", "http://models.example:3000", "hi"],
+        ["nonsense"],
+        ["serve", "--port", "x"],
+        ["chat", "--session", "0", "hi"],
+        ["chat", " "],
+    ):
         assert (await run(*words, env=env)).code == 2
 
 
@@ -154,3 +160,42 @@ async def test_up_starts_everything_and_ctrl_c_stops_everything(tmp_path: Path) 
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def test_an_answer_that_is_rebuilt_is_not_written_twice(scripted: ScriptedServer, tmp_path: Path) -> None:
+    """The gateway is killed in mid-reply and started again on the same port; the client resumes and gets the rebuilt stream."""
+    scripted.reply = Reply(("word ",) * 10_000, rate=50)
+    data = tmp_path / "data"
+    async with gateway_process(data, llm_server_url=scripted.url) as (gateway, running):
+        port = running.url.rsplit(":", 1)[1]
+        chat = await start("chat", "Go on", env=environment(data))
+        assert chat.stdout
+        shown = await chat.stdout.readexactly(500)
+        gateway.kill()
+        await gateway.wait()
+    async with gateway_process(data, llm_server_url=scripted.url, lam_port=port) as (_, running):
+        out, err = await asyncio.wait_for(chat.communicate(), 60)
+        async with running.client() as client:
+            (_, message) = await client.call("GET", "/api/chatbot/sessions/1/messages")
+    assert chat.returncode == 1
+    assert "The gateway stopped in the middle of the reply" in err.decode()
+    written = (shown + out).decode().removesuffix("\n")
+    assert set(written.split()) == {"word"}
+    assert written.startswith(message["content"])
+    assert len(written) < 2 * len(message["content"])
+
+
+async def test_ctrl_c_before_anything_arrives_leaves_at_once(tmp_path: Path) -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as silent:
+        url = f"http://127.0.0.1:{silent.sockets[0].getsockname()[1]}"
+        process = await start("chat", "--url", url, "--session", "1", "hi", env=environment(tmp_path / "data"))
+        assert process.stderr
+        await process.stderr.readline()
+        await asyncio.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(process.wait(), 20) == 1
+        await process.communicate()

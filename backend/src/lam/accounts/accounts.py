@@ -98,7 +98,11 @@ class Accounts:
 
     async def change_password(self, identity: Identity, current: str, new: str) -> None:
         """Ends every other login of the account. Raises Forbidden where the current password is wrong."""
-        if not await self._passwords.verify(identity.user.password_hash, current):
+        user = identity.user
+        async with self._throttle.attempt(f"account {user.email}", f"user {user.id}") as note:
+            good = await self._passwords.verify(user.password_hash, current)
+            note(good)
+        if not good:
             raise Forbidden("The current password is wrong.")
         hashed = await self._passwords.hash(new)
         async with self._database.write() as unit:

@@ -28,7 +28,8 @@ class _Record:
 class LoginThrottle:
     """Each attempt is served, but later: after 3 failures 0.5 s, doubling up to 10 s, forgotten after 15 quiet minutes.
 
-    More than 10 attempts waiting at once for one account or address raise TooManyAttempts.
+    More than 10 attempts waiting at once from one address raise TooManyAttempts; how many wait for an account makes no difference,
+    or a stranger could keep its owner out.
     """
 
     def __init__(
@@ -42,31 +43,32 @@ class LoginThrottle:
         self._records: dict[str, _Record] = {}
 
     @asynccontextmanager
-    async def attempt(self, *keys: str) -> AsyncIterator[Callable[[bool], None]]:
+    async def attempt(self, account: str, address: str) -> AsyncIterator[Callable[[bool], None]]:
         """Waits for its turn, then gives the function that takes whether the attempt succeeded."""
-        records = [self._record(key) for key in keys]
-        if any(record.waiting >= WAITING_AT_ONCE for record in records):
+        source = self._record(address)
+        if source.waiting >= WAITING_AT_ONCE:
             raise TooManyAttempts
-        for record in records:
-            record.waiting += 1
+        source.waiting += 1
         try:
-            delay = max(map(self.delay, keys))
+            delay = max(self.delay(account), self.delay(address))
             if delay:
                 await self._sleep(delay)
-            yield lambda succeeded: self._note(keys, succeeded)
+            yield lambda succeeded: self._note(account, address, succeeded)
         finally:
-            for record in records:
-                record.waiting -= 1
+            source.waiting -= 1
 
     def delay(self, key: str) -> float:
         """Seconds that the next attempt under this key waits."""
         over = self._record(key).failures - FREE_FAILURES
         return 0.0 if over < 0 else min(FIRST_DELAY * 2 ** min(over, 10), LONGEST_DELAY)
 
-    def _note(self, keys: tuple[str, ...], succeeded: bool) -> None:
-        for key in keys:
+    def _note(self, account: str, address: str, succeeded: bool) -> None:
+        if succeeded:  # the address is not forgiven: one good login must not pay for guesses at other accounts
+            self._record(account).failures = 0
+            return
+        for key in (account, address):
             record = self._record(key)
-            record.failures = 0 if succeeded else record.failures + 1
+            record.failures += 1
             record.last = self._clock()
 
     def _record(self, key: str) -> _Record:

@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from lam.accounts.accounts import Identity
 from lam.api.origin import require_own_page
 from lam.api.services import Services
-from lam.errors import Unauthorized
+from lam.errors import StorageUnavailable, Unauthorized
 
 COOKIE: Final = "lam_token"
 
@@ -33,10 +33,10 @@ async def get_identity(request: Request) -> Identity:
 
 
 async def get_caller(request: Request) -> Identity | None:
-    """The caller where there is one; a public route answers everybody."""
+    """The caller where there is one and the database can tell; a public route answers everybody."""
     try:
         return await get_identity(request)
-    except Unauthorized:
+    except (Unauthorized, StorageUnavailable):
         return None
 
 

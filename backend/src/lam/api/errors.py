@@ -63,6 +63,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(LamError, _lam_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unforeseen)  # answered, and then logged with its traceback by the web server
 
 
 async def _lam_error(_request: Request, error: Exception) -> JSONResponse:
@@ -87,6 +88,10 @@ async def _http_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     code = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid")
     return JSONResponse({"detail": str(error.detail), "code": code}, error.status_code, error.headers)
+
+
+async def _unforeseen(_request: Request, _error: Exception) -> JSONResponse:
+    return JSONResponse({"detail": LamError.summary, "code": LamError.code}, 500)
 
 
 def _sentence(found: Mapping[str, Any]) -> str:

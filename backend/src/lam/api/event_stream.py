@@ -35,11 +35,12 @@ HEADERS: Final = [
 class Connection:
     """One open stream: by which token it was opened, and since when it has been waiting for the other side to take a byte."""
 
-    __slots__ = ("closing", "token_id", "waiting_since")
+    __slots__ = ("closing", "started", "token_id", "waiting_since")
 
     def __init__(self, token_id: int) -> None:
         self.token_id = token_id
         self.waiting_since: float | None = None
+        self.started = False
         self.closing = asyncio.Event()
 
 
@@ -58,9 +59,6 @@ class OpenStreams:
         self._watch.cancel()
         await asyncio.gather(self._watch, return_exceptions=True)
 
-    def __len__(self) -> int:
-        return len(self._open)
-
     def enter(self, token_id: int) -> Connection:
         connection = Connection(token_id)
         self._open.add(connection)
@@ -77,6 +75,8 @@ class OpenStreams:
                 await self.close_revoked()
             except LamError as error:
                 log.warning("Tokens of open streams could not be checked: %s", error.message)
+            except Exception:
+                log.exception("Tokens of open streams could not be checked")
 
     def close_stalled(self, now: float) -> None:
         for connection in self._open:
@@ -112,18 +112,18 @@ class EventStream(Response):
         run = self._following.run
         try:
             with run.reading() if run is not None else nullcontext():
-                writer = asyncio.create_task(self._write(send, connection))
-                gone = asyncio.create_task(_disconnected(receive))
-                closing = asyncio.create_task(connection.closing.wait())
+                writer = asyncio.create_task(self._write(send, connection), name="writer")
+                gone = asyncio.create_task(disconnected(receive), name="disconnected")
+                closing = asyncio.create_task(connection.closing.wait(), name="closing")
                 try:
                     await asyncio.wait({writer, gone, closing}, return_when=asyncio.FIRST_COMPLETED)
                 finally:
                     for task in (writer, gone, closing):
                         task.cancel()
                     await asyncio.gather(writer, gone, closing, return_exceptions=True)
-                if not writer.cancelled() and (error := writer.exception()):
-                    raise error
-                if connection.closing.is_set() and connection.waiting_since is None:
+                if not writer.cancelled():
+                    writer.result()
+                elif connection.closing.is_set() and connection.started and connection.waiting_since is None:
                     await send({"type": "http.response.body", "body": b""})
         finally:
             self._open_streams.leave(connection)
@@ -131,6 +131,7 @@ class EventStream(Response):
     async def _write(self, send: Send, connection: Connection) -> None:
         clock = asyncio.get_running_loop().time
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        connection.started = True
         async for batch in self._following.log.follow(self._following.after, idle=SILENCE_SECONDS):
             for body in _bodies(batch):
                 connection.waiting_since = clock()
@@ -159,6 +160,7 @@ def _bodies(batch: Sequence[Record]) -> Iterator[bytes]:
     yield b"".join(frames)
 
 
-async def _disconnected(receive: Receive) -> None:
+async def disconnected(receive: Receive) -> None:
+    """Returns when the other side has closed its connection."""
     while (await receive())["type"] != "http.disconnect":
         pass

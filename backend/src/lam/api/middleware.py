@@ -1,6 +1,11 @@
 """Pure ASGI middleware: it looks at a request once and never wraps what a response sends."""
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from typing import Final
+
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+BODY_BYTES: Final = 4 << 20
 
 
 class TrailingSlash:
@@ -14,3 +19,34 @@ class TrailingSlash:
         if len(path) > 1 and path.endswith("/"):
             scope = dict(scope, path=path.rstrip("/") or "/")
         await self._app(scope, receive, send)
+
+
+class BodyLimit:
+    """Refuses requests of more than 4 MiB before anything is read into memory, whoever sends them."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = dict(scope.get("headers", ()))
+        length = headers.get(b"content-length", b"")
+        if length.isdigit() and int(length) > BODY_BYTES:
+            answer = JSONResponse({"detail": f"A request may hold {BODY_BYTES >> 20} MiB at most.", "code": "too_large"}, 413)
+            await answer(scope, receive, send)
+        elif b"transfer-encoding" in headers:
+            await self._app(scope, _counted(receive), send)
+        else:
+            await self._app(scope, receive, send)
+
+
+def _counted(receive: Receive) -> Receive:
+    """A body of unknown length, cut off as if its sender had left when it grows too large."""
+    taken = 0
+
+    async def counted() -> Message:
+        nonlocal taken
+        message = await receive()
+        taken += len(message.get("body", b""))
+        return message if taken <= BODY_BYTES else {"type": "http.disconnect"}
+
+    return counted

@@ -3,9 +3,10 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 import msgspec
 from msgspec import Struct
@@ -14,7 +15,7 @@ from lam.chat.history import chat_request, sampling_for
 from lam.chat.models import require_model
 from lam.chat.streams import Following, Streams
 from lam.engines.base import Engine
-from lam.errors import Invalid, NotFound, RequestIdReused
+from lam.errors import Invalid, NotFound, RequestIdReused, StorageUnavailable
 from lam.generation.run import OnDisconnect, Order, Run
 from lam.generation.supervisor import Claim, Supervisor
 from lam.settings import Settings
@@ -46,7 +47,7 @@ class Messages:
         self._engine = engine
         self._supervisor = supervisor
         self._streams = streams
-        self._sending: dict[tuple[int, str], asyncio.Lock] = {}
+        self._sending: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()  # gone with its last user
 
     async def send(self, user_id: int, send: Send) -> Following:
         """Stores the turn, starts the reply, and gives its stream; for a client_request_id seen before, the first run's stream.
@@ -81,8 +82,9 @@ class Messages:
                 leaf = edge.parent_id
             messages = await unit.messages.path(leaf, limit)
         if session.unread:
-            async with self._database.write() as unit:
-                await unit.sessions.mark_read(session_id)
+            with suppress(StorageUnavailable):  # a mark for the list; the messages are here
+                async with self._database.write() as unit:
+                    await unit.sessions.mark_read(session_id)
         return [self._live(message) for message in messages]
 
     async def pair(self, user_id: int, following: Following) -> tuple[Session, Message, Message]:
@@ -159,14 +161,9 @@ class Messages:
         if client_request_id is None:
             yield
             return
-        key = (user_id, client_request_id)
-        lock = self._sending.setdefault(key, asyncio.Lock())
-        try:
-            async with lock:
-                yield
-        finally:
-            if not lock.locked() and self._sending.get(key) is lock:
-                del self._sending[key]
+        lock = self._sending.setdefault((user_id, client_request_id), asyncio.Lock())
+        async with lock:
+            yield
 
 
 def _hash(content: str) -> str:

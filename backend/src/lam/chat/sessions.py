@@ -29,7 +29,7 @@ class Sessions:
             await require_model(self._engine, given["model"])
         now = datetime.now(UTC)
         values: dict[str, Any] = dict.fromkeys(("template_id", "system_prompt", "temperature", "top_p", "max_tokens", "model")) | {
-            key: value for key, value in given.items() if value is not None
+            key: value for key, value in given.items() if value not in (None, "") or key == "system_prompt"
         }
         async with self._database.write() as unit:
             if values["template_id"] is not None:

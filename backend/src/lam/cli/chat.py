@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Final
+from urllib.parse import urlsplit
 
 import click
 from msgspec import UNSET
@@ -29,31 +30,45 @@ def chat(prompt: str | None, session_id: int | None, url: str | None, token: str
     """Send PROMPT (or standard input, or what you type) and stream the reply. Ctrl-C stops the model; the text stays."""
     settings = load_settings()
     folder = DataFolder(settings.lam_data_dir)
-    url = url or folder.read(folder.url) or f"http://127.0.0.1:{settings.lam_port}"
-    token = token or folder.read(folder.token)
+    own = folder.read(folder.url) or f"http://127.0.0.1:{settings.lam_port}"
+    if token is None:
+        if url is not None and url != own and not _is_loopback(url):
+            raise click.UsageError(f"Give --token for {url}: this machine's own token is for its own gateway.")
+        token = folder.read(folder.token)
     if prompt is None and not sys.stdin.isatty():
         prompt = sys.stdin.read()
     if prompt is not None and not prompt.strip():
         raise click.UsageError("The prompt is empty.")
     try:
-        asyncio.run(_chat(Client(url, token), prompt, session_id))
+        with asyncio.Runner() as runner:
+            _converse(runner, Client(url or own, token), prompt, session_id)
+    except asyncio.CancelledError:
+        raise click.Abort from None
     except BrokenPipeError:  # whoever read our answer has had enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-async def _chat(client: Client, prompt: str | None, session_id: int | None) -> None:
-    async with client:
+def _converse(runner: asyncio.Runner, client: Client, prompt: str | None, session_id: int | None) -> None:
+    """One reply, or one after the other for what somebody types. Typing happens outside the event loop: Ctrl-C ends it there."""
+    runner.run(client.__aenter__())
+    try:
         if session_id is None:
-            session_id = (await client.create_session())["id"]
+            session_id = int(runner.run(client.create_session())["id"])
         _tell(f"Session {session_id}")
         if prompt is not None:
-            await _reply(client, session_id, prompt)
+            runner.run(_reply(client, session_id, prompt))
             return
-        while line := await asyncio.to_thread(_ask):
+        while line := _ask():
             try:
-                await _reply(client, session_id, line)
+                runner.run(_reply(client, session_id, line))
             except LamError as error:
                 _tell(f"Error: {error.message}")
+    finally:
+        runner.run(client.__aexit__(None, None, None))
+
+
+def _is_loopback(url: str) -> bool:
+    return urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
 
 
 def _ask() -> str | None:
@@ -71,22 +86,22 @@ async def _reply(client: Client, session_id: int, prompt: str) -> None:
     """Streams one reply. Raises the LamError it ended with."""
     stream_id: str | None = None
     screen = _Screen()
-    stop = asyncio.Event()
     stopping: asyncio.Task[object] | None = None
+    task = asyncio.current_task()
 
     def interrupted() -> None:
         nonlocal stopping
-        stop.set()
         if stream_id is not None and stopping is None:
-            stopping = asyncio.create_task(client.stop(stream_id))
+            stopping = asyncio.create_task(client.stop(stream_id), name="stop")
+        elif task is not None:  # nothing to stop yet, or asked twice: leave
+            task.cancel()
 
     with _on_interrupt(interrupted):
         async with aclosing(client.send(session_id, prompt)) as events:
             async for event in events:
                 if isinstance(event, Metadata):
                     stream_id = event.stream_id
-                    if stop.is_set():
-                        interrupted()
+                    screen.begin()
                 elif isinstance(event, Progress):
                     screen.wait(_explained(event))
                 elif isinstance(event, Thinking):
@@ -109,6 +124,12 @@ class _Screen:
         self._watched = sys.stderr.isatty()
         self._waiting = False
         self._last = "\n"
+        self._written = 0
+        self._skip = 0
+
+    def begin(self) -> None:
+        """The events start (over): what was written already is not written again."""
+        self._skip = self._written
 
     def wait(self, sentence: str) -> None:
         if self._watched and self._last == "\n":
@@ -117,9 +138,13 @@ class _Screen:
             self._waiting = True
 
     def write(self, text: str) -> None:
+        text, self._skip = text[self._skip :], max(0, self._skip - len(text))
+        if not text:
+            return
         self._clear()
         sys.stdout.write(text)
         sys.stdout.flush()
+        self._written += len(text)
         self._last = text[-1:]
 
     def end(self, summary: str | None) -> None:

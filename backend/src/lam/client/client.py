@@ -1,7 +1,7 @@
 """The client. Its streams survive a lost connection: it asks again for what comes after the last event it has."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Final, Self
@@ -78,13 +78,8 @@ class Client:
             async for _, event in rest:
                 yield event
 
-    async def follow(
-        self, stream_id: str, after: int = 0, *, lost: Callable[[], None] | None = None
-    ) -> AsyncGenerator[tuple[int, Event]]:
-        """The events after number `after`, live. A rebuilt stream begins with a metadata event again.
-
-        `lost` is called each time the connection was lost and will be tried again.
-        """
+    async def follow(self, stream_id: str, after: int = 0) -> AsyncGenerator[tuple[int, Event]]:
+        """The events after number `after`, live. A rebuilt stream begins with a metadata event again."""
         tries = 0
         while True:
             try:
@@ -101,8 +96,6 @@ class Client:
             tries += 1
             if tries > RESUME_TRIES:
                 raise self._unreachable(cause) from cause
-            if lost is not None:
-                lost()
             await asyncio.sleep(min(_FIRST_PAUSE * 2**tries, 5))
 
     async def events(

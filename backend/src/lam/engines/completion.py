@@ -52,9 +52,9 @@ class _TokenDetails(Struct):
 
 
 class _Usage(Struct):
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    total_tokens: int = 0
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
     prompt_tokens_details: _TokenDetails | None = None
 
 
@@ -111,7 +111,13 @@ class CompletionDecoder:
             self.failure = LlmError("The model server sent an endless line instead of a stream.")
         except GenerationError as error:
             self.failure = error
+        if self.failure is not None:
+            events.extend(self.flush())
         return events
+
+    def flush(self) -> list[EngineEvent]:
+        """What was held back because it could have become a tag; to be asked for when nothing more will come."""
+        return list(self._splitter.finish())
 
     def whole(self, body: bytes) -> list[EngineEvent]:
         """The same for a server that answers with one JSON document although it was asked for a stream. Raises LlmError."""
@@ -138,7 +144,7 @@ class CompletionDecoder:
             raise reported_error(part.error)
         if part.prompt_progress is not None:
             progress = part.prompt_progress
-            model = UNSET if part.model is None else part.model
+            model = UNSET if part.model is None else valid(part.model)
             events.append(Progress("prompt", UNSET, progress.processed, progress.total, progress.cache, model))
         for choice in part.choices or ():
             delta = choice.delta or choice.message
@@ -146,13 +152,13 @@ class CompletionDecoder:
                 self._take_delta(delta, events)
             if choice.finish_reason is not None:
                 self.finish_reason = choice.finish_reason
-                events.extend(self._splitter.finish())
+                events.extend(self.flush())
         if part.usage is not None:
             self._usage = part.usage
         if part.timings is not None:
             self._timings = part.timings
         if part.model is not None:
-            self._model = part.model
+            self._model = valid(part.model)
 
     def _take_delta(self, delta: _Delta, events: list[EngineEvent]) -> None:
         thinking = delta.reasoning_content or delta.reasoning
@@ -162,13 +168,15 @@ class CompletionDecoder:
             events.extend(self._splitter.feed(valid(delta.content)))
         for call in delta.tool_calls or ():
             function = call.function or _Function()
-            events.append(ToolCall(call.index, call.id, function.name, valid(function.arguments or "")))
+            name = None if function.name is None else valid(function.name)
+            call_id = None if call.id is None else valid(call.id)
+            events.append(ToolCall(call.index, call_id, name, valid(function.arguments or "")))
 
 
 def _counted(usage: _Usage) -> Usage:
-    total = usage.total_tokens or usage.prompt_tokens + usage.completion_tokens
+    prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
     details = usage.prompt_tokens_details
-    return Usage(usage.prompt_tokens, usage.completion_tokens, total, details.cached_tokens if details else None)
+    return Usage(prompt, completion, usage.total_tokens or prompt + completion, details.cached_tokens if details else None)
 
 
 def _decode(data: bytes) -> _Completion:
@@ -191,15 +199,18 @@ def _json(data: bytes) -> Any:
         raise LlmError("The model server sent something that is not JSON.") from error
 
 
-def reported_error(error: Any) -> GenerationError:
-    """The error object of an OpenAI-compatible server as one of ours. A 4xx is not worth repeating as it is."""
+def reported_error(error: Any, status: int | None = None) -> GenerationError:
+    """The error object of an OpenAI-compatible server as one of ours. A 4xx is not worth repeating as it is.
+
+    `status`: of the HTTP answer it came in; without one the object's own code tells.
+    """
     if isinstance(error, dict) and isinstance(error.get("error"), dict):
         error = error["error"]
     if not isinstance(error, dict):
         return LlmError(f"The model server reports: {valid(str(error))[:500]}")
     if error.get("type") == "exceed_context_size_error" or error.get("code") == "context_length_exceeded":
         return context_exceeded(error.get("n_prompt_tokens"), error.get("n_ctx"), str(error.get("message") or ""))
-    code = error.get("code")
+    code = status or error.get("code")
     message = valid(str(error.get("message") or error))[:500]
     return LlmError(f"The model server reports: {message}", retryable=not (isinstance(code, int) and 400 <= code < 500))
 

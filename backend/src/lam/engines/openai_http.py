@@ -30,6 +30,8 @@ REFUSED_SECONDS: Final = 10
 PROBE_SECONDS: Final = 5
 PROBE_AGAIN_SECONDS: Final = 30
 AFTER_FINISH_SECONDS: Final = 2
+KEEP_ALIVE_SECONDS: Final = 3  # shorter than any server's, so that no request meets a connection that is being closed
+REFUSAL_BYTES: Final = 65536
 HEALTH_SECONDS: Final = 1  # an answer is good for that long, however often it is asked for
 DEFAULT_SLOTS: Final = 8
 LANE: Final = "server"
@@ -66,7 +68,7 @@ class OpenAIHttpEngine:
 
     async def __aenter__(self) -> Self:
         self._client = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0),
+            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
             headers=self._headers,
             timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
             auto_decompress=False,
@@ -132,7 +134,10 @@ class OpenAIHttpEngine:
                 await self._probe()
                 pause = PROBE_AGAIN_SECONDS
             except GenerationError:
-                pause = min(max(pause, _FIRST_PAUSE) * 2, PROBE_AGAIN_SECONDS) if self._facts is None else 5
+                pause = min(pause * 2, PROBE_SECONDS)
+            except Exception:
+                log.exception("The model server's facts could not be read")
+                pause = PROBE_AGAIN_SECONDS
             await asyncio.sleep(pause)
 
     async def _known_facts(self) -> ServerFacts:
@@ -140,15 +145,17 @@ class OpenAIHttpEngine:
 
     async def _probe(self) -> ServerFacts:
         """Asks the server what it is. Raises LlmLoading, LlmUnreachable or LlmError."""
-        props: Any = None
-        try:
-            props = await self._json("GET", "/props")
-        except LlmError:  # it is there, and not llama.cpp; or /props is protected
-            pass
-        try:
-            models = await self._json("GET", "/v1/models")
-        except LlmError:
-            models = None
+        answers: list[Any] = []
+        refusals: list[LlmError] = []
+        for path in ("/props", "/v1/models"):
+            try:
+                answers.append(await self._json("GET", path))
+            except LlmError as error:  # it is there, and does not know this question: not llama.cpp, or not all of OpenAI's
+                answers.append(None)
+                refusals.append(error)
+        if len(refusals) == len(answers):
+            raise refusals[-1]  # it answers nothing: what was known about it stays
+        props, models = answers
         facts = read_facts(props, models)
         if facts != self._facts:
             self._facts = facts
@@ -196,38 +203,37 @@ class OpenAIHttpEngine:
                 yield [Progress("loading")] if patience.time_to_show() else []  # how long to wait is ours to decide, not the pump's
                 await asyncio.sleep(pause)
         decoder = CompletionDecoder()
+        lost: Exception | None = None
         try:
             if response.content_type == "application/json":
                 yield decoder.whole(await response.read())
-            else:
-                read = response.content.readany
-                while not decoder.ended:
-                    piece = await (read() if decoder.finish_reason is None else self._soon(read()))
-                    if not piece:
-                        break
-                    yield decoder.feed(piece)
-                    if decoder.failure is not None:
-                        raise decoder.failure
+            read = response.content.readany
+            while decoder.finish_reason is None and decoder.failure is None and (piece := await read()):
+                yield decoder.feed(piece)
+            if decoder.finish_reason is not None:
+                await self._read_figures(response, decoder)
         except _CLIENT_ERRORS as error:
-            if decoder.finish_reason is None:
-                raise Interrupted("The connection to the model server was lost; what had arrived is kept.") from error
+            lost = error
         finally:
-            if not decoder.ended:
-                response.close()  # at once: this frees the slot
-            else:
+            if decoder.ended and response.content.at_eof():
                 response.release()
+            else:
+                response.close()  # at once: this frees the slot
         if decoder.finish_reason is None:
-            raise Interrupted("The model server closed the connection in the middle of its reply; what had arrived is kept.")
+            yield decoder.flush()
+            raise decoder.failure or Interrupted("The connection to the model server was lost; what had arrived is kept.") from lost
         yield [decoder.finished()]
 
     @staticmethod
-    async def _soon(read: Any) -> bytes:
-        """After the finish reason only figures follow: they are worth a short wait, not the reply."""
+    async def _read_figures(response: aiohttp.ClientResponse, decoder: CompletionDecoder) -> None:
+        """After the finish reason only figures follow: they are worth a short wait, and whatever happens now, even a stop, comes
+        too late to change that the reply is complete."""
         try:
             async with asyncio.timeout(AFTER_FINISH_SECONDS):
-                return bytes(await read)
-        except TimeoutError:
-            return b""
+                while not decoder.ended and decoder.failure is None and (piece := await response.content.readany()):
+                    decoder.feed(piece)
+        except (TimeoutError, asyncio.CancelledError, *_CLIENT_ERRORS):
+            pass
 
     async def _open(self, request: ChatRequest) -> aiohttp.ClientResponse:
         """The opened stream of a 200. A context that was misjudged is answered by trimming once more."""
@@ -240,15 +246,13 @@ class OpenAIHttpEngine:
             if not later:
                 raise
             shorter = window.trimmed(request.turns, request.keep, later[len(later) // 2])
-            return await self._post(self._body(facts, request, shorter, 0))
+            return await self._post(self._body(facts, request, shorter, window.estimate(shorter)))
 
     async def _post(self, body: dict[str, Any]) -> aiohttp.ClientResponse:
-        data = msgspec.json.encode(body)
+        headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
         try:
-            try:
-                response = await self._send(data)
-            except aiohttp.ServerDisconnectedError:  # most likely a kept connection that had grown old: once more on a new one
-                response = await self._send(data)
+            url = self.url + "/v1/chat/completions"
+            response = await self._client.post(url, data=msgspec.json.encode(body), headers=headers)
         except aiohttp.ServerDisconnectedError as error:
             raise Interrupted("The model server closed the connection before it answered.") from error
         except _CLIENT_ERRORS as error:
@@ -256,25 +260,31 @@ class OpenAIHttpEngine:
         if response.status == 200 and response.content_type in ("text/event-stream", "application/json"):
             return response
         kind = response.content_type
-        try:
-            text = await response.content.read(65536)
-        except _CLIENT_ERRORS:
-            text = b""
-        finally:
-            response.close()
+        text = await self._refused_body(response)
         if response.status == 200:
             raise LlmError(f"The model server at {self.url} answers with {kind} instead of a stream; check LLM_SERVER_URL.")
         raise self._refusal(response.status, text)
 
-    async def _send(self, data: bytes) -> aiohttp.ClientResponse:
-        headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
-        return await self._client.post(self.url + "/v1/chat/completions", data=data, headers=headers)
+    @staticmethod
+    async def _refused_body(response: aiohttp.ClientResponse) -> bytes:
+        """As much of an error answer as arrives in good time."""
+        text = b""
+        try:
+            async with asyncio.timeout(PROBE_SECONDS):
+                while len(text) < REFUSAL_BYTES and (piece := await response.content.readany()):
+                    text += piece
+        except (TimeoutError, *_CLIENT_ERRORS):
+            pass
+        finally:
+            response.close()
+        return text
 
     def _body(self, facts: ServerFacts, request: ChatRequest, turns: Sequence[Turn], count: int) -> dict[str, Any]:
         model = self.answering(request.model)
         max_tokens = request.sampling.max_tokens
-        if facts.n_ctx and count:
-            max_tokens = max(1, min(max_tokens, facts.n_ctx - count))
+        n_ctx = self._n_ctx(facts, request)
+        if n_ctx and count:
+            max_tokens = max(1, min(max_tokens, n_ctx - count))
         body: dict[str, Any] = {
             "messages": turns,
             "stream": True,
@@ -300,10 +310,10 @@ class OpenAIHttpEngine:
         Raises ContextExceeded when the newest message alone does not fit.
         """
         keep, turns = request.keep, request.turns
-        model = facts.named(request.model or self._model)
-        budget = window.budget(facts.n_ctx or (model.n_ctx if model and model.n_ctx else 0), request)
+        n_ctx = self._n_ctx(facts, request)
+        budget = window.budget(n_ctx, request)
         bound = window.at_most(turns)
-        if not budget or (bound <= budget and bound + request.sampling.max_tokens <= facts.n_ctx):
+        if not budget or (bound <= budget and bound + request.sampling.max_tokens <= n_ctx):
             return keep, turns, 0
         cuts = window.cuts(turns, keep, budget // 2)
         low, high, found = 0, len(cuts) - 1, 0
@@ -317,10 +327,15 @@ class OpenAIHttpEngine:
         chosen = window.trimmed(turns, keep, cuts[low])
         if low == len(cuts) - 1:
             found = await self._count(facts, chosen)
-            limit = facts.n_ctx - 1 if facts.n_ctx and not request.max_prompt_tokens else budget
+            limit = n_ctx - 1 if n_ctx and not request.max_prompt_tokens else budget
             if found > limit:
                 raise context_exceeded(found, limit)
         return cuts[low], chosen, found
+
+    def _n_ctx(self, facts: ServerFacts, request: ChatRequest) -> int:
+        """Tokens the context of the answering model holds; 0 where nobody says."""
+        model = facts.named(self.answering(request.model))
+        return facts.n_ctx or (model.n_ctx if model and model.n_ctx else 0)
 
     async def _count(self, facts: ServerFacts, turns: Sequence[Turn]) -> int:
         """Tokens of the prompt that the server would make of these turns; estimated where it has no tokenizer."""
@@ -350,7 +365,7 @@ class OpenAIHttpEngine:
         if status == 429:
             return LlmOverloaded()
         if isinstance(error, dict):
-            return reported_error({"code": status} | error)
+            return reported_error(error, status)
         return LlmError(f"The model server at {self.url} answers with HTTP {status}.", retryable=not 400 <= status < 500)
 
 

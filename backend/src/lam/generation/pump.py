@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 REPEAT_SECONDS: Final = 5
 COMMIT_SECONDS: Final = 10
 _COMMIT_PAUSE: Final = 0.25
+_LATE_PAUSE: Final = 1
 
 
 class Pump:
@@ -191,25 +192,26 @@ class Pump:
         return Interrupted()
 
     async def _end(self, failure: GenerationError | None) -> None:
-        """Commits the ending, then appends the terminal event; a database that does not take it in time changes the ending."""
+        """Commits the ending, then appends the terminal event. A database that does not take it in time changes the ending for
+        the readers; the writing goes on until it succeeds."""
+        run = self._run
         ending, terminal = self._ending(failure)
-        deadline = self._loop.time() + COMMIT_SECONDS
-        while True:
-            try:
-                async with self._database.write() as unit:
-                    await unit.messages.finish(self._run.order.assistant_message_id, ending, _now())
-                break
-            except StorageUnavailable as error:
-                if not self._run.ended.is_set() and self._loop.time() >= deadline:
-                    ending, terminal = self._ending(error)
-                    self._run.close(ending, terminal)
-            except Exception:
-                log.exception("The ending of %s cannot be stored", self._run.stream_id)
-                ending, terminal = self._ending(StorageUnavailable())
-                break
-            await asyncio.sleep(_COMMIT_PAUSE)
-        if not self._run.ended.is_set():
-            self._run.close(ending, terminal)
+        late = self._loop.call_later(COMMIT_SECONDS, lambda: run.close(*self._ending(StorageUnavailable())))
+        try:
+            while True:
+                try:
+                    async with self._database.write() as unit:
+                        await unit.messages.finish(run.order.assistant_message_id, run.ending or ending, _now())
+                    break
+                except StorageUnavailable:
+                    await asyncio.sleep(_LATE_PAUSE if run.ended.is_set() else _COMMIT_PAUSE)
+        except Exception:
+            log.exception("The ending of %s cannot be stored", run.stream_id)
+            ending, terminal = self._ending(StorageUnavailable())
+        finally:
+            late.cancel()
+        if not run.ended.is_set():
+            run.close(ending, terminal)
 
     def _ending(self, failure: GenerationError | None) -> tuple[Ending, Event]:
         snapshot, message_id = self._run.snapshot, self._run.order.assistant_message_id

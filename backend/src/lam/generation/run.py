@@ -11,7 +11,7 @@ from lam.protocol.chat import ChatRequest
 from lam.protocol.events import Event
 from lam.protocol.snapshot import Snapshot
 from lam.storage.models import Checkpoint, Ending
-from lam.streams.memory_log import MemoryLog
+from lam.streams.log import StreamLog
 
 OnDisconnect = Literal["cancel", "continue"]
 
@@ -38,7 +38,7 @@ class Stop(Struct, frozen=True):
 class Run:
     """A running generation. The pump writes it; `ended` is set once its terminal event stands, `saved` once its message does."""
 
-    def __init__(self, stream_id: str, order: Order, log: MemoryLog, *, detach_seconds: float) -> None:
+    def __init__(self, stream_id: str, order: Order, log: StreamLog, *, detach_seconds: float) -> None:
         self.stream_id = stream_id
         self.order = order
         self.log = log

@@ -9,12 +9,14 @@ from types import TracebackType
 from typing import Final, Self
 
 from lam.engines.base import Engine
-from lam.errors import SessionBusy, ShuttingDown, TooManyStreams
+from lam.errors import Interrupted, SessionBusy, ShuttingDown, TooManyStreams
 from lam.generation.admission import Admission, Ticket
 from lam.generation.checkpoint import keep_checkpoints
 from lam.generation.pump import COMMIT_SECONDS, Pump
 from lam.generation.run import Order, Run, Stop
+from lam.protocol.events import Error
 from lam.storage.database import Database
+from lam.storage.models import Ending
 from lam.streams.memory_log import Shelf
 
 log = logging.getLogger(__name__)
@@ -131,6 +133,10 @@ class Supervisor:
         except Exception:
             log.exception("The run %s fell out of its pump", run.stream_id)
         finally:
+            if not run.ended.is_set():  # it fell out, or the gateway cannot wait for the database any longer
+                failure = Interrupted()
+                text, message_id = run.snapshot.text, run.order.assistant_message_id
+                run.close(Ending("interrupted", text), Error(failure.message, failure.code, failure.retryable, message_id))
             del self._runs[run.stream_id], self._outer[run.stream_id]
             if self._sessions.get(run.order.session_id) is run:
                 del self._sessions[run.order.session_id]
@@ -197,7 +203,7 @@ class Supervisor:
         await self._all_saved(SAVE_SECONDS)
 
     async def _all_saved(self, seconds: float) -> None:
-        waiting = [asyncio.create_task(run.saved.wait()) for run in self.running()]
+        waiting = [asyncio.create_task(run.saved.wait(), name="saved") for run in self.running()]
         if waiting:
             _, late = await asyncio.wait(waiting, timeout=seconds)
             for task in late:
@@ -213,7 +219,7 @@ async def _happens(seconds: float, *events: asyncio.Event) -> bool:
     """Whether one of the events happens within that time."""
     if any(event.is_set() for event in events):
         return True
-    waiting = [asyncio.create_task(event.wait()) for event in events]
+    waiting = [asyncio.create_task(event.wait(), name="happens") for event in events]
     done, late = await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     for task in late:
         task.cancel()

@@ -79,7 +79,8 @@ class Database:
     @asynccontextmanager
     async def _writers_turn(self) -> AsyncIterator[None]:
         try:
-            await asyncio.wait_for(self._turn.acquire(), TURN_SECONDS)
+            async with asyncio.timeout(TURN_SECONDS):  # not wait_for: in Python 3.11 that can swallow a cancellation
+                await self._turn.acquire()
         except TimeoutError as error:
             raise StorageUnavailable("The database is busy; try again in a moment.") from error
         try:
@@ -94,8 +95,11 @@ class Database:
                 await connection.run_sync(_upgrade)
         except CommandError as error:
             raise ConfigError("The database was made by a newer version of LAM Studio; update it, or set LAM_DATA_DIR.") from error
-        except exc.DatabaseError as error:
-            raise ConfigError(f"The database cannot be used: {error.orig}.") from error
+        except StorageUnavailable as error:
+            cause = error.__cause__
+            if isinstance(cause, exc.DatabaseError) and not isinstance(cause, exc.OperationalError):
+                raise ConfigError(f"The database cannot be used: {cause.orig}.") from error
+            raise
 
     async def check(self) -> None:
         """Raises StorageUnavailable when the database does not answer."""
@@ -136,5 +140,5 @@ async def _foreign_errors() -> AsyncIterator[None]:
         yield
     except exc.IntegrityError as error:
         raise Conflict from error
-    except (exc.OperationalError, exc.InterfaceError, exc.InternalError, exc.TimeoutError, OSError) as error:
+    except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
         raise StorageUnavailable from error

@@ -136,7 +136,7 @@ class Shelf:
         return log
 
     def get(self, stream_id: str) -> MemoryLog | None:
-        self._clear()
+        self._drop_old()
         ended = self._ended.get(stream_id)
         return ended[1] if ended else self._running.get(stream_id)
 
@@ -145,9 +145,14 @@ class Shelf:
         log = self._running.pop(stream_id)
         self._ended[stream_id] = (self._clock(), log)
         self._ended_bytes += log.size
-        self._clear()
+        self._drop_old()
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """Forgets every ended log."""
+        self._ended.clear()
+        self._ended_bytes = 0
+
+    def _drop_old(self) -> None:
         now = self._clock()
         while self._ended:
             stream_id, (since, log) = next(iter(self._ended.items()))

@@ -62,6 +62,7 @@ class Reply(Struct, frozen=True):
     line_end: str = "\n"
     ping_every: int = 0
     slice: int = 0
+    error_code: int | str | None = 400  # in the body of `bad_request`
     raw: tuple[str, ...] = ()  # data lines to send as they are, instead of the pieces
 
 
@@ -101,6 +102,7 @@ class ScriptedServer:
         self.model = model
         self.active = 0
         self.frozen_slots = 0  # slots that say they are busy whatever happens
+        self.refuses_all = False  # as with a wrong key: 401 to whatever is asked
         self.port = port
         self._faults = 0
         self._steps = asyncio.Semaphore(0)
@@ -169,6 +171,8 @@ class ScriptedServer:
         return True
 
     def _answer(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
+        if self.refuses_all:
+            return 401, {"error": {"code": 401, "message": "Invalid API Key", "type": "authentication_error"}}
         if path == "/script" and method == "POST":
             self.reply = msgspec.json.decode(body, type=Reply)
             self._faults = 0
@@ -205,7 +209,7 @@ class ScriptedServer:
         reply = self.reply if isinstance(self.reply, Reply) else self.reply(body)
         request = Request(body, headers)
         self.requests.append(request)
-        if self._refused(reply, writer):
+        if await self._refused(reply, writer):
             request.ended = True
             await writer.drain()
             return True
@@ -226,20 +230,29 @@ class ScriptedServer:
         request.ended = True
         return True
 
-    def _refused(self, reply: Reply, writer: asyncio.StreamWriter) -> bool:
+    async def _refused(self, reply: Reply, writer: asyncio.StreamWriter) -> bool:
         """Answers with an HTTP error where the script says so."""
         errors: dict[str, tuple[int, Any]] = {
             "loading": (503, {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}),
             "overloaded": (429, {"error": {"code": 429, "message": "Too many requests", "type": "rate_limit"}}),
             "server_error": (500, {"error": {"code": 500, "message": "CUDA out of memory", "type": "server_error"}}),
-            "bad_request": (400, {"error": {"code": 400, "message": "unknown sampler", "type": "invalid_request_error"}}),
+            "bad_request": (
+                400,
+                {"error": {"code": reply.error_code, "message": "unknown sampler", "type": "invalid_request_error"}},
+            ),
         }
         if reply.fault in ("loading", "overloaded"):
             self._faults += 1
             if self._faults > reply.times:
                 return False
         if reply.fault in errors:
-            _send_json(writer, *errors[reply.fault])
+            status, answer = errors[reply.fault]
+            whole = _answer_bytes(status, "application/json", msgspec.json.encode(answer))
+            size = reply.slice or len(whole)
+            for start in range(0, len(whole), size):
+                writer.write(whole[start : start + size])
+                await writer.drain()
+                await asyncio.sleep(0.001 if reply.slice else 0)
         elif reply.fault in ("html", "html_error"):
             page = b"<html><body>Bad gateway</body></html>"
             _send(writer, 502 if reply.fault == "html_error" else 200, "text/html", page)
@@ -358,8 +371,12 @@ def _send_json(writer: asyncio.StreamWriter, status: int, answer: Any) -> None:
 
 
 def _send(writer: asyncio.StreamWriter, status: int, kind: str, body: bytes) -> None:
+    writer.write(_answer_bytes(status, kind, body))
+
+
+def _answer_bytes(status: int, kind: str, body: bytes) -> bytes:
     head = f"HTTP/1.1 {status} Scripted\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
-    writer.write(head.encode() + body)
+    return head.encode() + body
 
 
 async def _run(args: argparse.Namespace) -> None:

@@ -51,7 +51,7 @@ async def change_password(body: NewPassword, caller: Caller, parts: Parts) -> No
     await parts.accounts.change_password(caller, body.current_password, body.new_password)
 
 
-@router.delete("/account", status_code=204, responses=answers(401, 403, 503), summary="Delete the account and all in it")
+@router.delete("/account", status_code=204, responses=answers(401, 403, 409, 503), summary="Delete the account and all in it")
 async def delete_account(caller: Caller, response: Response, parts: Parts) -> None:
     await parts.accounts.delete(caller)
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")

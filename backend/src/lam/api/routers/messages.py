@@ -6,14 +6,16 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Path, Query, Request, Response
 from starlette.types import Receive
 
+from lam.accounts.accounts import Identity
 from lam.api.dependencies import Caller, Parts
 from lam.api.errors import answers
-from lam.api.event_stream import EventStream
+from lam.api.event_stream import EventStream, disconnected
 from lam.api.routers.sessions import shown
 from lam.api.schemas.messages import MessageAnswer, SendMessage, SentAnswer, StoppedStream, StopStream
+from lam.api.services import Services
 from lam.chat.messages import Send
 from lam.chat.streams import Following
-from lam.errors import Interrupted, Invalid, from_code
+from lam.errors import Interrupted, Invalid, Unauthorized, from_code
 from lam.protocol.events import Error
 
 router = APIRouter(prefix="/api/chatbot", tags=["messages"])
@@ -52,7 +54,7 @@ async def send_and_stream(body: SendMessage, caller: Caller, parts: Parts) -> Ev
 async def send(body: SendMessage, caller: Caller, parts: Parts, request: Request) -> SentAnswer:
     """The same run as with `/messages/stream`. Who disconnects counts as a reader that left."""
     following = await parts.messages.send(caller.user.id, _send(body))
-    terminal = await _end_of(following, request.receive)
+    terminal = await _end_of(following, caller, parts, request.receive)
     if isinstance(terminal, Error):
         raise from_code(terminal.code, terminal.message)
     session, asked, reply = await parts.messages.pair(caller.user.id, following)
@@ -108,24 +110,27 @@ def _number(text: str | None) -> int:
     return int(text)
 
 
-async def _end_of(following: Following, receive: Receive) -> Any:
-    """The terminal event. A caller that leaves is a reader that left; nobody is there to take the answer then."""
+async def _end_of(following: Following, caller: Identity, parts: Services, receive: Receive) -> Any:
+    """The terminal event. A caller that leaves is a reader that left, and nobody takes the answer then; a token that is revoked
+    meanwhile gets none."""
     run = following.run
     if run is not None:
-        with run.reading():
-            ended = asyncio.create_task(run.ended.wait())
-            gone = asyncio.create_task(_disconnect(receive))
-            await asyncio.wait({ended, gone}, return_when=asyncio.FIRST_COMPLETED)
-            for task in (ended, gone):
-                task.cancel()
-            await asyncio.gather(ended, gone, return_exceptions=True)
+        connection = parts.open_streams.enter(caller.token_id)
+        try:
+            with run.reading():
+                ended = asyncio.create_task(run.ended.wait(), name="ended")
+                gone = asyncio.create_task(disconnected(receive), name="disconnected")
+                closing = asyncio.create_task(connection.closing.wait(), name="closing")
+                await asyncio.wait({ended, gone, closing}, return_when=asyncio.FIRST_COMPLETED)
+                for task in (ended, gone, closing):
+                    task.cancel()
+                await asyncio.gather(ended, gone, closing, return_exceptions=True)
+        finally:
+            parts.open_streams.leave(connection)
+        if connection.closing.is_set():
+            raise Unauthorized
         if not run.ended.is_set():
             raise Interrupted("The caller left before the reply was complete.")
     async for batch in following.log.follow(max(0, following.log.last - 1)):
         return batch[-1].event
     raise Interrupted
-
-
-async def _disconnect(receive: Receive) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass

@@ -18,9 +18,6 @@ class Users(Repository):
         row = insert(users).values(email=email, password_hash=password_hash, is_admin=is_admin, created_at=now)
         return User(await self._inserted(row.returning(users.c.id)), email, password_hash, is_admin, now)
 
-    async def by_id(self, user_id: int) -> User | None:
-        return await self._one(User, select(users).where(users.c.id == user_id))
-
     async def by_email(self, email: str) -> User | None:
         return await self._one(User, select(users).where(users.c.email == email))
 
@@ -29,9 +26,6 @@ class Users(Repository):
 
     async def set_password(self, user_id: int, password_hash: str) -> None:
         await self._changed(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
-
-    async def set_admin(self, user_id: int, is_admin: bool) -> None:
-        await self._changed(update(users).where(users.c.id == user_id).values(is_admin=is_admin))
 
     async def delete(self, user_id: int) -> None:
         """Removes the account and, by the foreign keys, everything it owns."""
