@@ -24,7 +24,8 @@ LamError
     ├── LlmLoading             llm_loading
     ├── LlmOverloaded          llm_overloaded
     ├── GenerationTimeout      timeout
-    └── ContextExceeded        context_exceeded      never retryable
+    ├── ContextExceeded        context_exceeded      never retryable
+    └── TooLarge               too_large             never retryable
 
 A message is one sentence that says what happened and, where there is something to do, what to do next. Which HTTP status a
 class becomes is `api.errors`' business.
@@ -177,6 +178,12 @@ class GenerationTimeout(GenerationError):
 class ContextExceeded(GenerationError):
     code = "context_exceeded"
     summary = "The message is longer than the model's context."
+    retryable = False
+
+
+class TooLarge(GenerationError):
+    code = "too_large"
+    summary = "The request is larger than this gateway takes."
     retryable = False
 
 

@@ -25,6 +25,7 @@ STATUS: Final[dict[type[LamError], int]] = {
     errors.LlmLoading: 503,
     errors.LlmOverloaded: 503,
     errors.GenerationTimeout: 504,
+    errors.TooLarge: 413,
     errors.GenerationError: 502,
     LamError: 500,
 }

@@ -5,6 +5,9 @@ from typing import Final
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from lam.api.errors import status_of
+from lam.errors import TooLarge
+
 BODY_BYTES: Final = 4 << 20
 
 
@@ -31,7 +34,8 @@ class BodyLimit:
         headers = dict(scope.get("headers", ()))
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > BODY_BYTES:
-            answer = JSONResponse({"detail": f"A request may hold {BODY_BYTES >> 20} MiB at most.", "code": "too_large"}, 413)
+            detail = f"A request may hold {BODY_BYTES >> 20} MiB at most."
+            answer = JSONResponse({"detail": detail, "code": TooLarge.code}, status_of(TooLarge))
             await answer(scope, receive, send)
         elif b"transfer-encoding" in headers:
             await self._app(scope, _counted(receive), send)

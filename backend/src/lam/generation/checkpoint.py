@@ -11,7 +11,7 @@ from lam.storage.database import Database
 
 log = logging.getLogger(__name__)
 
-EVERY_SECONDS: Final = 0.8  # with the write itself, less than a second of text is ever at stake
+EVERY_SECONDS: Final = 0.7  # with the write itself, less than a second of text is at stake, on a busy machine too
 
 
 async def keep_checkpoints(database: Database, runs: Callable[[], Iterable[Run]]) -> None:
