@@ -15,7 +15,7 @@ from lam.chat.history import chat_request, sampling_for
 from lam.chat.models import require_model
 from lam.chat.streams import Following, Streams
 from lam.engines.base import Engine
-from lam.errors import Invalid, NotFound, RequestIdReused, StorageUnavailable
+from lam.errors import Invalid, NotFound, RequestIdReused, ShuttingDown, StorageUnavailable
 from lam.generation.run import OnDisconnect, Order, Run
 from lam.generation.supervisor import Claim, Supervisor
 from lam.settings import Settings
@@ -109,6 +109,8 @@ class Messages:
         """The rows of a turn and of the reply that begins, all in one transaction."""
         now = datetime.now(UTC)
         async with self._database.write() as unit:
+            if self._supervisor.draining:  # it began while this waited for its turn: nothing may be stored any more
+                raise ShuttingDown
             session = await self._session(unit, user_id, send.session_id)
             changes = await self._changes(unit, user_id, send)
             session = msgspec.structs.replace(session, **changes)
