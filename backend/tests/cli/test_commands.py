@@ -199,3 +199,13 @@ async def test_ctrl_c_before_anything_arrives_leaves_at_once(tmp_path: Path) -> 
         process.send_signal(signal.SIGINT)
         assert await asyncio.wait_for(process.wait(), 20) == 1
         await process.communicate()
+
+
+async def test_an_unreachable_model_server_is_one_sentence(
+    gateway: Gateway, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lam.engines.openai_http.REFUSED_SECONDS", 0.3)
+    await scripted.vanish()
+    ran = await run("chat", "--url", gateway.url, "hi", env=environment(tmp_path / "data"))
+    assert (ran.code, ran.out) == (1, "")
+    assert ran.err.splitlines()[-1].startswith(f"Error: The model server at {scripted.url} cannot be reached")
