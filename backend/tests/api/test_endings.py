@@ -211,6 +211,5 @@ async def test_a_server_that_refuses_everything_is_not_ready_and_what_was_known_
     engine = gateway.parts.engine
     assert (await engine.models())[0].n_ctx == 4096
     scripted.refuses_all = True
-    engine._health = None  # type: ignore[attr-defined]
     assert (await engine.health()).state == "unreachable"
     assert (await engine.models())[0].n_ctx == 4096

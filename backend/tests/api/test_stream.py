@@ -18,7 +18,7 @@ from lam.protocol.snapshot import Snapshot
 from lam.protocol.sse import Decoder, decode
 from lam.testing.server import Reply, ScriptedServer
 
-from ..running import Gateway, collect, gateway_process, raw_stream
+from ..running import Gateway, collect, gateway_process, raw_stream, running_gateway
 
 HARD_TEXTS = (
     "漢字かな交じり文、한국어",
@@ -78,11 +78,13 @@ async def test_the_model_is_told_what_was_asked(gateway: Gateway, scripted: Scri
     assert not any("x-conversation-id" in request.headers for request in scripted.requests)
 
 
-async def test_a_server_that_is_not_llama_gets_no_llama_fields(gateway: Gateway, scripted: ScriptedServer) -> None:
-    scripted.llama = False
-    gateway.parts.engine._facts = None  # type: ignore[attr-defined]  # as if it had never been asked
-    async with gateway.client() as client:
-        await collect(client, (await client.create_session())["id"])
+@pytest.mark.parametrize("models", [True, False])
+async def test_a_server_that_is_not_llama_gets_no_llama_fields(models: bool, scripted: ScriptedServer, tmp_path: Path) -> None:
+    """Also one that knows nothing but chat completions."""
+    scripted.llama, scripted.lists_models = False, models
+    async with running_gateway(tmp_path / "data", llm_server_url=scripted.url) as gateway, gateway.client() as client:
+        assert (await client.call("GET", "/api/health"))["ready"]
+        assert isinstance((await collect(client, (await client.create_session())["id"]))[-1], Done)
     assert not {"return_progress", "sse_ping_interval", "chat_template_kwargs"} & set(scripted.requests[-1].body)
 
 
@@ -271,11 +273,10 @@ async def test_max_tokens_is_lowered_never_refused(gateway: Gateway, scripted: S
     assert scripted.requests[0].body["max_tokens"] < 4096
 
 
-async def test_a_long_conversation_is_trimmed_and_its_beginning_stays(gateway: Gateway, scripted: ScriptedServer) -> None:
+async def test_a_long_conversation_is_trimmed_and_its_beginning_stays(scripted: ScriptedServer, tmp_path: Path) -> None:
     scripted.n_ctx = 400
-    gateway.parts.engine._facts = None  # type: ignore[attr-defined]
     scripted.reply = Reply(("word " * 20,))
-    async with gateway.client() as client:
+    async with running_gateway(tmp_path / "data", llm_server_url=scripted.url) as gateway, gateway.client() as client:
         session = await client.create_session(system_prompt="Keep me")
         for number in range(40):
             events = await collect(client, session["id"], f"question {number} " + "more " * 20)
@@ -289,10 +290,9 @@ async def test_a_long_conversation_is_trimmed_and_its_beginning_stays(gateway: G
     assert len(set(beginnings)) <= 20
 
 
-async def test_a_message_that_cannot_fit_says_both_numbers(gateway: Gateway, scripted: ScriptedServer) -> None:
+async def test_a_message_that_cannot_fit_says_both_numbers(scripted: ScriptedServer, tmp_path: Path) -> None:
     scripted.n_ctx = 100
-    gateway.parts.engine._facts = None  # type: ignore[attr-defined]
-    async with gateway.client() as client:
+    async with running_gateway(tmp_path / "data", llm_server_url=scripted.url) as gateway, gateway.client() as client:
         events = await collect(client, (await client.create_session())["id"], "word " * 500)
     error = events[-1]
     assert isinstance(error, Error)

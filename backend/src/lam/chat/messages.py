@@ -14,6 +14,7 @@ from msgspec import Struct
 from lam.chat.history import chat_request, sampling_for
 from lam.chat.models import require_model
 from lam.chat.streams import Following, Streams
+from lam.chat.templates import require_template
 from lam.engines.base import Engine
 from lam.errors import Invalid, NotFound, RequestIdReused, ShuttingDown, StorageUnavailable
 from lam.generation.run import OnDisconnect, Order, Run
@@ -59,8 +60,8 @@ class Messages:
             async with self._database.read() as unit:
                 session = await self._session(unit, user_id, send.session_id)
                 earlier = await self._earlier(unit, user_id, send)
-                if send.template_id is not None and not await unit.templates.owned(send.template_id, user_id):
-                    raise NotFound("There is no such template.")
+                if send.template_id is not None:
+                    await require_template(unit, send.template_id, user_id)
             if earlier is not None:
                 return await self._streams.find(earlier.stream_id, user_id)
             if send.model is not None:
@@ -134,9 +135,7 @@ class Messages:
         """What the request changes about the session: its prompt, from a text or from a template."""
         changes: dict[str, Any] = {}
         if send.template_id is not None:
-            template = await unit.templates.owned(send.template_id, user_id)
-            if template is None:
-                raise NotFound("There is no such template.")
+            template = await require_template(unit, send.template_id, user_id)
             changes = {"template_id": template.id, "system_prompt": template.content}
         if send.system_prompt is not None:
             changes["system_prompt"] = send.system_prompt

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from lam.chat.models import require_model
+from lam.chat.templates import require_template
 from lam.engines.base import Engine
 from lam.errors import NotFound
 from lam.generation.run import Run
@@ -33,9 +34,7 @@ class Sessions:
         }
         async with self._database.write() as unit:
             if values["template_id"] is not None:
-                template = await unit.templates.owned(values["template_id"], user_id)
-                if template is None:
-                    raise NotFound("There is no such template.")
+                template = await require_template(unit, values["template_id"], user_id)
                 values = {"title": template.title} | values
                 if values["system_prompt"] is None:
                     values["system_prompt"] = template.content
@@ -72,9 +71,7 @@ class Sessions:
             changes["title"] = changes["title"] or DEFAULT_TITLE
         async with self._database.write() as unit:
             if changes.get("template_id") is not None:
-                template = await unit.templates.owned(changes["template_id"], user_id)
-                if template is None:
-                    raise NotFound("There is no such template.")
+                template = await require_template(unit, changes["template_id"], user_id)
                 changes = {"system_prompt": template.content} | changes
             await unit.sessions.change(session_id, **changes)
         return await self.get(user_id, session_id)

@@ -32,6 +32,7 @@ PROBE_AGAIN_SECONDS: Final = 30
 AFTER_FINISH_SECONDS: Final = 2
 KEEP_ALIVE_SECONDS: Final = 3  # shorter than any server's, so that no request meets a connection that is being closed
 REFUSAL_BYTES: Final = 65536
+UNKNOWN_PATH: Final = (404, 405, 501)
 HEALTH_SECONDS: Final = 1  # an answer is good for that long, however often it is asked for
 DEFAULT_SLOTS: Final = 8
 LANE: Final = "server"
@@ -146,15 +147,15 @@ class OpenAIHttpEngine:
     async def _probe(self) -> ServerFacts:
         """Asks the server what it is. Raises LlmLoading, LlmUnreachable or LlmError."""
         answers: list[Any] = []
-        refusals: list[LlmError] = []
+        refusal: LlmError | None = None
         for path in ("/props", "/v1/models"):
             try:
                 answers.append(await self._json("GET", path))
-            except LlmError as error:  # it is there, and does not know this question: not llama.cpp, or not all of OpenAI's
+            except LlmError as error:
                 answers.append(None)
-                refusals.append(error)
-        if len(refusals) == len(answers):
-            raise refusals[-1]  # it answers nothing: what was known about it stays
+                refusal = error
+        if refusal is not None and not any(answers):
+            raise refusal  # it tells nothing, and not for want of the question: what was known about it stays
         props, models = answers
         facts = read_facts(props, models)
         if facts != self._facts:
@@ -164,7 +165,7 @@ class OpenAIHttpEngine:
         return facts
 
     async def _json(self, method: str, path: str, body: Any = None) -> Any:
-        """A small question to the server, answered in PROBE_SECONDS or not at all."""
+        """A small question to the server, answered in PROBE_SECONDS or not at all; None where it does not know the question."""
         data = None if body is None else msgspec.json.encode(body)
         headers = {"Content-Type": "application/json"} if data else None
         try:
@@ -175,6 +176,8 @@ class OpenAIHttpEngine:
             raise LlmUnreachable(f"The model server at {self.url} does not answer.") from error
         except _CLIENT_ERRORS as error:
             raise self._unreachable() from error
+        if response.status in UNKNOWN_PATH:
+            return None
         if response.status != 200:
             raise self._refusal(response.status, text)
         try:

@@ -60,7 +60,7 @@ class OneHopConnection(aiosqlite.Connection):
 
     async def run(self, call: Callable[[], None]) -> None:
         """Calls it on the connection's thread."""
-        await self._execute(call)  # type: ignore[no-untyped-call]
+        await self._execute(call)  # type: ignore[no-untyped-call]  # aiosqlite leaves it untyped
 
     def cursor(self) -> Any:
         return _Cursor(self)

@@ -102,6 +102,7 @@ class ScriptedServer:
         self.model = model
         self.active = 0
         self.frozen_slots = 0  # slots that say they are busy whatever happens
+        self.lists_models = True
         self.refuses_all = False  # as with a wrong key: 401 to whatever is asked
         self.port = port
         self._faults = 0
@@ -182,7 +183,7 @@ class ScriptedServer:
         if path == "/step" and method == "POST":
             self.step()
             return 200, {}
-        if path == "/v1/models":
+        if path == "/v1/models" and self.lists_models:
             return 200, {"object": "list", "data": [{"id": self.model, "object": "model"}]}
         return self._llama_answer(path, body) if self.llama else (404, {"error": {"message": "not found", "code": 404}})
 
