@@ -12,17 +12,66 @@ import pytest
 from lam.llama.model import NAME, demo_model
 from lam.testing.server import ScriptedServer
 
+from . import databases
+from .postgresql import running_postgresql
 from .running import Gateway, running_gateway
 
-INSTALL = {"nginx": "apt-get install nginx-light"}
+INSTALL = {"nginx": "apt-get install nginx-light", "initdb": "apt-get install postgresql"}
+# What knows no database is tested once, with SQLite.
+WITHOUT_DATABASE = ("accounts/test_passwords", "accounts/test_throttle", "documents", "engines", "llama", "protocol", "streams")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--database", choices=("sqlite", "postgresql"), default="sqlite", help="What the gateways under test run on.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leaves out what the run on SQLite has already tested, or what is about SQLite alone."""
+    if config.getoption("--database") == "sqlite":
+        left_out = [item for item in items if item.get_closest_marker("postgresql")]
+    else:
+        tests = Path(__file__).parent
+        left_out = [
+            item
+            for item in items
+            if item.get_closest_marker("sqlite") or item.path.relative_to(tests).as_posix().startswith(WITHOUT_DATABASE)
+        ]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if item not in left_out]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _database(request: pytest.FixtureRequest) -> Iterator[None]:
+    if request.config.getoption("--database") == "sqlite":
+        yield
+        return
+    with running_postgresql(Path(find_program("initdb")).parent) as server:
+        databases.postgresql = server
+        yield
+        databases.postgresql = None
+
+
+def find_program(name: str) -> str:
+    """The path of an installed program. A missing one skips the test with the install line; with CI set it fails."""
+    debian = ":".join(map(str, sorted(Path("/usr/lib/postgresql").glob("*/bin"), reverse=True)))
+    path = shutil.which(name, path=f"{debian}:{os.environ.get('PATH', '')}:/usr/sbin:/sbin")
+    if path is None:
+        sentence = f"{name} is not installed: {INSTALL[name]}"
+        if os.environ.get("CI"):
+            pytest.fail(sentence)
+        pytest.skip(sentence)
+    return path
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _clean_environment(_database: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
         if name.startswith(("LAM_", "LLM_", "MQTT_")) or name in ("DATABASE_URL", "SECRET_KEY"):
             monkeypatch.delenv(name)
     monkeypatch.setenv("LAM_DATA_DIR", str(tmp_path / "data"))
+    if databases.postgresql is not None:
+        monkeypatch.setenv("DATABASE_URL", databases.url_for(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
 
 
@@ -40,18 +89,7 @@ async def gateway(scripted: ScriptedServer, tmp_path: Path) -> AsyncIterator[Gat
 
 @pytest.fixture
 def program() -> Callable[[str], str]:
-    """The path of an installed program. A missing one skips the test with the install line; with CI set it fails."""
-
-    def find(name: str) -> str:
-        path = shutil.which(name, path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-        if path is None:
-            sentence = f"{name} is not installed: {INSTALL[name]}"
-            if os.environ.get("CI"):
-                pytest.fail(sentence)
-            pytest.skip(sentence)
-        return path
-
-    return find
+    return find_program
 
 
 @pytest.fixture(scope="session")

@@ -21,6 +21,11 @@ from lam.protocol.events import Event
 from lam.protocol.sse import Decoder, decode
 from lam.settings import Settings
 
+from . import databases
+
+# The titles would be more requests to the model, where tests count them: those that are about titles ask for them.
+FOR_TESTS = {"lam_registration": "open", "lam_max_streams_per_user": 1000, "lam_titles": False}
+
 
 @dataclass
 class Gateway:
@@ -47,7 +52,7 @@ class Gateway:
 
 @contextlib.asynccontextmanager
 async def running_gateway(data: Path, *, port: int = 0, **settings: Any) -> AsyncIterator[Gateway]:
-    given = {"lam_data_dir": data, "lam_registration": "open", "lam_max_streams_per_user": 1000} | settings
+    given = FOR_TESTS | {"lam_data_dir": data, "database_url": databases.url_for(data)} | settings
     app = create_app(Settings(**given))
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -71,7 +76,7 @@ async def running_gateway(data: Path, *, port: int = 0, **settings: Any) -> Asyn
 @contextlib.asynccontextmanager
 async def gateway_process(data: Path, **environment: Any) -> AsyncIterator[tuple[asyncio.subprocess.Process, Gateway]]:
     """`lam serve` as a process. `environment` names settings in lower case."""
-    given = {"lam_data_dir": data, "lam_port": 0, "lam_registration": "open", "lam_max_streams_per_user": 1000} | environment
+    given = FOR_TESTS | {"lam_data_dir": data, "lam_port": 0, "database_url": databases.url_for(data)} | environment
     env = os.environ | {name.upper(): str(value) for name, value in given.items()}
     (data / "url").unlink(missing_ok=True)
     process = await asyncio.create_subprocess_exec(

@@ -7,7 +7,15 @@ LamError
 ├── NotFound                   not_found             unknown, or somebody else's
 ├── Invalid                    invalid               the request cannot be carried out as it is written
 │   ├── RequestIdReused        request_id_reused
-│   └── UnknownModel           unknown_model
+│   ├── UnknownModel           unknown_model
+│   ├── NotSupported           not_supported         the model's server cannot do this
+│   └── DocumentError                                a file whose text is not to be had
+│       ├── DocumentUnsupported  document_unsupported  not a kind that is read here
+│       ├── DocumentDisguised    document_disguised    its name says one kind, its content another
+│       ├── DocumentEncrypted    document_encrypted
+│       ├── DocumentEmpty        document_empty        no text in it
+│       ├── DocumentBroken       document_broken
+│       └── DocumentTooLarge     document_too_large    bytes, pages, time or memory
 ├── Conflict                   conflict
 │   └── SessionBusy            session_busy          carries the running stream's id
 ├── Throttled                                        carries `retry_after`, seconds
@@ -78,6 +86,45 @@ class RequestIdReused(Invalid):
 class UnknownModel(Invalid):
     code = "unknown_model"
     summary = "The server has no such model; GET /api/models lists what it has."
+
+
+class NotSupported(Invalid):
+    code = "not_supported"
+    summary = "The model's server cannot do this."
+
+
+class DocumentError(Invalid):
+    """A file whose text is not to be had."""
+
+
+class DocumentUnsupported(DocumentError):
+    code = "document_unsupported"
+    summary = "Only PDF, Word (docx), plain text and Markdown files can be read."
+
+
+class DocumentDisguised(DocumentError):
+    code = "document_disguised"
+    summary = "The file is not what its name says."
+
+
+class DocumentEncrypted(DocumentError):
+    code = "document_encrypted"
+    summary = "The file is protected by a password; save it without one and send it again."
+
+
+class DocumentEmpty(DocumentError):
+    code = "document_empty"
+    summary = "There is no text in the file; a scan holds only pictures of text."
+
+
+class DocumentBroken(DocumentError):
+    code = "document_broken"
+    summary = "The file is damaged and cannot be read."
+
+
+class DocumentTooLarge(DocumentError):
+    code = "document_too_large"
+    summary = "The file is larger, or takes more work to read, than this gateway allows."
 
 
 class Conflict(LamError):
@@ -192,6 +239,6 @@ def all_errors(root: type[LamError] = LamError) -> list[type[LamError]]:
     return [root, *(found for child in root.__subclasses__() for found in all_errors(child))]
 
 
-def from_code(code: str, message: str) -> LamError:
+def from_code(code: str, message: str | None) -> LamError:
     """The error that an event or an answer tells of."""
     return next((kind for kind in all_errors() if kind.code == code and kind is not SessionBusy), LamError)(message)

@@ -4,7 +4,6 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TypedDict
 
 from fastapi import FastAPI
@@ -19,13 +18,20 @@ from lam.accounts.passwords import Passwords
 from lam.accounts.throttle import LoginThrottle
 from lam.api import errors
 from lam.api.event_stream import OpenStreams
+from lam.api.metrics import Metrics
 from lam.api.middleware import BodyLimit, TrailingSlash
-from lam.api.routers import accounts, messages, sessions, system
+from lam.api.routers import accounts, chat, messages, sessions, system, templates, usage
 from lam.api.services import Services
 from lam.chat.messages import Messages
+from lam.chat.search import Search
 from lam.chat.sessions import Sessions
 from lam.chat.streams import Streams
+from lam.chat.templates import Templates
+from lam.chat.titles import Titles
+from lam.chat.transfer import Transfer
+from lam.chat.usage import UsageReport
 from lam.data_folder import DataFolder
+from lam.documents.reader import DocumentReader
 from lam.engines.openai_http import OpenAIHttpEngine
 from lam.generation.recovery import recover
 from lam.generation.supervisor import Supervisor
@@ -62,8 +68,9 @@ def create_app(settings: Settings) -> FastAPI:
         separate_input_output_schemas=False,
     )
     errors.install(app)
-    for router in (accounts.router, sessions.router, messages.router, system.router):
-        app.include_router(router)
+    for part in (accounts, chat, sessions, messages, templates, usage, system):  # `chat` knows /sessions/import
+        app.include_router(part.router)
+    app.include_router(system.metrics_router)
 
     @app.get("/", include_in_schema=False)
     async def front_page() -> RedirectResponse:
@@ -93,7 +100,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Services]:
     folder.prepare()
     url = database_url(settings)
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(exclusive(_lock_file(url)))
+        database_lost = await stack.enter_async_context(exclusive(url))
         database = Database(url, pool_size=settings.database_pool_size)
         stack.push_async_callback(database.close)
         await database.upgrade()
@@ -136,6 +143,18 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Services]:
         if token != kept:
             folder.write(folder.token, token)
         streams = Streams(database, supervisor, shelf)
+        open_streams = await stack.enter_async_context(OpenStreams(accounts_.still_good))
+        metrics = await stack.enter_async_context(
+            Metrics(
+                running=lambda: len(supervisor.running()),
+                waiting=lambda: supervisor.admission.waiting,
+                open_streams=lambda: open_streams.count,
+            )
+        )
+        supervisor.after_end.append(metrics.after)
+        if settings.lam_titles:
+            titles = await stack.enter_async_context(Titles(database, engine, supervisor.admission))
+            supervisor.after_end.append(titles.after)
         yield Services(
             settings=settings,
             database=database,
@@ -145,13 +164,16 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Services]:
             sessions=Sessions(database, engine, supervisor),
             messages=Messages(settings, database, engine, supervisor, streams),
             streams=streams,
-            open_streams=await stack.enter_async_context(OpenStreams(accounts_.still_good)),
+            templates=Templates(database),
+            search=Search(database),
+            transfer=Transfer(database),
+            usage=UsageReport(database),
+            documents=DocumentReader(),
+            metrics=metrics,
+            open_streams=open_streams,
+            database_lost=database_lost,
         )
 
 
 def database_url(settings: Settings) -> str:
     return settings.database_url or f"sqlite+aiosqlite:///{DataFolder(settings.lam_data_dir).database}"
-
-
-def _lock_file(url: str) -> Path:
-    return Path(url.removeprefix("sqlite+aiosqlite:///") + ".lock")

@@ -4,6 +4,7 @@ Every field's description is the documentation: docs/reference/settings.md is ge
 """
 
 import os
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -47,7 +48,11 @@ class Settings(BaseSettings):
     )
     llm_skip_thinking: bool = Field(False, description="Ask the model not to think.")
 
-    database_url: str | None = Field(None, description="SQLAlchemy URL of the database; unset: SQLite in the data folder.")
+    database_url: str | None = Field(
+        None,
+        description="`postgresql+asyncpg://user:password@host:port/database`, or `sqlite+aiosqlite:///` and the path of a file; "
+        "unset: SQLite in the data folder.",
+    )
     database_pool_size: int = Field(5, ge=1, description="Database connections at most.")
     secret_key: str | None = Field(
         None, description="Key of the token hashes, 32 characters or more; unset: made on the first start."
@@ -69,12 +74,18 @@ class Settings(BaseSettings):
     lam_trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
         LOOPBACK, description="Addresses or networks whose `X-Forwarded-For` is believed, separated by commas."
     )
+    lam_titles: bool = Field(True, description="Ask the model for a short title after the first reply of a session.")
+    lam_metrics: Literal["auto", "on", "off"] = Field(
+        "auto",
+        description="`/metrics` for Prometheus: `on` for everybody who can reach the gateway, `off`, or `auto`: only for callers "
+        "on this machine, and not where the gateway has a public address.",
+    )
     lam_max_streams_per_user: int = Field(4, ge=1, description="Replies one user may have waiting or running.")
     lam_max_queue: int = Field(256, ge=0, description="Replies that may wait for one model.")
     lam_detach_seconds: float = Field(10, ge=0, description="How long a `cancel` run goes on without a reader.")
     lam_drain_seconds: float = Field(20, ge=0, description="How long running replies may go on after SIGTERM.")
 
-    @field_validator("llm_comm_mode", "lam_registration", mode="before")
+    @field_validator("llm_comm_mode", "lam_registration", "lam_metrics", mode="before")
     @classmethod
     def _any_case(cls, value: Any) -> Any:
         return value.strip().lower() if isinstance(value, str) else value
@@ -101,8 +112,12 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, value: str | None) -> str | None:
-        if value is not None and (not value.startswith("sqlite+aiosqlite:///") or value.endswith("/") or ":memory:" in value):
-            raise ValueError("must be sqlite+aiosqlite:/// and the path of a file")
+        if value is None or re.match(r"postgresql\+asyncpg://[^/]*/[^/?]+", value):
+            return value
+        if not value.startswith("sqlite+aiosqlite:///") or value.endswith("/") or ":memory:" in value:
+            raise ValueError(
+                "must be sqlite+aiosqlite:/// and the path of a file, or postgresql+asyncpg://user:password@host:port/database"
+            )
         return value
 
 

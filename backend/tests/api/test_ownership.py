@@ -18,12 +18,15 @@ ROUTES = [
     ("POST", "/api/chatbot/messages"),
     ("POST", "/api/chatbot/messages/stream"),
 ]
-BODIES: dict[tuple[str, str], Any] = {("PATCH", "/api/chatbot/sessions/{session_id}"): {"title": "Mine now"}}
+BODIES: dict[tuple[str, str], Any] = {
+    ("PATCH", "/api/chatbot/sessions/{session_id}"): {"title": "Mine now"},
+    ("PATCH", "/api/templates/{template_id}"): {"title": "Mine now"},
+}
 
 
 def test_every_parameter_of_a_path_names_a_thing_with_an_owner() -> None:
     names = {name for _, path in ROUTES for name in re.findall(r"\{(\w+)\}", path)}
-    assert names == {"session_id", "stream_id"}
+    assert names == {"session_id", "stream_id", "template_id", "version"}
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
@@ -31,10 +34,11 @@ async def test_what_belongs_to_another_user_is_404(method: str, path: str, gatew
     scripted.reply = Reply(("a",), hold=True)
     async with gateway.client() as owner, await gateway.user("thief@example.org") as thief:
         session = (await owner.create_session())["id"]
+        template = await owner.call("POST", "/api/templates", {"title": "Mine", "content": "Say {{this}}"})
         async with raw_stream(owner, session) as stream:
             first = await stream.until(Metadata)
             assert isinstance(first, Metadata)
-            things = {"session_id": session, "stream_id": first.stream_id}
+            things = {"session_id": session, "stream_id": first.stream_id, "template_id": template["id"], "version": 1}
             url = gateway.url + path.format(**things)
             body = BODIES.get(
                 (method, path), {"session_id": session, "content": "hi"} if path.endswith(("messages", "stream")) else None
@@ -57,10 +61,13 @@ async def test_a_message_of_another_session_is_no_edge_to_list_from(gateway: Gat
 
 
 async def test_every_route_but_the_public_ones_wants_a_token(gateway: Gateway) -> None:
-    public = {"/api/health", "/api/auth/register", "/api/auth/login"}
+    public = {
+        *("/api/health", "/api/auth/register", "/api/auth/login"),
+        *("/api/chatbot/presets", "/api/templates/public/{template_id}"),
+    }
     async with gateway.client() as client:
         for path, methods in OPENAPI["paths"].items():
             for method in methods:
-                url = gateway.url + path.format(session_id=1, stream_id="x")
+                url = gateway.url + path.format(session_id=1, stream_id="x", template_id=1, version=1)
                 async with client._http.request(method.upper(), url, json={}, headers={"Authorization": ""}) as response:
                     assert (response.status == 401) is (path not in public), (method, path)

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import re
-import socket
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -16,6 +15,7 @@ import pytest
 from lam.client.client import Client
 from lam.testing.server import Reply, ScriptedServer
 
+from ..ports import free_port
 from ..running import Gateway
 
 pytestmark = pytest.mark.live
@@ -37,11 +37,6 @@ DOCUMENTED = re.search(
 )
 assert DOCUMENTED
 BLOCKS = {"earlier": EARLIER, "documented": DOCUMENTED[1]}
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @contextlib.asynccontextmanager

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import signal
-import sqlite3
 import time
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from lam.errors import ShuttingDown
 from lam.protocol.events import Chunk, Done, Error, Metadata
 from lam.testing.server import Reply, ScriptedServer
 
+from .. import databases
 from ..running import collect, gateway_process, raw_stream, running_gateway
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
@@ -128,20 +128,17 @@ async def test_a_locked_database_in_mid_reply_does_not_stop_the_stream(scripted:
         session = (await client.create_session())["id"]
         async with raw_stream(client, session) as stream:
             await stream.until(Chunk)
-            other = sqlite3.connect(data / "lam.db", isolation_level=None)
-            other.execute("BEGIN IMMEDIATE")
-            locked = time.monotonic()
-            before = len(stream.events)
-            error = (await stream.rest())[-1]
-            assert len(stream.events) > before + 20
-            assert isinstance(error, Error)
-            assert (error.code, error.retryable) == ("storage_unavailable", True)
-            assert (await stored_reply(client, session))["status"] == "streaming"
-            with pytest.raises(Exception, match="database"):
-                await client.create_session()
-            await asyncio.sleep(max(0, locked + 20 - time.monotonic()))
-            other.execute("ROLLBACK")
-            other.close()
+            with databases.locked(data):
+                began = time.monotonic()
+                before = len(stream.events)
+                error = (await stream.rest())[-1]
+                assert len(stream.events) > before + 20
+                assert isinstance(error, Error)
+                assert (error.code, error.retryable) == ("storage_unavailable", True)
+                assert (await stored_reply(client, session))["status"] == "streaming"
+                with pytest.raises(Exception, match="database"):
+                    await client.create_session()
+                await asyncio.sleep(max(0, began + 20 - time.monotonic()))
         while (message := await stored_reply(client, session))["status"] == "streaming":
             await asyncio.sleep(0.05)
     assert (message["status"], message["content"]) == ("failed", "word " * 60)
@@ -176,14 +173,11 @@ async def test_an_ending_that_cannot_be_saved_before_the_exit_is_recovered(scrip
         async with raw_stream(client, session) as stream:
             await stream.until(Chunk)
             await asyncio.sleep(2)
-            other = sqlite3.connect(data / "lam.db", isolation_level=None)
-            other.execute("BEGIN IMMEDIATE")
-            asked = time.monotonic()
-            process.send_signal(signal.SIGTERM)
-            await asyncio.wait_for(process.wait(), 50)
-            assert time.monotonic() - asked < 50  # goal: 5 s
-            other.execute("ROLLBACK")
-            other.close()
+            with databases.locked(data):
+                asked = time.monotonic()
+                process.send_signal(signal.SIGTERM)
+                await asyncio.wait_for(process.wait(), 50)
+                assert time.monotonic() - asked < 50  # goal: 5 s
     async with gateway_process(data, llm_server_url=scripted.url) as (_, gateway), gateway.client() as client:
         message = await stored_reply(client, session)
     assert message["status"] == "interrupted"

@@ -59,6 +59,10 @@ class OpenStreams:
         self._watch.cancel()
         await asyncio.gather(self._watch, return_exceptions=True)
 
+    @property
+    def count(self) -> int:
+        return len(self._open)
+
     def enter(self, token_id: int) -> Connection:
         connection = Connection(token_id)
         self._open.add(connection)

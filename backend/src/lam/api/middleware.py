@@ -6,9 +6,15 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from lam.api.errors import status_of
+from lam.chat import transfer
+from lam.documents import reader as documents
 from lam.errors import TooLarge
 
 BODY_BYTES: Final = 4 << 20
+LARGER: Final = {  # with room for what a form puts around a file
+    "/api/chatbot/upload-document": documents.FILE_BYTES + (64 << 10),
+    "/api/chatbot/sessions/import": transfer.FILE_BYTES,
+}
 
 
 class TrailingSlash:
@@ -25,25 +31,27 @@ class TrailingSlash:
 
 
 class BodyLimit:
-    """Refuses requests of more than 4 MiB before anything is read into memory, whoever sends them."""
+    """Refuses requests that are larger than their path allows, 4 MiB unless it takes files, before anything is read into memory,
+    whoever sends them."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        limit = LARGER.get(scope.get("path", "").rstrip("/"), BODY_BYTES)
         headers = dict(scope.get("headers", ()))
         length = headers.get(b"content-length", b"")
-        if length.isdigit() and int(length) > BODY_BYTES:
-            detail = f"A request may hold {BODY_BYTES >> 20} MiB at most."
+        if length.isdigit() and int(length) > limit:
+            detail = f"This request may hold {limit >> 20} MiB at most."
             answer = JSONResponse({"detail": detail, "code": TooLarge.code}, status_of(TooLarge))
             await answer(scope, receive, send)
         elif b"transfer-encoding" in headers:
-            await self._app(scope, _counted(receive), send)
+            await self._app(scope, _counted(receive, limit), send)
         else:
             await self._app(scope, receive, send)
 
 
-def _counted(receive: Receive) -> Receive:
+def _counted(receive: Receive, limit: int) -> Receive:
     """A body of unknown length, cut off as if its sender had left when it grows too large."""
     taken = 0
 
@@ -51,6 +59,6 @@ def _counted(receive: Receive) -> Receive:
         nonlocal taken
         message = await receive()
         taken += len(message.get("body", b""))
-        return message if taken <= BODY_BYTES else {"type": "http.disconnect"}
+        return message if taken <= limit else {"type": "http.disconnect"}
 
     return counted

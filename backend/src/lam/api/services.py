@@ -1,12 +1,19 @@
 """What the routes are given: the parts of one gateway, put together in `gateway.py`."""
 
+import asyncio
 from dataclasses import dataclass
 
 from lam.accounts.accounts import Accounts
 from lam.api.event_stream import OpenStreams
+from lam.api.metrics import Metrics
 from lam.chat.messages import Messages
+from lam.chat.search import Search
 from lam.chat.sessions import Sessions
 from lam.chat.streams import Streams
+from lam.chat.templates import Templates
+from lam.chat.transfer import Transfer
+from lam.chat.usage import UsageReport
+from lam.documents.reader import DocumentReader
 from lam.engines.base import Engine
 from lam.generation.supervisor import Supervisor
 from lam.settings import Settings
@@ -23,4 +30,11 @@ class Services:
     sessions: Sessions
     messages: Messages
     streams: Streams
+    templates: Templates
+    search: Search
+    transfer: Transfer
+    usage: UsageReport
+    documents: DocumentReader
+    metrics: Metrics
     open_streams: OpenStreams
+    database_lost: asyncio.Event  # set once another gateway has taken the database

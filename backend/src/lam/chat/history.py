@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import TypeVar
 
-from lam.protocol.chat import ChatRequest, Sampling, Turn, joined
+from lam.protocol.chat import ChatRequest, Role, Sampling, Turn, joined
 from lam.settings import Settings
 from lam.storage.models import Message, Session
 
@@ -11,11 +11,21 @@ T = TypeVar("T")
 
 
 def chat_request(
-    settings: Settings, session: Session, path: Iterable[Message], content: str, sampling: Sampling, model: str | None
+    settings: Settings,
+    session: Session,
+    path: Iterable[Message],
+    new_turn: str | None,
+    so_far: str | None,
+    sampling: Sampling,
+    model: str | None,
 ) -> ChatRequest:
-    """A reply with text is told whatever its status, one without is left out; reasoning is never sent back."""
+    """The path, then what the user says now, then the text that the reply goes on with; None: there is none.
+
+    A reply with text is told whatever its status, one without is left out; reasoning is never sent back.
+    """
     told = [Turn(message.role, message.content) for message in path if message.role != "system"]
-    turns = joined([*told, Turn("user", content)])
+    new: list[tuple[Role, str | None]] = [("user", new_turn), ("assistant", so_far)]
+    turns = joined([*told, *(Turn(role, text) for role, text in new if text is not None)])
     keep = 0
     if session.system_prompt:
         turns, keep = (Turn("system", session.system_prompt), *turns), 1

@@ -2,7 +2,7 @@
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -11,14 +11,18 @@ from weakref import WeakValueDictionary
 import msgspec
 from msgspec import Struct
 
+from lam.chat.branches import Aim, Newest, anew, at_end, beside, going_on
 from lam.chat.history import chat_request, sampling_for
 from lam.chat.models import require_model
 from lam.chat.streams import Following, Streams
-from lam.chat.templates import require_template
+from lam.chat.templates import prompt_changes
+from lam.chat.titles import DEFAULT_TITLE, first_words
 from lam.engines.base import Engine
 from lam.errors import Invalid, NotFound, RequestIdReused, ShuttingDown, StorageUnavailable
 from lam.generation.run import OnDisconnect, Order, Run
 from lam.generation.supervisor import Claim, Supervisor
+from lam.protocol.chat import ChatRequest
+from lam.protocol.text import utf16_length
 from lam.settings import Settings
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Message, SentRequest, Session
@@ -27,18 +31,45 @@ REMEMBERED: Final = timedelta(hours=24)
 
 
 class Send(Struct, frozen=True):
-    """A new turn. None means not given."""
+    """A new turn, or with `regenerate` or `continues` another reply, or more of one, to a turn that stands. None: not given."""
 
     session_id: int
-    content: str
+    content: str | None = None
     temperature: float | None = None
     top_p: float | None = None
     max_tokens: int | None = None
     system_prompt: str | None = None
     template_id: int | None = None
+    variables: dict[str, str] | None = None
     model: str | None = None
+    parent_id: int | None = None
+    regenerate: int | Newest | None = None
+    continues: int | Newest | None = None
     client_request_id: str | None = None
     on_disconnect: OnDisconnect = "cancel"
+
+    @property
+    def fingerprint(self) -> str:
+        """What a client_request_id stands for, beside the session."""
+        aims = {"parent_id": self.parent_id, "regenerate": self.regenerate, "continue": self.continues}
+        given = [f"{name}={value}\n" for name, value in aims.items() if value is not None]
+        return hashlib.sha256("".join([*given, self.content or ""]).encode("utf-8")).hexdigest()
+
+
+class Shown(Struct, frozen=True):
+    """A message, and the ids of all that stand in its place, itself included, in the order of their making."""
+
+    message: Message
+    siblings: list[int]
+
+
+class _Plan(Struct, frozen=True):
+    """What a request comes to: the session as it will be, what changes about it, where it aims, what the model is asked."""
+
+    session: Session
+    changes: dict[str, Any]
+    aim: Aim
+    request: ChatRequest
 
 
 class Messages:
@@ -53,25 +84,27 @@ class Messages:
     async def send(self, user_id: int, send: Send) -> Following:
         """Stores the turn, starts the reply, and gives its stream; for a client_request_id seen before, the first run's stream.
 
-        Raises NotFound, UnknownModel, RequestIdReused, ShuttingDown, SessionBusy, TooManyStreams, QueueFull, StorageUnavailable;
-        then nothing was stored.
+        Raises NotFound, Invalid, UnknownModel, NotSupported, RequestIdReused, ShuttingDown, SessionBusy, TooManyStreams,
+        QueueFull, StorageUnavailable; then nothing was stored.
         """
         async with self._one_at_a_time(user_id, send.client_request_id):
             async with self._database.read() as unit:
                 session = await self._session(unit, user_id, send.session_id)
                 earlier = await self._earlier(unit, user_id, send)
-                if send.template_id is not None:
-                    await require_template(unit, send.template_id, user_id)
+                if earlier is None:
+                    await self._changes(unit, user_id, session, send)
             if earlier is not None:
                 return await self._streams.find(earlier.stream_id, user_id)
             if send.model is not None:
                 await require_model(self._engine, send.model)
             model = send.model or session.model
             async with self._supervisor.claim(session.id, user_id, model) as claim:
+                if send.continues is not None:
+                    await self._require_continuing(user_id, send)
                 run = self._supervisor.start(claim, await self._store(claim, user_id, send))
             return Following(run.stream_id, run.log, run=run)
 
-    async def page(self, user_id: int, session_id: int, limit: int, before: int | None) -> list[Message]:
+    async def page(self, user_id: int, session_id: int, limit: int, before: int | None) -> list[Shown]:
         """The newest `limit` messages of the active path, or those before message `before`, oldest first. Reading marks as read."""
         async with self._database.read() as unit:
             session = await self._session(unit, user_id, session_id)
@@ -82,21 +115,23 @@ class Messages:
                     raise Invalid(f"Message {before} is not in this session.")
                 leaf = edge.parent_id
             messages = await unit.messages.path(leaf, limit)
+            shown = await _with_siblings(unit, session_id, [self._live(message) for message in messages])
         if session.unread:
             with suppress(StorageUnavailable):  # a mark for the list; the messages are here
                 async with self._database.write() as unit:
                     await unit.sessions.mark_read(session_id)
-        return [self._live(message) for message in messages]
+        return shown
 
-    async def pair(self, user_id: int, following: Following) -> tuple[Session, Message, Message]:
+    async def pair(self, user_id: int, following: Following) -> tuple[Session, Shown, Shown]:
         """The session, the user's message and the reply of a stream that has ended."""
         async with self._database.read() as unit:
             reply = await unit.messages.by_stream(following.stream_id, user_id)
             asked = await unit.messages.by_id(reply.parent_id) if reply and reply.parent_id else None
             session = await unit.sessions.owned(reply.session_id, user_id) if reply else None
-        if reply is None or asked is None or session is None:
-            raise NotFound
-        return session, asked, reply
+            if reply is None or asked is None or session is None:
+                raise NotFound
+            shown = await _with_siblings(unit, session.id, [asked, reply])
+        return session, shown[0], shown[1]
 
     def _live(self, message: Message) -> Message:
         """A message that is being written holds its text so far."""
@@ -106,46 +141,80 @@ class Messages:
         changes: dict[str, Any] = {"content": run.snapshot.text, "thinking": run.snapshot.thinking or None}
         return msgspec.structs.replace(message, **changes)
 
+    async def _require_continuing(self, user_id: int, send: Send) -> None:
+        """Raises NotSupported, Invalid, before anything is stored."""
+        async with self._database.read() as unit:
+            plan = await self._plan(unit, user_id, send)
+        await self._engine.require_continuing(plan.request)
+
     async def _store(self, claim: Claim, user_id: int, send: Send) -> Order:
         """The rows of a turn and of the reply that begins, all in one transaction."""
         now = datetime.now(UTC)
         async with self._database.write() as unit:
             if self._supervisor.draining:  # it began while this waited for its turn: nothing may be stored any more
                 raise ShuttingDown
-            session = await self._session(unit, user_id, send.session_id)
-            changes = await self._changes(unit, user_id, send)
-            session = msgspec.structs.replace(session, **changes)
-            path = await unit.messages.path(session.leaf_id)
-            sampling = sampling_for(self._settings, session, send.temperature, send.top_p, send.max_tokens)
-            request = chat_request(self._settings, session, path, send.content, sampling, send.model or session.model)
+            plan = await self._plan(unit, user_id, send)
+            session, aim, changes = plan.session, plan.aim, plan.changes
             row = {"session_id": session.id, "request_id": send.client_request_id, "created_at": now}
-            asked = await unit.messages.add(role="user", content=send.content, status="complete", parent_id=session.leaf_id, **row)
+            asked = aim.parent_id
+            if aim.new_turn:
+                asked = await unit.messages.add(role="user", content=send.content, status="complete", parent_id=asked, **row)
+            assert asked is not None
+            text, thinking, about = "", "", None
+            if aim.goes_on is not None:
+                text, thinking = aim.goes_on.content, aim.goes_on.thinking or ""
+                about = {"continues": utf16_length(text)}
             reply = await unit.messages.add(
-                role="assistant", content="", status="streaming", parent_id=asked, stream_id=claim.stream_id, **row
+                role="assistant",
+                content=text,
+                thinking=thinking or None,
+                metadata=about,
+                status="streaming",
+                parent_id=asked,
+                continues_id=aim.goes_on.id if aim.goes_on else None,
+                stream_id=claim.stream_id,
+                **row,
             )
-            await unit.sessions.sent(session.id, reply, now, **changes)
+            if session.title_pending and session.title == DEFAULT_TITLE:
+                changes |= {"title": first_words(aim.path[0].content if aim.path else send.content or "")}
+            await unit.sessions.sent(session.id, reply, now, added=1 + aim.new_turn, **changes)
             if send.client_request_id is not None:
-                sent = SentRequest(session.id, _hash(send.content), claim.stream_id)
+                sent = SentRequest(session.id, send.fingerprint, claim.stream_id)
                 await unit.requests.forget(now - REMEMBERED)
                 await unit.requests.add(user_id, send.client_request_id, sent, now)
-        return Order(session.id, session.session_key, user_id, asked, reply, request, send.on_disconnect)
+        return Order(
+            session.id,
+            session.session_key,
+            user_id,
+            asked,
+            reply,
+            plan.request,
+            send.on_disconnect,
+            text,
+            thinking,
+            session.title_pending,
+        )
+
+    async def _plan(self, unit: UnitOfWork, user_id: int, send: Send) -> _Plan:
+        session = await self._session(unit, user_id, send.session_id)
+        changes = await self._changes(unit, user_id, session, send)
+        session = msgspec.structs.replace(session, **changes)
+        aim = await _aim(unit, session, send)
+        sampling = sampling_for(self._settings, session, send.temperature, send.top_p, send.max_tokens)
+        new_turn = send.content if aim.new_turn else None
+        so_far = aim.goes_on.content if aim.goes_on else None
+        model = send.model or session.model
+        return _Plan(session, changes, aim, chat_request(self._settings, session, aim.path, new_turn, so_far, sampling, model))
 
     @staticmethod
-    async def _changes(unit: UnitOfWork, user_id: int, send: Send) -> dict[str, Any]:
-        """What the request changes about the session: its prompt, from a text or from a template."""
-        changes: dict[str, Any] = {}
-        if send.template_id is not None:
-            template = await require_template(unit, send.template_id, user_id)
-            changes = {"template_id": template.id, "system_prompt": template.content}
-        if send.system_prompt is not None:
-            changes["system_prompt"] = send.system_prompt
-        return changes
+    async def _changes(unit: UnitOfWork, user_id: int, session: Session, send: Send) -> dict[str, Any]:
+        return await prompt_changes(unit, user_id, session, send.template_id, send.variables, send.system_prompt)
 
     async def _earlier(self, unit: UnitOfWork, user_id: int, send: Send) -> SentRequest | None:
         if send.client_request_id is None:
             return None
         found = await unit.requests.find(user_id, send.client_request_id, datetime.now(UTC) - REMEMBERED)
-        if found is not None and (found.session_id, found.content_hash) != (send.session_id, _hash(send.content)):
+        if found is not None and (found.session_id, found.content_hash) != (send.session_id, send.fingerprint):
             raise RequestIdReused
         return found
 
@@ -167,5 +236,16 @@ class Messages:
             yield
 
 
-def _hash(content: str) -> str:
-    return hashlib.sha256(content.encode("utf-8")).hexdigest()
+async def _aim(unit: UnitOfWork, session: Session, send: Send) -> Aim:
+    if send.continues is not None:
+        return await going_on(unit, session, send.continues)
+    if send.regenerate is not None:
+        return await anew(unit, session, send.regenerate)
+    if send.parent_id is not None:
+        return await beside(unit, session, send.parent_id)
+    return await at_end(unit, session)
+
+
+async def _with_siblings(unit: UnitOfWork, session_id: int, messages: Sequence[Message]) -> list[Shown]:
+    found = await unit.messages.siblings(session_id, [message.parent_id for message in messages])
+    return [Shown(message, sorted({message.id, *found.get(message.parent_id, ())})) for message in messages]

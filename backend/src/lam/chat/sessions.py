@@ -5,15 +5,16 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from lam.chat.models import require_model
-from lam.chat.templates import require_template
+from lam.chat.templates import prompt_changes
+from lam.chat.titles import DEFAULT_TITLE
 from lam.engines.base import Engine
-from lam.errors import NotFound
+from lam.errors import Invalid, NotFound
 from lam.generation.run import Run
 from lam.generation.supervisor import Supervisor
-from lam.storage.database import Database
+from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Session
 
-DEFAULT_TITLE: Final = "New Chat"
+_PLAIN: Final = frozenset({"template_id", "system_prompt", "temperature", "top_p", "max_tokens", "model"})
 
 
 class Sessions:
@@ -25,23 +26,25 @@ class Sessions:
         self._supervisor = supervisor
 
     async def create(self, user_id: int, **given: Any) -> Session:
-        """`given`: title, template_id, system_prompt, temperature, top_p, max_tokens, model. Raises NotFound, UnknownModel."""
+        """`given`: title, template_id, variables, system_prompt, temperature, top_p, max_tokens, model.
+
+        Raises NotFound, Invalid, UnknownModel.
+        """
         if given.get("model") is not None:
             await require_model(self._engine, given["model"])
         now = datetime.now(UTC)
-        values: dict[str, Any] = dict.fromkeys(("template_id", "system_prompt", "temperature", "top_p", "max_tokens", "model")) | {
-            key: value for key, value in given.items() if value not in (None, "") or key == "system_prompt"
-        }
+        title = given.get("title")
+        values: dict[str, Any] = {key: given.get(key) for key in ("temperature", "top_p", "max_tokens", "model")}
+        values |= {"model": values["model"] or None, "template_id": None, "template_version": None, "system_prompt": None}
         async with self._database.write() as unit:
-            if values["template_id"] is not None:
-                template = await require_template(unit, values["template_id"], user_id)
-                values = {"title": template.title} | values
-                if values["system_prompt"] is None:
-                    values["system_prompt"] = template.content
+            prompt = (given.get("template_id"), given.get("variables"), given.get("system_prompt"))
+            values |= {"title": DEFAULT_TITLE, "title_pending": True} | await prompt_changes(unit, user_id, None, *prompt)
+            if title:
+                values |= {"title": title, "title_pending": False}
             return await unit.sessions.add(
-                **({"title": DEFAULT_TITLE} | values),
+                **values,
                 user_id=user_id,
-                session_key=_new_key(user_id),
+                session_key=new_key(user_id),
                 message_count=0,
                 leaf_id=None,
                 unread=False,
@@ -63,17 +66,21 @@ class Sessions:
 
     async def change(self, user_id: int, session_id: int, changes: dict[str, Any]) -> Session:
         """Sets what is given, null clears. In force from the next message."""
-        await self.get(user_id, session_id)
+        session = await self.get(user_id, session_id)
         if changes.get("model") is not None:
             await require_model(self._engine, changes["model"])
-        changes = changes | {"updated_at": datetime.now(UTC)}
+        values = {key: value for key, value in changes.items() if key in _PLAIN}
         if "title" in changes:
-            changes["title"] = changes["title"] or DEFAULT_TITLE
+            values |= {"title": changes["title"] or DEFAULT_TITLE, "title_pending": not changes["title"]}
+        if changes.get("template_id", 0) is None:
+            values["template_version"] = None
         async with self._database.write() as unit:
-            if changes.get("template_id") is not None:
-                template = await require_template(unit, changes["template_id"], user_id)
-                changes = {"system_prompt": template.content} | changes
-            await unit.sessions.change(session_id, **changes)
+            prompt = (changes.get("template_id"), changes.get("variables"), changes.get("system_prompt"))
+            taken = await prompt_changes(unit, user_id, session, *prompt)
+            values = taken | values  # what is given wins over what a template brings
+            if changes.get("active_message_id") is not None:
+                values["leaf_id"] = await _leaf(unit, session_id, changes["active_message_id"])
+            await unit.sessions.change(session_id, **values, updated_at=datetime.now(UTC))
         return await self.get(user_id, session_id)
 
     async def reset(self, user_id: int, session_id: int) -> Session:
@@ -85,7 +92,7 @@ class Sessions:
             await unit.requests.forget_session(session_id)
             await unit.sessions.change(
                 session_id,
-                session_key=_new_key(user_id),
+                session_key=new_key(user_id),
                 message_count=0,
                 leaf_id=None,
                 unread=False,
@@ -106,5 +113,13 @@ class Sessions:
         return self._supervisor.in_session(session_id)
 
 
-def _new_key(user_id: int) -> str:
+async def _leaf(unit: UnitOfWork, session_id: int, message_id: int) -> int:
+    """The end of the branch that shows this message."""
+    if await unit.messages.in_session(message_id, session_id) is None:
+        raise Invalid(f"active_message_id: message {message_id} is not in this session.")
+    return await unit.messages.newest_leaf(session_id, message_id)
+
+
+def new_key(user_id: int) -> str:
+    """A session_key, never used before."""
     return f"user{user_id}-{secrets.token_hex(5)}"

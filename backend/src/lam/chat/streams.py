@@ -1,11 +1,12 @@
 """Finding the stream somebody asks for: live, ended but kept, or rebuilt from its message."""
 
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 from lam.errors import Interrupted, Invalid, NotFound
 from lam.generation.run import Run
 from lam.generation.supervisor import Supervisor
 from lam.protocol.events import Chunk, Done, Error, Event, Metadata, Thinking, Timings, Usage
+from lam.protocol.text import utf16_length, utf16_prefix
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Message
 from lam.streams.log import StreamLog
@@ -67,8 +68,9 @@ async def _rebuilt(unit: UnitOfWork, message: Message, user_id: int) -> MemoryLo
     text, thinking, error = message.content, message.thinking or "", message.error
     if message.status == "streaming":  # its log is gone and its ending is not stored yet
         saved = await unit.checkpoints.of(message.id)
-        text, thinking = "".join(part.content for part in saved), "".join(part.thinking for part in saved)
+        text, thinking = text + "".join(part.content for part in saved), thinking + "".join(part.thinking for part in saved)
         error = {"code": Interrupted.code, "message": Interrupted.summary, "retryable": True}
+    base = utf16_prefix(text, about.get("continues", 0))  # a stop may have cut into it
     events: list[Event] = [
         Metadata(
             message.session_id,
@@ -80,12 +82,12 @@ async def _rebuilt(unit: UnitOfWork, message: Message, user_id: int) -> MemoryLo
             about.get("model"),
             about.get("simulated"),
             rebuilt=True,
+            continues=utf16_length(base) if "continues" in about else UNSET,
         )
     ]
     if thinking:
         events.append(Thinking(thinking))
-    if text:
-        events.append(Chunk(text))
+    events.extend(Chunk(part) for part in (base, text[len(base) :]) if part)
     if error:
         events.append(Error(error["message"], error["code"], error["retryable"], message.id))
     else:

@@ -1,8 +1,71 @@
-"""Finding a template on behalf of somebody."""
+"""Templates: stored prompts with variables and versions, and what a session takes from one."""
 
-from lam.errors import NotFound
-from lam.storage.database import UnitOfWork
-from lam.storage.models import Template
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from lam.errors import Invalid, NotFound
+from lam.protocol.variables import filled, variables
+from lam.storage.database import Database, UnitOfWork
+from lam.storage.models import Session, Template, TemplateVersion
+
+LONGEST_PROMPT: Final = 100_000
+
+
+class Templates:
+    """Another user's template is not found, unless it is public and only read."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def all(self, user_id: int) -> list[Template]:
+        async with self._database.read() as unit:
+            return await unit.templates.of_user(user_id)
+
+    async def get(self, user_id: int, template_id: int) -> Template:
+        async with self._database.read() as unit:
+            return await require_template(unit, template_id, user_id)
+
+    async def public(self, template_id: int) -> Template:
+        async with self._database.read() as unit:
+            template = await unit.templates.public(template_id)
+        if template is None:
+            raise NotFound("There is no such public template.")
+        return template
+
+    async def add(self, user_id: int, given: Sequence[Mapping[str, Any]]) -> list[Template]:
+        """`given`: title, description, content, is_active, is_public of each; all are added or none."""
+        now = datetime.now(UTC)
+        async with self._database.write() as unit:
+            return [
+                await unit.templates.add(**values, user_id=user_id, version=1, created_at=now, updated_at=now) for values in given
+            ]
+
+    async def change(self, user_id: int, template_id: int, changes: Mapping[str, Any]) -> Template:
+        """A changed content is the next version; the earlier ones stay."""
+        async with self._database.write() as unit:
+            template = await require_template(unit, template_id, user_id)
+            await unit.templates.change(template, {**changes, "updated_at": datetime.now(UTC)})
+            return await require_template(unit, template_id, user_id)
+
+    async def delete(self, user_id: int, template_id: int) -> None:
+        """Sessions that used it keep their prompt."""
+        async with self._database.write() as unit:
+            await require_template(unit, template_id, user_id)
+            await unit.templates.delete(template_id)
+
+    async def versions(self, user_id: int, template_id: int) -> list[TemplateVersion]:
+        async with self._database.read() as unit:
+            await require_template(unit, template_id, user_id)
+            return await unit.templates.versions(template_id)
+
+    async def version(self, user_id: int, template_id: int, version: int) -> TemplateVersion:
+        async with self._database.read() as unit:
+            await require_template(unit, template_id, user_id)
+            found = await unit.templates.version(template_id, version)
+        if found is None:
+            raise NotFound(f"The template has no version {version}.")
+        return found
 
 
 async def require_template(unit: UnitOfWork, template_id: int, user_id: int) -> Template:
@@ -11,3 +74,53 @@ async def require_template(unit: UnitOfWork, template_id: int, user_id: int) -> 
     if template is None:
         raise NotFound("There is no such template.")
     return template
+
+
+async def prompt_changes(
+    unit: UnitOfWork,
+    user_id: int,
+    session: Session | None,
+    template_id: int | None,
+    values: Mapping[str, str] | None,
+    system_prompt: str | None,
+) -> dict[str, Any]:
+    """What a request changes about a session's prompt, as columns of the session. None means not given.
+
+    The template is the request's, else, where there are values to fill in, the session's. Its text becomes the system prompt unless
+    the request brings one. A session that nobody named takes the template's title. Raises NotFound, Invalid.
+    """
+    if template_id is None and values is not None and session is not None:
+        template_id = session.template_id
+    if template_id is None:
+        if values is not None:
+            raise Invalid("variables: there is no template to fill; give a template_id.")
+        return {} if system_prompt is None else {"system_prompt": system_prompt}
+    template = await require_template(unit, template_id, user_id)
+    text = prompt_of(template, values) if system_prompt is None else system_prompt
+    changes: dict[str, Any] = {"template_id": template.id, "template_version": template.version, "system_prompt": text}
+    if session is None or session.title_pending:
+        changes |= {"title": template.title, "title_pending": False}
+    return changes
+
+
+def prompt_of(template: Template, values: Mapping[str, str] | None) -> str:
+    """The template's text with its variables filled. Without values, what has no default stays as it is written.
+
+    Raises Invalid, naming what is missing or unknown.
+    """
+    if values is not None:
+        known = {variable.name: variable for variable in variables(template.content)}
+        missing = [name for name, variable in known.items() if variable.default is None and name not in values]
+        if missing:
+            raise Invalid(f"variables: {_list(missing)} must be given for the template {template.title!r}.")
+        unknown = [name for name in values if name not in known]
+        if unknown:
+            raise Invalid(f"variables: the template {template.title!r} has no {_list(unknown)}.")
+    text = filled(template.content, values or {})
+    if len(text) > LONGEST_PROMPT:
+        raise Invalid(f"variables: the filled prompt has {len(text)} characters, and {LONGEST_PROMPT} are the most.")
+    return text
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names[:5])

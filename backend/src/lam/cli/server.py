@@ -67,14 +67,19 @@ async def serve(
                 folder.write(folder.url, url)
                 ready(url)
                 asked = asyncio.create_task(stop.wait())
-                await asyncio.wait({serving, asked, *([ended] if ended else [])}, return_when=asyncio.FIRST_COMPLETED)
+                lost = asyncio.create_task(app.state.services.database_lost.wait())
+                reasons = {serving, asked, lost, *([ended] if ended else [])}
+                await asyncio.wait(reasons, return_when=asyncio.FIRST_COMPLETED)
                 asked.cancel()
+                lost.cancel()
                 running = app.state.services.supervisor.running()
                 if running:
                     logging.getLogger("lam").warning("Waiting up to %g s for %d replies", settings.lam_drain_seconds, len(running))
                 await app.state.services.supervisor.drain(settings.lam_drain_seconds)
                 server.should_exit = True
                 await serving
+                if app.state.services.database_lost.is_set():
+                    raise ConfigError("Another gateway has taken the database while it was away; this one has stopped.")
     finally:
         listener.close()
 

@@ -64,6 +64,22 @@ def set_password(email: str, password: str) -> None:
 
 @users.command()
 @click.argument("email")
+@click.option("--remove", is_flag=True, help="Take the right away.")
+def admin(email: str, remove: bool) -> None:
+    """Make an account an admin, who sees everybody's usage and the state of the gateway."""
+
+    async def work(database: Database) -> None:
+        if email == LOCAL_EMAIL:
+            raise Forbidden("The local account is this machine's admin and stays so.")
+        user = await find_user(database, email)
+        async with database.write() as unit:
+            await unit.users.set_admin(user.id, is_admin=not remove)
+
+    _run(work)
+
+
+@users.command()
+@click.argument("email")
 @click.confirmation_option(prompt="The account and all its conversations will be gone. Go on?")
 def remove(email: str) -> None:
     """Delete an account and everything in it."""

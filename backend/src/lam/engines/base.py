@@ -37,12 +37,16 @@ class Engine(Protocol):
 
     `lane(model)` names the queue that requests for this model wait in, `answering(model)` the model that will answer them, None
     while that is not known. `watch_capacity` is called with the places of each lane, at once and whenever they change.
+    `require_continuing` raises NotSupported for a request that goes on with a reply where the server cannot do that, and a
+    GenerationError where it cannot be asked.
     `busy(lane)` counts the places the server itself sees in use, None where it cannot tell.
     """
 
     mode: Mode
 
     def generate(self, request: ChatRequest) -> AbstractAsyncContextManager[Batches]: ...
+
+    async def require_continuing(self, request: ChatRequest) -> None: ...
 
     def lane(self, model: str | None) -> str: ...
 

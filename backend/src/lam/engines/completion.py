@@ -84,12 +84,12 @@ class CompletionDecoder:
     """Feed it what a read brought; it gives the events in it. `ended` after `[DONE]`; `finish_reason` once one was seen.
 
     What is not such a stream, or an error that the server reports in mid-stream, becomes `failure`: the events before it still
-    count, so they are given first, and nothing is taken afterwards.
+    count, so they are given first, and nothing is taken afterwards. `answering`: the answer has begun earlier, and tags are text.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, answering: bool = False) -> None:
         self._sse = Decoder()
-        self._splitter = ThinkSplitter()
+        self._splitter = ThinkSplitter(answering=answering)
         self._usage: _Usage | None = None
         self._timings: _Timings | None = None
         self._model: str | None = None

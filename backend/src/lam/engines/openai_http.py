@@ -18,7 +18,16 @@ import msgspec
 from lam.engines.base import Batches, Capacity, Health, Model
 from lam.engines.completion import CompletionDecoder, context_exceeded, reported_error
 from lam.engines.server_facts import ServerFacts, read_facts
-from lam.errors import ContextExceeded, GenerationError, Interrupted, LlmError, LlmLoading, LlmOverloaded, LlmUnreachable
+from lam.errors import (
+    ContextExceeded,
+    GenerationError,
+    Interrupted,
+    LlmError,
+    LlmLoading,
+    LlmOverloaded,
+    LlmUnreachable,
+    NotSupported,
+)
 from lam.protocol import window
 from lam.protocol.chat import ChatRequest, Turn
 from lam.protocol.events import EngineEvent, Mode, Progress
@@ -187,6 +196,20 @@ class OpenAIHttpEngine:
 
     # A reply
 
+    async def require_continuing(self, request: ChatRequest) -> None:
+        """llama.cpp shows the prompt it would make: it must end with the text that is to be continued."""
+        facts = await self._known_facts()
+        if not facts.llama:
+            raise NotSupported(f"The model server at {self.url} does not say that it can continue a reply; regenerate it instead.")
+        turns = request.turns[-2:]
+        try:
+            answer = await self._json("POST", "/apply-template", {"messages": turns} | _template_arguments(request))
+        except LlmError as error:
+            raise NotSupported(f"The model cannot continue a reply: {error.message}") from error
+        prompt = answer.get("prompt") if isinstance(answer, dict) else None
+        if not isinstance(prompt, str) or not prompt.rstrip().endswith(turns[-1].content.rstrip()):
+            raise NotSupported("The model's template cannot continue a reply; regenerate it instead.")
+
     @asynccontextmanager
     async def generate(self, request: ChatRequest) -> AsyncIterator[Batches]:
         batches = self._batches(request)
@@ -205,7 +228,7 @@ class OpenAIHttpEngine:
                 pause = patience.pause(failure)
                 yield [Progress("loading")] if patience.time_to_show() else []  # how long to wait is ours to decide, not the pump's
                 await asyncio.sleep(pause)
-        decoder = CompletionDecoder()
+        decoder = CompletionDecoder(answering=request.continues)
         lost: Exception | None = None
         try:
             if response.content_type == "application/json":
@@ -301,8 +324,7 @@ class OpenAIHttpEngine:
         if facts.llama:
             body["return_progress"] = True
             body["sse_ping_interval"] = PING_SECONDS
-            if request.skip_thinking:
-                body["chat_template_kwargs"] = {"enable_thinking": False}
+            body |= _template_arguments(request)
         return body
 
     # The window
@@ -370,6 +392,10 @@ class OpenAIHttpEngine:
         if isinstance(error, dict):
             return reported_error(error, status)
         return LlmError(f"The model server at {self.url} answers with HTTP {status}.", retryable=not 400 <= status < 500)
+
+
+def _template_arguments(request: ChatRequest) -> dict[str, Any]:
+    return {"chat_template_kwargs": {"enable_thinking": False}} if request.skip_thinking else {}
 
 
 class _Patience:

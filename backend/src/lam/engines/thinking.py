@@ -17,8 +17,8 @@ class ThinkSplitter:
 
     __slots__ = ("_held", "_state")
 
-    def __init__(self) -> None:
-        self._state: Literal["start", "thinking", "answer"] = "start"
+    def __init__(self, *, answering: bool = False) -> None:
+        self._state: Literal["start", "thinking", "answer"] = "answer" if answering else "start"
         self._held = ""
 
     def feed(self, text: str) -> list[Chunk | Thinking]:

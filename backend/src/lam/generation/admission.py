@@ -21,7 +21,7 @@ Busy = Callable[[str], Awaitable[int | None]]
 class Ticket:
     """A run's claim on a place. `position`: runs that would start before it; None once it has a place.
 
-    `moved` is called at each change of position while it waits.
+    `moved` is called at each change of position while it waits, `wanted` when the place, which was only lent, is asked back.
     """
 
     def __init__(self, lane: "_Lane", user_id: int) -> None:
@@ -29,6 +29,7 @@ class Ticket:
         self.user_id = user_id
         self.position: int | None = None
         self.moved: Callable[[int], None] | None = None
+        self.wanted: Callable[[], object] | None = None
         self._granted = asyncio.Event()
 
     async def granted(self) -> None:
@@ -70,6 +71,11 @@ class Admission:
             found = self._lanes[lane] = _Lane(lane, self._capacity.get(lane, 0), self._max_queue, self._busy)
         return found.enter(user_id)
 
+    def lend(self, lane: str, wanted: Callable[[], object]) -> Ticket | None:
+        """A place that nobody needs at the moment, for work that can be dropped; `wanted` is called when somebody waits for it."""
+        found = self._lanes.get(lane)
+        return found.lend(wanted) if found else None
+
     @property
     def waiting(self) -> int:
         return sum(lane.waiting for lane in self._lanes.values())
@@ -102,10 +108,19 @@ class _Lane:
         if not self._ring and self._has_place():
             self._start(ticket)
             return ticket
-        if self.waiting >= self._max_queue:
+        if self.waiting >= self._max_queue + len(self._lent()):
             raise QueueFull
         self._ring.setdefault(user_id, deque()).append(ticket)
+        self._ask_back()
         self._tell_positions()
+        return ticket
+
+    def lend(self, wanted: Callable[[], object]) -> Ticket | None:
+        if self._ring or not self._has_place():
+            return None
+        ticket = Ticket(self, 0)
+        ticket.wanted = wanted
+        self._start(ticket)
         return ticket
 
     def leave(self, ticket: Ticket, *, model_is_free: bool) -> None:
@@ -128,6 +143,15 @@ class _Lane:
         if self._settler:
             self._settler.cancel()
             await asyncio.gather(self._settler, return_exceptions=True)
+
+    def _lent(self) -> list[Ticket]:
+        return [ticket for ticket in self._running if ticket.wanted is not None]
+
+    def _ask_back(self) -> None:
+        for ticket in self._lent()[: self.waiting]:
+            wanted, ticket.wanted = ticket.wanted, None
+            if wanted is not None:
+                wanted()
 
     def _has_place(self) -> bool:
         return len(self._running) + self._settling < self._places

@@ -17,7 +17,8 @@ from msgspec import UNSET
 from lam.engines.base import Engine
 from lam.errors import GenerationError, GenerationTimeout, Interrupted, LlmError, StorageUnavailable
 from lam.generation.admission import Ticket
-from lam.generation.run import Run, Stop
+from lam.generation.run import Run, Stop, so_far
+from lam.generation.spending import spent
 from lam.protocol.events import (
     Done,
     EngineEvent,
@@ -30,7 +31,7 @@ from lam.protocol.events import (
     Timings,
     Usage,
 )
-from lam.protocol.text import utf16_prefix
+from lam.protocol.text import utf16_length, utf16_prefix
 from lam.storage.database import Database
 from lam.storage.models import Ending, Status
 
@@ -82,20 +83,18 @@ class Pump:
 
     def _announce(self) -> None:
         order = self._run.order
-        self._run.write(
-            [
-                Metadata(
-                    order.session_id,
-                    order.user_message_id,
-                    order.session_key,
-                    self._run.stream_id,
-                    order.assistant_message_id,
-                    self._engine.mode,
-                    self._model,
-                    False if self._engine.mode == "sse" else None,
-                )
-            ]
+        metadata = Metadata(
+            order.session_id,
+            order.user_message_id,
+            order.session_key,
+            self._run.stream_id,
+            order.assistant_message_id,
+            self._engine.mode,
+            self._model,
+            False if self._engine.mode == "sse" else None,
+            continues=utf16_length(order.so_far) if order.so_far else UNSET,
         )
+        self._run.write([metadata, *so_far(order.so_far, order.thought_so_far)])
         self._ticket.moved = self._queued
         if self._ticket.position is not None:
             self._queued(self._ticket.position)
@@ -200,8 +199,7 @@ class Pump:
         try:
             while True:
                 try:
-                    async with self._database.write() as unit:
-                        await unit.messages.finish(run.order.assistant_message_id, run.ending or ending, _now())
+                    await self._commit(run.ending or ending)
                     break
                 except StorageUnavailable:
                     await asyncio.sleep(_LATE_PAUSE if run.ended.is_set() else _COMMIT_PAUSE)
@@ -212,6 +210,13 @@ class Pump:
             late.cancel()
         if not run.ended.is_set():
             run.close(ending, terminal)
+
+    async def _commit(self, ending: Ending) -> None:
+        """The message as it stays, and what it cost, in one transaction."""
+        order, now = self._run.order, datetime.now(UTC)
+        async with self._database.write() as unit:
+            if await unit.messages.finish(order.assistant_message_id, ending, now):
+                await unit.generations.add(spent(order.user_id, order.session_id, "reply", ending, now))
 
     def _ending(self, failure: GenerationError | None) -> tuple[Ending, Event]:
         snapshot, message_id = self._run.snapshot, self._run.order.assistant_message_id
@@ -230,6 +235,8 @@ class Pump:
             terminal = Error(failure.message, failure.code, failure.retryable, message_id)
             error = {"code": failure.code, "message": failure.message, "retryable": failure.retryable}
         metadata: dict[str, Any] = {"mode": self._engine.mode, "model": model, "simulated": simulated, "finish_reason": reason}
+        if self._run.order.so_far:
+            metadata["continues"] = utf16_length(self._run.order.so_far)
         if snapshot.tool_calls:
             metadata["tool_calls"] = [snapshot.tool_calls[index] for index in sorted(snapshot.tool_calls)]
         return (
@@ -267,7 +274,3 @@ class Pump:
 
 def _plain(value: Usage | Timings | None) -> dict[str, Any] | None:
     return None if value is None else msgspec.structs.asdict(value)
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

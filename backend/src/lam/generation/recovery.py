@@ -6,6 +6,7 @@ Runs under the lock that makes this gateway the only one, so every such reply is
 from datetime import datetime
 
 from lam.errors import Interrupted
+from lam.generation.spending import spent
 from lam.storage.database import Database
 from lam.storage.models import Ending
 
@@ -18,8 +19,11 @@ async def recover(database: Database, now: datetime) -> int:
         orphans = await unit.messages.streaming()
         for message in orphans:
             saved = await unit.checkpoints.of(message.id)
-            text = "".join(part.content for part in saved)
-            thinking = "".join(part.thinking for part in saved)
+            text = message.content + "".join(part.content for part in saved)
+            thinking = (message.thinking or "") + "".join(part.thinking for part in saved)
             ending = Ending("interrupted", text, thinking or None, message.metadata, error=error, unread=True)
             await unit.messages.finish(message.id, ending, now)
+            owner = await unit.sessions.owner(message.session_id)
+            await unit.generations.add(spent(owner, message.session_id, "reply", ending, now))
+        await unit.checkpoints.forget_stray()
     return len(orphans)

@@ -8,7 +8,7 @@ from typing import Literal
 from msgspec import Struct
 
 from lam.protocol.chat import ChatRequest
-from lam.protocol.events import Event
+from lam.protocol.events import Chunk, Event, Thinking
 from lam.protocol.snapshot import Snapshot
 from lam.storage.models import Checkpoint, Ending
 from lam.streams.log import StreamLog
@@ -26,6 +26,9 @@ class Order(Struct, frozen=True):
     assistant_message_id: int
     request: ChatRequest
     on_disconnect: OnDisconnect = "cancel"
+    so_far: str = ""  # the text that this run goes on with, and what was thought before it
+    thought_so_far: str = ""
+    wants_title: bool = False
 
 
 class Stop(Struct, frozen=True):
@@ -33,6 +36,12 @@ class Stop(Struct, frozen=True):
 
     reason: Literal["stop", "timeout", "drain"] = "stop"
     shown_chars: int | None = None
+
+
+def so_far(text: str, thinking: str) -> list[Event]:
+    """How a stream opens that goes on with an earlier reply: what was thought, then one chunk with the text so far."""
+    opening: list[Event] = [Thinking(thinking)] if thinking and text else []
+    return [*opening, Chunk(text)] if text else opening
 
 
 class Run:
@@ -53,7 +62,7 @@ class Run:
         self._detach_seconds = detach_seconds
         self._readers = 0
         self._detach: asyncio.TimerHandle | None = None
-        self._checkpointed = (0, 0)
+        self._checkpointed = (len(order.so_far), len(order.thought_so_far))  # its row holds that already
         self._await_reader()
 
     # Writing, by the pump alone

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Final, Self
@@ -60,6 +60,7 @@ class Supervisor:
         self._outer: dict[str, asyncio.Task[None]] = {}
         self._sessions: dict[int, Run | Claim] = {}
         self._draining = False
+        self.after_end: list[Callable[[Run], None]] = []  # called once a run's ending is stored and told
         self.admission = Admission(max_queue, engine.busy)
 
     async def __aenter__(self) -> Self:
@@ -141,6 +142,11 @@ class Supervisor:
             if self._sessions.get(run.order.session_id) is run:
                 del self._sessions[run.order.session_id]
             self._shelf.ended(run.stream_id)
+        for callback in self.after_end:
+            try:
+                callback(run)
+            except Exception:
+                log.exception("What follows the end of %s failed", run.stream_id)
 
     async def _make_room(self, session_id: int) -> None:
         """Waits a moment for the session's run to end or to lose its last reader: an aborted request and the next send travel on

@@ -25,7 +25,8 @@ class Sampling(Struct, frozen=True):
 class ChatRequest(Struct, frozen=True):
     """A reply to produce.
 
-    `turns`: oldest first, the last one the user's. `keep`: how many leading turns are never dropped (the system prompt).
+    `turns`: oldest first, the last one the user's, or the beginning of the reply, which then goes on where it ends.
+    `keep`: how many leading turns are never dropped (the system prompt).
     `max_prompt_tokens`: 0 leaves it to the model's context. `model`: None takes the server's own.
     """
 
@@ -35,6 +36,10 @@ class ChatRequest(Struct, frozen=True):
     model: str | None = None
     max_prompt_tokens: int = 0
     skip_thinking: bool = False
+
+    @property
+    def continues(self) -> bool:
+        return bool(self.turns) and self.turns[-1].role == "assistant"
 
 
 def joined(turns: list[Turn]) -> tuple[Turn, ...]:

@@ -40,6 +40,7 @@ class Metadata(Struct, frozen=True, tag_field="type", tag="metadata"):
     model: str | None = None
     simulated: bool | None = None
     rebuilt: bool | UnsetType = UNSET
+    continues: int | UnsetType = UNSET  # the first chunk holds that many UTF-16 code units of an earlier reply
 
 
 class Progress(Struct, frozen=True, tag_field="type", tag="progress"):

@@ -16,6 +16,11 @@ def valid(text: str) -> str:
     return joined.replace("\x00", REPLACEMENT)
 
 
+def utf16_length(text: str) -> int:
+    """UTF-16 code units of the text: JavaScript's `length`."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
+
+
 def utf16_prefix(text: str, units: int) -> str:
     """The longest prefix of at most `units` UTF-16 code units (JavaScript's `length`), rounded down to a whole character."""
     if text.isascii():

@@ -7,22 +7,23 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 from alembic import command
 from alembic.config import Config
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, event, exc, make_url, text
-from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy import Connection, exc, make_url, text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lam.errors import ConfigError, Conflict, StorageUnavailable
+from lam.storage.postgresql import FOREIGN, no_timeouts, postgresql_engine
+from lam.storage.repositories.generations import Generations
 from lam.storage.repositories.messages import Checkpoints, Messages, Requests
+from lam.storage.repositories.search import Search
 from lam.storage.repositories.sessions import Sessions
 from lam.storage.repositories.templates import Templates
 from lam.storage.repositories.users import Tokens, Users
-from lam.storage.sqlite import connect
+from lam.storage.sqlite import sqlite_engine
 
-LOCK_SECONDS = 4  # for another process's lock
 TURN_SECONDS = 10  # for a connection or the writer's turn, behind others of this process
 
 
@@ -34,6 +35,8 @@ class UnitOfWork:
         self.tokens = Tokens(connection)
         self.sessions = Sessions(connection)
         self.templates = Templates(connection)
+        self.search = Search(connection)
+        self.generations = Generations(connection)
         self.messages = Messages(connection)
         self.checkpoints = Checkpoints(connection)
         self.requests = Requests(connection)
@@ -43,22 +46,16 @@ class Database:
     """`read()` and `write()` open a unit of work; both raise StorageUnavailable, `write()` also Conflict.
 
     SQLite has one writer at a time. Writers of this process take turns on a lock, which is fair and costs nothing, instead of
-    polling the file; the busy timeout is left for other processes.
+    polling the file; the busy timeout is left for other processes. PostgreSQL's writers need no turns.
     """
 
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
-        self.url = url
-        self._engine = create_async_engine(
-            url,
-            pool_size=pool_size,
-            max_overflow=0,
-            pool_timeout=TURN_SECONDS,
-            async_creator=lambda: connect(make_url(url).database or "", LOCK_SECONDS),
-        )
+        parsed = make_url(url)
+        self._postgresql = parsed.get_backend_name() == "postgresql"
+        make_engine = postgresql_engine if self._postgresql else sqlite_engine
+        self._engine = make_engine(parsed, pool_size=pool_size, turn_seconds=TURN_SECONDS)
         self._writer = self._engine.execution_options(lam_write=True)
         self._turn = asyncio.Lock()
-        event.listen(self._engine.sync_engine, "connect", _prepare_sqlite)
-        event.listen(self._engine.sync_engine, "begin", _begin)
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -78,6 +75,9 @@ class Database:
 
     @asynccontextmanager
     async def _writers_turn(self) -> AsyncIterator[None]:
+        if self._postgresql:
+            yield
+            return
         try:
             async with asyncio.timeout(TURN_SECONDS):  # not wait_for: in Python 3.11 that can swallow a cancellation
                 await self._turn.acquire()
@@ -92,9 +92,13 @@ class Database:
         """Applies the migrations that are missing. Raises ConfigError for a file that is not ours to use."""
         try:
             async with _foreign_errors(), self._writer.begin() as connection:
+                if self._postgresql:
+                    await no_timeouts(connection)
                 await connection.run_sync(_upgrade)
         except CommandError as error:
             raise ConfigError("The database was made by a newer version of LAM Studio; update it, or set LAM_DATA_DIR.") from error
+        except (exc.ProgrammingError, exc.DataError) as error:
+            raise ConfigError(f"The database cannot be used: {error.orig}.") from error
         except StorageUnavailable as error:
             cause = error.__cause__
             if isinstance(cause, exc.DatabaseError) and not isinstance(cause, exc.OperationalError):
@@ -120,25 +124,13 @@ def _upgrade(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
-def _prepare_sqlite(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # we begin transactions ourselves, in _begin
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode=WAL")
-    cursor.execute("PRAGMA synchronous=NORMAL")
-    cursor.execute("PRAGMA foreign_keys=ON")
-    cursor.close()
-
-
-def _begin(connection: Connection) -> None:
-    if connection.get_execution_options().get("lam_write"):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # a later upgrade from reader to writer could fail at once
-
-
 @asynccontextmanager
 async def _foreign_errors() -> AsyncIterator[None]:
     try:
         yield
     except exc.IntegrityError as error:
         raise Conflict from error
-    except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
+    except (exc.DataError, exc.ProgrammingError):
+        raise  # a mistake of ours, not an absence of the database's
+    except (exc.DBAPIError, exc.TimeoutError, OSError, *FOREIGN) as error:
         raise StorageUnavailable from error

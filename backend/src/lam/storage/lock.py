@@ -6,14 +6,33 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from filelock import FileLock, Timeout
+from sqlalchemy import make_url
 
 from lam.errors import ConfigError
+from lam.storage.postgresql import advisory_lock
 
 POLL_SECONDS = 0.1
+WAIT_SECONDS = 10
 
 
 @asynccontextmanager
-async def exclusive(path: Path, wait_seconds: float = 10) -> AsyncIterator[None]:
+async def exclusive(database_url: str, wait_seconds: float = WAIT_SECONDS) -> AsyncIterator[asyncio.Event]:
+    """Holds the database for one gateway: a lock file beside an SQLite file, an advisory lock in PostgreSQL.
+
+    The event is set should the lock be lost to another gateway. Raises ConfigError when another one still holds it after
+    `wait_seconds`.
+    """
+    url = make_url(database_url)
+    if url.get_backend_name() == "postgresql":
+        async with advisory_lock(url, wait_seconds) as lost:
+            yield lost
+    else:
+        async with _locked_file(Path(f"{url.database}.lock"), wait_seconds):
+            yield asyncio.Event()
+
+
+@asynccontextmanager
+async def _locked_file(path: Path, wait_seconds: float) -> AsyncIterator[None]:
     """Holds the lock file. Raises ConfigError when another process still holds it after `wait_seconds`."""
     lock = FileLock(path, thread_local=False)
     deadline = asyncio.get_running_loop().time() + wait_seconds

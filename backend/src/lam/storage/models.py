@@ -26,11 +26,26 @@ class Token(Struct, frozen=True):
 
 
 class Template(Struct, frozen=True):
-    """A stored prompt."""
+    """A stored prompt. `version` grows with each change of `content`."""
 
     id: int
+    user_id: int
     title: str
+    description: str | None
     content: str
+    is_active: bool
+    is_public: bool
+    version: int
+    created_at: datetime
+    updated_at: datetime
+
+
+class TemplateVersion(Struct, frozen=True):
+    """What a template said from `created_at` on."""
+
+    version: int
+    content: str
+    created_at: datetime
 
 
 class Session(Struct, frozen=True):
@@ -38,7 +53,9 @@ class Session(Struct, frozen=True):
     user_id: int
     session_key: str
     title: str
+    title_pending: bool
     template_id: int | None
+    template_version: int | None
     system_prompt: str | None
     temperature: float | None
     top_p: float | None
@@ -56,6 +73,7 @@ class Message(Struct, frozen=True):
     id: int
     session_id: int
     parent_id: int | None
+    continues_id: int | None
     role: Literal["user", "assistant", "system"]
     content: str
     thinking: str | None
@@ -82,6 +100,25 @@ class Ending(Struct, frozen=True):
     unread: bool = False
 
 
+class Generation(Struct, frozen=True):
+    """What one act of producing text cost. None: the model's server did not say, or it never came to that."""
+
+    user_id: int
+    session_id: int | None
+    kind: Literal["reply", "title"]
+    model: str | None
+    status: Status
+    code: str | None
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    cached_tokens: int | None
+    queued_ms: int | None
+    first_token_ms: int | None
+    total_ms: int | None
+    tokens_per_second: float | None
+    created_at: datetime
+
+
 class Checkpoint(Struct, frozen=True):
     """Text of a running message since its last checkpoint; `number` is the event it reaches."""
 
@@ -97,3 +134,31 @@ class SentRequest(Struct, frozen=True):
     session_id: int
     content_hash: str
     stream_id: str
+
+
+class UsageRow(Struct, frozen=True):
+    """Sums over some generations. `key`: what they have in common. `metered`: how many of them told their tokens."""
+
+    key: tuple[Any, ...]
+    generations: int
+    complete: int
+    cancelled: int
+    interrupted: int
+    failed: int
+    metered: int
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int
+    first_token_ms: float | None
+    tokens_per_second: float | None
+
+
+class FoundMessage(Struct, frozen=True):
+    """A message that a search found, with the title of its session."""
+
+    id: int
+    session_id: int
+    role: Literal["user", "assistant", "system"]
+    content: str
+    created_at: datetime
+    title: str

@@ -91,6 +91,17 @@ templates = Table(
     sqlite_autoincrement=True,
 )
 
+template_versions = Table(
+    "template_versions",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("templates"),
+    Column("version", Integer, nullable=False),
+    Column("content", Text, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("template_id", "version"),
+)
+
 sessions = Table(
     "sessions",
     metadata,
@@ -98,7 +109,9 @@ sessions = Table(
     _owned_by("users"),
     Column("session_key", String(64), nullable=False, unique=True),
     Column("title", String(200), nullable=False),
+    Column("title_pending", Boolean, nullable=False),  # nobody gave it a name yet: a better one may replace it
     Column("template_id", Integer, ForeignKey("templates.id", ondelete="SET NULL")),
+    Column("template_version", Integer),
     Column("system_prompt", Text),
     Column("temperature", Float),
     Column("top_p", Float),
@@ -120,6 +133,7 @@ messages = Table(
     Column("id", Integer, primary_key=True),
     _owned_by("sessions"),
     Column("parent_id", Integer, ForeignKey("messages.id")),
+    Column("continues_id", Integer),  # the reply this one goes on with, and stands for from then on
     Column("role", String(16), nullable=False),
     Column("content", Text, nullable=False),
     Column("thinking", Text),
@@ -133,6 +147,7 @@ messages = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Index(None, "session_id"),
     Index(None, "parent_id"),
+    Index(None, "continues_id"),
     Index(None, "status"),
     sqlite_autoincrement=True,
 )
@@ -160,4 +175,27 @@ requests = Table(
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("user_id", "client_request_id"),
     Index(None, "created_at"),
+)
+
+generations = Table(
+    "generations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("users"),
+    Column("session_id", Integer, ForeignKey("sessions.id", ondelete="SET NULL")),
+    Column("kind", String(16), nullable=False),
+    Column("model", String(255)),
+    Column("status", String(16), nullable=False),
+    Column("code", String(64)),
+    Column("prompt_tokens", Integer),
+    Column("completion_tokens", Integer),
+    Column("cached_tokens", Integer),
+    Column("queued_ms", Integer),
+    Column("first_token_ms", Integer),
+    Column("total_ms", Integer),
+    Column("tokens_per_second", Float),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "user_id", "created_at"),
+    Index(None, "created_at"),
+    Index(None, "session_id"),
 )

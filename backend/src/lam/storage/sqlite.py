@@ -1,4 +1,4 @@
-"""SQLite connections that cross to their thread once a statement instead of four times.
+"""SQLite: its engine, and connections that cross to their thread once a statement instead of four times.
 
 aiosqlite runs every call on the connection's own thread: making a cursor, executing, fetching, closing. Each crossing costs two
 wake-ups, more than the statement itself. The cursor here does all four in one, and a rollback with nothing to roll back in none.
@@ -11,6 +11,10 @@ from pathlib import Path
 from typing import Any, Self
 
 import aiosqlite
+from sqlalchemy import URL, Connection, event
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+LOCK_SECONDS = 4  # for another process's lock
 
 
 class _Cursor:
@@ -75,3 +79,30 @@ def connect(path: Path | str, timeout: float) -> OneHopConnection:
     connection = OneHopConnection(lambda: sqlite3.connect(path, timeout=timeout, check_same_thread=False), iter_chunk_size=64)
     connection._thread.daemon = True
     return connection
+
+
+def sqlite_engine(url: URL, *, pool_size: int, turn_seconds: float) -> AsyncEngine:
+    engine = create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=turn_seconds,
+        async_creator=lambda: connect(url.database or "", LOCK_SECONDS),
+    )
+    event.listen(engine.sync_engine, "connect", _prepare)
+    event.listen(engine.sync_engine, "begin", _begin)
+    return engine
+
+
+def _prepare(connection: Any, _record: Any) -> None:
+    connection.isolation_level = None  # we begin transactions ourselves, in _begin
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.close()
+
+
+def _begin(connection: Connection) -> None:
+    if connection.get_execution_options().get("lam_write"):
+        connection.exec_driver_sql("BEGIN IMMEDIATE")  # a later upgrade from reader to writer could fail at once

@@ -103,6 +103,7 @@ class ScriptedServer:
         self.active = 0
         self.frozen_slots = 0  # slots that say they are busy whatever happens
         self.lists_models = True
+        self.prefills = True  # goes on with an assistant's turn at the end; else it refuses, as when a template thinks
         self.refuses_all = False  # as with a wrong key: 401 to whatever is asked
         self.port = port
         self._faults = 0
@@ -197,10 +198,18 @@ class ScriptedServer:
             return 200, [{"id": i, "is_processing": i < busy} for i in range(self.slots)]
         if path == "/apply-template":
             turns = json.loads(body)["messages"]
-            return 200, {"prompt": "".join(f"<{t['role']}> {t['content']} </s> " for t in turns)}
+            return self._rendered(turns)
         if path == "/tokenize":  # a token is a word
             return 200, {"tokens": list(range(len(json.loads(body)["content"].split())))}
         return 404, {"error": {"message": "not found", "code": 404}}
+
+    def _rendered(self, turns: list[dict[str, str]]) -> tuple[int, Any]:
+        """As llama.cpp's template does it: an assistant's turn at the end stays open."""
+        if turns[-1]["role"] == "assistant" and not self.prefills:
+            message = "Assistant response prefill is incompatible with enable_thinking."
+            return 400, {"error": {"code": 400, "message": message, "type": "invalid_request_error"}}
+        parts = [f"<{turn['role']}> {turn['content']}" for turn in turns]
+        return 200, {"prompt": " </s> ".join(parts) + ("" if turns[-1]["role"] == "assistant" else " </s> ")}
 
     # A reply
 

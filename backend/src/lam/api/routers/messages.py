@@ -10,8 +10,8 @@ from lam.accounts.accounts import Identity
 from lam.api.dependencies import Caller, Parts
 from lam.api.errors import answers
 from lam.api.event_stream import EventStream, disconnected
-from lam.api.routers.sessions import shown
-from lam.api.schemas.messages import MessageAnswer, SendMessage, SentAnswer, StoppedStream, StopStream
+from lam.api.routers.sessions import message, shown
+from lam.api.schemas.messages import SendMessage, SentAnswer, StoppedStream, StopStream
 from lam.api.services import Services
 from lam.chat.messages import Send
 from lam.chat.streams import Following
@@ -20,7 +20,7 @@ from lam.protocol.events import Error
 
 router = APIRouter(prefix="/api/chatbot", tags=["messages"])
 
-StreamId = Annotated[str, Path(min_length=1, max_length=64)]
+StreamId = Annotated[str, Path(min_length=1, max_length=64, pattern="^[A-Za-z0-9_-]+$")]
 EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Server-Sent Events: metadata, progress, thinking, chunk, tool_call, and one done or error as the last. "
@@ -58,11 +58,7 @@ async def send(body: SendMessage, caller: Caller, parts: Parts, request: Request
     if isinstance(terminal, Error):
         raise from_code(terminal.code, terminal.message)
     session, asked, reply = await parts.messages.pair(caller.user.id, following)
-    return SentAnswer(
-        session=shown(session, parts),
-        user_message=MessageAnswer.model_validate(asked),
-        assistant_message=MessageAnswer.model_validate(reply),
-    )
+    return SentAnswer(session=shown(session, parts), user_message=message(asked), assistant_message=message(reply))
 
 
 @router.get(
@@ -98,8 +94,9 @@ async def stop(stream_id: StreamId, caller: Caller, parts: Parts, body: StopStre
 
 
 def _send(body: SendMessage) -> Send:
-    given = body.model_dump()
-    return Send(**(given | {"on_disconnect": body.on_disconnect or "cancel"}))
+    given = body.model_dump(exclude={"continue_", "on_disconnect"})
+    given |= {"regenerate": body.regenerate or None, "continues": body.continue_ or None}
+    return Send(**given, on_disconnect=body.on_disconnect or "cancel")
 
 
 def _number(text: str | None) -> int:

@@ -2,14 +2,16 @@
 
 from typing import Annotated
 
+import msgspec
 from fastapi import APIRouter, Path, Query, Response
 
 from lam.api.dependencies import Caller, Parts
 from lam.api.errors import answers
 from lam.api.schemas.base import MAX_ID
 from lam.api.schemas.messages import MessageAnswer, RunningStream
-from lam.api.schemas.sessions import ListedSession, SessionAnswer, SessionSettings
+from lam.api.schemas.sessions import ListedSession, SessionAnswer, SessionChanges, SessionSettings
 from lam.api.services import Services
+from lam.chat.messages import Shown
 from lam.storage.models import Session
 
 router = APIRouter(prefix="/api/chatbot/sessions", tags=["sessions"])
@@ -18,8 +20,12 @@ SessionId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 
 def shown(session: Session, parts: Services) -> SessionAnswer:
-    fields = {name: getattr(session, name) for name in SessionAnswer.model_fields if name != "running"}
+    fields = msgspec.structs.asdict(session) | {"active_message_id": session.leaf_id}
     return SessionAnswer(**fields, running=parts.sessions.running(session.id) is not None)
+
+
+def message(shown: Shown) -> MessageAnswer:
+    return MessageAnswer(**msgspec.structs.asdict(shown.message), siblings=shown.siblings)
 
 
 @router.get("", responses=answers(401, 503), summary="My sessions, the last used first")
@@ -40,7 +46,7 @@ async def get_session(session_id: SessionId, caller: Caller, parts: Parts) -> Se
 
 
 @router.patch("/{session_id}", responses=answers(401, 403, 404, 422, 503), summary="Change a session")
-async def change_session(session_id: SessionId, body: SessionSettings, caller: Caller, parts: Parts) -> SessionAnswer:
+async def change_session(session_id: SessionId, body: SessionChanges, caller: Caller, parts: Parts) -> SessionAnswer:
     """An absent field is untouched, null clears; in force from the next message."""
     changes = body.model_dump(exclude_unset=True)
     return shown(await parts.sessions.change(caller.user.id, session_id, changes), parts)
@@ -67,7 +73,7 @@ async def list_messages(
     before: Annotated[int | None, Query(ge=1, le=MAX_ID, description="Only messages before this one.")] = None,
 ) -> list[MessageAnswer]:
     found = await parts.messages.page(caller.user.id, session_id, limit, before)
-    return [MessageAnswer.model_validate(message) for message in found]
+    return [message(shown) for shown in found]
 
 
 @router.get(

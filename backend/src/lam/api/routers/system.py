@@ -1,14 +1,21 @@
 """`/api/health` and `/api/models`."""
 
-from fastapi import APIRouter, Query, Response
+from typing import Final
+
+from fastapi import APIRouter, Query, Request, Response
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
 
 import lam
 from lam.api.dependencies import Caller, MaybeCaller, Parts
 from lam.api.errors import answers
 from lam.api.schemas.system import EngineHealth, HealthAnswer, ModelAnswer, ModelsAnswer
-from lam.errors import StorageUnavailable
+from lam.errors import NotFound, StorageUnavailable
+from lam.settings import LOOPBACK, Settings
 
 router = APIRouter(prefix="/api", tags=["system"])
+metrics_router = APIRouter()
+
+LOCAL_HOSTS: Final = (*LOOPBACK, "localhost")
 
 
 @router.get(
@@ -41,6 +48,20 @@ async def health(
         )
         answer.database = "ready" if stored else "unavailable"
     return answer
+
+
+@metrics_router.get("/metrics", include_in_schema=False)
+async def metrics(request: Request, parts: Parts) -> Response:
+    """For Prometheus. With LAM_METRICS=auto only for this machine's own programs, not through a proxy."""
+    if not _metrics_allowed(parts.settings, request.client.host if request.client else ""):
+        raise NotFound
+    return Response(parts.metrics.text(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _metrics_allowed(settings: Settings, caller: str) -> bool:
+    if settings.lam_metrics != "auto":
+        return settings.lam_metrics == "on"
+    return not settings.lam_public_url and settings.lam_host in LOCAL_HOSTS and caller in LOOPBACK
 
 
 @router.get("/models", responses=answers(401, 503), summary="Models that can be asked for")

@@ -31,6 +31,9 @@ def _utc(value: datetime) -> str:
 Text = Annotated[str, BeforeValidator(_valid)]
 FilledText = Annotated[str, BeforeValidator(_valid), AfterValidator(_not_blank)]
 Time = Annotated[datetime, PlainSerializer(_utc, return_type=str, when_used="json")]
+Variables = Annotated[
+    dict[Annotated[Text, Field(max_length=64)], Annotated[Text, Field(max_length=100_000)]], Field(max_length=100)
+]
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Temperature = Annotated[float, Field(ge=0, le=2)]
 TopP = Annotated[float, Field(gt=0, le=1)]

@@ -1,10 +1,10 @@
 """JSON of messages and of the replies to them."""
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from lam.api.schemas.base import FilledText, Id, MaxTokens, Schema, Temperature, Text, Time, TopP
+from lam.api.schemas.base import MAX_ID, FilledText, Id, MaxTokens, Schema, Temperature, Text, Time, TopP, Variables
 from lam.api.schemas.sessions import SessionAnswer
 
 Status = Literal["streaming", "complete", "cancelled", "interrupted", "failed"]
@@ -14,7 +14,12 @@ class SendMessage(Schema):
     """A new turn. Null means not given: it clears nothing."""
 
     session_id: Id = Field(examples=[1])
-    content: FilledText = Field(max_length=100_000, examples=["Tell me a short story"])
+    content: FilledText | None = Field(
+        None,
+        max_length=100_000,
+        examples=["Tell me a short story"],
+        description="Required, except with `regenerate` and `continue`.",
+    )
     temperature: Temperature | None = Field(None, description="Else the session's, else LLM_TEMPERATURE. 0 means 0.")
     top_p: TopP | None = Field(None, description="Else the session's, else LLM_TOP_P.")
     max_tokens: MaxTokens | None = Field(None, description="Lowered, never refused, to what the settings and the context leave.")
@@ -22,7 +27,25 @@ class SendMessage(Schema):
         None, max_length=100_000, description="Kept by the session, in force from this message on. Empty: none."
     )
     template_id: Id | None = Field(None, description="Its text becomes the system prompt unless one is given.")
+    variables: Variables | None = Field(
+        None, description="Fills the template's variables: the request's template, else the session's. Every one without a default."
+    )
     model: Text | None = Field(None, max_length=255, description="For this message only; one of GET /api/models.")
+    parent_id: int | None = Field(
+        None,
+        ge=0,
+        le=MAX_ID,
+        description="The reply after which this turn comes, 0: the beginning. With an earlier turn's parent it is edited.",
+    )
+    regenerate: Id | bool | None = Field(
+        None, description="Another reply beside this one; true: the newest of the active path.", examples=[True]
+    )
+    continue_: Id | bool | None = Field(
+        None,
+        alias="continue",
+        description="Go on where this reply was cut, stopped or interrupted; true: the newest of the active path. The stream opens "
+        "with one chunk that holds the text so far, and `metadata.continues` gives its length.",
+    )
     client_request_id: FilledText | None = Field(
         None,
         max_length=200,
@@ -31,6 +54,17 @@ class SendMessage(Schema):
     on_disconnect: Literal["cancel", "continue"] | None = Field(
         None, description="What happens to the reply when nobody reads it for LAM_DETACH_SECONDS; `cancel` unless given."
     )
+
+    @model_validator(mode="after")
+    def _one_aim(self) -> Self:
+        aims = [name for name, value in (("regenerate", self.regenerate), ("continue", self.continue_)) if value]
+        if len(aims) > 1:
+            raise ValueError("regenerate and continue exclude each other")
+        if aims and (self.content is not None or self.parent_id is not None):
+            raise ValueError(f"{aims[0]} takes no content and no parent_id: the turn stands already")
+        if not aims and self.content is None:
+            raise ValueError("content: is required")
+        return self
 
 
 class MessageAnswer(Schema):
@@ -47,6 +81,7 @@ class MessageAnswer(Schema):
     request_id: str | None
     stream_id: str | None
     created_at: Time
+    siblings: list[int] = Field(description="The versions of this message, itself included, in the order of their making.")
 
 
 class SentAnswer(Schema):

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from lam.api.schemas.base import Id, MaxTokens, Schema, Temperature, Text, Time, TopP
+from lam.api.schemas.base import Id, MaxTokens, Schema, Temperature, Text, Time, TopP, Variables
 
 
 class SessionSettings(Schema):
@@ -10,6 +10,7 @@ class SessionSettings(Schema):
 
     title: Text | None = Field(None, max_length=200)
     template_id: Id | None = None
+    variables: Variables | None = Field(None, description="Fills the template's variables; every one without a default.")
     system_prompt: Text | None = Field(None, max_length=100_000)
     temperature: Temperature | None = None
     top_p: TopP | None = None
@@ -17,17 +18,23 @@ class SessionSettings(Schema):
     model: Text | None = Field(None, max_length=255)
 
 
+class SessionChanges(SessionSettings):
+    active_message_id: Id | None = Field(None, description="Switches to the branch that shows this message.")
+
+
 class SessionAnswer(Schema):
     id: int
     session_key: str
     title: str
     template_id: int | None
+    template_version: int | None = Field(description="Which version of the template the prompt was taken from.")
     system_prompt: str | None
     temperature: float | None
     top_p: float | None
     max_tokens: int | None
     model: str | None
-    message_count: int
+    message_count: int = Field(description="On all branches.")
+    active_message_id: int | None = Field(description="The newest message of the active path.")
     created_at: Time
     updated_at: Time
     last_used_at: Time

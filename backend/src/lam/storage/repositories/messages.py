@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import bindparam, delete, exists, insert, literal, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, insert, literal, or_, select, update
 
 from lam.storage.models import Checkpoint, Ending, Message, SentRequest
 from lam.storage.repositories.base import Repository
@@ -19,6 +19,11 @@ _STILL_STREAMING = exists().where(
 _APPEND = insert(checkpoints).from_select(
     [column.name for column in _CHECKPOINT],
     select(*(bindparam(column.name, type_=column.type) for column in _CHECKPOINT)).where(_STILL_STREAMING),
+)
+_LINK = (
+    update(messages)
+    .where(messages.c.id == bindparam("row"))
+    .values(parent_id=bindparam("parent"), continues_id=bindparam("before"))
 )
 
 
@@ -53,6 +58,51 @@ class Messages(Repository):
     async def in_session(self, message_id: int, session_id: int) -> Message | None:
         return await self._one(Message, select(messages).where(messages.c.id == message_id, messages.c.session_id == session_id))
 
+    async def siblings(self, session_id: int, parent_ids: Sequence[int | None]) -> dict[int | None, list[int]]:
+        """By parent (None: the first messages), the ids of its children in the order of their making, without those that a later
+        one goes on with and stands for."""
+        known = [parent for parent in parent_ids if parent is not None]
+        parent: ColumnElement[bool] = messages.c.parent_id.in_(known)
+        if None in parent_ids:
+            parent = or_(parent, messages.c.parent_id.is_(None))
+        later = messages.alias("later")
+        query = (
+            select(messages.c.parent_id, messages.c.id)
+            .where(messages.c.session_id == session_id, parent, ~exists().where(later.c.continues_id == messages.c.id))
+            .order_by(messages.c.id)
+        )
+        found: dict[int | None, list[int]] = {}
+        for parent_id, message_id in await self._connection.execute(query):
+            found.setdefault(parent_id, []).append(message_id)
+        return found
+
+    async def newest_leaf(self, session_id: int, message_id: int) -> int:
+        """Where the branch through this message ends, following the newest child each time."""
+        query = select(messages.c.id, messages.c.parent_id).where(
+            messages.c.session_id == session_id, messages.c.id >= message_id, messages.c.parent_id.is_not(None)
+        )
+        newest = {parent: child for child, parent in await self._connection.execute(query.order_by(messages.c.id))}
+        while message_id in newest:
+            message_id = newest[message_id]
+        return message_id
+
+    async def all(self, session_id: int) -> list[Message]:
+        """Every message of the session, on whichever branch, in the order of their making."""
+        return await self._all(Message, select(messages).where(messages.c.session_id == session_id).order_by(messages.c.id))
+
+    async def add_tree(
+        self, rows: Sequence[dict[str, Any]], parents: Sequence[int | None], continued: Sequence[int | None]
+    ) -> list[int]:
+        """Adds many messages and gives their ids. `parents` and `continued` are positions in `rows`, each before its own."""
+        query = insert(messages).returning(messages.c.id, sort_by_parameter_order=True)
+        ids = list((await self._connection.execute(query, list(rows))).scalars())
+        links = [
+            {"row": row, "parent": None if parent is None else ids[parent], "before": None if before is None else ids[before]}
+            for row, parent, before in zip(ids, parents, continued, strict=True)
+        ]
+        await self._connection.execute(_LINK, links)
+        return ids
+
     async def streaming(self) -> list[Message]:
         return await self._all(Message, select(messages).where(messages.c.status == "streaming"))
 
@@ -86,6 +136,11 @@ class Checkpoints(Repository):
     async def append(self, rows: Sequence[Checkpoint]) -> None:
         """Adds text to messages that are still streaming; a late one for a message that has ended is dropped."""
         await self._connection.execute(_APPEND, [msgspec.structs.asdict(row) for row in rows])
+
+    async def forget_stray(self) -> None:
+        """Checkpoints of messages that have ended: a write that came too late can leave one behind in PostgreSQL."""
+        ended = select(messages.c.id).where(messages.c.status != "streaming")
+        await self._changed(delete(checkpoints).where(checkpoints.c.message_id.in_(ended)))
 
     async def of(self, message_id: int) -> list[Checkpoint]:
         query = select(*_CHECKPOINT).where(checkpoints.c.message_id == message_id).order_by(checkpoints.c.id)

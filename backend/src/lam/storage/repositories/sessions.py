@@ -19,6 +19,10 @@ class Sessions(Repository):
     async def owned(self, session_id: int, user_id: int) -> Session | None:
         return await self._one(Session, select(sessions).where(sessions.c.id == session_id, sessions.c.user_id == user_id))
 
+    async def owner(self, session_id: int) -> int:
+        query = select(sessions.c.user_id).where(sessions.c.id == session_id)
+        return int((await self._connection.execute(query)).scalar_one())
+
     async def newest(self, user_id: int) -> list[tuple[Session, str | None]]:
         """The user's sessions, the last used first, each with the beginning of its newest message."""
         preview = func.substr(messages.c.content, 1, PREVIEW_CHARACTERS)
@@ -34,10 +38,21 @@ class Sessions(Repository):
     async def change(self, session_id: int, **values: Any) -> None:
         await self._changed(update(sessions).where(sessions.c.id == session_id).values(**values))
 
-    async def sent(self, session_id: int, leaf_id: int, now: datetime, **values: Any) -> None:
-        """Two messages more: a turn of the user and the reply that begins."""
-        count = sessions.c.message_count + 2
+    async def sent(self, session_id: int, leaf_id: int, now: datetime, *, added: int, **values: Any) -> None:
+        """`added` messages more, the newest of them the reply that begins."""
+        count = sessions.c.message_count + added
         await self.change(session_id, message_count=count, leaf_id=leaf_id, last_used_at=now, **values)
+
+    async def give_title(self, session_id: int, title: str) -> bool:
+        """Unless somebody gave it one meanwhile."""
+        query = update(sessions).where(sessions.c.id == session_id, sessions.c.title_pending)
+        return bool(await self._changed(query.values(title=title, title_pending=False)))
+
+    async def titles(self, user_id: int) -> list[tuple[int, str]]:
+        """Id and title of all sessions, the last used first."""
+        query = select(sessions.c.id, sessions.c.title).where(sessions.c.user_id == user_id)
+        rows = await self._connection.execute(query.order_by(sessions.c.last_used_at.desc(), sessions.c.id.desc()))
+        return [(row[0], row[1]) for row in rows]
 
     async def mark_read(self, session_id: int) -> None:
         await self._changed(update(sessions).where(sessions.c.id == session_id, sessions.c.unread).values(unread=False))

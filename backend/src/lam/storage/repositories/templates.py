@@ -1,13 +1,55 @@
-"""Templates, always asked for together with their owner."""
+"""Templates with all their versions, asked for together with their owner unless they are public."""
 
-from sqlalchemy import select
+from datetime import datetime
+from typing import Any
 
-from lam.storage.models import Template
+from sqlalchemy import delete, insert, select, update
+
+from lam.storage.models import Template, TemplateVersion
 from lam.storage.repositories.base import Repository
-from lam.storage.schema import templates
+from lam.storage.schema import template_versions, templates
+
+_VERSION = (template_versions.c.version, template_versions.c.content, template_versions.c.created_at)
 
 
 class Templates(Repository):
+    async def add(self, **values: Any) -> Template:
+        template = Template(id=await self._inserted(insert(templates).values(**values).returning(templates.c.id)), **values)
+        await self._keep(template.id, template.version, template.content, template.created_at)
+        return template
+
     async def owned(self, template_id: int, user_id: int) -> Template | None:
-        columns = (templates.c.id, templates.c.title, templates.c.content)
-        return await self._one(Template, select(*columns).where(templates.c.id == template_id, templates.c.user_id == user_id))
+        return await self._one(Template, select(templates).where(templates.c.id == template_id, templates.c.user_id == user_id))
+
+    async def public(self, template_id: int) -> Template | None:
+        query = select(templates).where(templates.c.id == template_id, templates.c.is_public, templates.c.is_active)
+        return await self._one(Template, query)
+
+    async def of_user(self, user_id: int) -> list[Template]:
+        """The last changed first."""
+        query = select(templates).where(templates.c.user_id == user_id)
+        return await self._all(Template, query.order_by(templates.c.updated_at.desc(), templates.c.id.desc()))
+
+    async def change(self, template: Template, changes: dict[str, Any]) -> None:
+        """A changed content becomes the next version. Raises Conflict (from the unit of work) for two such changes at once."""
+        content = changes.get("content", template.content)
+        if content != template.content:
+            changes = changes | {"version": template.version + 1}
+            await self._keep(template.id, template.version + 1, content, changes["updated_at"])
+        await self._changed(update(templates).where(templates.c.id == template.id).values(**changes))
+
+    async def delete(self, template_id: int) -> None:
+        await self._changed(delete(templates).where(templates.c.id == template_id))
+
+    async def versions(self, template_id: int) -> list[TemplateVersion]:
+        """The newest first."""
+        query = select(*_VERSION).where(template_versions.c.template_id == template_id)
+        return await self._all(TemplateVersion, query.order_by(template_versions.c.version.desc()))
+
+    async def version(self, template_id: int, version: int) -> TemplateVersion | None:
+        query = select(*_VERSION).where(template_versions.c.template_id == template_id, template_versions.c.version == version)
+        return await self._one(TemplateVersion, query)
+
+    async def _keep(self, template_id: int, version: int, content: str, now: datetime) -> None:
+        row = {"template_id": template_id, "version": version, "content": content, "created_at": now}
+        await self._changed(insert(template_versions).values(**row))

@@ -27,6 +27,9 @@ class Users(Repository):
     async def set_password(self, user_id: int, password_hash: str) -> None:
         await self._changed(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
 
+    async def set_admin(self, user_id: int, *, is_admin: bool) -> None:
+        await self._changed(update(users).where(users.c.id == user_id).values(is_admin=is_admin))
+
     async def delete(self, user_id: int) -> None:
         """Removes the account and, by the foreign keys, everything it owns."""
         await self._changed(delete(users).where(users.c.id == user_id))

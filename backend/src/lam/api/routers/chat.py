@@ -1,0 +1,98 @@
+"""What stands beside sessions and messages: presets, search, documents, sessions as files."""
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, File, Query, Request, Response, UploadFile
+
+from lam.api.dependencies import Caller, Parts
+from lam.api.errors import answers
+from lam.api.routers.sessions import SessionId, shown
+from lam.api.schemas.search import DocumentAnswer, FoundAnswer, SearchAnswer
+from lam.api.schemas.sessions import SessionAnswer
+from lam.api.schemas.templates import PresetAnswer
+from lam.chat.presets import PRESETS
+from lam.documents.reader import FILE_BYTES
+from lam.errors import DocumentTooLarge
+from lam.protocol.text import valid
+
+router = APIRouter(prefix="/api/chatbot", tags=["chat"])
+
+FILE: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The session as a file.",
+        "content": {
+            "application/json": {"schema": {"type": "object"}},
+            "text/markdown": {"schema": {"type": "string"}},
+        },
+    }
+}
+IMPORT: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {"application/json": {"schema": {"type": "object", "description": "A session as it was exported."}}},
+    }
+}
+
+
+@router.get("/presets", summary="System prompts to begin with")
+async def presets() -> list[PresetAnswer]:
+    """For everybody, signed in or not."""
+    return [PresetAnswer.model_validate(preset) for preset in PRESETS]
+
+
+@router.get("/search", responses=answers(401, 422, 503), summary="Search titles and messages")
+async def search(
+    caller: Caller,
+    parts: Parts,
+    q: Annotated[str, Query(min_length=1, max_length=200, description="All of its words must be there, as beginnings of words.")],
+    limit: Annotated[int, Query(ge=1, le=100, description="Of each kind at most.")] = 20,
+) -> SearchAnswer:
+    """First sessions whose title matches, the last used first; then messages on any branch, the newest first."""
+    found = await parts.search.find(caller.user.id, valid(q), limit)
+    return SearchAnswer(results=[FoundAnswer.model_validate(one) for one in found])
+
+
+@router.post("/upload-document", responses=answers(401, 403, 413, 415, 422, 503), summary="The text of a document")
+async def upload_document(
+    caller: Caller, parts: Parts, file: Annotated[UploadFile, File(description="pdf, docx, txt or md, 20 MiB at most.")]
+) -> DocumentAnswer:
+    """What it is, is decided by its content; it is read in a process of its own, and nothing of it is kept."""
+    if file.size is not None and file.size > FILE_BYTES:
+        raise DocumentTooLarge(f"The file has more than {FILE_BYTES >> 20} MiB.")
+    name = valid(file.filename or "document")
+    text = await parts.documents.text(name, file.file)
+    return DocumentAnswer(filename=name, text=text, length=len(text))
+
+
+@router.get(
+    "/sessions/{session_id}/export",
+    responses=FILE | answers(401, 404, 422, 503),
+    response_class=Response,
+    summary="A session as a file",
+)
+async def export_session(
+    session_id: SessionId,
+    caller: Caller,
+    parts: Parts,
+    format: Annotated[  # noqa: A002  # the name people expect in the URL
+        Literal["json", "markdown"], Query(description="JSON holds all branches and can be imported; Markdown is for reading.")
+    ] = "json",
+) -> Response:
+    if format == "json":
+        body, kind, ending = await parts.transfer.as_json(caller.user.id, session_id), "application/json", "json"
+    else:
+        body, kind, ending = (await parts.transfer.as_markdown(caller.user.id, session_id)).encode(), "text/markdown", "md"
+    disposition = {"Content-Disposition": f'attachment; filename="session-{session_id}.{ending}"'}
+    return Response(body, media_type=kind, headers=disposition)
+
+
+@router.post(
+    "/sessions/import",
+    status_code=201,
+    responses=answers(401, 403, 413, 422, 503),
+    openapi_extra=IMPORT,
+    summary="Make a session from an exported file",
+)
+async def import_session(request: Request, caller: Caller, parts: Parts) -> SessionAnswer:
+    """A new session of yours, with all branches. Nothing is stored when the file is not valid."""
+    return shown(await parts.transfer.import_json(caller.user.id, await request.body()), parts)

@@ -1,0 +1,57 @@
+"""JSON of usage."""
+
+from datetime import date
+from typing import Any
+
+from pydantic import Field
+
+from lam.api.schemas.base import Schema
+from lam.storage.models import UsageRow
+
+
+class Sums(Schema):
+    generations: int = Field(description="Replies and titles.")
+    complete: int
+    cancelled: int
+    interrupted: int
+    failed: int
+    metered: int = Field(description="Of how many the model's server told the tokens; it does not for those that were stopped.")
+    prompt_tokens: int
+    completion_tokens: int
+    cached_tokens: int = Field(description="Prompt tokens that the model had read before.")
+    first_token_ms: float | None = Field(description="The mean, in milliseconds.")
+    tokens_per_second: float | None = Field(description="The mean.")
+
+
+class DaySums(Sums):
+    day: date
+
+
+class SessionSums(Sums):
+    session_id: int
+    title: str
+
+
+class ModelSums(Sums):
+    model: str | None
+
+
+class UserSums(Sums):
+    user_id: int
+    email: str
+
+
+class UsageAnswer(Schema):
+    """Days are UTC's. `sessions` are one's own, `users` are told to an admin who asks for everybody."""
+
+    first: date
+    last: date
+    total: Sums
+    days: list[DaySums]
+    sessions: list[SessionSums] = Field(description="The hundred that used most.")
+    models: list[ModelSums]
+    users: list[UserSums] | None = None
+
+
+def sums(row: UsageRow) -> dict[str, Any]:
+    return {name: getattr(row, name) for name in Sums.model_fields}

@@ -1,0 +1,131 @@
+"""Titles that nobody gave: the first words at once, and after the first reply a short one from the model.
+
+The model is asked as one more turn after the conversation it has just read, so that its prompt cache serves. It is asked only while
+nobody waits for it, and dropped as soon as somebody does; the next reply is the next occasion.
+"""
+
+import asyncio
+import logging
+import re
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+
+from lam.engines.base import Engine
+from lam.errors import GenerationError, StorageUnavailable
+from lam.generation.admission import Admission, Ticket
+from lam.generation.run import Run
+from lam.generation.spending import spent
+from lam.protocol.chat import ChatRequest, Sampling, Turn
+from lam.protocol.events import Chunk, Finished
+from lam.storage.database import Database
+from lam.storage.models import Ending
+
+log = logging.getLogger(__name__)
+
+DEFAULT_TITLE: Final = "New Chat"
+LONGEST: Final = 60
+TOKENS: Final = 16
+PATIENCE_SECONDS: Final = 60
+QUESTION: Final = (
+    "Write a title for this conversation: two to six words, in the language of the conversation, "
+    "without quotation marks. Answer with the title alone."
+)
+
+
+class Titles:
+    """An async context manager that owns the tasks. `after(run)` is to be called once a run has ended."""
+
+    def __init__(self, database: Database, engine: Engine, admission: Admission) -> None:
+        self._database = database
+        self._engine = engine
+        self._admission = admission
+
+    async def __aenter__(self) -> Self:
+        self._tasks: set[asyncio.Task[None]] = set()
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def after(self, run: Run) -> None:
+        ending = run.ending
+        if not run.order.wants_title or ending is None or ending.status != "complete" or not ending.content.strip():
+            return
+        task = asyncio.create_task(self._give(run, ending), name=f"title-{run.order.session_id}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _give(self, run: Run, reply: Ending) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        order = run.order
+        place = self._admission.lend(self._engine.lane(order.request.model), task.cancel)
+        if place is None:
+            return
+        began = asyncio.get_running_loop().time()
+        try:
+            text, finished = await self._ask(place, order.request, reply.content)
+            title = cleaned(text)
+            now = datetime.now(UTC)
+            ending = Ending(
+                "complete",
+                text,
+                metadata={"model": finished.model or self._engine.answering(order.request.model)},
+                usage=msgspec.structs.asdict(finished.usage) if finished.usage else None,
+                timings={
+                    "total_ms": round(1000 * (asyncio.get_running_loop().time() - began)),
+                    "tokens_per_second": finished.tokens_per_second,
+                },
+            )
+            async with self._database.write() as unit:
+                if await unit.sessions.owned(order.session_id, order.user_id) is None:
+                    return
+                if title:
+                    await unit.sessions.give_title(order.session_id, title)
+                await unit.generations.add(spent(order.user_id, order.session_id, "title", ending, now))
+        except (GenerationError, StorageUnavailable, TimeoutError) as error:
+            log.info("The session %d got no title: %s", order.session_id, error)
+        except Exception:
+            log.exception("The session %d got no title", order.session_id)
+
+    async def _ask(self, place: Ticket, request: ChatRequest, reply: str) -> tuple[str, Finished]:
+        told = request.turns[:-1] if request.continues else request.turns
+        turns = (*told, Turn("assistant", reply), Turn("user", QUESTION))
+        question = msgspec.structs.replace(
+            request, turns=turns, sampling=Sampling(0, request.sampling.top_p, TOKENS), skip_thinking=True
+        )
+        pieces: list[str] = []
+        finished: Finished | None = None
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS), self._engine.generate(question) as batches:
+                async for batch in batches:
+                    pieces.extend(event.content for event in batch if isinstance(event, Chunk))
+                    if batch and isinstance(batch[-1], Finished):
+                        finished = batch[-1]
+                        break
+        finally:
+            place.leave(model_is_free=finished is not None)
+        return "".join(pieces), finished or Finished("stop")
+
+
+def first_words(text: str) -> str:
+    """The beginning of a text as a title: whole words where there are any, 60 characters at most."""
+    words = " ".join(text.split())
+    if len(words) <= LONGEST:
+        return words or DEFAULT_TITLE
+    head = words[: LONGEST - 1]
+    whole, space, _ = head.rpartition(" ")
+    return (whole if space and len(whole) > LONGEST // 2 else head).rstrip(" ,.;:-") + "…"
+
+
+def cleaned(text: str) -> str:
+    """What a model answered, as a title; empty where there is nothing usable in it."""
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    line = re.sub(r"^(?:[#>*\s]+|(?i:title)\s*:\s*)+", "", line)
+    line = line.strip(" \t*_`\"'“”„«»「」").rstrip(" .,;:")
+    return first_words(line) if any(map(str.isalnum, line)) else ""

@@ -1,0 +1,265 @@
+"""Sessions as files: everything as JSON, to be imported again, and the active path as Markdown, to be read."""
+
+import asyncio
+import secrets
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Annotated, Any, Final, Literal, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct
+
+from lam.chat.sessions import new_key
+from lam.chat.titles import DEFAULT_TITLE
+from lam.errors import Interrupted, Invalid, NotFound
+from lam.protocol.events import FinishReason, Mode, Timings, Usage
+from lam.protocol.text import valid
+from lam.storage.database import Database, UnitOfWork
+from lam.storage.models import Message, Session, Status
+
+VERSION: Final = 1
+MOST_MESSAGES: Final = 20_000
+LONGEST_MESSAGE: Final = 1_000_000
+FILE_BYTES: Final = 16 << 20
+
+T = TypeVar("T")
+_Text = Annotated[str, Meta(max_length=LONGEST_MESSAGE)]
+_Time = Annotated[datetime, Meta(tz=True)]
+
+
+class SessionPart(Struct, frozen=True):
+    """What the file says about the session. `active_message_id`: the newest message of the path that is shown."""
+
+    title: Annotated[str, Meta(max_length=200)] = DEFAULT_TITLE
+    system_prompt: Annotated[str, Meta(max_length=100_000)] | None = None
+    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
+    top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
+    max_tokens: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
+    model: Annotated[str, Meta(max_length=255)] | None = None
+    active_message_id: int | None = None
+    created_at: _Time | None = None
+
+
+class MetadataPart(Struct, frozen=True, omit_defaults=True):
+    mode: Mode = "sse"
+    model: str | None = None
+    simulated: bool | None = None
+    finish_reason: FinishReason | None = None
+    tool_calls: list[dict[str, str | None]] | None = None
+    continues: Annotated[int, Meta(ge=0)] | None = None
+
+
+class ErrorPart(Struct, frozen=True):
+    code: str = Interrupted.code
+    message: str = Interrupted.summary
+    retryable: bool = True
+
+
+class MessagePart(Struct, frozen=True):
+    """A message of the file. `id` is a name within the file; `parent_id` and `continues_id` name messages that come before it."""
+
+    id: int
+    role: Literal["user", "assistant"]
+    content: _Text
+    parent_id: int | None = None
+    continues_id: int | None = None
+    thinking: _Text | None = None
+    status: Status = "complete"
+    metadata: MetadataPart | None = None
+    usage: Usage | None = None
+    timings: Timings | None = None
+    error: ErrorPart | None = None
+    created_at: _Time | None = None
+
+
+class SessionFile(Struct, frozen=True, kw_only=True, tag_field="format", tag="lam-session"):
+    """The whole file. Messages in the order of their making, all branches."""
+
+    version: Literal[1] = VERSION
+    session: SessionPart
+    messages: Annotated[list[MessagePart], Meta(max_length=MOST_MESSAGES)]
+
+
+_decoder: Final = msgspec.json.Decoder(SessionFile)
+
+
+class Transfer:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def as_json(self, user_id: int, session_id: int) -> bytes:
+        """The whole session with all its branches. A reply that still runs is told as interrupted, with what is stored of it."""
+        async with self._database.read() as unit:
+            session = await _owned(unit, session_id, user_id)
+            messages = await unit.messages.all(session_id)
+        part = SessionPart(
+            session.title,
+            session.system_prompt,
+            session.temperature,
+            session.top_p,
+            session.max_tokens,
+            session.model,
+            session.leaf_id,
+            session.created_at,
+        )
+        return msgspec.json.format(msgspec.json.encode(SessionFile(session=part, messages=list(map(_part, messages)))))
+
+    async def as_markdown(self, user_id: int, session_id: int) -> str:
+        """The active path, for people."""
+        async with self._database.read() as unit:
+            session = await _owned(unit, session_id, user_id)
+            messages = await unit.messages.path(session.leaf_id)
+        return markdown(session, messages)
+
+    async def import_json(self, user_id: int, data: bytes) -> Session:
+        """A new session from an exported file. Raises Invalid; then nothing was stored."""
+        now = datetime.now(UTC)
+        file, rows = await asyncio.to_thread(_read, data, now)
+        at = {message.id: position for position, message in enumerate(file.messages)}
+        parents = [_position(at, message.parent_id) for message in file.messages]
+        continued = [_position(at, message.continues_id) for message in file.messages]
+        part = file.session
+        async with self._database.write() as unit:
+            session = await unit.sessions.add(
+                user_id=user_id,
+                session_key=new_key(user_id),
+                title=valid(part.title) or DEFAULT_TITLE,
+                title_pending=False,
+                template_id=None,
+                template_version=None,
+                system_prompt=None if part.system_prompt is None else valid(part.system_prompt),
+                temperature=part.temperature,
+                top_p=part.top_p,
+                max_tokens=part.max_tokens,
+                model=None if part.model is None else valid(part.model),
+                message_count=len(rows),
+                leaf_id=None,
+                unread=False,
+                created_at=_moment(part.created_at, now),
+                updated_at=now,
+                last_used_at=now,
+            )
+            if not rows:
+                return session
+            ids = await unit.messages.add_tree([row | {"session_id": session.id} for row in rows], parents, continued)
+            leaf = _position(at, part.active_message_id)
+            leaf_id = ids[-1 if leaf is None else leaf]
+            await unit.sessions.change(session.id, leaf_id=leaf_id)
+        return msgspec.structs.replace(session, leaf_id=leaf_id)
+
+
+def markdown(session: Session, messages: Iterable[Message]) -> str:
+    """Headings for who speaks; what was thought is quoted; what went wrong is said."""
+    parts = [f"# {session.title}"]
+    if session.system_prompt:
+        parts.append(_quoted(f"System prompt: {session.system_prompt}"))
+    for message in messages:
+        parts.append("## You" if message.role == "user" else "## Assistant")
+        if message.thinking:
+            parts.append(_quoted(message.thinking))
+        if message.content:
+            parts.append(message.content)
+        if message.status in ("cancelled", "interrupted", "failed"):
+            parts.append(f"*{message.status}{': ' + message.error['message'] if message.error else ''}*")
+    return "\n\n".join(parts) + "\n"
+
+
+def _stored(kind: type[T], value: dict[str, Any] | None) -> T | None:
+    return None if value is None else msgspec.convert(value, kind)
+
+
+def _quoted(text: str) -> str:
+    return "\n".join(f"> {line}".rstrip() for line in text.splitlines())
+
+
+def _part(message: Message) -> MessagePart:
+    return MessagePart(
+        id=message.id,
+        role="user" if message.role == "user" else "assistant",
+        content=message.content,
+        parent_id=message.parent_id,
+        continues_id=message.continues_id,
+        thinking=message.thinking,
+        status="interrupted" if message.status == "streaming" else message.status,
+        metadata=_stored(MetadataPart, message.metadata),
+        usage=_stored(Usage, message.usage),
+        timings=_stored(Timings, message.timings),
+        error=_stored(ErrorPart, message.error),
+        created_at=message.created_at,
+    )
+
+
+def _position(at: dict[int, int], name: int | None) -> int | None:
+    return None if name is None else at[name]
+
+
+def _read(data: bytes, now: datetime) -> tuple[SessionFile, list[dict[str, Any]]]:
+    """The file, and its messages as rows. Raises Invalid."""
+    try:
+        file = _decoder.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Invalid(f"This is not an exported session: {error}.") from error
+    before: dict[int, MessagePart] = {}
+    for message in file.messages:
+        _check(message, before)
+        before[message.id] = message
+    active = file.session.active_message_id
+    if active is not None and active not in before:
+        raise Invalid(f"session: the active message {active} is not in the file.")
+    return file, [_row(message, now) for message in file.messages]
+
+
+def _check(message: MessagePart, before: dict[int, MessagePart]) -> None:
+    if message.id in before:
+        raise Invalid(f"messages: two of them are called {message.id}.")
+    for name in (message.parent_id, message.continues_id):
+        if name is not None and name not in before:
+            raise Invalid(f"messages: {message.id} refers to {name}, which does not come before it.")
+    parent = None if message.parent_id is None else before[message.parent_id]
+    if message.role == "assistant" and (parent is None or parent.role != "user"):
+        raise Invalid(f"messages: the reply {message.id} answers no user's message.")
+    if message.role == "user" and parent is not None and parent.role != "assistant":
+        raise Invalid(f"messages: {message.id} must come after a reply.")
+
+
+def _row(message: MessagePart, now: datetime) -> dict[str, Any]:
+    reply = message.role == "assistant"
+    status = "interrupted" if message.status == "streaming" else message.status
+    failed = status in ("interrupted", "failed")
+    return {
+        "role": message.role,
+        "content": valid(message.content),
+        "thinking": valid(message.thinking) if message.thinking else None,
+        "status": status if reply else "complete",
+        "metadata": _plain(message.metadata),
+        "usage": _plain(message.usage),
+        "timings": _plain(message.timings),
+        "error": _plain(message.error or ErrorPart()) if reply and failed else None,
+        "stream_id": secrets.token_urlsafe(18) if reply else None,
+        "created_at": _moment(message.created_at, now),
+    }
+
+
+def _moment(value: datetime | None, now: datetime) -> datetime:
+    try:
+        return now if value is None else value.astimezone(UTC)
+    except OverflowError as error:
+        raise Invalid(f"created_at: {value} is beyond the calendar.") from error
+
+
+def _plain(value: Any) -> Any:
+    """As JSON holds it, with text that every database takes."""
+    if isinstance(value, str):
+        return valid(value)
+    if isinstance(value, dict):
+        return {valid(key): _plain(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_plain(inner) for inner in value]
+    return _plain(msgspec.to_builtins(value)) if isinstance(value, Struct) else value
+
+
+async def _owned(unit: UnitOfWork, session_id: int, user_id: int) -> Session:
+    session = await unit.sessions.owned(session_id, user_id)
+    if session is None:
+        raise NotFound("There is no such session.")
+    return session

@@ -1,0 +1,66 @@
+"""The parent: hands a file to a child process and waits for its text, for so long and no longer."""
+
+import asyncio
+import sys
+from pathlib import PurePath
+from typing import IO, Any, Final
+
+import msgspec
+
+from lam.errors import DocumentBroken, DocumentTooLarge, DocumentUnsupported, from_code
+
+FILE_BYTES: Final = 20 << 20
+SECONDS: Final = 20
+AT_ONCE: Final = 2
+KINDS: Final = frozenset({"pdf", "docx", "txt", "md"})
+_ALSO: Final = {"markdown": "md", "text": "txt", "": "any"}
+_CPU_EXCEEDED: Final = (-24, -9)  # SIGXCPU, SIGKILL
+
+
+class DocumentReader:
+    """Reads two files at a time; more wait for their turn."""
+
+    def __init__(self) -> None:
+        self._turns = asyncio.Semaphore(AT_ONCE)
+
+    async def text(self, filename: str, file: IO[bytes]) -> str:
+        """The text of a file, which stands at its beginning. Raises one of the DocumentErrors."""
+        named = kind_named(filename)
+        async with self._turns:
+            return await self._read(named, file)
+
+    async def _read(self, named: str, file: IO[bytes]) -> str:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-m", "lam.documents.extract", named),
+            stdin=file,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=None if sys.platform == "win32" else {},
+        )
+        try:
+            async with asyncio.timeout(SECONDS):
+                output, _ = await process.communicate()
+        except TimeoutError as error:
+            raise DocumentTooLarge("Reading the file takes too long; send a shorter one.") from error
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode in _CPU_EXCEEDED:
+            raise DocumentTooLarge("Reading the file takes too much work; send a shorter one.")
+        if process.returncode != 0:
+            raise DocumentBroken
+        answer: dict[str, Any] = msgspec.json.decode(output)
+        if "error" in answer:
+            raise from_code(answer["error"], answer["message"])
+        text: str = answer["text"]
+        return text
+
+
+def kind_named(filename: str) -> str:
+    """What the name says: pdf, docx, txt, md, or `any` without an ending. Raises DocumentUnsupported."""
+    ending = PurePath(filename.replace("\\", "/")).suffix.removeprefix(".").lower()
+    kind = _ALSO.get(ending, ending)
+    if kind not in (*KINDS, "any"):
+        raise DocumentUnsupported(f"{DocumentUnsupported.summary} This one is named .{ending}.")
+    return kind

@@ -1,0 +1,177 @@
+"""PostgreSQL: its engine, what its failures mean, and the advisory lock that makes a gateway the only one on its database."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Final
+
+import asyncpg  # type: ignore[import-untyped]
+from sqlalchemy import URL, NullPool, exc, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from lam.errors import ConfigError
+
+log = logging.getLogger(__name__)
+
+LOCK_KEY: Final = 0x4C414D_53545544  # "LAMSTUD"
+CONNECT_SECONDS: Final = 5
+ANSWER_SECONDS: Final = 10
+POLL_SECONDS: Final = 0.2
+WATCH_SECONDS: Final = 5
+TELL_SECONDS: Final = 30
+REGAIN_SECONDS: Final = 40  # longer than the server needs to notice that an earlier connection of ours is dead
+
+# Raised as they are while a connection is being made; SQLAlchemy wraps only what happens later.
+FOREIGN: Final = (asyncpg.PostgresError, asyncpg.InterfaceError)
+_REFUSALS: Final = (
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+    asyncpg.InsufficientPrivilegeError,
+)
+_SERVER_SETTINGS: Final = {
+    "application_name": "lam-gateway",
+    "lock_timeout": "4s",
+    "statement_timeout": "8s",
+    "idle_in_transaction_session_timeout": "60s",
+}
+_LOCK_SETTINGS: Final = {
+    "application_name": "lam-gateway-lock",
+    "tcp_keepalives_idle": "10",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+}
+
+
+def postgresql_engine(url: URL, *, pool_size: int, turn_seconds: float) -> AsyncEngine:
+    return create_async_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=0,
+        pool_timeout=turn_seconds,
+        pool_pre_ping=True,
+        connect_args={"timeout": CONNECT_SECONDS, "command_timeout": ANSWER_SECONDS, "server_settings": _SERVER_SETTINGS},
+    )
+
+
+@asynccontextmanager
+async def advisory_lock(url: URL, wait_seconds: float) -> AsyncIterator[asyncio.Event]:
+    """Holds the lock on a connection of its own; waits for a database that is not there yet, and says so.
+
+    The event is set when the connection was lost and another gateway has taken the lock meanwhile. Raises ConfigError when another
+    gateway still holds it after `wait_seconds`, and when the database refuses us.
+    """
+    lock = _AdvisoryLock(url)
+    try:
+        await lock.first(wait_seconds)
+        watch = asyncio.create_task(lock.keep(), name="database-lock")
+        try:
+            yield lock.lost
+        finally:
+            watch.cancel()
+            await asyncio.gather(watch, return_exceptions=True)
+    finally:
+        await lock.close()
+
+
+class _AdvisoryLock:
+    def __init__(self, url: URL) -> None:
+        self._where = f"{url.host or 'localhost'}:{url.port or 5432}/{url.database or ''}"
+        self._engine = create_async_engine(
+            url,
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+            connect_args={"timeout": CONNECT_SECONDS, "command_timeout": ANSWER_SECONDS, "server_settings": _LOCK_SETTINGS},
+        )
+        self._connection: AsyncConnection | None = None
+        self.lost = asyncio.Event()
+
+    async def first(self, wait_seconds: float) -> None:
+        await self._connect()
+        if not await self._take(wait_seconds):
+            raise ConfigError(f"Another gateway is using this database ({self._where}); stop it first.")
+
+    async def keep(self) -> None:
+        """Looks after the connection; takes the lock again when the database was away."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if await self._alive():
+                continue
+            try:
+                await self._connect()
+                if not await self._take(REGAIN_SECONDS):
+                    log.critical("Another gateway has taken the database at %s", self._where)
+                    self.lost.set()
+                    return
+            except ConfigError as error:
+                log.error("%s", error.message)  # the sentence says it all
+
+    async def _alive(self) -> bool:
+        if self._connection is None:
+            return False
+        try:
+            await self._connection.execute(text("SELECT 1"))
+        except (exc.DBAPIError, OSError, *FOREIGN) as error:
+            log.warning("The connection to the database at %s was lost (%s)", self._where, _reason(error))
+            return False
+        return True
+
+    async def close(self) -> None:
+        await self._drop()
+        await self._engine.dispose()
+
+    async def _connect(self) -> None:
+        """Tries until the database is there. Raises ConfigError when it is, and refuses us."""
+        clock = asyncio.get_running_loop().time
+        told: float | None = None
+        pause = POLL_SECONDS
+        while True:
+            await self._drop()
+            try:
+                self._connection = await self._engine.connect()
+                break
+            except _REFUSALS as error:
+                raise ConfigError(f"The database at {self._where} refuses the gateway: {error}.") from error
+            except (exc.DBAPIError, OSError, *FOREIGN) as error:
+                if told is None or clock() - told >= TELL_SECONDS:
+                    log.warning("Waiting for the database at %s: %s", self._where, _reason(error))
+                    told = clock()
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 2)
+        if told is not None:
+            log.warning("The database at %s is there", self._where)
+
+    async def _take(self, wait_seconds: float) -> bool:
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + wait_seconds
+        query = text("SELECT pg_try_advisory_lock(:key)").bindparams(key=LOCK_KEY)
+        while True:
+            try:
+                assert self._connection is not None
+                if (await self._connection.execute(query)).scalar_one():
+                    return True
+            except (exc.DBAPIError, OSError, *FOREIGN):
+                await self._connect()
+            if clock() >= deadline:
+                return False
+            await asyncio.sleep(POLL_SECONDS)
+
+    async def _drop(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            try:
+                await connection.invalidate()
+                await connection.close()
+            except (exc.SQLAlchemyError, OSError, *FOREIGN):
+                pass
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, exc.DBAPIError) and error.orig is not None:
+        error = error.orig
+    return str(error) or type(error).__name__
+
+
+async def no_timeouts(connection: AsyncConnection) -> None:
+    """For a migration, which may take its time."""
+    await connection.execute(text("SET LOCAL statement_timeout = 0"))

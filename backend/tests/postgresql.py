@@ -1,0 +1,103 @@
+"""A real PostgreSQL server of our own, on a free port, in a folder that goes when the tests end."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+from .ports import free_port
+
+FAST = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "listen_addresses": "127.0.0.1",
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "shared_buffers": "64MB",
+}
+
+
+class PostgreSQL:
+    """`database()` gives the URL of a new, empty database. The server can be stopped and started again."""
+
+    def __init__(self, programs: Path, folder: Path) -> None:
+        self._programs = programs
+        self._folder = folder
+        self._numbers = count(1)
+        self.port = free_port()
+        # It refuses to run as root: Debian's package brings the user that it runs as.
+        self._as: dict[str, Any] = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
+
+    def make(self) -> None:
+        self._run("initdb", "-D", str(self._folder), "-U", "lam", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8")
+
+    def start(self) -> None:
+        options = " ".join(f"-c {name}='{value}'" for name, value in (FAST | {"port": str(self.port)}).items())
+        log = str(self._folder / "log")
+        self._run("pg_ctl", "-D", str(self._folder), "-l", log, "-w", "-t", "60", "-o", options, "start")
+
+    def stop(self, mode: str = "immediate") -> None:
+        self._run("pg_ctl", "-D", str(self._folder), "-m", mode, "-w", "stop")
+
+    def database(self) -> str:
+        name = f"lam{next(self._numbers)}"
+        self.sql("postgres", f"CREATE DATABASE {name}")
+        return f"postgresql+asyncpg://lam@127.0.0.1:{self.port}/{name}"
+
+    def sql(self, database: str, statement: str) -> str:
+        command = ("psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "lam", "-d", database, "-qAtX", "-c", statement)
+        return self._run(*command).strip()
+
+    @contextmanager
+    def held(self, url: str, statement: str) -> Iterator[None]:
+        """Another program's transaction that has executed the statement and does not end."""
+        command = ("psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "lam", "-d", url.rpartition("/")[2], "-qAtX")
+        process = subprocess.Popen(
+            [str(self._programs / command[0]), *command[1:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **self._as
+        )
+        assert process.stdin
+        assert process.stdout
+        process.stdin.write(f"BEGIN; {statement}; SELECT 'held';\n")
+        process.stdin.flush()
+        assert process.stdout.readline().strip() == "held"
+        try:
+            yield
+        finally:
+            process.stdin.write("ROLLBACK;\n")
+            process.communicate(timeout=20)
+
+    def _run(self, name: str, *arguments: str) -> str:
+        command = [str(self._programs / name), *arguments]
+        log = subprocess.PIPE if name == "psql" else subprocess.DEVNULL  # a server that stays would hold a pipe open
+        done = subprocess.run(command, stdout=log, stderr=log, text=True, cwd="/", **self._as)
+        assert done.returncode == 0, f"{name} failed: {done.stderr}"
+        return done.stdout or ""
+
+
+@contextmanager
+def running_postgresql(programs: Path) -> Iterator[PostgreSQL]:
+    folder = Path(tempfile.mkdtemp(prefix="lam-postgresql-"))
+    server = PostgreSQL(programs, folder / "data")
+    if os.geteuid() == 0:
+        shutil.chown(folder, "postgres", "postgres")
+    try:
+        server.make()
+        server.start()
+        yield server
+    finally:
+        if (folder / "data" / "postmaster.pid").exists():
+            pid = int((folder / "data" / "postmaster.pid").read_text().split()[0])
+            server.stop()
+            deadline = time.monotonic() + 20
+            while psutil.pid_exists(pid) and time.monotonic() < deadline:
+                time.sleep(0.05)
+        shutil.rmtree(folder, ignore_errors=True)
