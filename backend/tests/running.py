@@ -97,12 +97,12 @@ async def gateway_process(data: Path, **environment: Any) -> AsyncIterator[tuple
         await process.stderr.read()
 
 
-async def collect(client: Client, session_id: int, content: str = "Hello", **options: Any) -> list[Event]:
+async def collect(client: Client, session_id: int, content: str | None = "Hello", **options: Any) -> list[Event]:
     return [event async for event in client.send(session_id, content, **options)]
 
 
 @contextlib.asynccontextmanager
-async def raw_stream(client: Client, session_id: int, content: str = "Hello", **options: Any) -> AsyncIterator["RawStream"]:
+async def raw_stream(client: Client, session_id: int, content: str | None = "Hello", **options: Any) -> AsyncIterator["RawStream"]:
     """The POST itself, without the client's resume."""
     body = {"session_id": session_id, "content": content} | options
     headers = {"Authorization": client._headers["Authorization"]}

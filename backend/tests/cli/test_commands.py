@@ -102,7 +102,11 @@ async def test_what_cannot_work_says_so_in_one_sentence(tmp_path: Path, scripted
             (["chat", "--url", gateway.url, "--token", "wrong", "hi"], {}, "Log in first"),
             (["serve", "--port", port], {}, f"cannot listen on 127.0.0.1:{port}"),
             (["up", "--port", port], {}, f"cannot listen on 127.0.0.1:{port}"),
-            (["serve", "--port", "0"], {"lam_data_dir": stale}, "database cannot be used"),
+            (
+                ["serve", "--port", "0"],
+                {"lam_data_dir": stale, "database_url": f"sqlite+aiosqlite:///{stale}/lam.db"},
+                "database cannot be used",
+            ),
             (["serve", "--port", "0"], {"lam_data_dir": tmp_path / "file" / "x"}, "data folder"),
             (["serve"], {"lam_prot": 3000}, "LAM_PROT is not a setting"),
             (["serve"], {"llm_comm_mode": "carrier"}, "LLM_COMM_MODE"),

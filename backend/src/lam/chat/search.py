@@ -46,10 +46,11 @@ class Search:
             titles = await unit.sessions.titles(user_id)
             messages = await unit.search.messages(user_id, words, limit)
         words = [fold(word) for word in words]
+        patterns = [_pattern([word]) for word in words]
         named = [
             Found(session_id, marked(title, words))
             for session_id, title in titles
-            if (folded := fold(title)) and all(word in folded for word in words)
+            if all(pattern.search(fold(title)) for pattern in patterns)
         ]
         said = [
             Found(

@@ -56,8 +56,11 @@ class Client:
         stopped: dict[str, Any] = await self.call("POST", f"/api/chatbot/streams/{stream_id}/stop", body)
         return stopped
 
-    async def send(self, session_id: int, content: str, **options: Any) -> AsyncGenerator[Event]:
-        """Sends a message and gives the events of its reply, through lost connections, up to done or error."""
+    async def send(self, session_id: int, content: str | None, **options: Any) -> AsyncGenerator[Event]:
+        """Sends a message and gives the events of its reply, through lost connections, up to done or error.
+
+        Without content `options` must say what else to do: `regenerate` or `continue`.
+        """
         body = {"session_id": session_id, "content": content} | options
         stream_id, last = None, 0
         try:

@@ -118,11 +118,24 @@ def _pdf(data: bytes) -> str:
         raise Refused(BROKEN) from error
 
 
+class _LeftOut(logging.Handler):
+    """pypdf says only in its log that it read no further, having drawn too many forms."""
+
+    left_out = False
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.left_out |= "skipped" in record.getMessage()
+
+
 def _pages(reader: Any) -> Iterator[str]:
     size = 0
+    log = _LeftOut()
+    logging.getLogger("pypdf").addHandler(log)
     for page in reader.pages:
         text = page.extract_text()
         size += len(text)
+        if log.left_out:
+            raise Refused(TOO_LARGE, "A page of the document draws too many parts.")
         if size > MOST_CHARACTERS:
             raise Refused(TOO_LARGE, f"The text has more than {MOST_CHARACTERS} characters.")
         yield text
@@ -214,7 +227,7 @@ def _limit() -> None:
 
 def main() -> None:
     _limit()
-    logging.disable()
+    logging.lastResort = None
     answer: dict[str, Any]
     try:
         answer = {"text": text_of(sys.stdin.buffer.read(), sys.argv[1])}

@@ -1,0 +1,95 @@
+"""Uploads: their text over HTTP, and chat that goes on undisturbed while hostile files are refused."""
+
+import asyncio
+import gc
+import io
+from typing import Any
+
+import aiohttp
+import psutil
+import pytest
+
+from lam.documents.reader import FILE_BYTES
+from lam.protocol.events import Chunk, Done
+from lam.testing.server import Reply, ScriptedServer
+
+from ..documents.hostile import good_docx, good_pdf, hostile
+from ..running import Gateway, collect
+
+STATUS = {
+    "document_unsupported": 415,
+    "document_too_large": 413,
+    "document_disguised": 422,
+    "document_encrypted": 422,
+    "document_empty": 422,
+    "document_broken": 422,
+}
+
+
+async def upload(gateway: Gateway, name: str, data: bytes) -> tuple[int, dict[str, Any]]:
+    form = aiohttp.FormData(quote_fields=False)  # as browsers write it
+    form.add_field("file", io.BytesIO(data), filename=name)
+    async with gateway.client() as client, client._http.post(gateway.url + "/api/chatbot/upload-document", data=form) as response:
+        return response.status, await response.json()
+
+
+@pytest.mark.parametrize(("name", "data"), [("a.pdf", good_pdf("Hello")), ("b.docx", good_docx("Hello")), ("c ö.txt", b"Hello")])
+async def test_a_document_gives_its_text(name: str, data: bytes, gateway: Gateway) -> None:
+    status, answer = await upload(gateway, name, data)
+    assert (status, answer) == (200, {"filename": name, "text": "Hello", "length": 5})
+
+
+async def test_a_large_document_is_read_and_a_larger_one_refused(gateway: Gateway) -> None:
+    status, answer = await upload(gateway, "a.txt", b"word " * 190_000)
+    assert (status, answer["length"]) == (200, 950_000)
+    status, answer = await upload(gateway, "a.txt", b"word " * 210_000)
+    assert (status, answer["code"]) == (413, "document_too_large")
+    status, answer = await upload(gateway, "a.txt", b"x" * (FILE_BYTES + 1))
+    assert (status, answer["code"]) == (413, "document_too_large")
+    status, answer = await upload(gateway, "a.txt", b"x" * (FILE_BYTES + (1 << 20)))
+    assert (status, answer["code"]) == (413, "too_large")
+
+
+async def test_a_request_without_a_file_is_an_error(gateway: Gateway) -> None:
+    async with gateway.client() as client:
+        for data in ({"file": "text"}, {"other": "text"}, None, b"not a form"):
+            async with client._http.post(gateway.url + "/api/chatbot/upload-document", data=data) as response:
+                assert (response.status, (await response.json())["code"]) == (422, "invalid")
+
+
+async def test_hostile_files_do_not_disturb_a_stream_and_leave_nothing_in_memory(gateway: Gateway, scripted: ScriptedServer) -> None:
+    """The longest lag of the event loop is printed; its goal is 50 ms, and the bench's to hold."""
+    pieces = tuple(f"{number} " for number in range(3000))
+    scripted.reply = Reply(pieces, rate=200)
+    files = hostile()
+    lags: list[float] = []
+
+    async def watch() -> None:
+        clock = asyncio.get_running_loop().time
+        while True:
+            due = clock() + 0.01
+            await asyncio.sleep(0.01)
+            lags.append(clock() - due)
+
+    status, _ = await upload(gateway, "warm.pdf", good_pdf())
+    assert status == 200
+    gc.collect()
+    before = psutil.Process().memory_info().rss
+    async with gateway.client() as client:
+        session = (await client.create_session())["id"]
+        stream = asyncio.create_task(collect(client, session))
+        watching = asyncio.create_task(watch())
+        answers = await asyncio.gather(*(upload(gateway, name, data) for name, data, _ in files.values()))
+        watching.cancel()
+        still_running = not stream.done()
+        grown = psutil.Process().memory_info().rss - before
+        events = await stream
+    print(f"longest event-loop lag {1000 * max(lags):.0f} ms, memory grown by {grown / (1 << 20):.1f} MiB")
+    for (what, (_, _, codes)), (status, answer) in zip(files.items(), answers, strict=True):
+        assert answer["code"] in codes, what
+        assert status == STATUS[answer["code"]]
+        assert answer["detail"].endswith(".")
+    assert still_running
+    assert isinstance(events[-1], Done)
+    assert events[-1].full_content == "".join(pieces) == "".join(event.content for event in events if isinstance(event, Chunk))
+    assert grown < 32 << 20

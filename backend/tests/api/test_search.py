@@ -1,0 +1,90 @@
+"""Search over titles and messages, the same on every database."""
+
+from typing import Any
+
+import pytest
+
+from lam.client.client import Client
+from lam.errors import Invalid
+from lam.testing.server import Reply, ScriptedServer
+
+from ..running import Gateway, collect
+
+
+async def search(client: Client, q: str, **query: Any) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = (await client.call("GET", "/api/chatbot/search", q=q, **query))["results"]
+    return found
+
+
+def shown(pieces: list[dict[str, Any]]) -> str:
+    return "".join(f"[{piece['text']}]" if piece["match"] else piece["text"] for piece in pieces)
+
+
+async def test_titles_and_messages_are_found_with_their_words_marked(gateway: Gateway, scripted: ScriptedServer) -> None:
+    scripted.reply = Reply(("The dragon slept.",))
+    async with gateway.client() as client:
+        one = (await client.create_session(title="Dragons and maps"))["id"]
+        two = (await client.create_session(title="Cooking"))["id"]
+        await collect(client, one, "Tell me about a <b>Dragon</b>")
+        await collect(client, two, "How long does rice take?")
+        found = await search(client, "dragon")
+        assert [(one_["session_id"], one_["message_id"]) for one_ in found] == [(one, None), (two, 4), (one, 2), (one, 1)]
+        assert shown(found[0]["title"]) == "[Dragon]s and maps"
+        assert shown(found[2]["snippet"]) == "The [dragon] slept."
+        assert shown(found[3]["snippet"]) == "Tell me about a <b>[Dragon]</b>"
+        assert [one_["message_id"] for one_ in await search(client, "rice tak")] == [3]
+        assert await search(client, "rice dragon") == []
+        assert await search(client, "agon") == []
+        assert len(await search(client, "dragon", limit=1)) == 2
+
+
+async def test_nobody_finds_what_others_said(gateway: Gateway) -> None:
+    async with gateway.client() as owner, await gateway.user("other@example.org") as other:
+        await collect(owner, (await owner.create_session(title="Secret"))["id"], "secret")
+        assert len(await search(owner, "secret")) == 2
+        assert await search(other, "secret") == []
+
+
+async def test_what_is_gone_or_changed_is_not_found_any_more(gateway: Gateway, scripted: ScriptedServer) -> None:
+    async with gateway.client() as client:
+        one, two = [(await client.create_session())["id"] for _ in range(2)]
+        for session in (one, two):
+            scripted.reply = Reply(("needle ", "in the hay"), fault="cut", after=1)
+            await collect(client, session, "seek")
+            scripted.reply = Reply(("found",))
+            await collect(client, session, None, **{"continue": True})
+        assert len(await search(client, "needle")) == 4, "the cut replies and those that go on with them"
+        await client.call("DELETE", f"/api/chatbot/sessions/{one}")
+        assert len(await search(client, "needle")) == 2
+        await client.call("POST", f"/api/chatbot/sessions/{two}/reset")
+        assert await search(client, "needle") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("今日は世界と話す", "世界"),
+        ("ภาษาไทยไม่มีช่องว่าง", "ไม่มี"),
+        ("Ich heiße Jörg", "jörg"),
+        ("so 🙂 it is", "🙂"),
+        ("100% sure_thing", "100%"),
+        ("foo_bar baz", "foo_bar"),
+        ("it's O'Brien", "o'brien"),
+        ('say "NEAR" AND NOT OR', "near and not or"),
+        ("a * b : c & d | !e", "a b c d e"),
+    ],
+)
+async def test_every_script_and_sign_can_be_looked_for(text: str, question: str, gateway: Gateway) -> None:
+    async with gateway.client() as client:
+        await collect(client, (await client.create_session(title="-"))["id"], text)
+        assert [found["message_id"] for found in await search(client, question)] == [1]
+
+
+@pytest.mark.parametrize("question", [" ", "'", '"', "\u0000"])
+async def test_a_question_without_words_is_an_error_or_finds_nothing(question: str, gateway: Gateway) -> None:
+    async with gateway.client() as client:
+        if question == "\u0000":  # becomes U+FFFD, a sign like any other
+            assert await search(client, question) == []
+            return
+        with pytest.raises(Invalid, match="no word"):
+            await search(client, question)

@@ -1,0 +1,121 @@
+"""What generations cost, told to whom it concerns, and the metrics."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+
+from lam.errors import Forbidden, Invalid
+from lam.protocol.events import Metadata
+from lam.testing.server import Reply, ScriptedServer
+
+from ..running import Gateway, collect, raw_stream, running_gateway
+
+
+async def metrics(gateway: Gateway, **headers: str) -> tuple[int, str]:
+    async with aiohttp.ClientSession() as http, http.get(gateway.url + "/metrics", headers=headers) as response:
+        return response.status, await response.text()
+
+
+async def test_usage_is_summed_per_day_session_and_model(gateway: Gateway, scripted: ScriptedServer) -> None:
+    async with gateway.client() as client, await gateway.user("other@example.org") as other:
+        one = (await client.create_session(title="One"))["id"]
+        two = (await client.create_session(title="Two"))["id"]
+        await collect(client, one)
+        await collect(client, one)
+        scripted.reply = Reply(("a",) * 10)
+        await collect(client, two)
+        scripted.reply = Reply(fault="server_error")
+        await collect(client, two)
+        scripted.reply = Reply(("a", "b"), hold=True)
+        async with raw_stream(client, two) as stream:
+            first = await stream.until(Metadata)
+            assert isinstance(first, Metadata)
+            await client.stop(first.stream_id or "")
+            await stream.rest()
+        await collect(other, (await other.create_session())["id"], model="scripted") if scripted.step(2) else None
+        usage = await client.call("GET", "/api/usage")
+        total = usage["total"]
+        assert (total["generations"], total["complete"], total["failed"], total["cancelled"], total["metered"]) == (5, 3, 1, 1, 3)
+        assert total["completion_tokens"] == 4 + 4 + 10
+        assert total["first_token_ms"] >= 0
+        assert total["tokens_per_second"] == 50
+        today = datetime.now(UTC).date()
+        assert usage["last"] == today.isoformat()
+        assert sum(day["generations"] for day in usage["days"]) == 5
+        assert {row["title"]: row["completion_tokens"] for row in usage["sessions"]} == {"One": 8, "Two": 10}
+        assert sum(row["generations"] for row in usage["models"]) == 5
+        assert usage["users"] is None
+        long_ago = {"first": (today - timedelta(9)).isoformat(), "last": (today - timedelta(3)).isoformat()}
+        assert (await client.call("GET", "/api/usage", **long_ago))["total"]["generations"] == 0
+        await client.call("DELETE", f"/api/chatbot/sessions/{one}")
+        assert (await client.call("GET", "/api/usage"))["total"] == total, "what was spent stays spent"
+
+
+@pytest.mark.parametrize(
+    "query", [{"first": "2026-02-01", "last": "2026-01-01"}, {"first": "0001-01-01"}, {"last": "9999-12-31"}, {"first": "tomorrow"}]
+)
+async def test_a_span_that_is_none_is_an_error(query: dict[str, str], gateway: Gateway) -> None:
+    async with gateway.client() as client:
+        with pytest.raises(Invalid):
+            await client.call("GET", "/api/usage", **query)
+
+
+async def test_everybodys_usage_is_for_an_admin(gateway: Gateway) -> None:
+    async with gateway.client() as admin, await gateway.user("first@example.org") as user:
+        await collect(user, (await user.create_session())["id"])
+        await collect(admin, (await admin.create_session())["id"])
+        assert (await user.call("GET", "/api/auth/me"))["is_admin"] is False, "nobody becomes admin by registering first"
+        with pytest.raises(Forbidden):
+            await user.call("GET", "/api/usage", everybody="true")
+        everybody = await admin.call("GET", "/api/usage", everybody="true")
+        assert {row["email"]: row["generations"] for row in everybody["users"]} == {"first@example.org": 1, "local": 1}
+        assert (everybody["total"]["generations"], everybody["sessions"]) == (2, [])
+        async with gateway.parts.database.write() as unit:
+            found = await unit.users.by_email("first@example.org")
+            assert found is not None
+            await unit.users.set_admin(found.id, is_admin=True)
+        assert (await user.call("GET", "/api/usage", everybody="true"))["total"]["generations"] == 2
+
+
+async def test_metrics_tell_what_goes_on(gateway: Gateway, scripted: ScriptedServer) -> None:
+    scripted.reply = Reply(("a", "b"), hold=True)
+    async with gateway.client() as client:
+        session = (await client.create_session())["id"]
+        async with raw_stream(client, session) as stream:
+            await stream.until(Metadata)
+            status, text = await metrics(gateway)
+            assert status == 200
+            assert "lam_generations_running 1.0" in text
+            assert "lam_open_streams 1.0" in text
+            scripted.step(2)
+            await stream.rest()
+    _, text = await metrics(gateway)
+    for line in (
+        'lam_generations_total{outcome="complete"} 1.0',
+        "lam_first_token_seconds_count 1.0",
+        "lam_tokens_per_second_sum 50.0",
+        "lam_queue_length 0.0",
+        "lam_event_loop_lag_seconds_count",
+    ):
+        assert line in text
+
+
+@pytest.mark.parametrize(
+    ("settings", "headers", "status"),
+    [
+        ({}, {}, 200),
+        ({}, {"X-Forwarded-For": "203.0.113.7"}, 404),
+        ({"lam_public_url": "https://chat.example.org"}, {}, 404),
+        ({"lam_host": "0.0.0.0"}, {}, 404),
+        ({"lam_metrics": "off"}, {}, 404),
+        ({"lam_metrics": "on", "lam_host": "0.0.0.0"}, {"X-Forwarded-For": "203.0.113.7"}, 200),
+    ],
+)
+async def test_metrics_are_for_this_machine_unless_said_otherwise(
+    settings: dict[str, Any], headers: dict[str, str], status: int, scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    async with running_gateway(tmp_path / "data", llm_server_url=scripted.url, **settings) as gateway:
+        assert (await metrics(gateway, **headers))[0] == status

@@ -1,0 +1,93 @@
+"""Documents: the good ones give their text, the hostile ones an error of their own."""
+
+import io
+from pathlib import Path
+
+import pytest
+
+from lam.documents.reader import DocumentReader, kind_named
+from lam.errors import DocumentError, DocumentTooLarge, DocumentUnsupported
+
+from .hostile import docx, good_docx, good_pdf, hostile, pdf
+
+HOSTILE = hostile()
+
+
+async def read(name: str, data: bytes, folder: Path) -> str:
+    path = folder / "file"
+    path.write_bytes(data)
+    with path.open("rb") as file:
+        return await DocumentReader().text(name, file)
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "text"),
+    [
+        ("a.pdf", good_pdf(), "Hello from a PDF"),
+        ("A.PDF", good_pdf(), "Hello from a PDF"),
+        ("a.docx", good_docx("One", "Two &amp; drei"), "One\nTwo & drei"),
+        ("a.txt", "Grüße\r\nзwei\n".encode(), "Grüße\nзwei\n"),
+        ("a.md", b"\xef\xbb\xbf# Title", "# Title"),
+        ("a.markdown", "# T".encode("utf-16"), "# T"),
+        ("README", b"no ending", "no ending"),
+        ("a", good_pdf(), "Hello from a PDF"),
+    ],
+)
+async def test_a_good_document_gives_its_text(name: str, data: bytes, text: str, tmp_path: Path) -> None:
+    assert (await read(name, data, tmp_path)).strip("\n") == text.strip("\n")
+
+
+async def test_tables_are_read_in_their_place(tmp_path: Path) -> None:
+    cell = "<w:tc><w:p><w:r><w:t>{}</w:t></w:r></w:p></w:tc>"
+    table = f"<w:tbl><w:tblGrid><w:gridCol/><w:gridCol/></w:tblGrid><w:tr>{cell.format('a')}{cell.format('b')}</w:tr></w:tbl>"
+    start, end = paragraph("Before"), paragraph("After")
+    document = (
+        '<?xml version="1.0"?><w:document xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main">'
+        f"<w:body>{start}{table}{end}</w:body></w:document>"
+    )
+    assert await read("a.docx", docx(document), tmp_path) == "Before\na | b\nAfter"
+
+
+def paragraph(text: str) -> str:
+    return f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>"
+
+
+def test_there_are_enough_hostile_files() -> None:
+    assert len(HOSTILE) >= 30
+
+
+@pytest.mark.parametrize("what", HOSTILE)
+async def test_a_hostile_file_is_refused_with_its_own_code(what: str, tmp_path: Path) -> None:
+    name, data, codes = HOSTILE[what]
+    with pytest.raises(DocumentError) as refused:
+        await read(name, data, tmp_path)
+    assert refused.value.code in codes
+    assert refused.value.message
+
+
+async def test_a_child_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lam.documents.reader.SECONDS", 0.01)
+    with pytest.raises(DocumentTooLarge, match="too long"):
+        await read("a.pdf", good_pdf(), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"), [("x.Text", "txt"), ("..\\x.PDF", "pdf"), ("/etc/x.md", "md"), (".docx", "any"), ("", "any")]
+)
+def test_the_name_says_a_kind(name: str, kind: str) -> None:
+    assert kind_named(name) == kind
+
+
+def test_a_name_of_another_kind_is_refused() -> None:
+    with pytest.raises(DocumentUnsupported, match=r"named \.exe"):
+        kind_named("a.pdf.exe")
+
+
+async def test_a_pdf_without_pages_is_empty(tmp_path: Path) -> None:
+    with pytest.raises(DocumentError):
+        await read("a.pdf", pdf(b"<< /Type /Catalog /Pages 2 0 R >>", b"<< /Type /Pages /Kids [] /Count 0 >>"), tmp_path)
+
+
+async def test_files_in_memory_that_have_a_number_can_be_read() -> None:
+    with pytest.raises(io.UnsupportedOperation):
+        await DocumentReader().text("a.txt", io.BytesIO(b"no file number"))
