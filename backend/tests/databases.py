@@ -4,9 +4,13 @@ A data folder stands for its database: a gateway started again on the same folde
 """
 
 import sqlite3
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+
+from sqlalchemy import text
+
+from lam.storage.database import Database
 
 from .postgresql import PostgreSQL
 
@@ -37,3 +41,22 @@ def locked(data: Path) -> Iterator[None]:
     finally:
         other.execute("ROLLBACK")
         other.close()
+
+
+@asynccontextmanager
+async def full(data: Path, database: Database) -> AsyncIterator[None]:
+    """No room for more rows. SQLite, in a pool of one connection: no page more than there are. PostgreSQL: as its disk says it."""
+    if postgresql is not None:
+        name = url_for(data).rpartition("/")[2]
+        raising = "BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END"
+        postgresql.sql(name, f"CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ {raising} $$")
+        for table in ("messages", "checkpoints", "sessions"):
+            postgresql.sql(name, f"CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON {table} EXECUTE FUNCTION full_disk()")
+        yield
+        postgresql.sql(name, "DROP FUNCTION full_disk CASCADE")
+        return
+    async with database._engine.connect() as connection:
+        await connection.execute(text("PRAGMA max_page_count = 1"))  # which it takes for as many as there are
+    yield
+    async with database._engine.connect() as connection:
+        await connection.execute(text("PRAGMA max_page_count = 1000000"))

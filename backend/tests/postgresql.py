@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -15,10 +15,8 @@ import psutil
 
 from .ports import free_port
 
-FAST = {
-    "fsync": "off",
-    "synchronous_commit": "off",
-    "full_page_writes": "off",
+FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}  # and loses what it had when it is killed
+COMMON = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "max_connections": "200",
@@ -29,7 +27,8 @@ FAST = {
 class PostgreSQL:
     """`database()` gives the URL of a new, empty database. The server can be stopped and started again."""
 
-    def __init__(self, programs: Path, folder: Path) -> None:
+    def __init__(self, programs: Path, folder: Path, settings: dict[str, str]) -> None:
+        self._settings = settings
         self._programs = programs
         self._folder = folder
         self._numbers = count(1)
@@ -41,7 +40,7 @@ class PostgreSQL:
         self._run("initdb", "-D", str(self._folder), "-U", "lam", "--auth=trust", "--no-sync", "-E", "UTF8", "--locale=C.UTF-8")
 
     def start(self) -> None:
-        options = " ".join(f"-c {name}='{value}'" for name, value in (FAST | {"port": str(self.port)}).items())
+        options = " ".join(f"-c {name}='{value}'" for name, value in (self._settings | {"port": str(self.port)}).items())
         log = str(self._folder / "log")
         self._run("pg_ctl", "-D", str(self._folder), "-l", log, "-w", "-t", "60", "-o", options, "start")
 
@@ -58,22 +57,25 @@ class PostgreSQL:
         return self._run(*command).strip()
 
     @contextmanager
-    def held(self, url: str, statement: str) -> Iterator[None]:
-        """Another program's transaction that has executed the statement and does not end."""
-        command = ("psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "lam", "-d", url.rpartition("/")[2], "-qAtX")
-        process = subprocess.Popen(
-            [str(self._programs / command[0]), *command[1:]], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **self._as
-        )
-        assert process.stdin
-        assert process.stdout
-        process.stdin.write(f"BEGIN; {statement}; SELECT 'held';\n")
-        process.stdin.flush()
-        assert process.stdout.readline().strip() == "held"
+    def held(self, url: str, statement: str) -> Iterator[Callable[[str], None]]:
+        """Another program's transaction that has executed the statement and does not end; it takes further ones."""
+        command = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "lam", "-d", url.rpartition("/")[2], "-qAtX")
+        psql = str(self._programs / "psql")
+        process = subprocess.Popen([psql, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/", **self._as)
+
+        def execute(statement: str) -> None:
+            assert process.stdin
+            assert process.stdout
+            process.stdin.write(f"{statement};\nSELECT 'executed';\n")
+            process.stdin.flush()
+            while (line := process.stdout.readline()) != "executed\n":
+                assert line, "psql has ended"
+
+        execute(f"BEGIN; {statement}")
         try:
-            yield
+            yield execute
         finally:
-            process.stdin.write("ROLLBACK;\n")
-            process.communicate(timeout=20)
+            process.communicate("ROLLBACK;\n", timeout=20)
 
     def _run(self, name: str, *arguments: str) -> str:
         command = [str(self._programs / name), *arguments]
@@ -84,9 +86,10 @@ class PostgreSQL:
 
 
 @contextmanager
-def running_postgresql(programs: Path) -> Iterator[PostgreSQL]:
+def running_postgresql(programs: Path, *, durable: bool = False) -> Iterator[PostgreSQL]:
+    """`durable`: it may be killed and keeps what was committed."""
     folder = Path(tempfile.mkdtemp(prefix="lam-postgresql-"))
-    server = PostgreSQL(programs, folder / "data")
+    server = PostgreSQL(programs, folder / "data", COMMON if durable else COMMON | FAST)
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
     try:

@@ -57,7 +57,9 @@ async def test_a_request_without_a_file_is_an_error(gateway: Gateway) -> None:
                 assert (response.status, (await response.json())["code"]) == (422, "invalid")
 
 
-async def test_hostile_files_do_not_disturb_a_stream_and_leave_nothing_in_memory(gateway: Gateway, scripted: ScriptedServer) -> None:
+async def test_hostile_files_do_not_disturb_a_stream_and_leave_nothing_in_memory(
+    gateway: Gateway, scripted: ScriptedServer
+) -> None:
     """The longest lag of the event loop is printed; its goal is 50 ms, and the bench's to hold."""
     pieces = tuple(f"{number} " for number in range(3000))
     scripted.reply = Reply(pieces, rate=200)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from lam.client.client import Client
-from lam.errors import ShuttingDown
+from lam.errors import ShuttingDown, StorageUnavailable
 from lam.protocol.events import Chunk, Done, Error, Metadata
 from lam.testing.server import Reply, ScriptedServer
 
@@ -142,6 +142,30 @@ async def test_a_locked_database_in_mid_reply_does_not_stop_the_stream(scripted:
         while (message := await stored_reply(client, session))["status"] == "streaming":
             await asyncio.sleep(0.05)
     assert (message["status"], message["content"]) == ("failed", "word " * 60)
+
+
+async def test_a_full_database_refuses_requests_and_a_running_reply_is_saved_when_there_is_room(
+    scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    scripted.reply = Reply(("word " * 1000,) * 60, rate=30)
+    data = tmp_path / "data"
+    async with (
+        running_gateway(data, llm_server_url=scripted.url, database_pool_size=1) as gateway,
+        gateway.client() as client,
+    ):
+        session = (await client.create_session())["id"]
+        async with raw_stream(client, session) as stream:
+            await stream.until(Chunk)
+            async with databases.full(data, gateway.parts.database):
+                with pytest.raises(StorageUnavailable):
+                    await client.create_session(system_prompt="x" * 50_000)
+                while sum(isinstance(event, Chunk) for _, event in stream.events) < 60:
+                    await stream.read()
+                await asyncio.sleep(1)
+            done = (await stream.rest())[-1]
+        assert isinstance(done, Done)
+        message = await stored_reply(client, session)
+    assert (message["status"], message["content"]) == ("complete", "word " * 60_000)
 
 
 async def test_fifty_streams_leave_a_pool_of_one_connection_to_others(scripted: ScriptedServer, tmp_path: Path) -> None:

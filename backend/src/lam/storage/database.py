@@ -15,7 +15,7 @@ from sqlalchemy import Connection, exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lam.errors import ConfigError, Conflict, StorageUnavailable
-from lam.storage.postgresql import FOREIGN, no_timeouts, postgresql_engine
+from lam.storage.postgresql import no_timeouts, postgresql_engine
 from lam.storage.repositories.generations import Generations
 from lam.storage.repositories.messages import Checkpoints, Messages, Requests
 from lam.storage.repositories.search import Search
@@ -132,5 +132,5 @@ async def _foreign_errors() -> AsyncIterator[None]:
         raise Conflict from error
     except (exc.DataError, exc.ProgrammingError):
         raise  # a mistake of ours, not an absence of the database's
-    except (exc.DBAPIError, exc.TimeoutError, OSError, *FOREIGN) as error:
+    except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
         raise StorageUnavailable from error

@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
-import asyncpg  # type: ignore[import-untyped]
 from sqlalchemy import URL, NullPool, exc, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -22,13 +21,8 @@ WATCH_SECONDS: Final = 5
 TELL_SECONDS: Final = 30
 REGAIN_SECONDS: Final = 40  # longer than the server needs to notice that an earlier connection of ours is dead
 
-# Raised as they are while a connection is being made; SQLAlchemy wraps only what happens later.
-FOREIGN: Final = (asyncpg.PostgresError, asyncpg.InterfaceError)
-_REFUSALS: Final = (
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
-    asyncpg.InsufficientPrivilegeError,
-)
+_AWAY: Final = (exc.DBAPIError, OSError)
+_REFUSALS: Final = ("28", "3D", "42")  # classes of SQLSTATE: not authorised, no such database, no privilege
 _SERVER_SETTINGS: Final = {
     "application_name": "lam-gateway",
     "lock_timeout": "4s",
@@ -111,7 +105,7 @@ class _AdvisoryLock:
             return False
         try:
             await self._connection.execute(text("SELECT 1"))
-        except (exc.DBAPIError, OSError, *FOREIGN) as error:
+        except _AWAY as error:
             log.warning("The connection to the database at %s was lost (%s)", self._where, _reason(error))
             return False
         return True
@@ -130,9 +124,9 @@ class _AdvisoryLock:
             try:
                 self._connection = await self._engine.connect()
                 break
-            except _REFUSALS as error:
-                raise ConfigError(f"The database at {self._where} refuses the gateway: {error}.") from error
-            except (exc.DBAPIError, OSError, *FOREIGN) as error:
+            except _AWAY as error:
+                if _refused(error):
+                    raise ConfigError(f"The database at {self._where} refuses the gateway: {_reason(error)}.") from error
                 if told is None or clock() - told >= TELL_SECONDS:
                     log.warning("Waiting for the database at %s: %s", self._where, _reason(error))
                     told = clock()
@@ -150,7 +144,7 @@ class _AdvisoryLock:
                 assert self._connection is not None
                 if (await self._connection.execute(query)).scalar_one():
                     return True
-            except (exc.DBAPIError, OSError, *FOREIGN):
+            except _AWAY:
                 await self._connect()
             if clock() >= deadline:
                 return False
@@ -162,8 +156,14 @@ class _AdvisoryLock:
             try:
                 await connection.invalidate()
                 await connection.close()
-            except (exc.SQLAlchemyError, OSError, *FOREIGN):
+            except _AWAY:
                 pass
+
+
+def _refused(error: BaseException) -> bool:
+    """Whether the database is there, and waiting for it would not help."""
+    state = getattr(error.orig, "sqlstate", None) if isinstance(error, exc.DBAPIError) else None
+    return isinstance(state, str) and state.startswith(_REFUSALS)
 
 
 def _reason(error: BaseException) -> str:

@@ -1,0 +1,162 @@
+"""PostgreSQL that is not there yet, goes away, comes back, refuses us, or belongs to somebody else."""
+
+import asyncio
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lam.errors import ConfigError, StorageUnavailable
+from lam.protocol.events import Chunk, Done, Error
+from lam.storage.lock import exclusive
+from lam.storage.postgresql import LOCK_KEY
+from lam.testing.server import Reply, ScriptedServer
+
+from ..conftest import find_program
+from ..postgresql import PostgreSQL, running_postgresql
+from ..running import FOR_TESTS, collect, gateway_process, raw_stream, running_gateway
+
+TAKE_LOCK = f"SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'; SELECT pg_advisory_lock({LOCK_KEY})"
+
+pytestmark = [pytest.mark.live, pytest.mark.postgresql, pytest.mark.timeout(300)]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[PostgreSQL]:
+    """One of its own for these tests: they stop it."""
+    with running_postgresql(Path(find_program("initdb")).parent, durable=True) as running:
+        yield running
+
+
+@pytest.mark.parametrize(("away", "code"), [(2, None), (14, "storage_unavailable")])
+async def test_a_reply_streams_on_while_the_database_is_away_and_is_saved_when_it_returns(
+    away: float, code: str | None, server: PostgreSQL, scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    scripted.reply = Reply(("word ",) * 60, rate=30)
+    url = server.database()
+    async with (
+        running_gateway(tmp_path / "data", llm_server_url=scripted.url, database_url=url) as gateway,
+        gateway.client() as client,
+    ):
+        session = (await client.create_session())["id"]
+        async with raw_stream(client, session) as stream:
+            await stream.until(Chunk)
+            await asyncio.to_thread(server.stop)
+            with pytest.raises(StorageUnavailable):
+                await client.call("GET", "/api/chatbot/sessions")
+            assert (await client.call("GET", "/api/health"))["ready"] is False
+            while sum(isinstance(event, Chunk) for _, event in stream.events) < 60:
+                assert await stream.read()
+            await asyncio.sleep(away)
+            await asyncio.to_thread(server.start)
+            end = (await stream.rest())[-1]
+        if code is None:
+            assert isinstance(end, Done)
+        else:
+            assert isinstance(end, Error)
+            assert (end.code, end.retryable) == (code, True)
+        while (message := (await client.call("GET", f"/api/chatbot/sessions/{session}/messages"))[-1])["status"] == "streaming":
+            await asyncio.sleep(0.05)
+        assert (message["status"], message["content"]) == ("complete" if code is None else "failed", "word " * 60)
+        scripted.reply = Reply()
+        assert isinstance((await collect(client, session, "again"))[-1], Done)
+
+
+async def test_a_start_waits_for_the_database_with_a_sentence(server: PostgreSQL, scripted: ScriptedServer, tmp_path: Path) -> None:
+    url = server.database()
+    await asyncio.to_thread(server.stop)
+    env = environment(tmp_path / "data", database_url=url, llm_server_url=scripted.url)
+    process = await serve(env)
+    assert process.stderr
+    try:
+        said = (await process.stderr.readline()).decode()
+        assert f"Waiting for the database at 127.0.0.1:{server.port}" in said
+        await asyncio.to_thread(server.start)
+        assert "is there" in (await process.stderr.readline()).decode()
+        assert "serves http" in (await process.stderr.readline()).decode()
+    finally:
+        process.terminate()
+        assert await process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        ("postgresql+asyncpg://lam@127.0.0.1:{port}/nothing", "refuses the gateway"),
+        ("postgresql+asyncpg://nobody@127.0.0.1:{port}/postgres", "refuses the gateway"),
+        ("postgresql://lam@127.0.0.1:{port}/postgres", "DATABASE_URL: must be"),
+        ("postgresql+asyncpg://lam@127.0.0.1:{port}/", "DATABASE_URL: must be"),
+    ],
+)
+async def test_a_database_that_refuses_stops_the_start_with_a_sentence(
+    url: str, sentence: str, server: PostgreSQL, scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    process = await serve(environment(tmp_path / "data", database_url=url.format(port=server.port), llm_server_url=scripted.url))
+    _, err = await process.communicate()
+    assert process.returncode == 1
+    assert sentence in err.decode()
+    assert "Traceback" not in err.decode()
+
+
+async def test_the_lock_is_taken_again_when_the_database_returns(
+    server: PostgreSQL, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("lam.storage.postgresql.WATCH_SECONDS", 0.05)
+    url = server.database()
+    async with exclusive(url) as lost:
+        await asyncio.to_thread(server.stop)
+        await asyncio.to_thread(server.start)
+        while "is there" not in caplog.text and "was lost" not in caplog.text:
+            await asyncio.sleep(0.01)
+        while not await held(server, url):
+            await asyncio.sleep(0.05)
+        with pytest.raises(ConfigError, match="Another gateway"):
+            await second(url)
+        assert not lost.is_set()
+    await second(url)
+
+
+async def test_a_gateway_learns_that_another_one_took_its_database(server: PostgreSQL, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lam.storage.postgresql.WATCH_SECONDS", 0.3)
+    monkeypatch.setattr("lam.storage.postgresql.REGAIN_SECONDS", 0.5)
+    url = server.database()
+    async with exclusive(url) as lost:
+        with server.held(url, TAKE_LOCK):
+            await asyncio.wait_for(lost.wait(), 20)
+
+
+async def test_a_gateway_whose_database_was_taken_stops_with_a_sentence(
+    server: PostgreSQL, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    url = server.database()
+    async with gateway_process(tmp_path / "data", llm_server_url=scripted.url, database_url=url) as (process, gateway):
+        async with gateway.client() as client:
+            await collect(client, (await client.create_session())["id"])
+        with server.held(url, TAKE_LOCK):
+            assert process.stderr
+            said = (await asyncio.wait_for(process.stderr.read(), 120)).decode()
+            assert await process.wait() == 1
+    assert "Another gateway has taken the database" in said
+
+
+async def held(server: PostgreSQL, url: str) -> bool:
+    query = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database WHERE locktype = 'advisory' AND datname = "
+    return await asyncio.to_thread(server.sql, "postgres", f"{query} '{url.rpartition('/')[2]}'") == "1"
+
+
+async def second(url: str) -> None:
+    async with exclusive(url, wait_seconds=0.2):
+        pass
+
+
+def environment(data: Path, **settings: Any) -> dict[str, str]:
+    given = FOR_TESTS | {"lam_data_dir": data, "lam_port": 0} | settings
+    return os.environ | {name.upper(): str(value) for name, value in given.items()}
+
+
+async def serve(env: dict[str, str]) -> asyncio.subprocess.Process:
+    command = (sys.executable, "-c", "from lam.cli import main; main()", "serve")
+    return await asyncio.create_subprocess_exec(*command, env=env, stderr=asyncio.subprocess.PIPE)
