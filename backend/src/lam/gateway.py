@@ -17,6 +17,7 @@ from lam.accounts.accounts import Accounts
 from lam.accounts.passwords import Passwords
 from lam.accounts.throttle import LoginThrottle
 from lam.api import errors
+from lam.api.description import ABOUT, TAGS, describe
 from lam.api.event_stream import OpenStreams
 from lam.api.metrics import Metrics
 from lam.api.middleware import BodyLimit, TrailingSlash
@@ -61,7 +62,8 @@ def create_app(settings: Settings) -> FastAPI:
     app = FastAPIOffline(
         title="LAM Studio",
         version=lam.__version__,
-        description="Chat with models people run themselves: replies are numbered streams that any reader can resume.",
+        description=ABOUT,
+        openapi_tags=TAGS,
         lifespan=lifespan,
         redoc_url=None,
         redirect_slashes=False,
@@ -71,6 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
     for part in (accounts, chat, sessions, messages, templates, usage, system):  # `chat` knows /sessions/import
         app.include_router(part.router)
     app.include_router(system.metrics_router)
+    describe(app)
 
     @app.get("/", include_in_schema=False)
     async def front_page() -> RedirectResponse:

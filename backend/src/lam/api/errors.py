@@ -48,20 +48,36 @@ def status_of(kind: type[LamError]) -> int:
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """For a route's `responses`: these statuses carry an ErrorAnswer."""
-    described = {
-        401: "No token, or one that is no longer good.",
-        403: "Not allowed.",
-        404: "Unknown, or somebody else's.",
-        413: "Larger than this gateway takes.",
-        415: "Not a kind of file that is read here.",
-        409: "Conflicts with what is there; `session_busy` carries the running `stream_id`.",
-        422: "The request cannot be carried out as it is written.",
-        429: "Too much at once; see `Retry-After`.",
-        502: "The model failed.",
-        503: "Not available at the moment.",
-        504: "The model gave no sign of life.",
+    return {status: _answer(status, *_DESCRIBED[status]) for status in statuses}
+
+
+def _answer(status: int, description: str, example: type[LamError]) -> dict[str, Any]:
+    shown = {"detail": example.summary, "code": example.code}
+    if example is errors.SessionBusy:
+        shown["stream_id"] = "c2FtcGxlLXN0cmVhbS1pZC0x"
+    answer: dict[str, Any] = {
+        "model": ErrorAnswer,
+        "description": description,
+        "content": {"application/json": {"example": shown}},
     }
-    return {status: {"model": ErrorAnswer, "description": described[status]} for status in statuses}
+    if status == 429:
+        answer["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
+    return answer
+
+
+_DESCRIBED: Final[dict[int, tuple[str, type[LamError]]]] = {
+    401: ("No token, or one that is no longer good.", errors.Unauthorized),
+    403: ("Not allowed.", errors.Forbidden),
+    404: ("Unknown, or somebody else's.", errors.NotFound),
+    409: ("Conflicts with what is there; `session_busy` carries the running `stream_id`.", errors.SessionBusy),
+    413: ("Larger than this gateway takes.", errors.TooLarge),
+    415: ("Not a kind of file that is read here.", errors.DocumentUnsupported),
+    422: ("The request cannot be carried out as it is written.", errors.Invalid),
+    429: ("Too much at once; see `Retry-After`.", errors.QueueFull),
+    502: ("The model failed.", errors.LlmError),
+    503: ("Not available at the moment.", errors.StorageUnavailable),
+    504: ("The model gave no sign of life.", errors.GenerationTimeout),
+}
 
 
 def install(app: FastAPI) -> None:
@@ -91,6 +107,8 @@ async def _validation_error(_request: Request, error: Exception) -> JSONResponse
 
 async def _http_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # the framework's word for a body that it cannot read
+        return JSONResponse({"detail": "The body cannot be read; is it what Content-Type says, in UTF-8?", "code": "invalid"}, 422)
     code = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid")
     return JSONResponse({"detail": str(error.detail), "code": code}, error.status_code, error.headers)
 

@@ -45,7 +45,7 @@ async def me(caller: Caller) -> Account:
     return Account.model_validate(caller.user)
 
 
-@router.post("/change-password", status_code=204, responses=answers(401, 403, 422, 503), summary="Change the password")
+@router.post("/change-password", status_code=204, responses=answers(401, 403, 422, 429, 503), summary="Change the password")
 async def change_password(body: NewPassword, caller: Caller, parts: Parts) -> None:
     """Every other login of the account ends."""
     await parts.accounts.change_password(caller, body.current_password, body.new_password)

@@ -40,7 +40,7 @@ async def create_session(caller: Caller, parts: Parts, body: SessionSettings | N
     return shown(await parts.sessions.create(caller.user.id, **given), parts)
 
 
-@router.get("/{session_id}", responses=answers(401, 404, 503), summary="One session")
+@router.get("/{session_id}", responses=answers(401, 404, 422, 503), summary="One session")
 async def get_session(session_id: SessionId, caller: Caller, parts: Parts) -> SessionAnswer:
     return shown(await parts.sessions.get(caller.user.id, session_id), parts)
 
@@ -52,13 +52,13 @@ async def change_session(session_id: SessionId, body: SessionChanges, caller: Ca
     return shown(await parts.sessions.change(caller.user.id, session_id, changes), parts)
 
 
-@router.delete("/{session_id}", status_code=204, responses=answers(401, 403, 404, 409, 503), summary="Delete a session")
+@router.delete("/{session_id}", status_code=204, responses=answers(401, 403, 404, 409, 422, 503), summary="Delete a session")
 async def delete_session(session_id: SessionId, caller: Caller, parts: Parts) -> None:
     """A running reply is stopped first; its streams are 404 afterwards."""
     await parts.sessions.delete(caller.user.id, session_id)
 
 
-@router.post("/{session_id}/reset", responses=answers(401, 403, 404, 409, 503), summary="Empty a session")
+@router.post("/{session_id}/reset", responses=answers(401, 403, 404, 409, 422, 503), summary="Empty a session")
 async def reset_session(session_id: SessionId, caller: Caller, parts: Parts) -> SessionAnswer:
     """A new key and no messages; a running reply is stopped first."""
     return shown(await parts.sessions.reset(caller.user.id, session_id), parts)
@@ -78,7 +78,7 @@ async def list_messages(
 
 @router.get(
     "/{session_id}/stream",
-    responses=answers(401, 404, 503) | {204: {"description": "No reply is running."}},
+    responses=answers(401, 404, 422, 503) | {204: {"description": "No reply is running."}},
     summary="The running stream",
 )
 async def running_stream(session_id: SessionId, caller: Caller, parts: Parts, response: Response) -> RunningStream | None:

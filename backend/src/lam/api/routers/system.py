@@ -19,7 +19,9 @@ LOCAL_HOSTS: Final = (*LOOPBACK, "localhost")
 
 
 @router.get(
-    "/health", responses={503: {"model": HealthAnswer, "description": "Not ready, and `ready=1` was asked for."}}, summary="Health"
+    "/health",
+    responses=answers(422) | {503: {"model": HealthAnswer, "description": "Not ready, and `ready=1` was asked for."}},
+    summary="Health",
 )
 async def health(
     caller: MaybeCaller,

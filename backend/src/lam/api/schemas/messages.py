@@ -68,18 +68,27 @@ class SendMessage(Schema):
 
 
 class MessageAnswer(Schema):
-    id: int
-    session_id: int
-    parent_id: int | None
-    role: Literal["user", "assistant", "system"]
-    content: str
-    thinking: str | None
-    status: Status
-    metadata: dict[str, Any] | None
-    usage: dict[str, Any] | None
-    timings: dict[str, Any] | None
-    request_id: str | None
-    stream_id: str | None
+    id: int = Field(examples=[2])
+    session_id: int = Field(examples=[1])
+    parent_id: int | None = Field(description="The message it comes after; null: the first.", examples=[1])
+    role: Literal["user", "assistant", "system"] = Field(examples=["assistant"])
+    content: str = Field(description="While it is `streaming`, the text so far.", examples=["Once upon a time"])
+    thinking: str | None = Field(description="The model's reasoning, never part of the answer.", examples=[None])
+    status: Status = Field(examples=["complete"])
+    metadata: dict[str, Any] | None = Field(
+        description="Of a reply: mode, model, simulated, finish_reason; tool_calls and continues where there are any.",
+        examples=[{"mode": "sse", "model": "SmolLM2-135M-Instruct", "simulated": False, "finish_reason": "stop"}],
+    )
+    usage: dict[str, Any] | None = Field(
+        description="prompt_tokens, completion_tokens, total_tokens, cached_tokens; null where the server did not say.",
+        examples=[{"prompt_tokens": 31, "completion_tokens": 5, "total_tokens": 36, "cached_tokens": 0}],
+    )
+    timings: dict[str, Any] | None = Field(
+        description="queued_ms, first_token_ms, total_ms, tokens_per_second.",
+        examples=[{"queued_ms": 0, "first_token_ms": 420, "total_ms": 530, "tokens_per_second": 48.1}],
+    )
+    request_id: str | None = Field(description="The client_request_id it was sent with.", examples=[None])
+    stream_id: str | None = Field(description="Of a reply: the stream that brought it.", examples=["c2FtcGxlLXN0cmVhbS1pZC0x"])
     created_at: Time
     siblings: list[int] = Field(description="The versions of this message, itself included, in the order of their making.")
 

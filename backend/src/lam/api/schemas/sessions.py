@@ -23,9 +23,9 @@ class SessionChanges(SessionSettings):
 
 
 class SessionAnswer(Schema):
-    id: int
-    session_key: str
-    title: str
+    id: int = Field(examples=[1])
+    session_key: str = Field(description="New with each reset.", examples=["user1-0f1e2d3c4b"])
+    title: str = Field(examples=["A short story"])
     template_id: int | None
     template_version: int | None = Field(description="Which version of the template the prompt was taken from.")
     system_prompt: str | None

@@ -1,0 +1,49 @@
+"""What the OpenAPI file says beyond the routes: what the parts are for, and how a caller shows who it is."""
+
+from typing import Any, Final
+
+from fastapi import FastAPI
+
+ABOUT: Final = """
+Chat with models people run themselves. A reply is a **run** that writes a numbered **stream** of events; reading it changes
+nothing, and any reader can resume it from any number. `docs/protocols/http-stream.md` describes the events.
+
+**Who is calling**: `Authorization: Bearer TOKEN`, with the token of `POST /api/auth/login` or that of the local account, which lies
+in the data folder. The page uses the cookie that the log-in sets.
+
+**Failures** are `{"detail": …, "code": …}`: a sentence for people, and a stable name for programs. A request of more than 4 MiB is
+413 `too_large`, except where files are taken. Every path answers with and without a trailing slash.
+"""
+
+TAGS: Final = [
+    {"name": "accounts", "description": "Register, log in and out, change the password, delete the account."},
+    {"name": "chat", "description": "Presets, search, the text of documents, sessions as files."},
+    {"name": "sessions", "description": "Conversations: their settings, their messages, their branches."},
+    {"name": "messages", "description": "Send, regenerate, continue, follow and stop."},
+    {"name": "templates", "description": "Stored prompts with variables and versions."},
+    {"name": "usage", "description": "What generations cost."},
+    {"name": "system", "description": "Health and models."},
+]
+
+_SCHEMES: Final = {
+    "bearer": {"type": "http", "scheme": "bearer", "description": "The access_token of a log-in, or the local account's."},
+    "cookie": {"type": "apiKey", "in": "cookie", "name": "lam_token", "description": "Set by a log-in, for the page."},
+}
+
+
+def describe(app: FastAPI) -> None:
+    """Says of every route that answers 401 how to show who one is. FastAPI's own way would cost every request a dependency more."""
+    plain = app.openapi
+
+    def described() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            description = plain()
+            description.setdefault("components", {})["securitySchemes"] = _SCHEMES
+            for methods in description["paths"].values():
+                for operation in methods.values():
+                    if "401" in operation["responses"] and operation["operationId"] != "log_in_api_auth_login_post":
+                        operation["security"] = [{name: []} for name in _SCHEMES]
+            app.openapi_schema = description
+        return app.openapi_schema
+
+    app.openapi = described  # type: ignore[method-assign]
