@@ -34,6 +34,7 @@ run: install  ## Demo model, llama.cpp server, gateway: one URL; Ctrl-C stops ev
 
 test: check  ## Every test and every check
 	cd backend && ../$(BIN)/python -m pytest
+	cd backend && ../$(BIN)/python -m pytest --database postgresql
 
 check: $(VENV)/.installed-dev  ## Format, lint, types, import rules
 	cd backend && ../$(BIN)/ruff format --check . ../bench && ../$(BIN)/ruff check . ../bench
@@ -53,6 +54,7 @@ lock:  ## Compile requirements/*.in into pinned, hashed requirements/*.txt (need
 
 bench: $(VENV)/.installed-dev  ## Measure the hot path beside what people would use instead
 	$(BIN)/python bench/run.py
+	$(BIN)/python bench/library.py
 
 clean:  ## Remove what was installed and built here
 	rm -rf $(VENV) backend/.mypy_cache backend/.ruff_cache backend/.import_linter_cache

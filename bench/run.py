@@ -7,61 +7,16 @@ event is lost, doubled or out of order. Results go to bench/results/ as JSON wit
 
 import argparse
 import asyncio
-import datetime
-import json
-import os
-import platform
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import aiohttp
+from gateways import Process, measured, served, started
 
 from lam.client.client import Client
 from lam.protocol.sse import Decoder
-
-RESULTS = Path(__file__).parent / "results"
-
-
-class Process:
-    """A measured process."""
-
-    def __init__(self, pid: int) -> None:
-        self._proc = Path(f"/proc/{pid}")
-
-    def cpu_seconds(self) -> float:
-        """Of all its threads, in user and kernel mode."""
-        return sum(int((task / "schedstat").read_text().split()[0]) for task in (self._proc / "task").iterdir()) / 1e9
-
-    def peak_mib(self) -> float:
-        line = next(line for line in (self._proc / "status").read_text().splitlines() if line.startswith("VmHWM"))
-        return int(line.split()[1]) / 1024
-
-
-@asynccontextmanager
-async def started(*command: str, says: str, env: dict[str, str] | None = None) -> AsyncIterator[tuple[Process, str]]:
-    """A child process, once it has printed a line with `says`; its last word is the URL or what stands in its place."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *command, env=os.environ | (env or {}), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-    )
-    assert process.stdout
-    try:
-        line = ""
-        while says not in line:
-            raw = await process.stdout.readline()
-            if not raw:
-                raise SystemExit(f"{' '.join(command)} did not start")
-            line = raw.decode()
-        yield Process(process.pid), line
-    finally:
-        process.terminate()
-        await process.wait()
 
 
 async def direct(http: aiohttp.ClientSession, url: str, _session: int) -> tuple[float, list[str]]:
@@ -103,16 +58,8 @@ async def concurrent(streams: int, rate: float, tokens: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         async with started(*upstream_command, "--slots", str(streams), says="http://") as (_, line):
             upstream = line.strip()
-            env = {
-                "LAM_DATA_DIR": folder,
-                "LAM_PORT": "0",
-                "LLM_SERVER_URL": upstream,
-                "LAM_MAX_STREAMS_PER_USER": str(streams),
-            }
-            serve = ("-c", "from lam.cli import main; main()", "serve")
-            async with started(*serve, says="serves", env=env) as (gateway, _):
-                url = (Path(folder) / "url").read_text().strip()
-                token = (Path(folder) / "token").read_text().strip()
+            env = {"LLM_SERVER_URL": upstream, "LAM_MAX_STREAMS_PER_USER": str(streams)}
+            async with served(folder, env) as (gateway, url, token):
                 async with Client(url, token) as client:
                     while not (await client.call("GET", "/api/health"))["ready"]:
                         await asyncio.sleep(0.1)
@@ -155,11 +102,6 @@ async def _compare(
     }
 
 
-def steal_seconds() -> float:
-    """Processor time that the machine's owner took, so far."""
-    return int(Path("/proc/stat").read_text().split("\n", 1)[0].split()[8]) / os.sysconf("SC_CLK_TCK")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--streams", type=int, default=200)
@@ -167,23 +109,8 @@ def main() -> None:
     parser.add_argument("--tokens", type=int, default=300, help="tokens of each stream")
     parser.add_argument("--keep", action="store_true", help="write the result to bench/results/")
     args = parser.parse_args()
-    before = steal_seconds()
-    result = asyncio.run(concurrent(args.streams, args.rate, args.tokens))
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout.strip()
-    about = {
-        "scenario": "concurrent",
-        "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "commit": commit,
-        "machine": {"cpus": os.cpu_count(), "python": platform.python_version(), "system": platform.system()},
-        "steal_seconds": round(steal_seconds() - before, 1),
-    }
-    for name, value in result.items():
-        print(f"{name:28} {value}")
-    if args.keep:
-        RESULTS.mkdir(exist_ok=True)
-        path = RESULTS / f"{about['date'][:10]}-concurrent.json"
-        path.write_text(json.dumps(about | result, indent=2) + "\n")
-        print(f"{'kept in':28} {path.name}")
+    with measured("concurrent", keep=args.keep) as result:
+        result |= asyncio.run(concurrent(args.streams, args.rate, args.tokens))
 
 
 if __name__ == "__main__":

@@ -135,6 +135,11 @@ async def test_users_and_db_work_beside_a_running_gateway(scripted: ScriptedServ
             await nobody.call("POST", "/api/auth/login", {"email": "ada@example.org", "password": "correct horse"})
             assert (await run("users", "password", "ada@example.org", "--password", "another horse", env=env)).code == 0
             await nobody.call("POST", "/api/auth/login", {"email": "ada@example.org", "password": "another horse"})
+        assert (await run("users", "admin", "ada@example.org", env=env)).code == 0
+        assert "ada@example.org\tadmin" in (await run("users", "list", env=env)).out
+        assert (await run("users", "admin", "ada@example.org", "--remove", env=env)).code == 0
+        assert "ada@example.org\tuser" in (await run("users", "list", env=env)).out
+        assert (await run("users", "admin", "local", "--remove", env=env)).code == 1
         assert (await run("users", "remove", "ada@example.org", "--yes", env=env)).code == 0
         assert (await run("users", "remove", "ada@example.org", "--yes", env=env)).code == 1
         assert (await run("users", "remove", "local", "--yes", env=env)).code == 1

@@ -154,6 +154,34 @@ async def test_a_stop_while_text_is_produced_leaves_the_slot_idle(llama_url: str
     assert done.full_content
 
 
+async def test_a_stopped_reply_is_continued_where_it_ended(llama_url: str, tmp_path: Path) -> None:
+    """With temperature 0 the model goes on as if it had never been stopped."""
+    async with running_gateway(tmp_path / "data", llm_server_url=llama_url) as gateway, gateway.client() as client:
+        session = (await client.create_session(temperature=0))["id"]
+        path = f"/api/chatbot/sessions/{session}/messages"
+        whole = await collect(client, session, "Count from one to twenty in words.", max_tokens=24)
+        assert isinstance(whole[-1], Done)
+        async with raw_stream(client, session, None, regenerate=True, max_tokens=24) as stream:
+            first = stream.events[0][1] if stream.events else await stream.until(Metadata)
+            assert isinstance(first, Metadata)
+            while sum(isinstance(event, Chunk) for _, event in stream.events) < 6:
+                await stream.read()
+            await client.stop(first.stream_id or "")
+            await stream.rest()
+        stopped = (await client.call("GET", path))[-1]
+        events = await collect(client, session, None, **{"continue": True}, max_tokens=16)
+        end = events[-1]
+        assert isinstance(end, Done)
+        assert end.usage is not None
+        assert stopped["content"]
+        assert events[1] == Chunk(stopped["content"])
+        stored = (await client.call("GET", path))[-1]
+        assert stored["content"] == end.full_content
+        assert whole[-1].full_content.startswith(end.full_content) or end.full_content.startswith(whole[-1].full_content)
+        assert 0 < end.usage.completion_tokens <= 16
+        assert len(stored["siblings"]) == 2
+
+
 @pytest.mark.timeout(600)
 async def test_a_stop_while_a_long_prompt_is_read_frees_the_slot_within_a_few_batches(llama_url: str, tmp_path: Path) -> None:
     """Within six of the intervals between the server's own progress reports in this run."""

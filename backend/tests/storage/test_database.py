@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
+from sqlalchemy import text as sql
 
 from lam.errors import ConfigError, Conflict, StorageUnavailable
 from lam.generation.checkpoint import checkpoint
-from lam.storage.database import Database
+from lam.storage.database import Database, migrations
 from lam.storage.lock import exclusive
 from lam.storage.models import Checkpoint, Ending
 from lam.storage.schema import metadata
@@ -64,6 +66,42 @@ async def test_the_migrations_make_the_tables_of_the_schema(database: Database) 
 
     async with database._engine.connect() as connection:
         assert await connection.run_sync(differences) == []
+
+
+async def test_what_an_earlier_version_stored_is_upgraded_with_its_data(database: Database) -> None:
+    """Back to the first tables, as a gateway of the first version left them, and forward again."""
+    config = migrations()
+    template = {"title": "T", "content": "C", "is_active": True, "is_public": False, "user_id": 1}
+
+    def first_version(connection: Connection) -> None:
+        config.attributes["connection"] = connection
+        for name in ("message_search", "template_versions", "generations", "alembic_version", *reversed(metadata.tables)):
+            connection.execute(sql(f"DROP TABLE IF EXISTS {name} {'CASCADE' if connection.dialect.name == 'postgresql' else ''}"))
+        command.upgrade(config, "0001")
+        for statement in (
+            "INSERT INTO users (email, is_admin, created_at) VALUES ('a@b', TRUE, '2026-11-01 00:00:00')",
+            "INSERT INTO templates (user_id, title, content, is_active, is_public, version, created_at, updated_at)"
+            " VALUES (1, 'T', 'C', TRUE, FALSE, 3, '2026-11-01 00:00:00', '2026-11-02 00:00:00')",
+            *(
+                "INSERT INTO sessions (user_id, session_key, title, message_count, unread, created_at, updated_at, last_used_at)"
+                f" VALUES (1, '{title}', '{title}', 1, FALSE, '2026-11-01 00:00:00', '2026-11-01 00:00:00', '2026-11-01 00:00:00')"
+                for title in ("New Chat", "Named")
+            ),
+            "INSERT INTO messages (session_id, role, content, status, created_at)"
+            " VALUES (1, 'user', 'a needle', 'complete', '2026-11-01 00:00:00')",
+        ):
+            connection.execute(sql(statement))
+
+    async with database._writer.begin() as connection:
+        await connection.run_sync(first_version)
+    await database.upgrade()
+    async with database.read() as unit:
+        found = await unit.templates.owned(1, 1)
+        assert found is not None
+        assert {name: getattr(found, name) for name in template} == template
+        assert [(version.version, version.content) for version in await unit.templates.versions(1)] == [(3, "C")]
+        assert [(await unit.sessions.owned(number, 1)).title_pending for number in (1, 2)] == [True, False]  # type: ignore[union-attr]
+        assert [message.content for message in await unit.search.messages(1, ["needle"], 9)] == ["a needle"]
 
 
 async def test_times_come_back_as_they_went_in(database: Database) -> None:
