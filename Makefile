@@ -48,7 +48,7 @@ contracts: $(VENV)/.installed-dev  ## Write contracts/openapi.json and docs/refe
 	cd backend && ../$(BIN)/python scripts/generate.py
 
 lock:  ## Compile requirements/*.in into pinned, hashed requirements/*.txt (needs uv)
-	cd backend/requirements && for name in gateway local dev; do \
+	cd backend/requirements && for name in gateway worker local dev; do \
 	  uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $$name.in -o $$name.txt || exit 1; done
 

@@ -12,16 +12,18 @@ import pytest
 from lam.llama.model import NAME, demo_model
 from lam.testing.server import ScriptedServer
 
-from . import databases
+from . import brokers, databases
+from .brokers import running_mosquitto
 from .postgresql import running_postgresql
 from .running import Gateway, running_gateway
 
-INSTALL = {"nginx": "apt-get install nginx-light", "initdb": "apt-get install postgresql"}
+INSTALL = {"mosquitto": "apt-get install mosquitto", "nginx": "apt-get install nginx-light", "initdb": "apt-get install postgresql"}
 # What knows no database is tested once, with SQLite.
 WITHOUT_DATABASE = ("accounts/test_passwords", "accounts/test_throttle", "documents", "engines", "llama", "protocol", "streams")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--mode", choices=("sse", "mqtt"), default="sse", help="How the gateways under test reach models.")
     parser.addoption("--database", choices=("sqlite", "postgresql"), default="sqlite", help="What the gateways under test run on.")
 
 
@@ -50,6 +52,17 @@ def _database(request: pytest.FixtureRequest) -> Iterator[None]:
         databases.postgresql = server
         yield
         databases.postgresql = None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _mode(request: pytest.FixtureRequest) -> Iterator[None]:
+    if request.config.getoption("--mode") == "sse":
+        yield
+        return
+    with running_mosquitto(find_program("mosquitto")) as broker:
+        brokers.mosquitto = broker
+        yield
+        brokers.mosquitto = None
 
 
 def find_program(name: str) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import itertools
 import os
 import signal
 import socket
@@ -16,14 +17,19 @@ import uvicorn
 
 from lam.api.services import Services
 from lam.client.client import Client
+from lam.engines.mqtt_workers import MqttWorkersEngine
+from lam.engines.openai_http import OpenAIHttpEngine
 from lam.gateway import create_app
+from lam.mqtt.connection import Broker
 from lam.protocol.events import Event
 from lam.protocol.sse import Decoder, decode
 from lam.settings import Settings
+from lam.worker.worker import Worker
 
-from . import databases
+from . import brokers, databases
 
 # The titles would be more requests to the model, where tests count them: those that are about titles ask for them.
+_numbers = itertools.count(1)
 FOR_TESTS = {"lam_registration": "open", "lam_max_streams_per_user": 1000, "lam_titles": False}
 
 
@@ -52,7 +58,46 @@ class Gateway:
 
 @contextlib.asynccontextmanager
 async def running_gateway(data: Path, *, port: int = 0, **settings: Any) -> AsyncIterator[Gateway]:
+    """With `--mode mqtt` the gateway reaches its model through the broker and a worker that runs beside it."""
     given = FOR_TESTS | {"lam_data_dir": data, "database_url": databases.url_for(data)} | settings
+    if brokers.mosquitto is None:
+        async with _running_gateway(port, given) as gateway:
+            yield gateway
+        return
+    given |= {
+        "llm_comm_mode": "mqtt",
+        "mqtt_broker_port": brokers.mosquitto.port,
+        "mqtt_topic_prefix": f"lam/test{next(_numbers)}",
+    }
+    async with _running_gateway(port, given) as gateway, worker_for(gateway.parts.settings) as worker:
+        engine = gateway.parts.engine
+        assert isinstance(engine, MqttWorkersEngine)
+        while not (engine.workers() and worker.status() in engine.workers()):
+            await asyncio.sleep(0.005)
+        if not settings.get("starts_loading"):
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(1):
+                    while (await engine.health()).state != "ready":
+                        await asyncio.sleep(0.005)
+        yield gateway
+
+
+@contextlib.asynccontextmanager
+async def worker_for(settings: Settings, name: str = "worker", **options: Any) -> AsyncIterator[Worker]:
+    """A worker in front of the model server that these settings name."""
+    broker = Broker(settings.mqtt_broker_host, settings.mqtt_broker_port)
+    async with (
+        OpenAIHttpEngine(
+            settings.llm_server_url, model=settings.llm_model, slots=settings.llm_slots, timeout=settings.llm_timeout
+        ) as engine,
+        Worker(engine, broker, name=name, prefix=settings.mqtt_topic_prefix, slots=settings.llm_slots, **options) as worker,
+    ):
+        yield worker
+
+
+@contextlib.asynccontextmanager
+async def _running_gateway(port: int, given: dict[str, Any]) -> AsyncIterator[Gateway]:
+    data: Path = given["lam_data_dir"]
     app = create_app(Settings(**given))
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

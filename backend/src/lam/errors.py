@@ -21,7 +21,8 @@ LamError
 ├── Throttled                                        carries `retry_after`, seconds
 │   ├── TooManyStreams         too_many_streams
 │   ├── QueueFull              queue_full
-│   └── TooManyAttempts        too_many_attempts
+│   ├── TooManyAttempts        too_many_attempts
+│   └── TooManyDocuments       too_many_documents
 ├── ShuttingDown               shutting_down
 ├── GatewayUnreachable         gateway_unreachable   what a client says when nobody answers it
 └── GenerationError                                  a run ended badly: `outcome` is the message's status
@@ -31,6 +32,9 @@ LamError
     ├── LlmError               llm_error
     ├── LlmLoading             llm_loading
     ├── LlmOverloaded          llm_overloaded
+    ├── NoWorker               no_worker             mqtt mode: nobody serves the model
+    ├── WorkerLost             worker_lost           outcome `interrupted`, like the next one once text has come
+    ├── BrokerUnreachable      broker_unreachable
     ├── GenerationTimeout      timeout
     ├── ContextExceeded        context_exceeded      never retryable
     └── TooLarge               too_large             never retryable
@@ -165,6 +169,12 @@ class TooManyAttempts(Throttled):
     retry_after = 10
 
 
+class TooManyDocuments(Throttled):
+    code = "too_many_documents"
+    summary = "You have too many documents waiting to be read; try again in a moment."
+    retry_after = 5
+
+
 class ShuttingDown(LamError):
     code = "shutting_down"
     summary = "The gateway is shutting down; try again in a moment."
@@ -179,7 +189,7 @@ class GenerationError(LamError):
     """A run that ended badly, after its first event. `retryable`: the same request may succeed later."""
 
     retryable: bool = True
-    outcome: ClassVar[Literal["failed", "interrupted"]] = "failed"
+    outcome: Literal["failed", "interrupted"] = "failed"
 
 
 class StorageUnavailable(GenerationError):
@@ -215,6 +225,27 @@ class LlmLoading(GenerationError):
 class LlmOverloaded(GenerationError):
     code = "llm_overloaded"
     summary = "The model server has too much to do at the moment."
+
+
+class NoWorker(GenerationError):
+    code = "no_worker"
+    summary = "No worker serves this model at the moment."
+
+
+class WorkerLost(GenerationError):
+    code = "worker_lost"
+    summary = "The worker was lost in the middle of the reply; what had arrived is kept."
+    outcome = "interrupted"
+
+
+class BrokerUnreachable(GenerationError):
+    code = "broker_unreachable"
+    summary = "The MQTT broker cannot be reached."
+
+    def __init__(self, message: str | None = None, *, begun: bool = False) -> None:
+        super().__init__(message)
+        if begun:
+            self.outcome = "interrupted"
 
 
 class GenerationTimeout(GenerationError):

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from typing import TypedDict
 
@@ -33,9 +33,12 @@ from lam.chat.transfer import Transfer
 from lam.chat.usage import UsageReport
 from lam.data_folder import DataFolder
 from lam.documents.reader import DocumentReader
+from lam.engines.base import Engine
+from lam.engines.mqtt_workers import MqttWorkersEngine
 from lam.engines.openai_http import OpenAIHttpEngine
 from lam.generation.recovery import recover
 from lam.generation.supervisor import Supervisor
+from lam.mqtt.connection import Broker
 from lam.settings import Settings
 from lam.storage.database import Database
 from lam.storage.lock import exclusive
@@ -110,15 +113,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Services]:
         recovered = await recover(database, datetime.now(UTC))
         if recovered:
             log.warning("%d replies were interrupted by the last stop of the gateway; their text is kept", recovered)
-        engine = await stack.enter_async_context(
-            OpenAIHttpEngine(
-                settings.llm_server_url,
-                api_key=settings.llm_api_key,
-                model=settings.llm_model,
-                slots=settings.llm_slots,
-                timeout=settings.llm_timeout,
-            )
-        )
+        engine: Engine = await stack.enter_async_context(_engine(settings))
         shelf = Shelf()
         supervisor = await stack.enter_async_context(
             Supervisor(
@@ -176,6 +171,33 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Services]:
             open_streams=open_streams,
             database_lost=database_lost,
         )
+
+
+def _engine(settings: Settings) -> AbstractAsyncContextManager[OpenAIHttpEngine | MqttWorkersEngine]:
+    if settings.llm_comm_mode == "mqtt":
+        return MqttWorkersEngine(
+            Broker(
+                settings.mqtt_broker_host,
+                settings.mqtt_broker_port,
+                settings.mqtt_username,
+                settings.mqtt_password,
+                settings.mqtt_tls,
+            ),
+            name=settings.mqtt_client_id,
+            prefix=settings.mqtt_topic_prefix,
+            model=settings.llm_model,
+            timeout=settings.llm_timeout,
+            max_packet=settings.mqtt_max_packet,
+            chunk_size=settings.mqtt_chunk_size,
+            chunk_delay=settings.mqtt_chunk_delay,
+        )
+    return OpenAIHttpEngine(
+        settings.llm_server_url,
+        api_key=settings.llm_api_key,
+        model=settings.llm_model,
+        slots=settings.llm_slots,
+        timeout=settings.llm_timeout,
+    )
 
 
 def database_url(settings: Settings) -> str:

@@ -26,7 +26,9 @@ class Settings(BaseSettings):
         frozen=True, extra="ignore", env_file=".env", env_file_encoding="utf-8", env_ignore_empty=True
     )
 
-    llm_comm_mode: Literal["sse"] = Field("sse", description="How models are reached: `sse` (HTTP), in any case.")
+    llm_comm_mode: Literal["sse", "mqtt"] = Field(
+        "sse", description="How models are reached: `sse` (HTTP) or `mqtt` (workers at a broker), in any case."
+    )
     llm_server_url: str = Field("http://127.0.0.1:8080", description="Base URL of the model server, with or without `/v1`.")
     llm_api_key: str | None = Field(None, description="Sent to the model server as a Bearer token.")
     llm_model: str | None = Field(None, description="The model to ask for; unset: the server's first.")
@@ -47,6 +49,21 @@ class Settings(BaseSettings):
         description="Prompt tokens at most; 0: the slot's context less min(max_tokens, a quarter of the context).",
     )
     llm_skip_thinking: bool = Field(False, description="Ask the model not to think.")
+
+    mqtt_broker_host: str = Field("127.0.0.1", description="The broker that workers and gateway connect to.")
+    mqtt_broker_port: int = Field(1883, ge=1, le=65535, description="Its port; 8883 is usual with TLS.")
+    mqtt_username: str | None = Field(None, description="User name at the broker.")
+    mqtt_password: str | None = Field(None, description="Password at the broker.")
+    mqtt_tls: bool = Field(False, description="Speak TLS with the broker; its certificate is checked.")
+    mqtt_client_id: str = Field("lam-gateway", description="The gateway's name at the broker; its instance is added.")
+    mqtt_topic_prefix: str = Field("lam/v1", description="What all topics begin with.")
+    mqtt_max_packet: int = Field(
+        524288, ge=4096, description="Bytes of a message at most, or the broker's own maximum where it says a smaller one."
+    )
+    mqtt_chunk_size: int = Field(
+        10, ge=0, description="Simulated streaming: characters a chunk (whole grapheme clusters); 0: the whole text in one."
+    )
+    mqtt_chunk_delay: float = Field(0.01, ge=0, description="Simulated streaming: seconds between chunks; 0: no pauses.")
 
     database_url: str | None = Field(
         None,

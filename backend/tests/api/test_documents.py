@@ -57,6 +57,18 @@ async def test_a_request_without_a_file_is_an_error(gateway: Gateway) -> None:
                 assert (response.status, (await response.json())["code"]) == (422, "invalid")
 
 
+async def test_nothing_is_taken_from_a_stranger(gateway: Gateway) -> None:
+    """The answer comes while most of the file is still to be sent."""
+    head = (
+        "POST /api/chatbot/upload-document HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+        f"Content-Length: {10 << 20}\r\n\r\n--b\r\n"
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(gateway.url.rsplit(":", 1)[1]))
+    writer.write(head.encode())
+    assert b" 401 " in await asyncio.wait_for(reader.readline(), 10)
+    writer.close()
+
+
 async def test_hostile_files_do_not_disturb_a_stream_and_leave_nothing_in_memory(
     gateway: Gateway, scripted: ScriptedServer
 ) -> None:

@@ -72,6 +72,12 @@ async def test_what_is_gone_or_changed_is_not_found_any_more(gateway: Gateway, s
         ("it's O'Brien", "o'brien"),
         ('say "NEAR" AND NOT OR', "near and not or"),
         ("a * b : c & d | !e", "a b c d e"),
+        ("see main.py on example.org/page?q=1", "main.py"),
+        ("see main.py on example.org/page?q=1", "py page org"),
+        ("on 2024-05-12 it was 3.14", "05 14"),
+        ("<b>résumé</b> in /usr/local", "resume local"),
+        ("İstanbul güzel", "İstanbul"),
+        ("the ABC東京 tower", "abc東京"),
     ],
 )
 async def test_every_script_and_sign_can_be_looked_for(text: str, question: str, gateway: Gateway) -> None:

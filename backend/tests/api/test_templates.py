@@ -84,6 +84,13 @@ async def test_a_missing_or_unknown_variable_is_named_and_nothing_is_stored(
     assert scripted.requests == []
 
 
+async def test_a_prompt_that_would_be_too_long_is_refused_before_it_is_made(gateway: Gateway) -> None:
+    async with gateway.client() as client:
+        template = (await client.call("POST", "/api/templates", {"title": "T", "content": "{{a}}" * 20_000}))["id"]
+        with pytest.raises(Invalid, match="2000000000 characters"):
+            await client.create_session(template_id=template, variables={"a": "x" * 100_000})
+
+
 async def test_a_prompt_with_jinja_braces_passes_unchanged(gateway: Gateway, scripted: ScriptedServer) -> None:
     prompt = "{% if user %}Hello {{ user.name }}, {{ user }} {{{raw}}} {{ x | upper }}{% endif %}"
     async with gateway.client() as client:

@@ -55,7 +55,14 @@ async def test_usage_is_summed_per_day_session_and_model(gateway: Gateway, scrip
 
 
 @pytest.mark.parametrize(
-    "query", [{"first": "2026-02-01", "last": "2026-01-01"}, {"first": "0001-01-01"}, {"last": "9999-12-31"}, {"first": "tomorrow"}]
+    "query",
+    [
+        {"first": "2026-02-01", "last": "2026-01-01"},
+        {"first": "0001-01-01"},
+        {"first": "2026-01-01", "last": "0001-01-05"},
+        {"last": "9999-12-31"},
+        {"first": "tomorrow"},
+    ],
 )
 async def test_a_span_that_is_none_is_an_error(query: dict[str, str], gateway: Gateway) -> None:
     async with gateway.client() as client:

@@ -8,7 +8,7 @@ import pytest
 from lam.documents.reader import DocumentReader, kind_named
 from lam.errors import DocumentError, DocumentTooLarge, DocumentUnsupported
 
-from .hostile import docx, good_docx, good_pdf, hostile, pdf
+from .hostile import body, docx, good_docx, good_pdf, hostile, page, pdf, stream
 
 HOSTILE = hostile()
 
@@ -50,6 +50,30 @@ async def test_tables_are_read_in_their_place(tmp_path: Path) -> None:
 
 def paragraph(text: str) -> str:
     return f"<w:p><w:r><w:t>{text}</w:t></w:r></w:p>"
+
+
+async def test_half_a_character_becomes_a_replacement(tmp_path: Path) -> None:
+    cmap = (
+        b"/CIDInit /ProcSet findresource begin 12 dict begin begincmap 1 begincodespacerange <0000> <FFFF> endcodespacerange "
+        b"1 beginbfchar <0001> <D800> endbfchar endcmap end end"
+    )
+    font = (
+        b"<< /Type /Font /Subtype /Type0 /BaseFont /X /Encoding /Identity-H /ToUnicode 6 0 R /DescendantFonts [<< /Type /Font "
+        b"/Subtype /CIDFontType2 /BaseFont /X /CIDSystemInfo << /Registry (A) /Ordering (I) /Supplement 0 >> >>] >>"
+    )
+    objects = [*page(stream(b"BT /F 12 Tf 20 200 Td <0001> Tj ET"))[:4], font, stream(cmap)]
+    assert "\ufffd" in await read("a.pdf", pdf(*objects), tmp_path)
+
+
+async def test_a_text_about_pdf_is_text(tmp_path: Path) -> None:
+    assert await read("a.md", b"A file begins with %PDF-1.7.", tmp_path) == "A file begins with %PDF-1.7."
+
+
+async def test_merged_cells_are_read_once(tmp_path: Path) -> None:
+    wide = '<w:tc><w:tcPr><w:gridSpan w:val="2"/></w:tcPr><w:p><w:r><w:t>Head</w:t></w:r></w:p></w:tc>'
+    table = f"<w:tbl><w:tblGrid><w:gridCol/><w:gridCol/></w:tblGrid><w:tr>{wide}</w:tr></w:tbl>"
+    document = body("After").replace("<w:body>", f"<w:body>{table}")
+    assert await read("a.docx", docx(document), tmp_path) == "Head\nAfter"
 
 
 def test_there_are_enough_hostile_files() -> None:

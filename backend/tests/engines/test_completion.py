@@ -124,3 +124,11 @@ def test_a_whole_document_serves_as_a_stream_of_one() -> None:
     events = decoder.whole(b'{"choices": [{"message": {"content": "All"}, "finish_reason": "stop"}], "usage": {}}')
     assert events == [Chunk("All")]
     assert decoder.ended
+
+
+@pytest.mark.parametrize("usage", ['{"prompt_tokens": -1}', '{"completion_tokens": 4294967295}', '{"total_tokens": 99999999999}'])
+def test_figures_that_cannot_be_are_not_told(usage: str) -> None:
+    last = f'{{"choices": [], "usage": {usage}, "timings": {{"predicted_per_second": Infinity}}}}'
+    decoder, _ = feed(delta(content="a"), FINISH % "stop", last, "[DONE]")
+    assert decoder.finished().usage is None
+    assert decoder.finished().tokens_per_second is None

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lam.protocol.variables import Variable, filled, variables
+from lam.protocol.variables import Variable, filled, filled_length, variables
 
 JINJA = """{% for item in items %}{{ item.name }} {{ loop.index + 1 }} {{ x.y | upper }} {{ "text" }}{{ a == b }}{% endfor %}
 {{#each people}}{{this}}{{/each}} {{{raw}}} {single} {{ }} {{1st}} {{two words}} { {x} } {{x}"""
@@ -43,6 +43,12 @@ def test_braces_of_other_languages_are_text() -> None:
 def test_what_is_nearly_a_variable_is_text(text: str) -> None:
     assert variables(text) == []
     assert filled(text, {"a": "x"}) == text
+
+
+@pytest.mark.parametrize("text", ["{{a=" + " " * 100_000, "{{a=" + " " * 100_000 + "}}", "{{" * 50_000, "{{a|" * 25_000])
+def test_no_text_takes_long_to_look_through(text: str) -> None:
+    assert len(variables(text)) <= 1
+    assert filled_length(text, {}) == len(filled(text, {}))
 
 
 @given(st.text(alphabet="{}ab=| \n", max_size=60))

@@ -11,6 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import Connection
 from sqlalchemy import text as sql
+from sqlalchemy.exc import DBAPIError
 
 from lam.errors import ConfigError, Conflict, StorageUnavailable
 from lam.generation.checkpoint import checkpoint
@@ -141,6 +142,16 @@ async def test_a_message_ends_once_and_no_late_checkpoint_undoes_it(database: Da
     assert (stored.status, stored.content) == ("complete", "Once upon")
 
 
+async def test_what_cannot_be_stored_is_a_mistake_and_not_an_absence(database: Database) -> None:
+    async def add(email: Any) -> None:
+        async with database.write() as unit:
+            await unit.users.add(email, None, is_admin=False, now=NOW)
+
+    with pytest.raises(DBAPIError):
+        await add(object() if databases.postgresql is None else "nul\0")
+    await add("a@b")
+
+
 async def test_a_long_conversation_can_be_walked_and_deleted(database: Database) -> None:
     await streaming_message(database)
     async with database.write() as unit:
@@ -208,6 +219,7 @@ async def test_checkpoints_that_could_not_be_saved_are_not_forgotten(database: D
     closed = Database("sqlite+aiosqlite:////nowhere/at/all.db")
     with pytest.raises(StorageUnavailable):
         await checkpoint(closed, [FakeRun()])  # type: ignore[list-item]
+    await asyncio.sleep(0.1)  # aiosqlite's thread says goodbye to this loop
     assert taken == []
     await checkpoint(database, [FakeRun()])  # type: ignore[list-item]
     assert len(taken) == 1

@@ -8,6 +8,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
 
 from lam import errors
 from lam.errors import LamError
@@ -26,6 +28,8 @@ STATUS: Final[dict[type[LamError], int]] = {
     errors.LlmUnreachable: 503,
     errors.LlmLoading: 503,
     errors.LlmOverloaded: 503,
+    errors.NoWorker: 503,
+    errors.BrokerUnreachable: 503,
     errors.GenerationTimeout: 504,
     errors.TooLarge: 413,
     errors.GenerationError: 502,
@@ -84,6 +88,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(LamError, _lam_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(ClientDisconnect, _left)
     app.add_exception_handler(Exception, _unforeseen)  # answered, and then logged with its traceback by the web server
 
 
@@ -109,8 +114,15 @@ async def _http_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 400:  # the framework's word for a body that it cannot read
         return JSONResponse({"detail": "The body cannot be read; is it what Content-Type says, in UTF-8?", "code": "invalid"}, 422)
-    code = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "invalid")
+    code = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413: errors.TooLarge.code}.get(
+        error.status_code, "invalid"
+    )
     return JSONResponse({"detail": str(error.detail), "code": code}, error.status_code, error.headers)
+
+
+async def _left(_request: Request, _error: Exception) -> Response:
+    """The caller went away before its request was complete: nobody reads this."""
+    return Response(status_code=400)
 
 
 async def _unforeseen(_request: Request, _error: Exception) -> JSONResponse:

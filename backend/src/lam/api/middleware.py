@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -14,6 +15,7 @@ BODY_BYTES: Final = 4 << 20
 LARGER: Final = {  # with room for what a form puts around a file
     "/api/chatbot/upload-document": documents.FILE_BYTES + (64 << 10),
     "/api/chatbot/sessions/import": transfer.FILE_BYTES,
+    "/api/templates/import": 8 << 20,
 }
 
 
@@ -42,8 +44,7 @@ class BodyLimit:
         headers = dict(scope.get("headers", ()))
         length = headers.get(b"content-length", b"")
         if length.isdigit() and int(length) > limit:
-            detail = f"This request may hold {limit >> 20} MiB at most."
-            answer = JSONResponse({"detail": detail, "code": TooLarge.code}, status_of(TooLarge))
+            answer = JSONResponse({"detail": _too_large(limit), "code": TooLarge.code}, status_of(TooLarge))
             await answer(scope, receive, send)
         elif b"transfer-encoding" in headers:
             await self._app(scope, _counted(receive, limit), send)
@@ -51,14 +52,20 @@ class BodyLimit:
             await self._app(scope, receive, send)
 
 
+def _too_large(limit: int) -> str:
+    return f"This request may hold {limit >> 20} MiB at most."
+
+
 def _counted(receive: Receive, limit: int) -> Receive:
-    """A body of unknown length, cut off as if its sender had left when it grows too large."""
+    """A body of unknown length. Raises HTTPException, which frameworks pass on, when it grows too large."""
     taken = 0
 
     async def counted() -> Message:
         nonlocal taken
         message = await receive()
         taken += len(message.get("body", b""))
-        return message if taken <= limit else {"type": "http.disconnect"}
+        if taken > limit:
+            raise HTTPException(status_of(TooLarge), _too_large(limit))
+        return message
 
     return counted

@@ -9,7 +9,7 @@ from lam.storage.database import UnitOfWork
 from lam.storage.models import Message, Session
 
 Newest = Literal[True]
-_OPEN_ENDED = ("cancelled", "interrupted", "failed")
+_OPEN_ENDED = ("streaming", "cancelled", "interrupted", "failed")  # of one that still runs the claim decides
 
 
 class Aim(Struct, frozen=True):
@@ -51,7 +51,7 @@ async def going_on(unit: UnitOfWork, session: Session, reply_id: int | Newest) -
     cut = (reply.metadata or {}).get("finish_reason") == "length"
     if reply.status not in _OPEN_ENDED and not cut:
         raise Invalid(f"continue: the reply {reply.id} is complete; there is nothing to continue.")
-    if not reply.content:
+    if not reply.content.strip() and reply.status != "streaming":
         raise Invalid(f"continue: the reply {reply.id} holds no text yet; regenerate it instead.")
     return Aim(await unit.messages.path(reply.parent_id), reply.parent_id, new_turn=False, goes_on=reply)
 

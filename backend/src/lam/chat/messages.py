@@ -14,6 +14,7 @@ from msgspec import Struct
 from lam.chat.branches import Aim, Newest, anew, at_end, beside, going_on
 from lam.chat.history import chat_request, sampling_for
 from lam.chat.models import require_model
+from lam.chat.sessions import require_session
 from lam.chat.streams import Following, Streams
 from lam.chat.templates import prompt_changes
 from lam.chat.titles import DEFAULT_TITLE, first_words
@@ -21,7 +22,7 @@ from lam.engines.base import Engine
 from lam.errors import Invalid, NotFound, RequestIdReused, ShuttingDown, StorageUnavailable
 from lam.generation.run import OnDisconnect, Order, Run
 from lam.generation.supervisor import Claim, Supervisor
-from lam.protocol.chat import ChatRequest
+from lam.protocol.chat import ChatRequest, Turn
 from lam.protocol.text import utf16_length
 from lam.settings import Settings
 from lam.storage.database import Database, UnitOfWork
@@ -49,11 +50,18 @@ class Send(Struct, frozen=True):
     on_disconnect: OnDisconnect = "cancel"
 
     @property
+    def aims(self) -> dict[str, int]:
+        """Where it aims, unless at the end of the active path."""
+        given = {"parent_id": self.parent_id, "regenerate": self.regenerate, "continue": self.continues}
+        return {name: value for name, value in given.items() if value is not None}
+
+    @property
     def fingerprint(self) -> str:
         """What a client_request_id stands for, beside the session."""
-        aims = {"parent_id": self.parent_id, "regenerate": self.regenerate, "continue": self.continues}
-        given = [f"{name}={value}\n" for name, value in aims.items() if value is not None]
-        return hashlib.sha256("".join([*given, self.content or ""]).encode("utf-8")).hexdigest()
+        said = (self.content or "").encode("utf-8")
+        if self.aims:
+            said = b"\0" + msgspec.json.encode(self.aims, order="sorted") + said  # no content begins with that
+        return hashlib.sha256(said).hexdigest()
 
 
 class Shown(Struct, frozen=True):
@@ -89,25 +97,26 @@ class Messages:
         """
         async with self._one_at_a_time(user_id, send.client_request_id):
             async with self._database.read() as unit:
-                session = await self._session(unit, user_id, send.session_id)
+                session = await require_session(unit, send.session_id, user_id)
                 earlier = await self._earlier(unit, user_id, send)
                 if earlier is None:
                     await self._changes(unit, user_id, session, send)
+                    plan = await self._plan(unit, user_id, send) if send.aims else None
             if earlier is not None:
                 return await self._streams.find(earlier.stream_id, user_id)
             if send.model is not None:
                 await require_model(self._engine, send.model)
             model = send.model or session.model
+            if plan is not None and plan.aim.goes_on is not None:  # before a reply that nobody reads makes way for this one
+                await self._require_continuing(plan)
             async with self._supervisor.claim(session.id, user_id, model) as claim:
-                if send.continues is not None:
-                    await self._require_continuing(user_id, send)
                 run = self._supervisor.start(claim, await self._store(claim, user_id, send))
             return Following(run.stream_id, run.log, run=run)
 
     async def page(self, user_id: int, session_id: int, limit: int, before: int | None) -> list[Shown]:
         """The newest `limit` messages of the active path, or those before message `before`, oldest first. Reading marks as read."""
         async with self._database.read() as unit:
-            session = await self._session(unit, user_id, session_id)
+            session = await require_session(unit, session_id, user_id)
             leaf = session.leaf_id
             if before is not None:
                 edge = await unit.messages.in_session(before, session_id)
@@ -141,11 +150,12 @@ class Messages:
         changes: dict[str, Any] = {"content": run.snapshot.text, "thinking": run.snapshot.thinking or None}
         return msgspec.structs.replace(message, **changes)
 
-    async def _require_continuing(self, user_id: int, send: Send) -> None:
-        """Raises NotSupported, Invalid, before anything is stored."""
-        async with self._database.read() as unit:
-            plan = await self._plan(unit, user_id, send)
-        await self._engine.require_continuing(plan.request)
+    async def _require_continuing(self, plan: _Plan) -> None:
+        """Raises NotSupported, or a GenerationError where the server cannot be asked."""
+        request = plan.request
+        if not request.continues:  # it still runs, and what it has so far is not stored yet
+            request = msgspec.structs.replace(request, turns=(*request.turns, Turn("assistant", "Well")))
+        await self._engine.require_continuing(request)
 
     async def _store(self, claim: Claim, user_id: int, send: Send) -> Order:
         """The rows of a turn and of the reply that begins, all in one transaction."""
@@ -153,7 +163,7 @@ class Messages:
         async with self._database.write() as unit:
             if self._supervisor.draining:  # it began while this waited for its turn: nothing may be stored any more
                 raise ShuttingDown
-            plan = await self._plan(unit, user_id, send)
+            plan = await self._plan(unit, user_id, send, lock=True)
             session, aim, changes = plan.session, plan.aim, plan.changes
             row = {"session_id": session.id, "request_id": send.client_request_id, "created_at": now}
             asked = aim.parent_id
@@ -195,8 +205,8 @@ class Messages:
             session.title_pending,
         )
 
-    async def _plan(self, unit: UnitOfWork, user_id: int, send: Send) -> _Plan:
-        session = await self._session(unit, user_id, send.session_id)
+    async def _plan(self, unit: UnitOfWork, user_id: int, send: Send, *, lock: bool = False) -> _Plan:
+        session = await require_session(unit, send.session_id, user_id, lock=lock)
         changes = await self._changes(unit, user_id, session, send)
         session = msgspec.structs.replace(session, **changes)
         aim = await _aim(unit, session, send)
@@ -217,13 +227,6 @@ class Messages:
         if found is not None and (found.session_id, found.content_hash) != (send.session_id, send.fingerprint):
             raise RequestIdReused
         return found
-
-    @staticmethod
-    async def _session(unit: UnitOfWork, user_id: int, session_id: int) -> Session:
-        session = await unit.sessions.owned(session_id, user_id)
-        if session is None:
-            raise NotFound("There is no such session.")
-        return session
 
     @asynccontextmanager
     async def _one_at_a_time(self, user_id: int, client_request_id: str | None) -> AsyncIterator[None]:

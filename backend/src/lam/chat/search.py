@@ -1,5 +1,6 @@
 """Search over a user's titles and messages, with the matches marked."""
 
+import asyncio
 import re
 import unicodedata
 from datetime import datetime
@@ -9,6 +10,7 @@ from msgspec import Struct
 
 from lam.errors import Invalid
 from lam.storage.database import Database
+from lam.storage.models import FoundMessage
 
 MOST_WORDS: Final = 10
 AROUND: Final = 60  # characters of a snippet before its first match
@@ -45,25 +47,27 @@ class Search:
         async with self._database.read() as unit:
             titles = await unit.sessions.titles(user_id)
             messages = await unit.search.messages(user_id, words, limit)
-        words = [fold(word) for word in words]
-        patterns = [_pattern([word]) for word in words]
-        named = [
-            Found(session_id, marked(title, words))
-            for session_id, title in titles
-            if all(pattern.search(fold(title)) for pattern in patterns)
-        ]
-        said = [
-            Found(
-                found.session_id, marked(found.title, words), found.id, found.role, snippet(found.content, words), found.created_at
-            )
-            for found in messages
-        ]
-        return named[:limit] + said
+        return await asyncio.to_thread(_shown, titles, messages, words, limit)
+
+
+def _shown(titles: list[tuple[int, str]], messages: list[FoundMessage], words: list[str], limit: int) -> list[Found]:
+    patterns = [_pattern([word]) for word in words]
+    named: list[Found] = []
+    for session_id, title in titles:
+        folded = fold(title)
+        if len(named) < limit and all(pattern.search(folded) for pattern in patterns):
+            named.append(Found(session_id, marked(title, words)))
+    said = [
+        Found(found.session_id, marked(found.title, words), found.id, found.role, snippet(found.content, words), found.created_at)
+        for found in messages
+    ]
+    return named + said
 
 
 def words_of(question: str) -> list[str]:
-    """What is looked for: its words, in lower case; signs where there are no words."""
-    words = re.findall(r"\w+", question.lower()) or question.replace('"', " ").replace("'", " ").split()
+    """What is looked for: its words, folded; signs where there are no words."""
+    question = fold(unicodedata.normalize("NFC", question))
+    words = re.findall(r"\w+", question) or question.replace('"', " ").replace("'", " ").split()
     return list(dict.fromkeys(words))[:MOST_WORDS]
 
 

@@ -59,14 +59,11 @@ class Sessions:
 
     async def get(self, user_id: int, session_id: int) -> Session:
         async with self._database.read() as unit:
-            session = await unit.sessions.owned(session_id, user_id)
-        if session is None:
-            raise NotFound("There is no such session.")
-        return session
+            return await require_session(unit, session_id, user_id)
 
     async def change(self, user_id: int, session_id: int, changes: dict[str, Any]) -> Session:
         """Sets what is given, null clears. In force from the next message."""
-        session = await self.get(user_id, session_id)
+        await self.get(user_id, session_id)
         if changes.get("model") is not None:
             await require_model(self._engine, changes["model"])
         values = {key: value for key, value in changes.items() if key in _PLAIN}
@@ -75,6 +72,7 @@ class Sessions:
         if changes.get("template_id", 0) is None:
             values["template_version"] = None
         async with self._database.write() as unit:
+            session = await require_session(unit, session_id, user_id, lock=True)
             prompt = (changes.get("template_id"), changes.get("variables"), changes.get("system_prompt"))
             taken = await prompt_changes(unit, user_id, session, *prompt)
             values = taken | values  # what is given wins over what a template brings
@@ -88,10 +86,12 @@ class Sessions:
         await self.get(user_id, session_id)
         await self._supervisor.end_session(session_id)
         async with self._database.write() as unit:
+            session = await require_session(unit, session_id, user_id, lock=True)
             await unit.messages.delete_all(session_id)
             await unit.requests.forget_session(session_id)
             await unit.sessions.change(
                 session_id,
+                title=DEFAULT_TITLE if session.title_pending else session.title,
                 session_key=new_key(user_id),
                 message_count=0,
                 leaf_id=None,
@@ -111,6 +111,14 @@ class Sessions:
 
     def running(self, session_id: int) -> Run | None:
         return self._supervisor.in_session(session_id)
+
+
+async def require_session(unit: UnitOfWork, session_id: int, user_id: int, *, lock: bool = False) -> Session:
+    """Raises NotFound for an unknown one and for another user's."""
+    session = await unit.sessions.owned(session_id, user_id, lock=lock)
+    if session is None:
+        raise NotFound("There is no such session.")
+    return session
 
 
 async def _leaf(unit: UnitOfWork, session_id: int, message_id: int) -> int:

@@ -2,14 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any
 
 from lam.errors import Invalid, NotFound
-from lam.protocol.variables import filled, variables
+from lam.protocol.chat import LONGEST_TEXT
+from lam.protocol.variables import filled, filled_length, variables
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Session, Template, TemplateVersion
-
-LONGEST_PROMPT: Final = 100_000
 
 
 class Templates:
@@ -44,7 +43,7 @@ class Templates:
     async def change(self, user_id: int, template_id: int, changes: Mapping[str, Any]) -> Template:
         """A changed content is the next version; the earlier ones stay."""
         async with self._database.write() as unit:
-            template = await require_template(unit, template_id, user_id)
+            template = await require_template(unit, template_id, user_id, lock=True)
             await unit.templates.change(template, {**changes, "updated_at": datetime.now(UTC)})
             return await require_template(unit, template_id, user_id)
 
@@ -68,9 +67,9 @@ class Templates:
         return found
 
 
-async def require_template(unit: UnitOfWork, template_id: int, user_id: int) -> Template:
+async def require_template(unit: UnitOfWork, template_id: int, user_id: int, *, lock: bool = False) -> Template:
     """Raises NotFound for an unknown one and for another user's."""
-    template = await unit.templates.owned(template_id, user_id)
+    template = await unit.templates.owned(template_id, user_id, lock=lock)
     if template is None:
         raise NotFound("There is no such template.")
     return template
@@ -116,10 +115,10 @@ def prompt_of(template: Template, values: Mapping[str, str] | None) -> str:
         unknown = [name for name in values if name not in known]
         if unknown:
             raise Invalid(f"variables: the template {template.title!r} has no {_list(unknown)}.")
-    text = filled(template.content, values or {})
-    if len(text) > LONGEST_PROMPT:
-        raise Invalid(f"variables: the filled prompt has {len(text)} characters, and {LONGEST_PROMPT} are the most.")
-    return text
+    length = filled_length(template.content, values or {})
+    if length > LONGEST_TEXT:
+        raise Invalid(f"variables: the filled prompt would have {length} characters, and {LONGEST_TEXT} are the most.")
+    return filled(template.content, values or {})
 
 
 def _list(names: Sequence[str]) -> str:

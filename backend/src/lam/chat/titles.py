@@ -14,7 +14,7 @@ from typing import Final, Self
 import msgspec
 
 from lam.engines.base import Engine
-from lam.errors import GenerationError, StorageUnavailable
+from lam.errors import GenerationError, Interrupted, StorageUnavailable
 from lam.generation.admission import Admission, Ticket
 from lam.generation.run import Run
 from lam.generation.spending import spent
@@ -45,16 +45,24 @@ class Titles:
 
     async def __aenter__(self) -> Self:
         self._tasks: set[asyncio.Task[None]] = set()
+        self._open = True
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._open = False
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def after(self, run: Run) -> None:
         ending = run.ending
-        if not run.order.wants_title or ending is None or ending.status != "complete" or not ending.content.strip():
+        if (
+            not self._open
+            or not run.order.wants_title
+            or ending is None
+            or ending.status != "complete"
+            or not ending.content.strip()
+        ):
             return
         task = asyncio.create_task(self._give(run, ending), name=f"title-{run.order.session_id}")
         self._tasks.add(task)
@@ -64,7 +72,10 @@ class Titles:
         task = asyncio.current_task()
         assert task is not None
         order = run.order
-        place = self._admission.lend(self._engine.lane(order.request.model), task.cancel)
+        lane = self._engine.lane(order.request.model)
+        # A server that cannot tell when its slot is free again would keep it for longer than a title takes.
+        tells = await self._engine.busy(lane) is not None
+        place = self._admission.lend(lane, task.cancel if tells else lambda: None)
         if place is None:
             return
         began = asyncio.get_running_loop().time()
@@ -83,10 +94,10 @@ class Titles:
                 },
             )
             async with self._database.write() as unit:
-                if await unit.sessions.owned(order.session_id, order.user_id) is None:
+                if await unit.sessions.owned(order.session_id, order.user_id, lock=True) is None:
                     return
                 if title:
-                    await unit.sessions.give_title(order.session_id, title)
+                    await unit.sessions.give_title(order.session_id, order.session_key, title)
                 await unit.generations.add(spent(order.user_id, order.session_id, "title", ending, now))
         except (GenerationError, StorageUnavailable, TimeoutError) as error:
             log.info("The session %d got no title: %s", order.session_id, error)
@@ -110,7 +121,9 @@ class Titles:
                         break
         finally:
             place.leave(model_is_free=finished is not None)
-        return "".join(pieces), finished or Finished("stop")
+        if finished is None:
+            raise Interrupted
+        return "".join(pieces), finished
 
 
 def first_words(text: str) -> str:

@@ -9,9 +9,10 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from lam.chat.sessions import new_key
+from lam.chat.sessions import new_key, require_session
 from lam.chat.titles import DEFAULT_TITLE
-from lam.errors import Interrupted, Invalid, NotFound
+from lam.errors import Interrupted, Invalid
+from lam.protocol.chat import LONGEST_TEXT
 from lam.protocol.events import FinishReason, Mode, Timings, Usage
 from lam.protocol.text import valid
 from lam.storage.database import Database, UnitOfWork
@@ -31,7 +32,7 @@ class SessionPart(Struct, frozen=True):
     """What the file says about the session. `active_message_id`: the newest message of the path that is shown."""
 
     title: Annotated[str, Meta(max_length=200)] = DEFAULT_TITLE
-    system_prompt: Annotated[str, Meta(max_length=100_000)] | None = None
+    system_prompt: Annotated[str, Meta(max_length=LONGEST_TEXT)] | None = None
     temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
     top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
     max_tokens: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
@@ -90,8 +91,8 @@ class Transfer:
     async def as_json(self, user_id: int, session_id: int) -> bytes:
         """The whole session with all its branches. A reply that still runs is told as interrupted, with what is stored of it."""
         async with self._database.read() as unit:
-            session = await _owned(unit, session_id, user_id)
-            messages = await unit.messages.all(session_id)
+            session = await require_session(unit, session_id, user_id)
+            messages = [await _with_checkpoints(unit, message) for message in await unit.messages.all(session_id)]
         part = SessionPart(
             session.title,
             session.system_prompt,
@@ -102,14 +103,14 @@ class Transfer:
             session.leaf_id,
             session.created_at,
         )
-        return msgspec.json.format(msgspec.json.encode(SessionFile(session=part, messages=list(map(_part, messages)))))
+        return await asyncio.to_thread(_encoded, part, messages)
 
     async def as_markdown(self, user_id: int, session_id: int) -> str:
         """The active path, for people."""
         async with self._database.read() as unit:
-            session = await _owned(unit, session_id, user_id)
+            session = await require_session(unit, session_id, user_id)
             messages = await unit.messages.path(session.leaf_id)
-        return markdown(session, messages)
+        return await asyncio.to_thread(markdown, session, messages)
 
     async def import_json(self, user_id: int, data: bytes) -> Session:
         """A new session from an exported file. Raises Invalid; then nothing was stored."""
@@ -146,6 +147,19 @@ class Transfer:
             leaf_id = ids[-1 if leaf is None else leaf]
             await unit.sessions.change(session.id, leaf_id=leaf_id)
         return msgspec.structs.replace(session, leaf_id=leaf_id)
+
+
+async def _with_checkpoints(unit: UnitOfWork, message: Message) -> Message:
+    """A reply that still runs, with what is stored of it."""
+    if message.status != "streaming":
+        return message
+    saved = await unit.checkpoints.of(message.id)
+    content = message.content + "".join(part.content for part in saved)
+    return msgspec.structs.replace(message, content=content)
+
+
+def _encoded(part: SessionPart, messages: list[Message]) -> bytes:
+    return msgspec.json.encode(SessionFile(session=part, messages=list(map(_part, messages))))
 
 
 def markdown(session: Session, messages: Iterable[Message]) -> str:
@@ -218,8 +232,6 @@ def _check(message: MessagePart, before: dict[int, MessagePart]) -> None:
     parent = None if message.parent_id is None else before[message.parent_id]
     if message.role == "assistant" and (parent is None or parent.role != "user"):
         raise Invalid(f"messages: the reply {message.id} answers no user's message.")
-    if message.role == "user" and parent is not None and parent.role != "assistant":
-        raise Invalid(f"messages: {message.id} must come after a reply.")
 
 
 def _row(message: MessagePart, now: datetime) -> dict[str, Any]:
@@ -256,10 +268,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(inner) for inner in value]
     return _plain(msgspec.to_builtins(value)) if isinstance(value, Struct) else value
-
-
-async def _owned(unit: UnitOfWork, session_id: int, user_id: int) -> Session:
-    session = await unit.sessions.owned(session_id, user_id)
-    if session is None:
-        raise NotFound("There is no such session.")
-    return session

@@ -36,7 +36,7 @@ class UsageReport:
         if everybody and not user.is_admin:
             raise Forbidden("Only an admin sees everybody's usage; `lam users admin EMAIL` makes one.")
         last = last or datetime.now(UTC).date()
-        first = first or max(date.min, last - timedelta(days=DEFAULT_DAYS - 1))
+        first = first or date.fromordinal(max(1, last.toordinal() - DEFAULT_DAYS + 1))
         if not 0 <= (last - first).days < MOST_DAYS or last == date.max:
             raise Invalid("first: it must be before `last`, and not more than ten years.")
         since, until = (datetime.combine(day, time(), UTC) for day in (first, last + timedelta(days=1)))

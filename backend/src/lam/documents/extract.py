@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 from xml.parsers import expat
 
+from lam.protocol.text import valid
+
 MEMORY_BYTES: Final = 512 << 20
 CPU_SECONDS: Final = 10
 MOST_PAGES: Final = 1000
@@ -50,7 +52,7 @@ def text_of(data: bytes, named: str) -> str:
     if named != "any" and kind != ("text" if named in ("txt", "md") else named):
         raise Refused(DISGUISED, f"The file is named .{named}, but it holds {_NAMES[kind]}.")
     text = {"pdf": _pdf, "docx": _docx, "text": _plain}[kind](data)
-    text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "\ufffd")
+    text = valid(text.replace("\r\n", "\n").replace("\r", "\n"))
     if not text.strip():
         raise Refused(EMPTY)
     if len(text) > MOST_CHARACTERS:
@@ -71,7 +73,7 @@ def kind_of(data: bytes) -> str:
         return "docx"
     if data.startswith(_CFB):
         raise Refused(ENCRYPTED, "The file is a protected or an old Word document; save it as .docx without a password.")
-    if archive or b"%PDF-" in data[:1024]:
+    if archive or (b"%PDF-" in data[:1024] and b"startxref" in data[-2048:]):
         raise Refused(DISGUISED, "The file begins as one thing and goes on as another.")
     if not any(data.startswith(mark) for mark, _ in _BOMS) and b"\0" in data:
         raise Refused(UNSUPPORTED)
@@ -159,7 +161,8 @@ def _docx(data: bytes) -> str:
         for block in container.iter_inner_content():
             if isinstance(block, Table):
                 for row in block.rows:
-                    yield " | ".join(" ".join(blocks(cell)).strip() for cell in row.cells)
+                    cells = {id(cell._tc): cell for cell in row.cells}  # merged ones are given once for each column
+                    yield " | ".join(" ".join(blocks(cell)).strip() for cell in cells.values())
             else:
                 yield block.text
 

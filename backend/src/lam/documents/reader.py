@@ -2,26 +2,45 @@
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import PurePath
 from typing import IO, Any, Final
 
 import msgspec
 
-from lam.errors import DocumentBroken, DocumentTooLarge, DocumentUnsupported, from_code
+from lam.errors import DocumentBroken, DocumentTooLarge, DocumentUnsupported, TooManyDocuments, from_code
 
 FILE_BYTES: Final = 20 << 20
 SECONDS: Final = 20
 AT_ONCE: Final = 2
+WAITING: Final = 50  # of one user; their files are not taken yet
 KINDS: Final = frozenset({"pdf", "docx", "txt", "md"})
 _ALSO: Final = {"markdown": "md", "text": "txt", "": "any"}
 _CPU_EXCEEDED: Final = (-24, -9)  # SIGXCPU, SIGKILL
 
 
 class DocumentReader:
-    """Reads two files at a time; more wait for their turn."""
+    """Reads two files at a time, of different users; more wait for their turn."""
 
     def __init__(self) -> None:
         self._turns = asyncio.Semaphore(AT_ONCE)
+        self._users: dict[int, tuple[asyncio.Lock, int]] = {}
+
+    @asynccontextmanager
+    async def turn(self, user_id: int) -> AsyncIterator[None]:
+        """One file at a time for each user. Raises TooManyDocuments when too many of the same user wait."""
+        lock, waiting = self._users.get(user_id, (asyncio.Lock(), 0))
+        if waiting >= WAITING:
+            raise TooManyDocuments
+        self._users[user_id] = (lock, waiting + 1)
+        try:
+            async with lock:
+                yield
+        finally:
+            lock, waiting = self._users.pop(user_id)
+            if waiting > 1:
+                self._users[user_id] = (lock, waiting - 1)
 
     async def text(self, filename: str, file: IO[bytes]) -> str:
         """The text of a file, which stands at its beginning. Raises one of the DocumentErrors."""
@@ -50,7 +69,10 @@ class DocumentReader:
             raise DocumentTooLarge("Reading the file takes too much work; send a shorter one.")
         if process.returncode != 0:
             raise DocumentBroken
-        answer: dict[str, Any] = msgspec.json.decode(output)
+        try:
+            answer: dict[str, Any] = msgspec.json.decode(output)
+        except msgspec.DecodeError as error:
+            raise DocumentBroken from error
         if "error" in answer:
             raise from_code(answer["error"], answer["message"])
         text: str = answer["text"]

@@ -5,6 +5,7 @@ Source of the format: OpenAI's API reference, "Chat completion chunk object", an
 """
 
 import json
+import math
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +17,7 @@ from lam.protocol.events import EngineEvent, Finished, FinishReason, Progress, T
 from lam.protocol.sse import Decoder, TooLong
 from lam.protocol.text import valid
 
+MOST_TOKENS: Final = 2**31 - 1
 _FINISH_REASONS: Final[dict[str, FinishReason]] = {
     "length": "length",
     "tool_calls": "tool_calls",
@@ -132,6 +134,8 @@ class CompletionDecoder:
         """The ending; only after a finish reason was seen."""
         reason = _FINISH_REASONS.get(self.finish_reason or "", "stop")
         speed = self._timings.predicted_per_second if self._timings else None
+        if speed is not None and not 0 <= speed < math.inf:
+            speed = None
         return Finished(reason, _counted(self._usage) if self._usage else None, speed, self._model)
 
     def _end(self) -> None:
@@ -173,10 +177,13 @@ class CompletionDecoder:
             events.append(ToolCall(call.index, call_id, name, valid(function.arguments or "")))
 
 
-def _counted(usage: _Usage) -> Usage:
+def _counted(usage: _Usage) -> Usage | None:
+    """None for figures that cannot be: a count is neither negative nor larger than every database takes."""
     prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
-    details = usage.prompt_tokens_details
-    return Usage(prompt, completion, usage.total_tokens or prompt + completion, details.cached_tokens if details else None)
+    cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else None
+    total = usage.total_tokens or prompt + completion
+    possible = all(0 <= count <= MOST_TOKENS for count in (prompt, completion, total, cached or 0))
+    return Usage(prompt, completion, total, cached) if possible else None
 
 
 def _decode(data: bytes) -> _Completion:

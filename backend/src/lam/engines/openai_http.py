@@ -117,6 +117,9 @@ class OpenAIHttpEngine:
             return None
         return sum(1 for slot in slots if isinstance(slot, dict) and slot.get("is_processing"))
 
+    def missing(self, model: str | None) -> GenerationError:
+        return self._unreachable()
+
     async def models(self) -> Sequence[Model]:
         facts = await self._known_facts()
         wanted = facts.named(self._model) or (Model(self._model, facts.n_ctx or None) if self._model else None)
@@ -205,9 +208,11 @@ class OpenAIHttpEngine:
         try:
             answer = await self._json("POST", "/apply-template", {"messages": turns} | _template_arguments(request))
         except LlmError as error:
+            if error.retryable:
+                raise  # it failed; whether it could is not known
             raise NotSupported(f"The model cannot continue a reply: {error.message}") from error
         prompt = answer.get("prompt") if isinstance(answer, dict) else None
-        if not isinstance(prompt, str) or not prompt.rstrip().endswith(turns[-1].content.rstrip()):
+        if not isinstance(prompt, str) or not prompt.endswith(turns[-1].content):
             raise NotSupported("The model's template cannot continue a reply; regenerate it instead.")
 
     @asynccontextmanager
@@ -344,14 +349,14 @@ class OpenAIHttpEngine:
         low, high, found = 0, len(cuts) - 1, 0
         while low < high:  # the first cut that fits, the last one if none does
             middle = (low + high) // 2
-            count = await self._count(facts, window.trimmed(turns, keep, cuts[middle]))
+            count = await self._count(facts, request, window.trimmed(turns, keep, cuts[middle]))
             if count <= budget:
                 high, found = middle, count
             else:
                 low = middle + 1
         chosen = window.trimmed(turns, keep, cuts[low])
         if low == len(cuts) - 1:
-            found = await self._count(facts, chosen)
+            found = await self._count(facts, request, chosen)
             limit = n_ctx - 1 if n_ctx and not request.max_prompt_tokens else budget
             if found > limit:
                 raise context_exceeded(found, limit)
@@ -362,12 +367,12 @@ class OpenAIHttpEngine:
         model = facts.named(self.answering(request.model))
         return facts.n_ctx or (model.n_ctx if model and model.n_ctx else 0)
 
-    async def _count(self, facts: ServerFacts, turns: Sequence[Turn]) -> int:
+    async def _count(self, facts: ServerFacts, request: ChatRequest, turns: Sequence[Turn]) -> int:
         """Tokens of the prompt that the server would make of these turns; estimated where it has no tokenizer."""
         if not facts.llama:
             return window.estimate(turns)
         try:
-            prompt = (await self._json("POST", "/apply-template", {"messages": turns}))["prompt"]
+            prompt = (await self._json("POST", "/apply-template", {"messages": turns} | _template_arguments(request)))["prompt"]
             question = {"content": prompt, "add_special": True, "parse_special": True}
             return len((await self._json("POST", "/tokenize", question))["tokens"])
         except (LlmError, KeyError, TypeError):

@@ -32,6 +32,11 @@ class Ticket:
         self.wanted: Callable[[], object] | None = None
         self._granted = asyncio.Event()
 
+    @property
+    def served(self) -> bool:
+        """Whether the lane has places at all, taken or not."""
+        return self._lane.places > 0
+
     async def granted(self) -> None:
         await self._granted.wait()
 
@@ -87,7 +92,7 @@ class Admission:
 class _Lane:
     def __init__(self, name: str, places: int, max_queue: int, busy: Busy) -> None:
         self._name = name
-        self._places = places
+        self.places = places
         self._max_queue = max_queue
         self._busy = busy
         self._running: set[Ticket] = set()
@@ -100,7 +105,7 @@ class _Lane:
         return sum(map(len, self._ring.values()))
 
     def resize(self, places: int) -> None:
-        self._places = places
+        self.places = places
         self._next()
 
     def enter(self, user_id: int) -> Ticket:
@@ -154,7 +159,7 @@ class _Lane:
                 wanted()
 
     def _has_place(self) -> bool:
-        return len(self._running) + self._settling < self._places
+        return len(self._running) + self._settling < self.places
 
     def _start(self, ticket: Ticket) -> None:
         self._running.add(ticket)

@@ -60,6 +60,7 @@ class Pump:
         self._shown = self._began  # when the reader was last told what is being waited for
         self._progress: Progress | None = None
         self._model = engine.answering(run.order.request.model)
+        self._simulated = False if engine.mode == "sse" else None  # whether it is, is known once a worker has the job
         self._finished: Finished | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
@@ -91,7 +92,7 @@ class Pump:
             order.assistant_message_id,
             self._engine.mode,
             self._model,
-            False if self._engine.mode == "sse" else None,
+            self._simulated,
             continues=utf16_length(order.so_far) if order.so_far else UNSET,
         )
         self._run.write([metadata, *so_far(order.so_far, order.thought_so_far)])
@@ -99,6 +100,7 @@ class Pump:
         if self._ticket.position is not None:
             self._queued(self._ticket.position)
         self._later("repeat", REPEAT_SECONDS, self._repeat_progress)
+        self._check_served(self._began)
 
     # The inner task
 
@@ -137,6 +139,8 @@ class Pump:
             elif isinstance(event, Progress):
                 if event.model is not UNSET:
                     self._model = event.model
+                if event.simulated is not UNSET:
+                    self._simulated = event.simulated
                 self._show(event)
             else:
                 self._first_token = self._first_token or self._life
@@ -168,6 +172,18 @@ class Pump:
         else:
             self._later("silence", left, self._check_silence)
 
+    def _check_served(self, served: float) -> None:
+        """A run whose lane has no places at all does not wait for ever. `served`: when it last had any."""
+        now = self._loop.time()
+        if self._granted is not None:
+            return
+        if self._ticket.served:
+            served = now
+        if now - served >= self._timeout:
+            self._run.stop(Stop("unserved"))
+        else:
+            self._later("served", min(1, self._timeout / 4), lambda: self._check_served(served))
+
     def _later(self, name: str, seconds: float, callback: Callable[[], None]) -> None:
         self._timers[name] = self._loop.call_later(seconds, callback)
 
@@ -179,6 +195,8 @@ class Pump:
             return None
         stop = self._run.stop_request
         if stop is not None:
+            if stop.reason == "unserved":
+                return self._engine.missing(self._model)
             if stop.reason == "timeout":
                 return GenerationTimeout(f"The model gave no sign of life for {self._timeout:g} seconds.")
             return Interrupted("The gateway was stopped in the middle of the reply.") if stop.reason == "drain" else None
@@ -224,7 +242,7 @@ class Pump:
         stop = self._run.stop_request
         if status == "cancelled" and stop is not None and stop.shown_chars is not None:
             text = utf16_prefix(text, stop.shown_chars)
-        simulated = None if snapshot.metadata is None else snapshot.metadata.simulated
+        simulated = self._simulated
         finished = self._finished
         model = (finished.model if finished else None) or self._model
         usage = finished.usage if finished else None

@@ -34,7 +34,7 @@ class Order(Struct, frozen=True):
 class Stop(Struct, frozen=True):
     """Why a run is ended from outside. `shown_chars`: UTF-16 code units of the answer that a person has seen; None: all."""
 
-    reason: Literal["stop", "timeout", "drain"] = "stop"
+    reason: Literal["stop", "timeout", "unserved", "drain"] = "stop"
     shown_chars: int | None = None
 
 

@@ -1,8 +1,10 @@
 """What is asked of an engine: turns, sampling, and the request that holds them."""
 
-from typing import Literal
+from typing import Final, Literal
 
 from msgspec import Struct
+
+LONGEST_TEXT: Final = 100_000  # characters of a turn, and of a prompt
 
 Role = Literal["system", "user", "assistant"]
 

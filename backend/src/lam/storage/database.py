@@ -15,7 +15,7 @@ from sqlalchemy import Connection, exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lam.errors import ConfigError, Conflict, StorageUnavailable
-from lam.storage.postgresql import no_timeouts, postgresql_engine
+from lam.storage.postgresql import patient_engine, postgresql_engine
 from lam.storage.repositories.generations import Generations
 from lam.storage.repositories.messages import Checkpoints, Messages, Requests
 from lam.storage.repositories.search import Search
@@ -50,7 +50,7 @@ class Database:
     """
 
     def __init__(self, url: str, *, pool_size: int = 5) -> None:
-        parsed = make_url(url)
+        self._url = parsed = make_url(url)
         self._postgresql = parsed.get_backend_name() == "postgresql"
         make_engine = postgresql_engine if self._postgresql else sqlite_engine
         self._engine = make_engine(parsed, pool_size=pool_size, turn_seconds=TURN_SECONDS)
@@ -91,19 +91,30 @@ class Database:
     async def upgrade(self) -> None:
         """Applies the migrations that are missing. Raises ConfigError for a file that is not ours to use."""
         try:
-            async with _foreign_errors(), self._writer.begin() as connection:
-                if self._postgresql:
-                    await no_timeouts(connection)
+            async with _foreign_errors(), self._migrating() as connection:
                 await connection.run_sync(_upgrade)
         except CommandError as error:
             raise ConfigError("The database was made by a newer version of LAM Studio; update it, or set LAM_DATA_DIR.") from error
-        except (exc.ProgrammingError, exc.DataError) as error:
+        except exc.DBAPIError as error:
             raise ConfigError(f"The database cannot be used: {error.orig}.") from error
         except StorageUnavailable as error:
             cause = error.__cause__
             if isinstance(cause, exc.DatabaseError) and not isinstance(cause, exc.OperationalError):
                 raise ConfigError(f"The database cannot be used: {cause.orig}.") from error
             raise
+
+    @asynccontextmanager
+    async def _migrating(self) -> AsyncIterator[AsyncConnection]:
+        if not self._postgresql:
+            async with self._writer.begin() as connection:
+                yield connection
+            return
+        engine = patient_engine(self._url)
+        try:
+            async with engine.begin() as connection:
+                yield connection
+        finally:
+            await engine.dispose()
 
     async def check(self) -> None:
         """Raises StorageUnavailable when the database does not answer."""
@@ -130,7 +141,13 @@ async def _foreign_errors() -> AsyncIterator[None]:
         yield
     except exc.IntegrityError as error:
         raise Conflict from error
-    except (exc.DataError, exc.ProgrammingError):
-        raise  # a mistake of ours, not an absence of the database's
     except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
+        if _is_mistake(error):
+            raise
         raise StorageUnavailable from error
+
+
+def _is_mistake(error: Exception) -> bool:
+    """Whether the database is there and what we asked of it was wrong: waiting would not help."""
+    state = getattr(error.orig, "sqlstate", None) if isinstance(error, exc.DBAPIError) else None
+    return isinstance(error, exc.DataError | exc.ProgrammingError) or (isinstance(state, str) and state.startswith(("22", "42")))

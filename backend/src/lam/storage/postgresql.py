@@ -172,6 +172,6 @@ def _reason(error: BaseException) -> str:
     return str(error) or type(error).__name__
 
 
-async def no_timeouts(connection: AsyncConnection) -> None:
+def patient_engine(url: URL) -> AsyncEngine:
     """For a migration, which may take its time."""
-    await connection.execute(text("SET LOCAL statement_timeout = 0"))
+    return create_async_engine(url, poolclass=NullPool, connect_args={"timeout": CONNECT_SECONDS})

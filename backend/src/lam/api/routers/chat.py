@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, File, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Query, Request, Response
+from starlette.datastructures import UploadFile
 
 from lam.api.dependencies import Caller, Parts
 from lam.api.errors import answers
@@ -12,7 +13,7 @@ from lam.api.schemas.sessions import SessionAnswer
 from lam.api.schemas.templates import PresetAnswer
 from lam.chat.presets import PRESETS
 from lam.documents.reader import FILE_BYTES
-from lam.errors import DocumentTooLarge
+from lam.errors import DocumentTooLarge, Invalid
 from lam.protocol.text import valid
 
 router = APIRouter(prefix="/api/chatbot", tags=["chat"])
@@ -23,6 +24,20 @@ FILE: dict[int | str, dict[str, Any]] = {
         "content": {
             "application/json": {"schema": {"type": "object"}},
             "text/markdown": {"schema": {"type": "string"}},
+        },
+    }
+}
+UPLOAD: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {"file": {"type": "string", "format": "binary"}},
+                }
+            }
         },
     }
 }
@@ -52,15 +67,23 @@ async def search(
     return SearchAnswer(results=[FoundAnswer.model_validate(one) for one in found])
 
 
-@router.post("/upload-document", responses=answers(401, 403, 413, 415, 422, 503), summary="The text of a document")
-async def upload_document(
-    caller: Caller, parts: Parts, file: Annotated[UploadFile, File(description="pdf, docx, txt or md, 20 MiB at most.")]
-) -> DocumentAnswer:
-    """What it is, is decided by its content; it is read in a process of its own, and nothing of it is kept."""
-    if file.size is not None and file.size > FILE_BYTES:
-        raise DocumentTooLarge(f"The file has more than {FILE_BYTES >> 20} MiB.")
-    name = valid(file.filename or "document")
-    text = await parts.documents.text(name, file.file)
+@router.post(
+    "/upload-document",
+    responses=answers(401, 403, 413, 415, 422, 429, 503),
+    openapi_extra=UPLOAD,
+    summary="The text of a document",
+)
+async def upload_document(request: Request, caller: Caller, parts: Parts) -> DocumentAnswer:
+    """pdf, docx, txt or md, 20 MiB at most. What it is, is decided by its content; it is read in a process of its own, and nothing
+    of it is kept."""
+    async with parts.documents.turn(caller.user.id), request.form(max_files=1, max_fields=10) as form:  # not before the log-in
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise Invalid("file: send the document as the field `file` of a form.")
+        if file.size is not None and file.size > FILE_BYTES:
+            raise DocumentTooLarge(f"The file has more than {FILE_BYTES >> 20} MiB.")
+        name = valid(file.filename or "document")
+        text = await parts.documents.text(name, file.file)
     return DocumentAnswer(filename=name, text=text, length=len(text))
 
 

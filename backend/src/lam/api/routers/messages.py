@@ -38,7 +38,7 @@ EVENTS: dict[int | str, dict[str, Any]] = {
 @router.post(
     "/messages/stream",
     response_class=Response,
-    responses=EVENTS | answers(401, 403, 404, 409, 422, 429, 503),
+    responses=EVENTS | answers(401, 403, 404, 409, 422, 429, 502, 503),
     summary="Send a message and stream the reply",
 )
 async def send_and_stream(body: SendMessage, caller: Caller, parts: Parts) -> EventStream:

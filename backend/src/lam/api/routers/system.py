@@ -8,7 +8,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 import lam
 from lam.api.dependencies import Caller, MaybeCaller, Parts
 from lam.api.errors import answers
-from lam.api.schemas.system import EngineHealth, HealthAnswer, ModelAnswer, ModelsAnswer
+from lam.api.schemas.system import BrokerHealth, EngineHealth, HealthAnswer, ModelAnswer, ModelsAnswer, WorkerHealth
+from lam.engines.mqtt_workers import MqttWorkersEngine
 from lam.errors import NotFound, StorageUnavailable
 from lam.settings import LOOPBACK, Settings
 
@@ -49,7 +50,30 @@ async def health(
             waiting=parts.supervisor.admission.waiting,
         )
         answer.database = "ready" if stored else "unavailable"
+        if isinstance(parts.engine, MqttWorkersEngine):
+            answer.broker, answer.workers = _behind_the_broker(parts.engine)
     return answer
+
+
+def _behind_the_broker(engine: MqttWorkersEngine) -> tuple[BrokerHealth, list[WorkerHealth]]:
+    connection = engine.connection
+    broker = BrokerHealth(
+        state="connected" if connection.connected else "unreachable",
+        address=connection.broker.address,
+        detail=connection.problem,
+    )
+    return broker, [
+        WorkerHealth(
+            name=worker.worker,
+            state=worker.state,
+            models=[model.name for model in worker.models],
+            slots=worker.slots,
+            running=worker.running,
+            streaming=worker.streaming,
+            version=worker.version,
+        )
+        for worker in engine.workers()
+    ]
 
 
 @metrics_router.get("/metrics", include_in_schema=False)

@@ -77,7 +77,9 @@ async def delete_template(template_id: TemplateId, caller: Caller, parts: Parts)
     await parts.templates.delete(caller.user.id, template_id)
 
 
-@router.get("/{template_id}/versions", responses=answers(401, 404, 422, 503), summary="All versions, the newest first")
+@router.get(
+    "/{template_id}/versions", responses=answers(401, 404, 422, 503), summary="The newest hundred versions, the newest first"
+)
 async def list_versions(template_id: TemplateId, caller: Caller, parts: Parts) -> list[TemplateVersionAnswer]:
     found = await parts.templates.versions(caller.user.id, template_id)
     return [

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
+from lam.protocol.chat import LONGEST_TEXT
 from lam.protocol.text import valid
 
 MAX_ID = 2**31 - 1
@@ -32,7 +33,7 @@ Text = Annotated[str, BeforeValidator(_valid)]
 FilledText = Annotated[str, BeforeValidator(_valid), AfterValidator(_not_blank)]
 Time = Annotated[datetime, PlainSerializer(_utc, return_type=str, when_used="json")]
 Variables = Annotated[
-    dict[Annotated[Text, Field(max_length=64)], Annotated[Text, Field(max_length=100_000)]], Field(max_length=100)
+    dict[Annotated[Text, Field(max_length=64)], Annotated[Text, Field(max_length=LONGEST_TEXT)]], Field(max_length=100)
 ]
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
 Temperature = Annotated[float, Field(ge=0, le=2)]

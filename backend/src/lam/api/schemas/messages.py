@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from lam.api.schemas.base import MAX_ID, FilledText, Id, MaxTokens, Schema, Temperature, Text, Time, TopP, Variables
 from lam.api.schemas.sessions import SessionAnswer
+from lam.protocol.chat import LONGEST_TEXT
 
 Status = Literal["streaming", "complete", "cancelled", "interrupted", "failed"]
 
@@ -16,7 +17,7 @@ class SendMessage(Schema):
     session_id: Id = Field(examples=[1])
     content: FilledText | None = Field(
         None,
-        max_length=100_000,
+        max_length=LONGEST_TEXT,
         examples=["Tell me a short story"],
         description="Required, except with `regenerate` and `continue`.",
     )
@@ -24,7 +25,7 @@ class SendMessage(Schema):
     top_p: TopP | None = Field(None, description="Else the session's, else LLM_TOP_P.")
     max_tokens: MaxTokens | None = Field(None, description="Lowered, never refused, to what the settings and the context leave.")
     system_prompt: Text | None = Field(
-        None, max_length=100_000, description="Kept by the session, in force from this message on. Empty: none."
+        None, max_length=LONGEST_TEXT, description="Kept by the session, in force from this message on. Empty: none."
     )
     template_id: Id | None = Field(None, description="Its text becomes the system prompt unless one is given.")
     variables: Variables | None = Field(

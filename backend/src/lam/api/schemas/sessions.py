@@ -3,6 +3,7 @@
 from pydantic import Field
 
 from lam.api.schemas.base import Id, MaxTokens, Schema, Temperature, Text, Time, TopP, Variables
+from lam.protocol.chat import LONGEST_TEXT
 
 
 class SessionSettings(Schema):
@@ -11,7 +12,7 @@ class SessionSettings(Schema):
     title: Text | None = Field(None, max_length=200)
     template_id: Id | None = None
     variables: Variables | None = Field(None, description="Fills the template's variables; every one without a default.")
-    system_prompt: Text | None = Field(None, max_length=100_000)
+    system_prompt: Text | None = Field(None, max_length=LONGEST_TEXT)
     temperature: Temperature | None = None
     top_p: TopP | None = None
     max_tokens: MaxTokens | None = None

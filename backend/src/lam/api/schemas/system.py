@@ -25,8 +25,24 @@ class EngineHealth(Schema):
     waiting: int
 
 
+class BrokerHealth(Schema):
+    state: Literal["connected", "unreachable"]
+    address: str
+    detail: str | None
+
+
+class WorkerHealth(Schema):
+    name: str
+    state: Literal["ready", "busy", "draining", "offline"]
+    models: list[str]
+    slots: int
+    running: int
+    streaming: bool
+    version: str
+
+
 class HealthAnswer(Schema):
-    """`engine` and `database` are told to those who are signed in."""
+    """All but the first four is told to those who are signed in; broker and workers in mqtt mode."""
 
     status: Literal["ok"] = "ok"
     ready: bool
@@ -34,3 +50,5 @@ class HealthAnswer(Schema):
     version: str
     engine: EngineHealth | None = None
     database: Literal["ready", "unavailable"] | None = None
+    broker: BrokerHealth | None = None
+    workers: list[WorkerHealth] | None = None

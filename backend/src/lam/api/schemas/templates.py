@@ -5,17 +5,16 @@ from typing import Literal
 from pydantic import Field
 
 from lam.api.schemas.base import FilledText, Schema, Text, Time
+from lam.protocol.chat import LONGEST_TEXT
 from lam.protocol.variables import variables
 from lam.storage.models import Template
-
-LONGEST = 100_000
 
 
 class NewTemplate(Schema):
     title: FilledText = Field(max_length=200, examples=["Translator"])
     description: Text | None = Field(None, max_length=2000)
     content: FilledText = Field(
-        max_length=LONGEST,
+        max_length=LONGEST_TEXT,
         examples=["Translate what I write into {{language=English|the target language}}. Tone: {{tone}}."],
         description="Variables are written {{name}}, {{name=default}}, {{name|description}} or {{name=default|description}}.",
     )
@@ -28,7 +27,7 @@ class TemplateChanges(Schema):
 
     title: FilledText = Field("", max_length=200, validate_default=False)
     description: Text | None = Field(None, max_length=2000)
-    content: FilledText = Field("", max_length=LONGEST, validate_default=False)
+    content: FilledText = Field("", max_length=LONGEST_TEXT, validate_default=False)
     is_active: bool = True
     is_public: bool = False
 

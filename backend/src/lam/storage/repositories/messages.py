@@ -5,13 +5,14 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, bindparam, delete, exists, insert, literal, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, insert, literal, or_, select, text, update
 
 from lam.storage.models import Checkpoint, Ending, Message, SentRequest
 from lam.storage.repositories.base import Repository
 from lam.storage.schema import checkpoints, messages, requests, sessions
 
 WHOLE_PATH = 1_000_000
+PAGE = 500
 _CHECKPOINT = (checkpoints.c.message_id, checkpoints.c.number, checkpoints.c.content, checkpoints.c.thinking)
 _STILL_STREAMING = exists().where(
     messages.c.id == bindparam("message_id", type_=messages.c.id.type), messages.c.status == "streaming"
@@ -19,11 +20,6 @@ _STILL_STREAMING = exists().where(
 _APPEND = insert(checkpoints).from_select(
     [column.name for column in _CHECKPOINT],
     select(*(bindparam(column.name, type_=column.type) for column in _CHECKPOINT)).where(_STILL_STREAMING),
-)
-_LINK = (
-    update(messages)
-    .where(messages.c.id == bindparam("row"))
-    .values(parent_id=bindparam("parent"), continues_id=bindparam("before"))
 )
 
 
@@ -88,20 +84,35 @@ class Messages(Repository):
 
     async def all(self, session_id: int) -> list[Message]:
         """Every message of the session, on whichever branch, in the order of their making."""
-        return await self._all(Message, select(messages).where(messages.c.session_id == session_id).order_by(messages.c.id))
+        found: list[Message] = []
+        while True:
+            last = found[-1].id if found else 0
+            query = select(messages).where(messages.c.session_id == session_id, messages.c.id > last).order_by(messages.c.id)
+            page = await self._all(Message, query.limit(PAGE))  # in pages: making values of rows takes the event loop's time
+            found.extend(page)
+            if len(page) < PAGE:
+                return found
 
     async def add_tree(
         self, rows: Sequence[dict[str, Any]], parents: Sequence[int | None], continued: Sequence[int | None]
     ) -> list[int]:
         """Adds many messages and gives their ids. `parents` and `continued` are positions in `rows`, each before its own."""
-        query = insert(messages).returning(messages.c.id, sort_by_parameter_order=True)
-        ids = list((await self._connection.execute(query, list(rows))).scalars())
-        links = [
-            {"row": row, "parent": None if parent is None else ids[parent], "before": None if before is None else ids[before]}
-            for row, parent, before in zip(ids, parents, continued, strict=True)
+        ids = await self._reserved(len(rows))
+        linked = [
+            row | {"id": own, "parent_id": _at(ids, parent), "continues_id": _at(ids, before)}
+            for own, row, parent, before in zip(ids, rows, parents, continued, strict=True)
         ]
-        await self._connection.execute(_LINK, links)
+        for start in range(0, len(linked), PAGE):
+            await self._connection.execute(insert(messages), linked[start : start + PAGE])
         return ids
+
+    async def _reserved(self, count: int) -> list[int]:
+        """Ids that nobody else will get. In SQLite this unit of work is the only writer."""
+        if self._connection.dialect.name == "postgresql":
+            sequence = "SELECT nextval(pg_get_serial_sequence('messages', 'id')) FROM generate_series(1, :count)"
+            return sorted((await self._connection.execute(text(sequence), {"count": count})).scalars())
+        newest = (await self._connection.execute(text("SELECT seq FROM sqlite_sequence WHERE name = 'messages'"))).scalar()
+        return list(range((newest or 0) + 1, (newest or 0) + 1 + count))
 
     async def streaming(self) -> list[Message]:
         return await self._all(Message, select(messages).where(messages.c.status == "streaming"))
@@ -130,6 +141,10 @@ class Messages(Repository):
 
     async def delete_all(self, session_id: int) -> None:
         await self._changed(delete(messages).where(messages.c.session_id == session_id))
+
+
+def _at(ids: Sequence[int], position: int | None) -> int | None:
+    return None if position is None else ids[position]
 
 
 class Checkpoints(Repository):

@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any, Final, TypeVar
 
-from sqlalchemy import Select, TextClause, bindparam, select, text
+from sqlalchemy import Select, TextClause, bindparam, func, select, text
 
 from lam.storage.models import FoundMessage
 from lam.storage.repositories.base import Repository
@@ -19,18 +19,21 @@ _UNSPACED: Final = re.compile(
     "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
 )
 _SQLITE: Final = text("messages.id IN (SELECT rowid FROM message_search WHERE message_search MATCH :words)")
-_POSTGRESQL: Final = text("to_tsvector('simple', left(messages.content, 100000)) @@ to_tsquery('simple', :words)")
+_POSTGRESQL: Final = text("lam_words(messages.content) @@ to_tsquery('simple', :words)")
+_BEGINNING: Final = func.substr(messages.c.content, 1, 50_000).label("content")
+
 Query = TypeVar("Query", bound=Select[Any])
 
 
 class Search(Repository):
     async def messages(self, user_id: int, words: Sequence[str], limit: int) -> list[FoundMessage]:
-        """The newest messages of the user that hold all the words. `words` are free of quotes."""
+        """The newest messages of the user that hold all the words, with as much of their text as is looked at for a snippet.
+
+        `words`: in lower case, without accents and quotes.
+        """
         plain = [word for word in words if not _UNSPACED.search(word) and any(map(str.isalnum, word))]
         query = (
-            select(
-                messages.c.id, messages.c.session_id, messages.c.role, messages.c.content, messages.c.created_at, sessions.c.title
-            )
+            select(messages.c.id, messages.c.session_id, messages.c.role, _BEGINNING, messages.c.created_at, sessions.c.title)
             .join(sessions, sessions.c.id == messages.c.session_id)
             .where(sessions.c.user_id == user_id)
             .order_by(messages.c.id.desc())
@@ -38,7 +41,7 @@ class Search(Repository):
         )
         for word in words:
             if word not in plain:
-                query = query.where(messages.c.content.contains(word, autoescape=True))
+                query = query.where(messages.c.content.icontains(word, autoescape=True))
         if plain:
             query = self._with_words(query, plain)
         return await self._all(FoundMessage, query)

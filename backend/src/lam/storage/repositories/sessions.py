@@ -16,8 +16,10 @@ class Sessions(Repository):
     async def add(self, **values: Any) -> Session:
         return Session(id=await self._inserted(insert(sessions).values(**values).returning(sessions.c.id)), **values)
 
-    async def owned(self, session_id: int, user_id: int) -> Session | None:
-        return await self._one(Session, select(sessions).where(sessions.c.id == session_id, sessions.c.user_id == user_id))
+    async def owned(self, session_id: int, user_id: int, *, lock: bool = False) -> Session | None:
+        """`lock`: nobody else changes it until this unit of work ends."""
+        query = select(sessions).where(sessions.c.id == session_id, sessions.c.user_id == user_id)
+        return await self._one(Session, query.with_for_update() if lock else query)
 
     async def owner(self, session_id: int) -> int:
         query = select(sessions.c.user_id).where(sessions.c.id == session_id)
@@ -43,9 +45,10 @@ class Sessions(Repository):
         count = sessions.c.message_count + added
         await self.change(session_id, message_count=count, leaf_id=leaf_id, last_used_at=now, **values)
 
-    async def give_title(self, session_id: int, title: str) -> bool:
-        """Unless somebody gave it one meanwhile."""
-        query = update(sessions).where(sessions.c.id == session_id, sessions.c.title_pending)
+    async def give_title(self, session_id: int, session_key: str, title: str) -> bool:
+        """Unless somebody gave it one, or reset it, meanwhile."""
+        mine = (sessions.c.id == session_id, sessions.c.session_key == session_key, sessions.c.title_pending)
+        query = update(sessions).where(*mine)
         return bool(await self._changed(query.values(title=title, title_pending=False)))
 
     async def titles(self, user_id: int) -> list[tuple[int, str]]:

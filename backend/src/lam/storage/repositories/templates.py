@@ -18,8 +18,10 @@ class Templates(Repository):
         await self._keep(template.id, template.version, template.content, template.created_at)
         return template
 
-    async def owned(self, template_id: int, user_id: int) -> Template | None:
-        return await self._one(Template, select(templates).where(templates.c.id == template_id, templates.c.user_id == user_id))
+    async def owned(self, template_id: int, user_id: int, *, lock: bool = False) -> Template | None:
+        """`lock`: nobody else changes it until this unit of work ends."""
+        query = select(templates).where(templates.c.id == template_id, templates.c.user_id == user_id)
+        return await self._one(Template, query.with_for_update() if lock else query)
 
     async def public(self, template_id: int) -> Template | None:
         query = select(templates).where(templates.c.id == template_id, templates.c.is_public, templates.c.is_active)
@@ -42,9 +44,9 @@ class Templates(Repository):
         await self._changed(delete(templates).where(templates.c.id == template_id))
 
     async def versions(self, template_id: int) -> list[TemplateVersion]:
-        """The newest first."""
+        """The newest hundred, the newest first."""
         query = select(*_VERSION).where(template_versions.c.template_id == template_id)
-        return await self._all(TemplateVersion, query.order_by(template_versions.c.version.desc()))
+        return await self._all(TemplateVersion, query.order_by(template_versions.c.version.desc()).limit(100))
 
     async def version(self, template_id: int, version: int) -> TemplateVersion | None:
         query = select(*_VERSION).where(template_versions.c.template_id == template_id, template_versions.c.version == version)

@@ -1,5 +1,7 @@
 """Versions of templates, branches, titles, search and usage"""
 
+import unicodedata
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -8,8 +10,29 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-# PostgreSQL: an index on the expression that searches use. `left`, because a tsvector holds at most a megabyte.
-_POSTGRESQL_SEARCH = ("CREATE INDEX ix_messages_search ON messages USING gin (to_tsvector('simple', left(content, 100000)))",)
+
+def _folded_letters() -> tuple[str, str]:
+    """Letters with accents, and the letters below them."""
+    found = {}
+    for code in (*range(0xC0, 0x250), *range(0x1E00, 0x1F00)):
+        base = unicodedata.normalize("NFD", chr(code))
+        if len(base) > 1 and all(map(unicodedata.combining, base[1:])):
+            found[chr(code)] = base[0]
+    return "".join(found), "".join(found.values())
+
+
+# PostgreSQL: an index on the function that searches use. Signs become spaces and accents go, so that its parser sees only words and
+# numbers, as SQLite's does; `left`, because a tsvector holds at most a megabyte.
+_SIGNS = "!\"#$%&''()*+,-./:;<=>?@[\\]^_`{|}~"
+_ACCENTED, _PLAIN = _folded_letters()
+_POSTGRESQL_SEARCH = (
+    f"""CREATE FUNCTION lam_words(content text) RETURNS tsvector LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $lam$
+        SELECT to_tsvector('simple', lower(translate(
+            left(content, 100000), '{_SIGNS}{_ACCENTED}', '{" " * (len(_SIGNS) - 1)}{_PLAIN}'
+        )))
+    $lam$""",
+    "CREATE INDEX ix_messages_search ON messages USING gin (lam_words(content))",
+)
 
 # SQLite: an index beside the table, holding no text of its own; triggers keep it, cascades included.
 _SQLITE_SEARCH = (
@@ -79,4 +102,4 @@ def upgrade() -> None:
     op.create_index("ix_generations_session_id", "generations", ["session_id"], unique=False)
     postgresql = op.get_bind().dialect.name == "postgresql"
     for statement in _POSTGRESQL_SEARCH if postgresql else _SQLITE_SEARCH:
-        op.execute(statement)
+        op.get_bind().exec_driver_sql(statement)

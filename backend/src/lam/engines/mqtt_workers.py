@@ -1,0 +1,473 @@
+"""The engine of `mqtt` mode: gives jobs to LAM workers through a broker, and reads their frames.
+
+It chooses the worker, gives a job away while nothing was shown, asks again for what was lost, and ends a run whose worker is lost.
+"""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+from msgspec import UNSET
+
+from lam.engines.base import Batches, Capacity, Health, Model
+from lam.engines.paced import paced
+from lam.engines.worker_list import Seen, WorkerList
+from lam.errors import BrokerUnreachable, GenerationError, LlmError, NotSupported, NoWorker, TooLarge, WorkerLost, from_code
+from lam.mqtt.connection import Broker, Connection, Will
+from lam.protocol.chat import ChatRequest, Turn
+from lam.protocol.events import Chunk, EngineEvent, Finished, Mode, Progress, Thinking, ToolCall
+from lam.protocol.jobs import (
+    Accepted,
+    Action,
+    BadPayload,
+    Control,
+    Failed,
+    Frame,
+    FrameEvent,
+    GatewayStatus,
+    Inbox,
+    Job,
+    JobFinished,
+    Rejected,
+    WorkerStatus,
+    decode,
+    decode_frame,
+    encode,
+    to_wire,
+)
+from lam.protocol.topics import Topics, checked_name
+from lam.protocol.window import cuts, trimmed
+
+log = logging.getLogger(__name__)
+
+STATUS_SECONDS: Final = 10
+ACCEPT_SECONDS: Final = 3
+SILENT_SECONDS: Final = 15
+LOST_SECONDS: Final = 30
+AWAY_SECONDS: Final = 60  # how long the broker may be away in the middle of a reply
+GAP_SECONDS: Final = 0.3  # frames that come late are awaited that long before they are asked for
+WATCH_SECONDS: Final = 1
+FULL_SECONDS: Final = 1
+PATIENCE_PAUSE: Final = 0.5
+SHOW_SECONDS: Final = 5
+
+
+class _GiveAway(Exception):
+    """Another worker shall have the job: nothing was shown yet."""
+
+
+class _OpenJob:
+    """A job as the gateway sees it: what its worker sent, in order, for the one who reads it."""
+
+    def __init__(self, name: str, worker: Seen, now: float) -> None:
+        self.name = name
+        self.worker = worker
+        self.key = (worker.name, worker.status.instance)
+        self.inbox = Inbox()
+        self.heard = now  # when a frame last came
+        self.lost = False
+        self.accepted = False
+        self.ended = False
+        self._events: list[FrameEvent] = []
+        self._signs = False
+        self._news = asyncio.Event()
+
+    def take(self, frame: Frame, now: float) -> None:
+        self.heard = now
+        self._signs = self._signs or not frame.silent
+        self._events.extend(self.inbox.take(frame))
+        self._news.set()
+
+    def lose(self) -> None:
+        self.lost = True
+        self._news.set()
+
+    def read(self) -> tuple[list[FrameEvent], bool]:
+        """What has come since the last time, and whether the model gave a sign of life."""
+        events, signs = self._events, self._signs
+        self._events, self._signs = [], False
+        self._news.clear()
+        return events, signs
+
+    async def wait(self, seconds: float) -> None:
+        """Until there is news, or that long."""
+        if not self._news.is_set():
+            try:
+                async with asyncio.timeout(max(0.01, seconds)):
+                    await self._news.wait()
+            except TimeoutError:
+                pass
+
+
+class MqttWorkersEngine:
+    """An `Engine`. An async context manager: it owns the connection to the broker.
+
+    `timeout`: seconds a run may wait for a worker. `chunk_size`, `chunk_delay`: see `paced`.
+    """
+
+    mode: Mode = "mqtt"
+
+    def __init__(
+        self,
+        broker: Broker,
+        *,
+        name: str = "lam-gateway",
+        prefix: str = "lam/v1",
+        model: str | None = None,
+        timeout: float = 300,
+        max_packet: int = 512 << 10,
+        chunk_size: int = 10,
+        chunk_delay: float = 0.01,
+    ) -> None:
+        self.name = checked_name(name, "MQTT_CLIENT_ID")
+        self.instance = secrets.token_hex(4)
+        self.topics = Topics(prefix)
+        self.ignored = 0  # messages that were malformed, for nobody, from the wrong worker, retained
+        self.given_away = 0
+        self.resumed = 0
+        self._model = model
+        self._timeout = timeout
+        self._chunks = (chunk_size, chunk_delay)
+        self._jobs: dict[str, _OpenJob] = {}
+        self._watchers: list[Callable[[Capacity], None]] = []
+        self._changed = asyncio.Event()
+        own = self.topics.gateway_status(self.name, self.instance)
+        self.connection = Connection(broker, f"{self.name}-{self.instance}", will=Will(own, b""), max_packet=max_packet)
+        self.connection.subscribe(self.topics.frames(self.name, self.instance), self._frame)
+        self.connection.subscribe(self.topics.worker_status(), self._status)
+        self.connection.on_connected.append(self._connected)
+
+    async def __aenter__(self) -> Self:
+        self._clock = asyncio.get_running_loop().time
+        self._workers = WorkerList(self._clock, self._worker_gone)
+        await self.connection.__aenter__()
+        self._tasks = [
+            asyncio.create_task(self._keep_telling(), name="gateway-status"),
+            asyncio.create_task(self._keep_watch(), name="worker-list"),
+        ]
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self.connection.publish(self.topics.gateway_status(self.name, self.instance), b"", retain=True)
+        await self.connection.__aexit__(kind, error, trace)
+
+    # What it has
+
+    def lane(self, model: str | None) -> str:
+        return self.answering(model) or ""
+
+    def answering(self, model: str | None) -> str | None:
+        return model or self._model or min(self._workers.capacity(), default=None)
+
+    def watch_capacity(self, callback: Callable[[Capacity], None]) -> None:
+        self._watchers.append(callback)
+        callback(self._workers.capacity())
+
+    async def busy(self, lane: str) -> int | None:
+        return None  # a worker gives a place back when its model is free
+
+    async def models(self) -> Sequence[Model]:
+        found: dict[str, Model] = {}
+        for seen in self._workers.all():
+            for served in seen.status.models:
+                found.setdefault(served.name, Model(served.name, served.n_ctx))
+        first = self.answering(None)
+        return sorted(found.values(), key=lambda model: (model.name != first, model.name))
+
+    async def health(self) -> Health:
+        if not self.connection.connected:
+            return Health("unreachable", self._broker_problem())
+        slots = sum(seen.status.slots for seen in self._workers.all())
+        if not slots:
+            return Health("unreachable", "No worker is there; start one with `lam worker`.")
+        return Health("ready", slots=slots)
+
+    def workers(self) -> list[WorkerStatus]:
+        return [seen.status for seen in sorted(self._workers.all(), key=lambda seen: seen.name)]
+
+    async def require_continuing(self, request: ChatRequest) -> None:
+        able = [seen for seen in self._workers.all() if seen.serves(self.answering(request.model)) and seen.status.continues]
+        if not able:
+            raise NotSupported("No worker for this model can continue a reply; regenerate it instead.")
+
+    # A reply
+
+    @asynccontextmanager
+    async def generate(self, request: ChatRequest) -> AsyncIterator[Batches]:
+        batches = self._batches(request)
+        try:
+            yield batches
+        finally:
+            await batches.aclose()
+
+    async def _batches(self, request: ChatRequest) -> AsyncGenerator[list[EngineEvent]]:
+        """One attempt after another, until one shows something or nobody is left to ask."""
+        avoid: set[tuple[str, str]] = set()
+        waiting_since, shown = self._clock(), 0.0
+        while True:
+            model = self.answering(request.model)
+            worker = self._workers.choose(model, continues=request.continues, avoid=frozenset(avoid))
+            if worker is None or not self.connection.connected:
+                if self._clock() - waiting_since >= self._timeout:
+                    raise self.missing(model)
+                if self._clock() - shown >= SHOW_SECONDS:
+                    shown = self._clock()
+                    yield [Progress("loading")]
+                else:
+                    yield []
+                await self._until_changed(PATIENCE_PAUSE)
+                continue
+            job = self._open(worker, request)
+            try:
+                async for batch in self._follow(job):
+                    yield batch
+                return
+            except _GiveAway:
+                self.given_away += 1
+                avoid.add(job.key)
+            finally:
+                self._close(job)
+
+    def _open(self, worker: Seen, request: ChatRequest) -> _OpenJob:
+        """Publishes the job. Raises TooLarge."""
+        job = _OpenJob(secrets.token_urlsafe(12), worker, self._clock())
+        reply_to = self.topics.frames(self.name, self.instance, worker.name, job.name)
+        topic = self.topics.job(worker.name)
+        limit = self.connection.max_packet - len(topic) - 64
+        for turns in _shorter(request):
+            wire = to_wire(msgspec.structs.replace(request, turns=turns))
+            payload = encode(Job(job.name, worker.status.instance, reply_to, wire, stream=worker.status.streaming))
+            if len(payload) <= limit:
+                break
+        else:
+            raise TooLarge(
+                f"The message is larger than what may travel through the broker ({limit} bytes); shorten it, "
+                "or raise MQTT_MAX_PACKET here and at the broker."
+            )
+        self._jobs[job.name] = job
+        worker.jobs += 1
+        self.connection.publish(topic, payload)
+        return job
+
+    def _close(self, job: _OpenJob) -> None:
+        """The worker may forget the job; if it still runs, this frees the model."""
+        self._jobs.pop(job.name, None)
+        job.worker.jobs -= 1
+        if not job.lost:
+            self._control(job, "release")
+        self._changed.set()
+
+    async def _follow(self, job: _OpenJob) -> AsyncGenerator[list[EngineEvent]]:
+        """The job's events. Raises _GiveAway, WorkerLost, BrokerUnreachable, or what the worker's engine failed with."""
+        simulated = not job.worker.status.streaming
+        begun = False
+        asked = 0.0
+        gap_since: float | None = None
+        whole: list[EngineEvent] = []
+        while True:
+            events, signs = job.read()
+            batch: list[EngineEvent] = []
+            for event in events:
+                if isinstance(event, Accepted):
+                    job.accepted = True
+                    batch.append(Progress("prompt", model=event.model or UNSET, simulated=simulated))
+                elif isinstance(event, Rejected):
+                    self._rejected(job, event, begun=begun)
+                elif isinstance(event, Failed):
+                    job.ended = True
+                    if batch and not simulated:
+                        yield batch
+                    raise _failure(event)
+                else:
+                    batch.append(_finished(event) if isinstance(event, JobFinished) else event)
+            ended = bool(batch) and isinstance(batch[-1], Finished)
+            job.ended = job.ended or ended
+            if simulated:
+                whole.extend(event for event in batch if not isinstance(event, Progress))
+                batch = [event for event in batch if isinstance(event, Progress)]
+                if ended:
+                    async for piece in self._paced(whole):
+                        yield piece
+                    return
+            begun = begun or any(isinstance(event, Chunk | Thinking | ToolCall) for event in batch)
+            if batch or signs:
+                yield batch
+            if ended:
+                return
+            now = self._clock()
+            if job.lost:
+                raise WorkerLost if begun else _GiveAway
+            if not self.connection.connected:
+                job.heard = now
+                await self._until_reconnected(begun=begun)
+                continue
+            quiet = now - job.heard
+            if not job.accepted:
+                if quiet >= ACCEPT_SECONDS:
+                    raise _GiveAway
+                await job.wait(ACCEPT_SECONDS - quiet)
+                continue
+            if quiet >= (LOST_SECONDS if begun else SILENT_SECONDS):
+                raise WorkerLost if begun else _GiveAway
+            if job.inbox.missing:
+                gap_since = gap_since or now
+                if now - max(gap_since, asked) >= GAP_SECONDS:
+                    asked = now
+                    self._resume(job)
+                await job.wait(GAP_SECONDS)
+                continue
+            gap_since = None
+            if begun and quiet >= SILENT_SECONDS and now - asked >= SILENT_SECONDS:
+                asked = now
+                self._resume(job)
+            limit = LOST_SECONDS if begun and quiet >= SILENT_SECONDS else SILENT_SECONDS
+            await job.wait(limit - quiet)
+
+    def _rejected(self, job: _OpenJob, rejected: Rejected, *, begun: bool) -> None:
+        """Raises what becomes of the run."""
+        job.lost = rejected.reason == "unknown_job"
+        if begun:
+            raise WorkerLost
+        if rejected.reason == "busy":
+            job.worker.full_until = self._clock() + FULL_SECONDS
+        if rejected.reason in ("invalid", "not_supported"):
+            raise LlmError(f"The worker refused the job ({rejected.message or rejected.reason}).", retryable=False)
+        raise _GiveAway
+
+    async def _paced(self, events: list[EngineEvent]) -> AsyncGenerator[list[EngineEvent]]:
+        """An answer in one piece, shown as if it came in many."""
+        for event in events:
+            if isinstance(event, Chunk):
+                async for piece in paced(event.content, *self._chunks):
+                    yield [*piece]
+            else:
+                yield [event]
+
+    async def _until_reconnected(self, *, begun: bool) -> None:
+        """Raises BrokerUnreachable when it takes too long."""
+        deadline = self._clock() + (AWAY_SECONDS if begun else min(AWAY_SECONDS, self._timeout))
+        while not self.connection.connected:
+            if self._clock() >= deadline:
+                raise BrokerUnreachable(self._broker_problem(), begun=begun)
+            await self._until_changed(PATIENCE_PAUSE)
+
+    def missing(self, model: str | None) -> GenerationError:
+        """Why nobody answers."""
+        if not self.connection.connected:
+            return BrokerUnreachable(self._broker_problem())
+        return NoWorker(f"No worker serves {model} at the moment." if model else None)
+
+    def _broker_problem(self) -> str:
+        return self.connection.problem or f"The broker at {self.connection.broker.address} is not connected yet."
+
+    # Messages
+
+    def _resume(self, job: _OpenJob) -> None:
+        self.resumed += 1
+        self._control(job, "resume", job.inbox.last)
+
+    def _control(self, job: _OpenJob, action: Action, after: int = 0) -> None:
+        reply_to = self.topics.frames(self.name, self.instance, job.worker.name, job.name) if action == "resume" else None
+        self.connection.publish(self.topics.control(job.worker.name), encode(Control(job.name, action, after, reply_to)))
+
+    def _frame(self, topic: str, payload: bytes, retained: bool) -> None:
+        *_, worker, name = self.topics.names(topic)
+        job = self._jobs.get(name)
+        if retained or job is None or job.worker.name != worker:
+            self._ignore(topic, "it is for no open job of that worker")
+            return
+        try:
+            frame = decode_frame(payload)
+        except BadPayload as error:
+            self._ignore(topic, str(error))
+            return
+        if frame.job != name:
+            self._ignore(topic, "its topic names another job")
+            return
+        job.take(frame, self._clock())
+
+    def _status(self, topic: str, payload: bytes, _retained: bool) -> None:
+        if not payload:
+            return
+        try:
+            status = decode(payload, WorkerStatus)
+        except BadPayload as error:
+            self._ignore(topic, str(error))
+            return
+        if self.topics.names(topic)[1] != status.worker:
+            self._ignore(topic, "its topic names another worker")
+            return
+        if self._workers.hear(status):
+            self._tell_capacity()
+
+    def _ignore(self, topic: str, why: str) -> None:
+        self.ignored += 1
+        if self.ignored == 1:
+            log.warning("A message on %s is ignored (%s); further ones are only counted", topic, why)
+
+    def _worker_gone(self, name: str, instance: str) -> None:
+        for job in self._jobs.values():
+            if job.key == (name, instance):
+                job.lose()
+
+    def _connected(self) -> None:
+        self._workers.start_over()
+        self._tell()
+        for job in self._jobs.values():
+            self._resume(job)  # a lost last frame would never be missed
+        self._changed.set()
+
+    def _tell(self) -> None:
+        status = GatewayStatus(self.name, self.instance)
+        self.connection.publish(self.topics.gateway_status(self.name, self.instance), encode(status), retain=True)
+
+    def _tell_capacity(self) -> None:
+        self._changed.set()
+        capacity = self._workers.capacity()
+        for callback in self._watchers:
+            callback(capacity)
+
+    async def _keep_telling(self) -> None:
+        while True:
+            await asyncio.sleep(STATUS_SECONDS)
+            self._tell()
+
+    async def _keep_watch(self) -> None:
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if self.connection.connected and self._workers.forget_silent():
+                self._tell_capacity()
+
+    async def _until_changed(self, seconds: float) -> None:
+        self._changed.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            pass
+
+
+def _finished(event: JobFinished) -> Finished:
+    return Finished(event.finish_reason, event.usage, event.tokens_per_second, event.model)
+
+
+def _failure(event: Failed) -> GenerationError:
+    known = from_code(event.code, event.message)
+    failure = known if isinstance(known, GenerationError) else LlmError(event.message)
+    failure.retryable = event.retryable
+    return failure
+
+
+def _shorter(request: ChatRequest) -> Iterator[tuple[Turn, ...]]:
+    """The request's turns, then with ever more of the oldest ones dropped."""
+    yield request.turns
+    for start in cuts(request.turns, request.keep, 1)[1:]:
+        yield trimmed(request.turns, request.keep, start)

@@ -1,0 +1,103 @@
+"""The workers a gateway knows of, from their status messages; liveness by our own clock alone."""
+
+from collections.abc import Callable
+from typing import Final
+
+from msgspec import Struct
+
+from lam.engines.base import Capacity
+from lam.protocol.jobs import WorkerStatus
+
+SILENT_SECONDS: Final = 30
+
+
+class Seen(Struct):
+    """A worker, when it was last heard of, and how many jobs of ours it has."""
+
+    status: WorkerStatus
+    heard: float
+    jobs: int = 0
+    full_until: float = 0  # it said `busy`: not before its next status, or this moment
+
+    @property
+    def name(self) -> str:
+        return self.status.worker
+
+    @property
+    def free(self) -> int:
+        """Places that are left. What it runs for others counts; what it runs for us it may not have told yet."""
+        return self.status.slots - max(self.status.running, self.jobs)
+
+    def serves(self, model: str | None) -> bool:
+        return model is None or any(served.name == model for served in self.status.models)
+
+
+class WorkerList:
+    """`clock` gives seconds. `gone(name, instance)` is called when a worker, or an earlier instance of it, is no more."""
+
+    def __init__(self, clock: Callable[[], float], gone: Callable[[str, str], None]) -> None:
+        self._clock = clock
+        self._gone = gone
+        self._seen: dict[str, Seen] = {}
+
+    def all(self) -> list[Seen]:
+        return list(self._seen.values())
+
+    def get(self, name: str, instance: str) -> Seen | None:
+        found = self._seen.get(name)
+        return found if found and found.status.instance == instance else None
+
+    def hear(self, status: WorkerStatus) -> bool:
+        """Takes a status; whether anything changed that choosing or capacity depend on."""
+        known = self._seen.get(status.worker)
+        if status.state == "offline":
+            if known is None or known.status.instance != status.instance:
+                return False  # of an older instance: the name has a new owner
+            del self._seen[status.worker]
+            self._gone(status.worker, status.instance)
+            return True
+        if known is not None and known.status.instance == status.instance:
+            changed = known.status != status
+            known.status, known.heard, known.full_until = status, self._clock(), 0
+            return changed
+        self._seen[status.worker] = Seen(status, self._clock())
+        if known is not None:
+            self._gone(status.worker, known.status.instance)
+        return True
+
+    def forget_silent(self) -> bool:
+        """Drops who was not heard of for 30 s; whether anybody was."""
+        silent = [seen for seen in self._seen.values() if self._clock() - seen.heard > SILENT_SECONDS]
+        for seen in silent:
+            del self._seen[seen.name]
+            self._gone(seen.name, seen.status.instance)
+        return bool(silent)
+
+    def start_over(self) -> None:
+        """After a reconnect silence counts from now: while we were away nobody could be heard."""
+        for seen in self._seen.values():
+            seen.heard = self._clock()
+
+    def choose(self, model: str | None, *, continues: bool, avoid: frozenset[tuple[str, str]]) -> Seen | None:
+        """The worker with the most free places; among equals the least busy, then by name. `avoid`: only if nobody else serves."""
+        now = self._clock()
+        fit = [
+            seen
+            for seen in self._seen.values()
+            if seen.status.state in ("ready", "busy")
+            and seen.free > 0
+            and seen.full_until <= now
+            and seen.serves(model)
+            and (seen.status.continues or not continues)
+        ]
+        fresh = [seen for seen in fit if (seen.name, seen.status.instance) not in avoid]
+        return min(fresh or fit, key=lambda seen: (-seen.free, seen.jobs, seen.name), default=None)
+
+    def capacity(self) -> Capacity:
+        """Places by model."""
+        places: dict[str, int] = {}
+        for seen in self._seen.values():
+            if seen.status.state != "draining":
+                for model in seen.status.models:
+                    places[model.name] = places.get(model.name, 0) + seen.status.slots
+        return places

@@ -1,0 +1,246 @@
+"""One connection to a broker that comes back for as long as it is wanted.
+
+Sessions are clean and nothing is kept while it is away: what must not be lost is numbered above this layer and asked for again. The
+client library connects once; when that connection is lost it is thrown away, and a new one is made after a growing, jittered pause.
+"""
+
+import asyncio
+import logging
+import random
+import ssl
+from collections import deque
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Final, Self
+
+import gmqtt
+from gmqtt.mqtt.constants import MQTTv50, MQTTv311
+from gmqtt.mqtt.handler import MQTTConnectError
+from gmqtt.storage import PersistentStorage
+from msgspec import Struct
+
+from lam.protocol.topics import matches
+
+log = logging.getLogger(__name__)
+
+CONNECT_SECONDS: Final = 10
+KEEP_ALIVE_SECONDS: Final = 15
+FIRST_PAUSE: Final = 0.2
+LONGEST_PAUSE: Final = 15.0
+MOST_WAITING: Final = 100_000
+NO_RECONNECTS: Final = -2  # of the library's own; -1 would mean without end
+REFUSED_VERSION: Final = frozenset({1, 129, 130, 132})
+
+Handler = Callable[[str, bytes, bool], None]
+
+
+class Broker(Struct, frozen=True):
+    """Where a broker is, and as whom to come."""
+
+    host: str = "127.0.0.1"
+    port: int = 1883
+    username: str | None = None
+    password: str | None = None
+    tls: bool = False
+
+    @property
+    def address(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+class Will(Struct, frozen=True):
+    """What the broker publishes, retained, when this connection is lost."""
+
+    topic: str
+    payload: bytes
+
+
+class Connection:
+    """An async context manager; it owns the task that keeps the connection. Entering does not wait for the broker.
+
+    A handler is called with topic, payload and whether the message was retained; what it raises is logged and goes no further.
+    `on_connected` callbacks run after each connect, once everything is subscribed.
+    """
+
+    def __init__(self, broker: Broker, client_id: str, *, will: Will | None = None, max_packet: int = 512 << 10) -> None:
+        self.broker = broker
+        self.connected = False
+        self.problem: str | None = None  # why it is not connected, for people
+        self.on_connected: list[Callable[[], None]] = []
+        self.on_lost: list[Callable[[], None]] = []
+        self.reconnects = 0
+        self.since = 0.0  # when it was last connected, by the loop's clock
+        self._client_id = client_id
+        self._will = will
+        self._max_packet = max_packet
+        self._broker_max = max_packet
+        self._handlers: list[tuple[str, Handler]] = []
+        self._client: gmqtt.Client | None = None
+        self._waiting: deque[tuple[str, bytes, bool]] = deque()
+        self._version = MQTTv50
+
+    @property
+    def max_packet(self) -> int:
+        """Bytes a packet may have: ours, or the broker's maximum where it says a smaller one."""
+        return min(self._max_packet, self._broker_max)
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._keep(), name=f"mqtt-{self._client_id}")
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self.flushed()
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    def subscribe(self, topic_filter: str, handler: Handler) -> None:
+        """From now on, and after every reconnect."""
+        self._handlers.append((topic_filter, handler))
+        if self.connected and self._client is not None:
+            self._client.subscribe(topic_filter, qos=1)
+
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
+        """Hands a message to the broker, at least once. False, and nothing happens, while there is no connection."""
+        if not self.connected:
+            return False
+        if self._waiting or not self._send(topic, payload, retain):
+            if len(self._waiting) >= MOST_WAITING:
+                return False
+            self._waiting.append((topic, payload, retain))
+        return True
+
+    async def flushed(self, seconds: float = 1) -> None:
+        """Waits a little until the broker has acknowledged what was published."""
+        client = self._client
+        if not self.connected or client is None:
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await client._persistent_storage.wait_empty()
+        except TimeoutError:
+            pass
+
+    # The connection
+
+    async def _keep(self) -> None:
+        pause = FIRST_PAUSE
+        while True:
+            lost = asyncio.Event()
+            client = self._new_client(lost)
+            try:
+                await self._connect(client, lost)
+                pause = FIRST_PAUSE
+                await lost.wait()
+                self.problem = f"The connection to the broker at {self.broker.address} was lost."
+            except (OSError, MQTTConnectError, ValueError) as error:
+                self._refused(error)
+            except Exception:
+                log.exception("The connection to the broker at %s failed", self.broker.address)
+            finally:
+                await self._dropped(client)
+            await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # spreads reconnects, guards nothing
+            pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _new_client(self, lost: asyncio.Event) -> gmqtt.Client:
+        will = gmqtt.Message(self._will.topic, self._will.payload, qos=1, retain=True) if self._will else None
+        client = gmqtt.Client(
+            self._client_id, clean_session=True, will_message=will, persistent_storage=_InFlight(self._flush), logger=_quiet
+        )
+        client.set_config({"reconnect_retries": NO_RECONNECTS, "reconnect_delay": 0})
+        if self.broker.username:
+            client.set_auth_credentials(self.broker.username, self.broker.password)
+        client.on_connect = self._accepted
+        client.on_message = self._received
+        client.on_disconnect = lambda *_: lost.set()
+        return client
+
+    async def _connect(self, client: gmqtt.Client, lost: asyncio.Event) -> None:
+        context: ssl.SSLContext | bool = ssl.create_default_context() if self.broker.tls else False
+        connecting = asyncio.ensure_future(
+            client.connect(self.broker.host, self.broker.port, ssl=context, keepalive=KEEP_ALIVE_SECONDS, version=self._version)
+        )
+        losing = asyncio.ensure_future(lost.wait())
+        try:
+            await asyncio.wait({connecting, losing}, timeout=CONNECT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            if not connecting.done():
+                raise OSError("it does not answer as a broker" if lost.is_set() else "it does not answer")
+            connecting.result()
+        finally:
+            connecting.cancel()
+            losing.cancel()
+            await asyncio.gather(connecting, losing, return_exceptions=True)
+        self._client, self.connected, self.problem = client, True, None
+        self.reconnects += 1
+        self.since = asyncio.get_running_loop().time()
+        for topic_filter, _ in self._handlers:
+            client.subscribe(topic_filter, qos=1)
+        log.info("Connected to the broker at %s", self.broker.address)
+        for callback in self.on_connected:
+            callback()
+
+    def _accepted(self, _client: gmqtt.Client, _flags: int, _code: int, properties: dict[str, Any]) -> None:
+        said = properties.get("maximum_packet_size")
+        self._broker_max = said[0] if said else self._max_packet
+
+    def _refused(self, error: Exception) -> None:
+        code = getattr(error, "_code", None)
+        if code in REFUSED_VERSION and self._version == MQTTv50:
+            self._version = MQTTv311
+        reason = "wrong user name or password" if code in (4, 5, 134, 135) else str(error) or type(error).__name__
+        problem = f"The broker at {self.broker.address} cannot be reached ({reason})."
+        if problem != self.problem:
+            log.warning("%s It is tried again and again.", problem)
+        self.problem = problem
+
+    async def _dropped(self, client: gmqtt.Client) -> None:
+        was_connected, self.connected = self.connected, False
+        self._client = None
+        self._waiting.clear()
+        client.on_disconnect = lambda *_: None
+        try:
+            await asyncio.wait_for(client.disconnect(), 1)
+        except (OSError, AttributeError, TimeoutError):
+            pass
+        if was_connected:
+            for callback in self.on_lost:
+                callback()
+
+    # Messages
+
+    def _received(self, _client: gmqtt.Client, topic: str, payload: bytes, _qos: int, properties: dict[str, Any]) -> int:
+        for topic_filter, handler in self._handlers:
+            if matches(topic_filter, topic):
+                try:
+                    handler(topic, bytes(payload), bool(properties.get("retain")))
+                except Exception:
+                    log.exception("A message on %s could not be handled", topic)
+        return 0
+
+    def _send(self, topic: str, payload: bytes, retain: bool) -> bool:
+        """False when the broker wants to acknowledge others first."""
+        assert self._client is not None
+        try:
+            self._client.publish(topic, payload, qos=1, retain=retain)
+        except OverflowError:
+            return False
+        return True
+
+    def _flush(self) -> None:
+        while self._waiting and self.connected and self._send(*self._waiting[0]):
+            self._waiting.popleft()
+
+
+class _InFlight(PersistentStorage):  # type: ignore[misc]
+    """What the broker has not acknowledged; tells when there is room again."""
+
+    def __init__(self, room: Callable[[], None]) -> None:
+        super().__init__()
+        self._room = room
+
+    def remove_message_by_mid(self, mid: int) -> None:
+        super().remove_message_by_mid(mid)
+        asyncio.get_running_loop().call_soon(self._room)  # the number is free only after this
+
+
+_quiet: Final = logging.getLogger("lam.mqtt.library")
+_quiet.setLevel(logging.CRITICAL + 1)

@@ -1,0 +1,290 @@
+"""What gateway and worker say to each other over MQTT. Pure: payloads in and out, frames in order.
+
+A job is a generation as a worker sees it. The worker answers with numbered frames, each a batch of events; the first one holds
+`accepted` or `rejected`, the last one `finished` or `failed`. An empty frame repeats the last number: the worker is alive.
+"""
+
+from typing import Any, Final, Literal, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from lam.protocol.chat import ChatRequest, Sampling, Turn
+from lam.protocol.events import Chunk, EngineEvent, Finished, FinishReason, Progress, Thinking, ToolCall, Usage
+from lam.protocol.text import valid
+
+State = Literal["ready", "busy", "draining", "offline"]
+Reason = Literal["busy", "unknown_model", "draining", "invalid", "unknown_job", "not_supported"]
+Action = Literal["cancel", "resume", "release"]
+
+MOST_PENDING: Final = 1000
+T = TypeVar("T")
+
+
+class BadPayload(Exception):
+    """A payload that is not what its topic promises."""
+
+
+class ServedModel(Struct, frozen=True):
+    name: str
+    n_ctx: int | None = None
+
+
+class WorkerStatus(Struct, frozen=True):
+    """`streaming`: it answers in pieces. `continues`: it can go on with a reply that was cut."""
+
+    worker: str
+    instance: str
+    state: State
+    models: tuple[ServedModel, ...] = ()
+    slots: int = 0
+    running: int = 0
+    streaming: bool = True
+    continues: bool = False
+    version: str = ""
+
+
+class GatewayStatus(Struct, frozen=True):
+    gateway: str
+    instance: str
+
+
+class JobRequest(Struct, frozen=True):
+    """A ChatRequest on the wire."""
+
+    messages: tuple[Turn, ...]
+    keep: int
+    max_prompt_tokens: int
+    sampling: Sampling
+    model: str | None = None
+    skip_thinking: bool = False
+
+
+class Job(Struct, frozen=True):
+    """`instance`: of the worker it is for. `reply_to`: where its frames go. `stream`: false asks for the answer in one piece."""
+
+    job: str
+    instance: str
+    reply_to: str
+    request: JobRequest
+    stream: bool = True
+
+
+class Control(Struct, frozen=True):
+    """`reply_to`: where an answer goes when the worker does not know the job."""
+
+    job: str
+    action: Action
+    after: int = 0
+    reply_to: str | None = None
+
+
+class Accepted(Struct, frozen=True, tag_field="type", tag="accepted"):
+    model: str | None = None
+
+
+class Rejected(Struct, frozen=True, tag_field="type", tag="rejected"):
+    reason: Reason
+    message: str | None = None
+
+
+class JobFinished(Struct, frozen=True, tag_field="type", tag="finished"):
+    finish_reason: FinishReason
+    usage: Usage | None = None
+    tokens_per_second: float | None = None
+    model: str | None = None
+
+
+class Failed(Struct, frozen=True, tag_field="type", tag="failed"):
+    """The worker's engine failed with one of our errors."""
+
+    code: str
+    message: str
+    retryable: bool = True
+
+
+FrameEvent = Accepted | Rejected | Progress | Thinking | Chunk | ToolCall | JobFinished | Failed
+LAST: Final = (Rejected, JobFinished, Failed)
+
+
+class Frame(Struct, frozen=True, omit_defaults=True):
+    """`silent`: the worker is alive, but its model gave no sign of life since the last frame."""
+
+    job: str
+    seq: int
+    events: tuple[FrameEvent, ...] = ()
+    silent: bool = False
+
+
+_frames: Final = msgspec.json.Decoder(Frame)
+
+
+def encode(payload: Struct) -> bytes:
+    return msgspec.json.encode(payload)
+
+
+def decode(payload: bytes, kind: type[T]) -> T:
+    """Raises BadPayload."""
+    try:
+        return msgspec.json.decode(payload, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadPayload(str(error)) from error
+
+
+def decode_frame(payload: bytes) -> Frame:
+    """With text that every encoder and database takes. Raises BadPayload."""
+    try:
+        frame = _frames.decode(payload)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadPayload(str(error)) from error
+    if b"\\u0000" in payload:
+        frame = msgspec.structs.replace(frame, events=tuple(map(_valid, frame.events)))
+    if frame.seq < 1:
+        raise BadPayload("seq must be 1 or more")
+    return frame
+
+
+def _valid(event: FrameEvent) -> FrameEvent:
+    changes: dict[str, Any] = {
+        name: valid(value) for name, value in msgspec.structs.asdict(event).items() if isinstance(value, str)
+    }
+    return msgspec.structs.replace(event, **changes)
+
+
+def to_wire(request: ChatRequest) -> JobRequest:
+    return JobRequest(
+        request.turns, request.keep, request.max_prompt_tokens, request.sampling, request.model, request.skip_thinking
+    )
+
+
+def from_wire(request: JobRequest) -> ChatRequest:
+    """Raises BadPayload for what no gateway sends."""
+    sampling, turns = request.sampling, request.messages
+    fits = (
+        0 <= sampling.temperature <= 2
+        and 0 < sampling.top_p <= 1
+        and sampling.max_tokens >= 1
+        and 0 <= request.keep < len(turns)
+        and request.max_prompt_tokens >= 0
+        and turns[-1].role in ("user", "assistant")
+    )
+    if not fits:
+        raise BadPayload("the request is out of bounds")
+    return ChatRequest(turns, request.keep, sampling, request.model, request.max_prompt_tokens, request.skip_thinking)
+
+
+def told(event: EngineEvent) -> FrameEvent:
+    """An engine's event as it goes into a frame."""
+    if isinstance(event, Finished):
+        return JobFinished(event.finish_reason, event.usage, event.tokens_per_second, event.model)
+    return event
+
+
+class Outbox:
+    """A worker's frames of one job: gathers events, cuts them into frames of at most `max_bytes`, keeps them until the release.
+
+    Neighbouring chunks become one, unless `merge` is off; a chunk that alone is too large is cut.
+    """
+
+    def __init__(self, job: str, max_bytes: int) -> None:
+        self._job = job
+        self._room = max_bytes - len(encode(Frame(job, 2**31))) - 64
+        self._gathered: list[FrameEvent] = []
+        self._frames: list[bytes] = []
+        self._ended = False
+
+    @property
+    def last(self) -> int:
+        return len(self._frames)
+
+    @property
+    def waiting(self) -> bool:
+        return bool(self._gathered)
+
+    def add(self, events: list[FrameEvent]) -> None:
+        self._gathered.extend(events)
+        self._ended = self._ended or any(isinstance(event, LAST) for event in events)
+
+    def cut(self) -> list[bytes]:
+        """New frames of what was gathered."""
+        gathered, self._gathered = self._gathered, []
+        new: list[bytes] = []
+        batch: list[FrameEvent] = []
+        size = 0
+        for event in self._pieces(gathered):
+            length = len(encode(event)) + 1
+            if batch and size + length > self._room:
+                new.append(self._frame(batch))
+                batch, size = [], 0
+            batch.append(event)
+            size += length
+        if batch:
+            new.append(self._frame(batch))
+        return new
+
+    @property
+    def ended(self) -> bool:
+        return self._ended
+
+    def beat(self, *, silent: bool = False) -> bytes:
+        """An empty frame that repeats the last number."""
+        return encode(Frame(self._job, max(1, self.last), silent=silent))
+
+    def after(self, number: int) -> list[bytes]:
+        """The frames after that number, once more; a beat when there are none."""
+        return self._frames[max(0, number) :] or [self.beat()]
+
+    def _frame(self, events: list[FrameEvent]) -> bytes:
+        frame = encode(Frame(self._job, self.last + 1, tuple(events)))
+        self._frames.append(frame)
+        return frame
+
+    def _pieces(self, events: list[FrameEvent]) -> list[FrameEvent]:
+        """The events, with texts cut that would fill a frame by themselves."""
+        if sum(len(event.content) for event in events if isinstance(event, Chunk | Thinking)) * 6 < self._room:
+            return events
+        pieces: list[FrameEvent] = []
+        step = max(1, self._room // 8)  # a character is at most six bytes of JSON
+        for event in events:
+            if isinstance(event, Chunk | Thinking) and len(event.content) > step:
+                kind = type(event)
+                pieces.extend(kind(event.content[at : at + step]) for at in range(0, len(event.content), step))
+            else:
+                pieces.append(event)
+        return pieces
+
+
+class Inbox:
+    """A gateway's side: frames as they come, in any order, twice or not at all; events once, in order.
+
+    `missing`: frames after `last` are awaited that did not come with the others, so they must be asked for again.
+    """
+
+    def __init__(self) -> None:
+        self.last = 0
+        self.duplicates = 0
+        self._early: dict[int, Frame] = {}
+
+    @property
+    def missing(self) -> bool:
+        return bool(self._early)
+
+    def take(self, frame: Frame) -> list[FrameEvent]:
+        """What can be read now."""
+        if not frame.events:
+            if frame.seq > self.last:
+                self._early.setdefault(frame.seq, frame)
+            return []
+        if frame.seq <= self.last or ((known := self._early.get(frame.seq)) is not None and known.events):
+            self.duplicates += 1
+            return []
+        if frame.seq > self.last + MOST_PENDING:
+            return []
+        self._early[frame.seq] = frame
+        events: list[FrameEvent] = []
+        while (following := self._early.get(self.last + 1)) is not None and following.events:
+            self.last += 1
+            events.extend(following.events)
+            del self._early[self.last]
+        self._early = {seq: early for seq, early in self._early.items() if seq > self.last}
+        return events

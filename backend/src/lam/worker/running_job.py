@@ -1,0 +1,154 @@
+"""One job: an engine's events become frames, at once for the first token, then what has gathered every 30 ms."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from lam.engines.base import Engine
+from lam.errors import GenerationError, Interrupted, LlmError
+from lam.protocol.chat import ChatRequest
+from lam.protocol.events import Chunk, EngineEvent, Finished, Progress, Thinking, ToolCall
+from lam.protocol.jobs import Accepted, Failed, FrameEvent, Outbox, told
+
+log = logging.getLogger(__name__)
+
+GATHER_SECONDS: Final = 0.03
+BEAT_SECONDS: Final = 4  # the contract's 5, with time to arrive
+
+
+class RunningJob:
+    """Runs from its making until `done`; its frames stay until the worker lets go of it. `after_end` is called
+    when it ends by itself."""
+
+    def __init__(
+        self,
+        name: str,
+        request: ChatRequest,
+        engine: Engine,
+        gateway: str,
+        *,
+        publish: Callable[[bytes], None],
+        after_end: Callable[[], None],
+        max_bytes: int,
+        streaming: bool,
+    ) -> None:
+        self.gateway = gateway
+        self.ended = asyncio.Event()
+        self._name = name
+        self._request = request
+        self._engine = engine
+        self._publish = publish
+        self._after_end = after_end
+        self._streaming = streaming
+        self._outbox = Outbox(name, max_bytes)
+        self._loop = asyncio.get_running_loop()
+        self._begun = False  # its first token was published
+        self._alive = True  # the model gave a sign of life since the last frame
+        self._gathering: asyncio.TimerHandle | None = None
+        self._beating = self._loop.call_later(BEAT_SECONDS, self._beat)
+        self._tell([Accepted(engine.answering(request.model))])
+        self._task = asyncio.create_task(self._run(), name=f"job-{name}")
+
+    @property
+    def done(self) -> bool:
+        return self.ended.is_set()
+
+    def cancel(self) -> None:
+        """Frees the model at once; nothing more is published."""
+        if not self.done:
+            self._finish()
+            self._task.cancel()
+
+    def interrupt(self, message: str) -> None:
+        """The same, and the gateway is told."""
+        if not self.done:
+            self._tell([Failed(Interrupted.code, message)])
+            self.cancel()
+
+    async def end(self) -> None:
+        self.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+
+    def resume(self, after: int) -> None:
+        """Publishes the frames after that number once more."""
+        for frame in self._outbox.after(after):
+            self._publish(frame)
+
+    async def _run(self) -> None:
+        failure: GenerationError | None = None
+        whole: list[EngineEvent] = []
+        try:
+            async with self._engine.generate(self._request) as batches:
+                async for batch in batches:
+                    self._alive = True
+                    if self._streaming:
+                        self._take(batch)
+                    else:
+                        whole.extend(batch)
+                    if batch and isinstance(batch[-1], Finished):
+                        break
+        except GenerationError as error:
+            failure = error
+        except asyncio.CancelledError:
+            raise
+        except Exception:
+            log.exception("The job %s ended with an error that nobody foresaw", self._name)
+            failure = LlmError("Something went wrong inside the worker; its log says more.")
+        if self.done:
+            return
+        self._tell([told(event) for event in in_one_piece(whole)])
+        if failure is not None:
+            self._tell([Failed(failure.code, failure.message, failure.retryable)])
+        elif not self._outbox.ended:
+            self._tell([Failed(Interrupted.code, Interrupted.summary)])
+        self._finish()
+        self._after_end()
+
+    def _take(self, batch: list[EngineEvent]) -> None:
+        if not batch:
+            return
+        self._outbox.add([told(event) for event in batch])
+        first = not self._begun and any(isinstance(event, Chunk | Thinking | ToolCall) for event in batch)
+        if first or isinstance(batch[-1], Progress | Finished):
+            self._begun = self._begun or first
+            self._flush()
+        elif self._gathering is None:
+            self._gathering = self._loop.call_later(GATHER_SECONDS, self._flush)
+
+    def _tell(self, events: list[FrameEvent]) -> None:
+        self._outbox.add(events)
+        self._flush()
+
+    def _flush(self) -> None:
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
+        frames = self._outbox.cut()
+        if frames:
+            self._beating.cancel()
+            self._alive = False
+            for frame in frames:
+                self._publish(frame)
+            if not self.done:
+                self._beating = self._loop.call_later(BEAT_SECONDS, self._beat)
+
+    def _beat(self) -> None:
+        self._publish(self._outbox.beat(silent=not self._alive))
+        self._alive = False
+        self._beating = self._loop.call_later(BEAT_SECONDS, self._beat)
+
+    def _finish(self) -> None:
+        self.ended.set()
+        self._beating.cancel()
+        if self._gathering is not None:
+            self._gathering.cancel()
+            self._gathering = None
+
+
+def in_one_piece(events: list[EngineEvent]) -> list[EngineEvent]:
+    """What an answer in one piece consists of: the reasoning, the text, the tool calls, the ending."""
+    thinking = "".join(event.content for event in events if isinstance(event, Thinking))
+    text = "".join(event.content for event in events if isinstance(event, Chunk))
+    rest = [event for event in events if isinstance(event, ToolCall | Finished)]
+    return [*([Thinking(thinking)] if thinking else []), *([Chunk(text)] if text else []), *rest]

@@ -1,0 +1,307 @@
+"""The worker: presence, jobs and what gateways say about them."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+
+import lam
+from lam.engines.base import Engine
+from lam.errors import GenerationError, LamError
+from lam.mqtt.connection import Broker, Connection, Will
+from lam.protocol.chat import ChatRequest, Sampling, Turn
+from lam.protocol.jobs import (
+    BadPayload,
+    Control,
+    Frame,
+    GatewayStatus,
+    Job,
+    Reason,
+    Rejected,
+    ServedModel,
+    State,
+    WorkerStatus,
+    decode,
+    encode,
+    from_wire,
+)
+from lam.protocol.topics import NAME, Topics, checked_name
+from lam.worker.running_job import RunningJob
+
+log = logging.getLogger(__name__)
+
+STATUS_SECONDS: Final = 10
+FACTS_SECONDS: Final = 5
+GATEWAY_SILENT_SECONDS: Final = 30
+WATCH_SECONDS: Final = 1
+DEFAULT_SLOTS: Final = 8
+_PROBE: Final = ChatRequest((Turn("user", "a"), Turn("assistant", "b")), 0, Sampling(0, 1, 1))
+
+
+class Worker:
+    """An async context manager: it owns the connection, its status and the tasks of its jobs.
+
+    `slots`: jobs at once, 0: as many as the model's server has. `streaming` False: it answers in one piece.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        broker: Broker,
+        *,
+        name: str,
+        prefix: str = "lam/v1",
+        slots: int = 0,
+        streaming: bool = True,
+        max_packet: int = 512 << 10,
+    ) -> None:
+        self.name = checked_name(name, "--name")
+        self.instance = secrets.token_hex(4)
+        self.topics = Topics(prefix)
+        self.draining = False
+        self._engine = engine
+        self._wanted_slots = slots
+        self._slots = slots
+        self._streaming = streaming
+        self._continues = False
+        self._models: tuple[ServedModel, ...] = ()
+        self._ready = False
+        self._jobs: dict[str, RunningJob] = {}
+        self._seen: dict[str, float] = {}  # when a gateway was last heard of, by the topic of its status
+        self._bad = 0
+        gone = WorkerStatus(self.name, self.instance, "offline", version=lam.__version__)
+        self._offline = Will(self.topics.worker_status(self.name), encode(gone))
+        self.connection = Connection(broker, f"{self.name}-{self.instance}", will=self._offline, max_packet=max_packet)
+        self.connection.subscribe(self.topics.job(self.name), self._job)
+        self.connection.subscribe(self.topics.control(self.name), self._control)
+        self.connection.subscribe(self.topics.gateway_status(), self._gateway)
+        self.connection.on_connected.append(self._tell)
+
+    async def __aenter__(self) -> Self:
+        await self.connection.__aenter__()
+        self._tasks = [
+            asyncio.create_task(self._keep_facts(), name="worker-facts"),
+            asyncio.create_task(self._keep_telling(), name="worker-status"),
+            asyncio.create_task(self._keep_watch(), name="worker-watch"),
+        ]
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for job in list(self._jobs.values()):
+            await job.end()
+        self.connection.publish(self._offline.topic, self._offline.payload, retain=True)
+        await self.connection.__aexit__(kind, error, trace)
+
+    @property
+    def running(self) -> int:
+        return sum(not job.done for job in self._jobs.values())
+
+    async def drain(self, seconds: float) -> None:
+        """Takes no more jobs, lets the running ones go on that long, then ends them as interrupted."""
+        self.draining = True
+        self._tell()
+        running = [job.ended.wait() for job in self._jobs.values() if not job.done]
+        if running:
+            await asyncio.wait(map(asyncio.ensure_future, running), timeout=seconds)
+        for job in list(self._jobs.values()):
+            job.interrupt("The worker was stopped in the middle of the reply.")
+        await asyncio.sleep(0)
+        await self.connection.flushed()
+
+    # Presence
+
+    def status(self) -> WorkerStatus:
+        state: State = "ready"
+        if self.draining:
+            state = "draining"
+        elif not self._ready or self.running >= self._slots:
+            state = "busy"
+        return WorkerStatus(
+            self.name,
+            self.instance,
+            state,
+            self._models,
+            self._slots if self._ready else 0,
+            self.running,
+            self._streaming,
+            self._continues,
+            lam.__version__,
+        )
+
+    def _tell(self) -> None:
+        self.connection.publish(self.topics.worker_status(self.name), encode(self.status()), retain=True)
+
+    async def _keep_telling(self) -> None:
+        while True:
+            await asyncio.sleep(STATUS_SECONDS)
+            self._tell()
+
+    async def _keep_facts(self) -> None:
+        while True:
+            before = self.status()
+            try:
+                health = await self._engine.health()
+                self._ready = health.state == "ready"
+                if self._ready:
+                    self._models = tuple(ServedModel(model.name, model.n_ctx) for model in await self._engine.models())
+                    self._slots = self._wanted_slots or health.slots or DEFAULT_SLOTS
+                    self._continues = self._streaming and await self._can_continue()
+            except GenerationError:
+                self._ready = False
+            except Exception:
+                log.exception("The model server could not be asked")
+                self._ready = False
+            if self.status() != before:
+                self._tell()
+            await asyncio.sleep(FACTS_SECONDS if self._ready else 0.5)
+
+    async def _can_continue(self) -> bool:
+        try:
+            await self._engine.require_continuing(_PROBE)
+        except LamError:
+            return False
+        return True
+
+    # What gateways say
+
+    def _job(self, topic: str, payload: bytes, retained: bool) -> None:
+        if retained or not payload:
+            return
+        try:
+            job = decode(payload, Job)
+            request = from_wire(job.request)
+        except BadPayload as error:
+            self._answer_bad_job(payload, str(error))
+            return
+        if job.instance != self.instance or job.job in self._jobs:
+            return  # for another one of this name, or delivered twice
+        gateway = self._gateway_of(job.reply_to, job.job)
+        if gateway is None:
+            self._note_bad(topic, "its reply_to is no topic for this worker's frames")
+            return
+        refusal = self._refusal(request)
+        if refusal is not None:
+            self._reject(job.reply_to, job.job, refusal)
+            return
+        self._seen[gateway] = asyncio.get_running_loop().time()
+        self._jobs[job.job] = RunningJob(
+            job.job,
+            request,
+            self._engine,
+            gateway,
+            publish=self._publisher(job.reply_to),
+            after_end=self._tell,
+            max_bytes=self.connection.max_packet - len(job.reply_to) - 64,
+            streaming=self._streaming and job.stream,
+        )
+        self._tell()
+
+    def _refusal(self, request: ChatRequest) -> Reason | None:
+        if self.draining:
+            return "draining"
+        if not self._ready or self.running >= self._slots:
+            return "busy"
+        if request.model is not None and self._models and request.model not in {model.name for model in self._models}:
+            return "unknown_model"
+        if request.continues and not self._continues:
+            return "not_supported"
+        return None
+
+    def _control(self, topic: str, payload: bytes, retained: bool) -> None:
+        if retained or not payload:
+            return
+        try:
+            control = decode(payload, Control)
+        except BadPayload as error:
+            self._note_bad(topic, str(error))
+            return
+        job = self._jobs.get(control.job)
+        if job is None:
+            if control.action == "resume" and control.reply_to and self._gateway_of(control.reply_to, control.job):
+                self._reject(control.reply_to, control.job, "unknown_job")
+            return
+        self._seen[job.gateway] = asyncio.get_running_loop().time()
+        if control.action == "resume":
+            job.resume(control.after)
+        else:
+            job.cancel()
+            if control.action == "release":
+                del self._jobs[control.job]
+            self._tell()
+
+    def _gateway(self, topic: str, payload: bytes, retained: bool) -> None:
+        if not payload:  # it is gone: the broker published its will
+            self._forget(topic)
+            return
+        try:
+            decode(payload, GatewayStatus)
+        except BadPayload as error:
+            self._note_bad(topic, str(error))
+            return
+        if not retained:
+            self._seen[topic] = asyncio.get_running_loop().time()
+
+    async def _keep_watch(self) -> None:
+        """Drops the jobs of gateways that have been silent for too long."""
+        while True:
+            await asyncio.sleep(WATCH_SECONDS)
+            if not self.connection.connected:
+                continue
+            now = asyncio.get_running_loop().time()
+            for gateway in {job.gateway for job in self._jobs.values()}:
+                if now - max(self._seen.get(gateway, 0), self.connection.since) > GATEWAY_SILENT_SECONDS:
+                    self._forget(gateway)
+
+    def _forget(self, gateway: str) -> None:
+        """A gateway's jobs are nobody's any more."""
+        for name, job in list(self._jobs.items()):
+            if job.gateway == gateway:
+                job.cancel()
+                del self._jobs[name]
+        self._seen.pop(gateway, None)
+        self._tell()
+
+    # Answers
+
+    def _publisher(self, reply_to: str) -> Callable[[bytes], None]:
+        def publish(frame: bytes) -> None:
+            self.connection.publish(reply_to, frame)
+
+        return publish
+
+    def _reject(self, reply_to: str, job: str, reason: Reason, message: str | None = None) -> None:
+        self.connection.publish(reply_to, encode(Frame(job, 1, (Rejected(reason, message),))))
+
+    def _answer_bad_job(self, payload: bytes, why: str) -> None:
+        """`rejected: invalid` where a reply topic can be read."""
+        self._note_bad(self.topics.job(self.name), why)
+        try:
+            said = msgspec.json.decode(payload)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+            return
+        job, reply_to = (said.get("job"), said.get("reply_to")) if isinstance(said, dict) else (None, None)
+        if isinstance(job, str) and isinstance(reply_to, str) and self._gateway_of(reply_to, job):
+            self._reject(reply_to, job, "invalid", why[:200])
+
+    def _gateway_of(self, reply_to: str, job: str) -> str | None:
+        """The status topic of the gateway whose topic for this job's frames that is; None when it is none."""
+        match self.topics.names(reply_to):
+            case ["gateway", gateway, instance, "from", self.name, name] if (
+                name == job
+                and all(NAME.fullmatch(part) for part in (gateway, instance, job))
+                and reply_to == self.topics.frames(gateway, instance, self.name, job)
+            ):
+                return self.topics.gateway_status(gateway, instance)
+        return None
+
+    def _note_bad(self, topic: str, why: str) -> None:
+        self._bad += 1
+        if self._bad == 1:
+            log.warning("A message on %s means nothing (%s); further ones are only counted", topic, why)
