@@ -19,6 +19,7 @@ from .running import Gateway, running_gateway
 
 INSTALL = {"mosquitto": "apt-get install mosquitto", "nginx": "apt-get install nginx-light", "initdb": "apt-get install postgresql"}
 # What knows no database is tested once, with SQLite.
+STREAMS = ("test_branches", "test_endings", "test_resume", "test_stop", "test_stream")
 WITHOUT_DATABASE = ("accounts/test_passwords", "accounts/test_throttle", "documents", "engines", "llama", "protocol", "streams")
 
 
@@ -38,9 +39,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             for item in items
             if item.get_closest_marker("sqlite") or item.path.relative_to(tests).as_posix().startswith(WITHOUT_DATABASE)
         ]
+    if config.getoption("--mode") == "mqtt":  # what is about streams, and holds in both modes
+        left_out = [item for item in items if item.get_closest_marker("sse") or not _is_about_streams(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def _is_about_streams(item: pytest.Item) -> bool:
+    return item.path.parent.name == "api" and item.path.stem in STREAMS
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -189,6 +189,7 @@ async def test_a_reply_cut_by_its_length_can_be_continued_and_a_complete_one_can
             await collect(client, session, None, **{"continue": True})
 
 
+@pytest.mark.sse
 @pytest.mark.parametrize("llama", [True, False])
 async def test_a_server_that_cannot_continue_says_so_before_anything_is_changed(
     llama: bool, gateway: Gateway, scripted: ScriptedServer, tmp_path: Path

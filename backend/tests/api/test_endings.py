@@ -205,6 +205,7 @@ async def test_a_refusal_that_arrives_in_pieces_is_read_to_its_end(scripted: Scr
     assert isinstance(events[-1], Done)
 
 
+@pytest.mark.sse
 async def test_a_server_that_refuses_everything_is_not_ready_and_what_was_known_stays(
     gateway: Gateway, scripted: ScriptedServer
 ) -> None:

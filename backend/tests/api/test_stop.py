@@ -214,4 +214,6 @@ async def test_deleting_and_resetting_a_session_stop_its_reply_first(gateway: Ga
             async with client._http.get(f"{gateway.url}/api/chatbot/streams/{first.stream_id}") as response:
                 assert response.status == 404
         assert await client.call("GET", f"/api/chatbot/sessions/{session}/messages") == []
+    while scripted.active:
+        await asyncio.sleep(0.005)
     assert all(request.left_early for request in scripted.requests)

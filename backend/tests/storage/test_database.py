@@ -78,6 +78,8 @@ async def test_what_an_earlier_version_stored_is_upgraded_with_its_data(database
         config.attributes["connection"] = connection
         for name in ("message_search", "template_versions", "generations", "alembic_version", *reversed(metadata.tables)):
             connection.execute(sql(f"DROP TABLE IF EXISTS {name} {'CASCADE' if connection.dialect.name == 'postgresql' else ''}"))
+        if connection.dialect.name == "postgresql":
+            connection.execute(sql("DROP FUNCTION lam_words"))
         command.upgrade(config, "0001")
         for statement in (
             "INSERT INTO users (email, is_admin, created_at) VALUES ('a@b', TRUE, '2026-11-01 00:00:00')",

@@ -40,6 +40,7 @@ class Engine(Protocol):
     while that is not known. `watch_capacity` is called with the places of each lane, at once and whenever they change.
     `require_continuing` raises NotSupported for a request that goes on with a reply where the server cannot do that, and a
     GenerationError where it cannot be asked.
+    `simulates(model)` tells whether answers come in one piece and are paced; None while that depends on who takes the job.
     `missing(model)` is the error for a run that nobody can serve: its lane has no places at all.
     `busy(lane)` counts the places the server itself sees in use, None where it cannot tell.
     """
@@ -57,6 +58,8 @@ class Engine(Protocol):
     def watch_capacity(self, callback: Callable[[Capacity], None]) -> None: ...
 
     async def busy(self, lane: str) -> int | None: ...
+
+    def simulates(self, model: str | None) -> bool | None: ...
 
     def missing(self, model: str | None) -> GenerationError: ...
 

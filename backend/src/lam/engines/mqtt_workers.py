@@ -165,14 +165,14 @@ class MqttWorkersEngine:
         return self.answering(model) or ""
 
     def answering(self, model: str | None) -> str | None:
-        return model or self._model or min(self._workers.capacity(), default=None)
+        return model or self._model or min(filter(None, self._workers.capacity()), default=None)
 
     def watch_capacity(self, callback: Callable[[Capacity], None]) -> None:
         self._watchers.append(callback)
         callback(self._workers.capacity())
 
     async def busy(self, lane: str) -> int | None:
-        return None  # a worker gives a place back when its model is free
+        return sum(seen.status.running for seen in self._workers.all() if seen.serves(lane or None))
 
     async def models(self) -> Sequence[Model]:
         found: dict[str, Model] = {}
@@ -185,10 +185,12 @@ class MqttWorkersEngine:
     async def health(self) -> Health:
         if not self.connection.connected:
             return Health("unreachable", self._broker_problem())
-        slots = sum(seen.status.slots for seen in self._workers.all())
-        if not slots:
+        workers = [seen.status for seen in self._workers.all()]
+        if not workers:
             return Health("unreachable", "No worker is there; start one with `lam worker`.")
-        return Health("ready", slots=slots)
+        if not any(worker.state == "ready" or worker.running >= worker.slots > 0 for worker in workers):
+            return Health("unreachable", "Workers are there, but the models beside them are not.")
+        return Health("ready", slots=sum(worker.slots for worker in workers))
 
     def workers(self) -> list[WorkerStatus]:
         return [seen.status for seen in sorted(self._workers.all(), key=lambda seen: seen.name)]
@@ -268,6 +270,7 @@ class MqttWorkersEngine:
     async def _follow(self, job: _OpenJob) -> AsyncGenerator[list[EngineEvent]]:
         """The job's events. Raises _GiveAway, WorkerLost, BrokerUnreachable, or what the worker's engine failed with."""
         simulated = not job.worker.status.streaming
+        tells = simulated or self.simulates(job.worker.status.models[0].name if job.worker.status.models else None) is None
         begun = False
         asked = 0.0
         gap_since: float | None = None
@@ -278,7 +281,8 @@ class MqttWorkersEngine:
             for event in events:
                 if isinstance(event, Accepted):
                     job.accepted = True
-                    batch.append(Progress("prompt", model=event.model or UNSET, simulated=simulated))
+                    if tells:
+                        batch.append(Progress("prompt", model=event.model or UNSET, simulated=simulated))
                 elif isinstance(event, Rejected):
                     self._rejected(job, event, begun=begun)
                 elif isinstance(event, Failed):
@@ -287,7 +291,7 @@ class MqttWorkersEngine:
                         yield batch
                     raise _failure(event)
                 else:
-                    batch.append(_finished(event) if isinstance(event, JobFinished) else event)
+                    batch.append(_finished(event, simulated) if isinstance(event, JobFinished) else event)
             ended = bool(batch) and isinstance(batch[-1], Finished)
             job.ended = job.ended or ended
             if simulated:
@@ -358,6 +362,11 @@ class MqttWorkersEngine:
             if self._clock() >= deadline:
                 raise BrokerUnreachable(self._broker_problem(), begun=begun)
             await self._until_changed(PATIENCE_PAUSE)
+
+    def simulates(self, model: str | None) -> bool | None:
+        """Known where all workers for the model are alike."""
+        found = {not seen.status.streaming for seen in self._workers.all() if seen.serves(self.answering(model))}
+        return found.pop() if len(found) == 1 else None
 
     def missing(self, model: str | None) -> GenerationError:
         """Why nobody answers."""
@@ -455,8 +464,8 @@ class MqttWorkersEngine:
             pass
 
 
-def _finished(event: JobFinished) -> Finished:
-    return Finished(event.finish_reason, event.usage, event.tokens_per_second, event.model)
+def _finished(event: JobFinished, simulated: bool) -> Finished:
+    return Finished(event.finish_reason, event.usage, event.tokens_per_second, event.model, simulated)
 
 
 def _failure(event: Failed) -> GenerationError:

@@ -117,6 +117,9 @@ class OpenAIHttpEngine:
             return None
         return sum(1 for slot in slots if isinstance(slot, dict) and slot.get("is_processing"))
 
+    def simulates(self, model: str | None) -> bool | None:
+        return False
+
     def missing(self, model: str | None) -> GenerationError:
         return self._unreachable()
 

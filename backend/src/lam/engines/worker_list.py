@@ -6,7 +6,7 @@ from typing import Final
 from msgspec import Struct
 
 from lam.engines.base import Capacity
-from lam.protocol.jobs import WorkerStatus
+from lam.protocol.jobs import ServedModel, WorkerStatus
 
 SILENT_SECONDS: Final = 30
 
@@ -29,7 +29,8 @@ class Seen(Struct):
         return self.status.slots - max(self.status.running, self.jobs)
 
     def serves(self, model: str | None) -> bool:
-        return model is None or any(served.name == model for served in self.status.models)
+        """A worker that has not told its models yet may serve any."""
+        return model is None or not self.status.models or any(served.name == model for served in self.status.models)
 
 
 class WorkerList:
@@ -79,7 +80,10 @@ class WorkerList:
             seen.heard = self._clock()
 
     def choose(self, model: str | None, *, continues: bool, avoid: frozenset[tuple[str, str]]) -> Seen | None:
-        """The worker with the most free places; among equals the least busy, then by name. `avoid`: only if nobody else serves."""
+        """A ready worker before a busy one, then the one with the most free places; among equals the least busy, then by name.
+
+        `avoid`: only if nobody else serves.
+        """
         now = self._clock()
         fit = [
             seen
@@ -91,13 +95,13 @@ class WorkerList:
             and (seen.status.continues or not continues)
         ]
         fresh = [seen for seen in fit if (seen.name, seen.status.instance) not in avoid]
-        return min(fresh or fit, key=lambda seen: (-seen.free, seen.jobs, seen.name), default=None)
+        return min(fresh or fit, key=lambda seen: (seen.status.state != "ready", -seen.free, seen.jobs, seen.name), default=None)
 
     def capacity(self) -> Capacity:
-        """Places by model."""
+        """Places by model; those of workers that have not told their models stand under no name."""
         places: dict[str, int] = {}
         for seen in self._seen.values():
             if seen.status.state != "draining":
-                for model in seen.status.models:
+                for model in seen.status.models or (ServedModel(""),):
                     places[model.name] = places.get(model.name, 0) + seen.status.slots
         return places

@@ -85,6 +85,11 @@ class Admission:
     def waiting(self) -> int:
         return sum(lane.waiting for lane in self._lanes.values())
 
+    @property
+    def taken(self) -> int:
+        """Places in use, those included whose model is not yet seen to be free."""
+        return sum(lane.taken for lane in self._lanes.values())
+
     async def close(self) -> None:
         await asyncio.gather(*(lane.close() for lane in self._lanes.values()))
 
@@ -103,6 +108,10 @@ class _Lane:
     @property
     def waiting(self) -> int:
         return sum(map(len, self._ring.values()))
+
+    @property
+    def taken(self) -> int:
+        return len(self._running) + self._settling
 
     def resize(self, places: int) -> None:
         self.places = places
@@ -159,7 +168,7 @@ class _Lane:
                 wanted()
 
     def _has_place(self) -> bool:
-        return len(self._running) + self._settling < self.places
+        return self.taken < self.places
 
     def _start(self, ticket: Ticket) -> None:
         self._running.add(ticket)

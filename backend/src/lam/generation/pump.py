@@ -60,7 +60,7 @@ class Pump:
         self._shown = self._began  # when the reader was last told what is being waited for
         self._progress: Progress | None = None
         self._model = engine.answering(run.order.request.model)
-        self._simulated = False if engine.mode == "sse" else None  # whether it is, is known once a worker has the job
+        self._simulated = engine.simulates(run.order.request.model)
         self._finished: Finished | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
@@ -242,8 +242,8 @@ class Pump:
         stop = self._run.stop_request
         if status == "cancelled" and stop is not None and stop.shown_chars is not None:
             text = utf16_prefix(text, stop.shown_chars)
-        simulated = self._simulated
         finished = self._finished
+        simulated = finished.simulated if finished else self._simulated
         model = (finished.model if finished else None) or self._model
         usage = finished.usage if finished else None
         timings = self._timings()

@@ -96,6 +96,7 @@ class Finished(Struct, frozen=True):
     usage: Usage | None = None
     tokens_per_second: float | None = None
     model: str | None = None
+    simulated: bool = False
 
 
 Event = Metadata | Progress | Thinking | Chunk | ToolCall | Done | Error

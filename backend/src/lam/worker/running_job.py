@@ -7,6 +7,7 @@ from typing import Final
 
 from lam.engines.base import Engine
 from lam.errors import GenerationError, Interrupted, LlmError
+from lam.generation.admission import Ticket
 from lam.protocol.chat import ChatRequest
 from lam.protocol.events import Chunk, EngineEvent, Finished, Progress, Thinking, ToolCall
 from lam.protocol.jobs import Accepted, Failed, FrameEvent, Outbox, told
@@ -27,6 +28,7 @@ class RunningJob:
         request: ChatRequest,
         engine: Engine,
         gateway: str,
+        place: Ticket,
         *,
         publish: Callable[[bytes], None],
         after_end: Callable[[], None],
@@ -35,6 +37,7 @@ class RunningJob:
     ) -> None:
         self.gateway = gateway
         self.ended = asyncio.Event()
+        self._place = place
         self._name = name
         self._request = request
         self._engine = engine
@@ -43,6 +46,7 @@ class RunningJob:
         self._streaming = streaming
         self._outbox = Outbox(name, max_bytes)
         self._loop = asyncio.get_running_loop()
+        self._model_is_free = False  # it ended its reply by itself
         self._begun = False  # its first token was published
         self._alive = True  # the model gave a sign of life since the last frame
         self._gathering: asyncio.TimerHandle | None = None
@@ -87,6 +91,7 @@ class RunningJob:
                     else:
                         whole.extend(batch)
                     if batch and isinstance(batch[-1], Finished):
+                        self._model_is_free = True
                         break
         except GenerationError as error:
             failure = error
@@ -140,6 +145,7 @@ class RunningJob:
 
     def _finish(self) -> None:
         self.ended.set()
+        self._place.leave(model_is_free=self._model_is_free)
         self._beating.cancel()
         if self._gathering is not None:
             self._gathering.cancel()

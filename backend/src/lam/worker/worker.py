@@ -11,7 +11,8 @@ import msgspec
 
 import lam
 from lam.engines.base import Engine
-from lam.errors import GenerationError, LamError
+from lam.errors import GenerationError, LamError, QueueFull
+from lam.generation.admission import Admission
 from lam.mqtt.connection import Broker, Connection, Will
 from lam.protocol.chat import ChatRequest, Sampling, Turn
 from lam.protocol.jobs import (
@@ -35,10 +36,12 @@ from lam.worker.running_job import RunningJob
 log = logging.getLogger(__name__)
 
 STATUS_SECONDS: Final = 10
+CHANGE_SECONDS: Final = 0.1
 FACTS_SECONDS: Final = 5
 GATEWAY_SILENT_SECONDS: Final = 30
 WATCH_SECONDS: Final = 1
 DEFAULT_SLOTS: Final = 8
+PLACES: Final = "slots"
 _PROBE: Final = ChatRequest((Turn("user", "a"), Turn("assistant", "b")), 0, Sampling(0, 1, 1))
 
 
@@ -65,7 +68,9 @@ class Worker:
         self.draining = False
         self._engine = engine
         self._wanted_slots = slots
-        self._slots = slots
+        self._slots = slots or DEFAULT_SLOTS
+        self._places = Admission(0, engine.busy)
+        self._told: WorkerStatus | None = None
         self._streaming = streaming
         self._continues = False
         self._models: tuple[ServedModel, ...] = ()
@@ -82,6 +87,7 @@ class Worker:
         self.connection.on_connected.append(self._tell)
 
     async def __aenter__(self) -> Self:
+        self._places.resize({PLACES: self._slots})
         await self.connection.__aenter__()
         self._tasks = [
             asyncio.create_task(self._keep_facts(), name="worker-facts"),
@@ -96,12 +102,14 @@ class Worker:
         await asyncio.gather(*self._tasks, return_exceptions=True)
         for job in list(self._jobs.values()):
             await job.end()
+        await self._places.close()
         self.connection.publish(self._offline.topic, self._offline.payload, retain=True)
         await self.connection.__aexit__(kind, error, trace)
 
     @property
     def running(self) -> int:
-        return sum(not job.done for job in self._jobs.values())
+        """Places in use. One is given back when the model is seen free, so that the next job does not wait behind nobody."""
+        return self._places.taken
 
     async def drain(self, seconds: float) -> None:
         """Takes no more jobs, lets the running ones go on that long, then ends them as interrupted."""
@@ -118,6 +126,7 @@ class Worker:
     # Presence
 
     def status(self) -> WorkerStatus:
+        """Whose model is not there (any more, or yet) is busy, but takes jobs: its engine waits, and says what for."""
         state: State = "ready"
         if self.draining:
             state = "draining"
@@ -128,7 +137,7 @@ class Worker:
             self.instance,
             state,
             self._models,
-            self._slots if self._ready else 0,
+            self._slots,
             self.running,
             self._streaming,
             self._continues,
@@ -136,16 +145,22 @@ class Worker:
         )
 
     def _tell(self) -> None:
-        self.connection.publish(self.topics.worker_status(self.name), encode(self.status()), retain=True)
+        status = self.status()
+        if self.connection.publish(self.topics.worker_status(self.name), encode(status), retain=True):
+            self._told = status
 
     async def _keep_telling(self) -> None:
+        """At each change, and every 10 seconds."""
+        clock = asyncio.get_running_loop().time
+        told = clock()
         while True:
-            await asyncio.sleep(STATUS_SECONDS)
-            self._tell()
+            await asyncio.sleep(CHANGE_SECONDS)
+            if self.status() != self._told or clock() - told >= STATUS_SECONDS:
+                self._tell()
+                told = clock()
 
     async def _keep_facts(self) -> None:
         while True:
-            before = self.status()
             try:
                 health = await self._engine.health()
                 self._ready = health.state == "ready"
@@ -158,8 +173,7 @@ class Worker:
             except Exception:
                 log.exception("The model server could not be asked")
                 self._ready = False
-            if self.status() != before:
-                self._tell()
+            self._places.resize({PLACES: self._slots})
             await asyncio.sleep(FACTS_SECONDS if self._ready else 0.5)
 
     async def _can_continue(self) -> bool:
@@ -187,8 +201,14 @@ class Worker:
             self._note_bad(topic, "its reply_to is no topic for this worker's frames")
             return
         refusal = self._refusal(request)
-        if refusal is not None:
-            self._reject(job.reply_to, job.job, refusal)
+        place = None
+        if refusal is None:
+            try:
+                place = self._places.enter(PLACES, 0)
+            except QueueFull:
+                refusal = "busy"
+        if refusal is not None or place is None:
+            self._reject(job.reply_to, job.job, refusal or "busy")
             return
         self._seen[gateway] = asyncio.get_running_loop().time()
         self._jobs[job.job] = RunningJob(
@@ -196,6 +216,7 @@ class Worker:
             request,
             self._engine,
             gateway,
+            place,
             publish=self._publisher(job.reply_to),
             after_end=self._tell,
             max_bytes=self.connection.max_packet - len(job.reply_to) - 64,
@@ -206,8 +227,6 @@ class Worker:
     def _refusal(self, request: ChatRequest) -> Reason | None:
         if self.draining:
             return "draining"
-        if not self._ready or self.running >= self._slots:
-            return "busy"
         if request.model is not None and self._models and request.model not in {model.name for model in self._models}:
             return "unknown_model"
         if request.continues and not self._continues:
