@@ -35,6 +35,7 @@ run: install  ## Demo model, llama.cpp server, gateway: one URL; Ctrl-C stops ev
 test: check  ## Every test and every check
 	cd backend && ../$(BIN)/python -m pytest
 	cd backend && ../$(BIN)/python -m pytest --database postgresql
+	cd backend && ../$(BIN)/python -m pytest --mode mqtt
 
 check: $(VENV)/.installed-dev  ## Format, lint, types, import rules
 	cd backend && ../$(BIN)/ruff format --check . ../bench && ../$(BIN)/ruff check . ../bench

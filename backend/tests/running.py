@@ -90,7 +90,7 @@ async def worker_for(settings: Settings, name: str = "worker", **options: Any) -
         OpenAIHttpEngine(
             settings.llm_server_url, model=settings.llm_model, slots=settings.llm_slots, timeout=settings.llm_timeout
         ) as engine,
-        Worker(engine, broker, name=name, prefix=settings.mqtt_topic_prefix, slots=settings.llm_slots, **options) as worker,
+        Worker(engine, broker, name=name, prefix=settings.mqtt_topic_prefix, **({"slots": settings.llm_slots} | options)) as worker,
     ):
         yield worker
 

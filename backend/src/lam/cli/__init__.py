@@ -13,6 +13,7 @@ from lam.errors import LamError
 COMMANDS: Final = {
     "up": "Everything on this machine: demo model, gateway, one URL.",
     "serve": "The gateway alone, from the settings.",
+    "worker": "A worker beside a model, for gateways at an MQTT broker.",
     "chat": "Talk to a model in the terminal.",
     "users": "Accounts of this gateway.",
     "db": "The gateway's database.",

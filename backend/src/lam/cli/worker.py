@@ -1,0 +1,96 @@
+"""`lam worker`: beside a model, for gateways at a broker."""
+
+import asyncio
+import logging
+import os
+import platform
+import re
+import signal
+import sys
+from typing import Any, Final
+
+import click
+
+from lam.engines.openai_http import OpenAIHttpEngine
+from lam.errors import ConfigError
+from lam.mqtt.connection import Broker
+from lam.settings import Settings, load_settings
+from lam.worker.worker import Worker
+
+POLL_SECONDS: Final = 0.1
+
+
+@click.command()
+@click.option("--llm", help="Base URL of the model server (LLM_SERVER_URL).")
+@click.option("--broker", help="HOST or HOST:PORT of the MQTT broker (MQTT_BROKER_HOST, MQTT_BROKER_PORT).")
+@click.option("--name", help="The worker's name at the broker; this machine's name unless given.")
+@click.option("--slots", type=click.IntRange(0), help="Jobs at once (LLM_SLOTS); 0: as many as the model server has slots.")
+@click.option("--no-stream", is_flag=True, help="Answer in one piece; the gateway paces it.")
+def worker(llm: str | None, broker: str | None, name: str | None, slots: int | None, no_stream: bool) -> None:
+    """A LAM worker beside a model: takes jobs from gateways at a broker. It only connects outward."""
+    given: dict[str, object] = {"llm_server_url": llm, "llm_slots": slots}
+    if broker is not None:
+        host, port = _address(broker)
+        given |= {"mqtt_broker_host": host, "mqtt_broker_port": port}
+    settings = load_settings(**{key: value for key, value in given.items() if value is not None})
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    asyncio.run(_work(settings, name or _machine_name(), streaming=not no_stream))
+
+
+async def _work(settings: Settings, name: str, *, streaming: bool) -> None:
+    stop = asyncio.Event()
+    before = _listen(stop)
+    broker = Broker(
+        settings.mqtt_broker_host, settings.mqtt_broker_port, settings.mqtt_username, settings.mqtt_password, settings.mqtt_tls
+    )
+    try:
+        async with (
+            OpenAIHttpEngine(
+                settings.llm_server_url,
+                api_key=settings.llm_api_key,
+                model=settings.llm_model,
+                slots=settings.llm_slots,
+                timeout=settings.llm_timeout,
+            ) as engine,
+            Worker(
+                engine,
+                broker,
+                name=name,
+                prefix=settings.mqtt_topic_prefix,
+                slots=settings.llm_slots,
+                streaming=streaming,
+                max_packet=settings.mqtt_max_packet,
+            ) as work,
+        ):
+            click.echo(f"Worker {name}: {settings.llm_server_url}, broker {broker.address}; Ctrl-C stops it.", err=True)
+            while not stop.is_set():  # noqa: ASYNC110  # polled: on Windows a signal wakes no event loop
+                await asyncio.sleep(POLL_SECONDS)
+            await work.drain(settings.lam_drain_seconds)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    click.echo("Stopped.", err=True)
+
+
+def _listen(stop: asyncio.Event) -> dict[signal.Signals, Any]:
+    """The first signal asks to stop, the second exits at once. Works on every platform's event loop."""
+
+    def received(*_: object) -> None:
+        if stop.is_set():
+            os._exit(1)
+        stop.set()
+
+    return {number: signal.signal(number, received) for number in (signal.SIGTERM, signal.SIGINT)}
+
+
+def _address(broker: str) -> tuple[str, int | None]:
+    """HOST or HOST:PORT; an IPv6 address with a port stands in brackets."""
+    match = re.fullmatch(r"\[(?P<six>[^\]]+)\](?::(?P<port6>\d+))?|(?P<host>[^:]+)(?::(?P<port>\d+))?", broker)
+    if match is None:
+        raise ConfigError(f"--broker: {broker!r} is not HOST or HOST:PORT.")
+    port = match["port"] or match["port6"]
+    return match["host"] or match["six"], int(port) if port else None
+
+
+def _machine_name() -> str:
+    return re.sub(r"[^A-Za-z0-9_-]", "-", platform.node())[:64] or "worker"

@@ -1,0 +1,339 @@
+"""mqtt mode with a real Mosquitto and real worker processes: killed, frozen, told to stop; the broker killed; bad input."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lam.engines.mqtt_workers import MqttWorkersEngine
+from lam.errors import LamError
+from lam.mqtt.connection import Broker, Connection
+from lam.protocol.events import Chunk, Done, Error, Event, Metadata, Progress, Thinking
+from lam.testing.server import Reply, ScriptedServer
+
+from ..brokers import Mosquitto, running_mosquitto
+from ..conftest import find_program
+from ..running import Gateway, collect, raw_stream, running_gateway, worker_for
+
+pytestmark = [pytest.mark.live, pytest.mark.sqlite, pytest.mark.timeout(120)]
+
+
+@pytest.fixture
+def broker() -> Iterator[Mosquitto]:
+    with running_mosquitto(find_program("mosquitto")) as running:
+        yield running
+
+
+@contextlib.asynccontextmanager
+async def mqtt_gateway(data: Path, broker: Mosquitto, **settings: Any) -> AsyncIterator[Gateway]:
+    given = {"llm_comm_mode": "mqtt", "mqtt_broker_port": broker.port} | settings
+    async with running_gateway(data, **given) as gateway:
+        yield gateway
+
+
+@contextlib.asynccontextmanager
+async def worker_process(url: str, broker: Mosquitto, name: str, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    command = (
+        "-c",
+        "from lam.cli import main; main()",
+        "worker",
+        "--llm",
+        url,
+        "--broker",
+        f"127.0.0.1:{broker.port}",
+        "--name",
+        name,
+    )
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, *command, *options, env=dict(os.environ), stderr=asyncio.subprocess.PIPE
+    )
+    assert process.stderr
+    try:
+        assert b"Ctrl-C stops it" in await process.stderr.readline()
+        yield process
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
+        await process.stderr.read()
+
+
+def engine_of(gateway: Gateway) -> MqttWorkersEngine:
+    engine = gateway.parts.engine
+    assert isinstance(engine, MqttWorkersEngine)
+    return engine
+
+
+async def until_ready(gateway: Gateway, workers: int = 1) -> None:
+    while sum(worker.state == "ready" for worker in engine_of(gateway).workers()) < workers:
+        await asyncio.sleep(0.01)
+
+
+def text(events: list[Event]) -> str:
+    return "".join(event.content for event in events if isinstance(event, Chunk))
+
+
+async def test_two_worker_processes_serve_one_gateway(broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path) -> None:
+    scripted.slots = 1
+    scripted.reply = Reply(("a", "b"), hold=True)
+    async with (
+        mqtt_gateway(tmp_path / "data", broker) as gateway,
+        gateway.client() as client,
+        worker_process(scripted.url, broker, "one", "--slots", "1") as one,
+        worker_process(scripted.url, broker, "two", "--slots", "1"),
+    ):
+        await until_ready(gateway, 2)
+        health = await client.call("GET", "/api/health")
+        assert (health["mode"], health["engine"]["slots"], health["broker"]["state"]) == ("mqtt", 2, "connected")
+        assert [worker["name"] for worker in health["workers"]] == ["one", "two"]
+        sessions = [(await client.create_session())["id"] for _ in range(3)]
+        tasks = [asyncio.create_task(collect(client, session)) for session in sessions]
+        await scripted.seen(2)
+        await asyncio.sleep(0.3)
+        assert len(scripted.requests) == 2, "the third waits at the gateway"
+        scripted.step(6)
+        replies = await asyncio.gather(*tasks)
+        assert all(isinstance(events[-1], Done) and text(events) == "ab" for events in replies)
+        assert any(isinstance(event, Progress) and event.stage == "queued" for events in replies for event in events)
+        one.terminate()
+        assert await one.wait() == 0
+        while len(engine_of(gateway).workers()) > 1:
+            await asyncio.sleep(0.01)
+
+
+async def test_a_worker_killed_before_its_first_event_loses_nothing_and_after_it_the_run_says_so(
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    async with mqtt_gateway(tmp_path / "data", broker) as gateway, gateway.client() as client:
+        session = (await client.create_session())["id"]
+        scripted.reply = Reply(("never",), progress=10_000, wait=0.05)
+        async with worker_process(scripted.url, broker, "one") as one:
+            await until_ready(gateway)
+            async with raw_stream(client, session) as stream:
+                await stream.until(Progress)
+                scripted.reply = Reply(("given ", "away ", "and more"), hold=True)
+                async with worker_process(scripted.url, broker, "two") as two:
+                    await until_ready(gateway, 2)
+                    one.kill()
+                    scripted.step(2)
+                    while text([event for _, event in stream.events]) != "given away ":
+                        await stream.read()
+                    two.kill()
+                    error = (await stream.rest())[-1]
+        assert isinstance(error, Error)
+        assert (error.code, error.retryable) == ("worker_lost", True)
+        reply = (await client.call("GET", f"/api/chatbot/sessions/{session}/messages"))[-1]
+        assert (reply["status"], reply["content"]) == ("interrupted", "given away ")
+        assert engine_of(gateway).given_away == 1
+
+
+async def test_a_broker_that_dies_and_returns_ends_nothing(broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path) -> None:
+    pieces = tuple(f"{number} " for number in range(300))
+    scripted.reply = Reply(pieces, rate=60)
+    async with (
+        mqtt_gateway(tmp_path / "data", broker) as gateway,
+        gateway.client() as client,
+        worker_process(scripted.url, broker, "one"),
+    ):
+        await until_ready(gateway)
+        sessions = [(await client.create_session())["id"] for _ in range(4)]
+        tasks = [asyncio.create_task(collect(client, session)) for session in sessions]
+        await scripted.seen(4)
+        for _ in range(3):
+            await asyncio.sleep(0.7)
+            broker.kill()
+            await asyncio.sleep(0.2)
+            broker.start()
+        for events in await asyncio.gather(*tasks):
+            assert isinstance(events[-1], Done)
+            assert events[-1].full_content == text(events) == "".join(pieces)
+        assert engine_of(gateway).connection.reconnects > 1
+
+
+async def test_a_gateway_starts_without_a_broker_and_says_so(broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path) -> None:
+    broker.kill()
+    async with mqtt_gateway(tmp_path / "data", broker, llm_timeout=1) as gateway, gateway.client() as client:
+        health = await client.call("GET", "/api/health")
+        assert (health["ready"], health["broker"]["state"]) == (False, "unreachable")
+        error = (await collect(client, (await client.create_session())["id"]))[-1]
+        assert isinstance(error, Error)
+        assert (error.code, error.retryable) == ("broker_unreachable", True)
+        broker.start()
+        while not engine_of(gateway).connection.connected:
+            await asyncio.sleep(0.01)
+        error = (await collect(client, (await client.create_session())["id"]))[-1]
+        assert isinstance(error, Error)
+        assert error.code == "no_worker"
+        async with worker_process(scripted.url, broker, "one"):
+            await until_ready(gateway)
+            assert isinstance((await collect(client, (await client.create_session())["id"]))[-1], Done)
+
+
+async def test_a_gateway_that_is_gone_frees_the_model(broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path) -> None:
+    scripted.reply = Reply(("word ",) * 10_000, rate=50)
+    async with worker_process(scripted.url, broker, "one"):
+        async with mqtt_gateway(tmp_path / "data", broker) as gateway, gateway.client() as client:
+            await until_ready(gateway)
+            async with raw_stream(client, (await client.create_session())["id"], on_disconnect="continue") as stream:
+                await stream.until(Chunk)
+                engine_of(gateway).connection._client._connection._transport.abort()  # as if the process were killed
+                engine_of(gateway).connection._task.cancel()
+                async with asyncio.timeout(20):
+                    while scripted.active:
+                        await asyncio.sleep(0.01)
+
+
+async def test_a_frozen_worker_that_wakes_cannot_add_to_a_job_that_was_given_away(
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    async with (
+        mqtt_gateway(tmp_path / "data", broker) as gateway,
+        gateway.client() as client,
+        worker_process(scripted.url, broker, "one") as one,
+    ):
+        await until_ready(gateway)
+        one.send_signal(signal.SIGSTOP)
+        task = asyncio.create_task(collect(client, (await client.create_session())["id"]))
+        async with worker_process(scripted.url, broker, "two"):
+            await until_ready(gateway, 2)
+            events = await task
+            assert isinstance(events[-1], Done)
+            assert text(events) == "Once upon a time"
+            one.send_signal(signal.SIGCONT)
+            await asyncio.sleep(0.5)
+            assert engine_of(gateway).ignored >= 1
+            assert text(await collect(client, (await client.create_session())["id"])) == "Once upon a time"
+
+
+@pytest.mark.parametrize(("size", "delay"), [(4, 0.0), (0, 0.01), (10, 0.001)])
+async def test_an_answer_in_one_piece_is_paced_and_marked(
+    size: int, delay: float, broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    whole = "Once upon a time 👩‍👩‍👧 there was é"
+    scripted.reply = Reply(tuple(whole), thinking=("h", "m"))
+    settings = {"mqtt_chunk_size": size, "mqtt_chunk_delay": delay}
+    async with mqtt_gateway(tmp_path / "data", broker, **settings) as gateway, gateway.client() as client:
+        async with worker_process(scripted.url, broker, "one", "--no-stream"):
+            await until_ready(gateway)
+            events = await collect(client, (await client.create_session())["id"])
+    metadata, end = events[0], events[-1]
+    assert isinstance(metadata, Metadata)
+    assert isinstance(end, Done)
+    assert (metadata.simulated, end.simulated, end.full_content) == (True, True, whole)
+    assert [event for event in events if isinstance(event, Thinking)] == [Thinking("hm")]
+    chunks = [event.content for event in events if isinstance(event, Chunk)]
+    assert "".join(chunks) == whole
+    assert len(chunks) == 1 if size == 0 else all(len(chunk) >= size for chunk in chunks[:-1])
+    assert size == 0 or any("👩‍👩‍👧" in chunk for chunk in chunks), "no cluster is cut"
+
+
+async def test_a_stop_while_an_answer_is_paced_keeps_what_was_shown(
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    scripted.reply = Reply(("word " * 1000,))
+    async with mqtt_gateway(tmp_path / "data", broker, mqtt_chunk_delay=0.05) as gateway, gateway.client() as client:
+        async with worker_process(scripted.url, broker, "one", "--no-stream"):
+            await until_ready(gateway)
+            async with raw_stream(client, (await client.create_session())["id"]) as stream:
+                first = await stream.until(Metadata)
+                assert isinstance(first, Metadata)
+                await stream.until(Chunk)
+                await client.stop(first.stream_id or "")
+                events = await stream.rest()
+    end = events[-1]
+    assert isinstance(end, Done)
+    assert (end.finish_reason, end.full_content) == ("cancelled", text(events))
+    assert 0 < len(end.full_content) < 5000
+
+
+async def test_a_message_larger_than_a_packet_ends_its_own_run_only(
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    scripted.reply = Reply(("a ", "b ", "c"), rate=5)
+    async with (
+        mqtt_gateway(tmp_path / "data", broker, llm_server_url=scripted.url, mqtt_max_packet=20_000) as gateway,
+        gateway.client() as client,
+    ):
+        async with worker_for(gateway.parts.settings, slots=8, max_packet=20_000):
+            await until_ready(gateway)
+            sessions = [(await client.create_session())["id"] for _ in range(6)]
+            tasks = [asyncio.create_task(collect(client, session)) for session in sessions[1:]]
+            error = (await collect(client, sessions[0], "x" * 30_000))[-1]
+            assert isinstance(error, Error)
+            assert (error.code, error.retryable) == ("too_large", False)
+            assert all(text(events) == "a b c" for events in await asyncio.gather(*tasks))
+            scripted.reply = Reply(("é" * 50_000,))
+            assert text(await collect(client, sessions[1])) == "é" * 50_000, "frames are cut below the limit"
+            assert engine_of(gateway).connection.reconnects == 1
+
+
+async def test_messages_that_mean_nothing_are_ignored_by_both_sides(
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    scripted.reply = Reply(("a ", "b ", "c"), hold=True)
+    async with (
+        mqtt_gateway(tmp_path / "data", broker, llm_server_url=scripted.url) as gateway,
+        gateway.client() as client,
+        worker_for(gateway.parts.settings) as worker,
+        Connection(Broker(port=broker.port), "stranger-1") as stranger,
+    ):
+        await until_ready(gateway)
+        engine = engine_of(gateway)
+        task = asyncio.create_task(collect(client, (await client.create_session())["id"]))
+        await scripted.seen()
+        while not stranger.connected:
+            await asyncio.sleep(0.01)
+        (job,) = engine._jobs
+        topics = engine.topics
+        bad = [b"", b"{", b"[]", b"null", b'{"job": 1}', b"\xff\xfe", b'{"job": "x", "seq": 0}', b"[" * 100_000]
+        frames = topics.frames(engine.name, engine.instance, worker.name, job)
+        forged = b'{"job": "%s", "seq": 2, "events": [{"type": "chunk", "content": "forged"}]}' % job.encode()
+        for payload in bad:
+            for topic in (topics.job("worker"), topics.control("worker"), topics.worker_status("worker"), frames):
+                stranger.publish(topic, payload)
+            stranger.publish(topics.worker_status("other"), payload)
+            stranger.publish(topics.gateway_status("g", "00000000"), payload)
+        stranger.publish(topics.frames(engine.name, engine.instance, "other", job), forged)
+        stranger.publish(topics.frames(engine.name, engine.instance, worker.name, "unknown"), forged)
+        await stranger.flushed(5)
+        scripted.step(3)
+        events = await task
+        assert isinstance(events[-1], Done)
+        assert text(events) == "a b c"
+        assert engine.ignored > 10
+        scripted.step(3)
+        assert text(await collect(client, (await client.create_session())["id"])) == "a b c"
+
+
+async def test_a_bad_job_is_answered(broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path) -> None:
+    heard: list[bytes] = []
+    async with (
+        mqtt_gateway(tmp_path / "data", broker, llm_server_url=scripted.url) as gateway,
+        worker_for(gateway.parts.settings) as worker,
+        Connection(Broker(port=broker.port), "g-00000000") as stranger,
+    ):
+        await until_ready(gateway)
+        reply_to = worker.topics.frames("g", "00000000", worker.name, "j1")
+        stranger.subscribe(reply_to, lambda _topic, payload, _retained: heard.append(payload))
+        while not stranger.connected:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        stranger.publish(worker.topics.job(worker.name), b'{"job": "j1", "reply_to": "%s", "request": {}}' % reply_to.encode())
+        async with asyncio.timeout(10):
+            while not heard:
+                await asyncio.sleep(0.01)
+    assert b'"rejected"' in heard[0]
+    assert b'"invalid"' in heard[0]
+
+
+def test_a_name_that_cannot_stand_in_a_topic_is_refused() -> None:
+    with pytest.raises(LamError, match="letters, digits"):
+        MqttWorkersEngine(Broker(), name="a/b")
+    with pytest.raises(LamError, match="MQTT_TOPIC_PREFIX"):
+        MqttWorkersEngine(Broker(), prefix="a/#")
