@@ -5,7 +5,7 @@ import logging
 import secrets
 from collections.abc import Callable
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 import msgspec
 
@@ -42,6 +42,7 @@ GATEWAY_SILENT_SECONDS: Final = 30
 WATCH_SECONDS: Final = 1
 DEFAULT_SLOTS: Final = 8
 PLACES: Final = "slots"
+T = TypeVar("T")
 _PROBE: Final = ChatRequest((Turn("user", "a"), Turn("assistant", "b")), 0, Sampling(0, 1, 1))
 
 
@@ -234,12 +235,8 @@ class Worker:
         return None
 
     def _control(self, topic: str, payload: bytes, retained: bool) -> None:
-        if retained or not payload:
-            return
-        try:
-            control = decode(payload, Control)
-        except BadPayload as error:
-            self._note_bad(topic, str(error))
+        control = None if retained or not payload else self._decoded(topic, payload, Control)
+        if control is None:
             return
         job = self._jobs.get(control.job)
         if job is None:
@@ -259,12 +256,7 @@ class Worker:
         if not payload:  # it is gone: the broker published its will
             self._forget(topic)
             return
-        try:
-            decode(payload, GatewayStatus)
-        except BadPayload as error:
-            self._note_bad(topic, str(error))
-            return
-        if not retained:
+        if self._decoded(topic, payload, GatewayStatus) is not None and not retained:
             self._seen[topic] = asyncio.get_running_loop().time()
 
     async def _keep_watch(self) -> None:
@@ -319,6 +311,13 @@ class Worker:
             ):
                 return self.topics.gateway_status(gateway, instance)
         return None
+
+    def _decoded(self, topic: str, payload: bytes, kind: type[T]) -> T | None:
+        try:
+            return decode(payload, kind)
+        except BadPayload as error:
+            self._note_bad(topic, str(error))
+            return None
 
     def _note_bad(self, topic: str, why: str) -> None:
         self._bad += 1
