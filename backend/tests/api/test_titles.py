@@ -9,10 +9,10 @@ import pytest
 
 from lam.chat.titles import QUESTION, TOKENS
 from lam.client.client import Client
-from lam.protocol.events import Chunk, Done
+from lam.protocol.events import Done
 from lam.testing.server import Reply, ScriptedServer
 
-from ..running import Gateway, collect, raw_stream, running_gateway
+from ..running import Gateway, collect, running_gateway
 
 TITLE = Reply(("A ", "Fine ", "Title"))
 
@@ -95,20 +95,24 @@ async def test_a_title_makes_way_for_a_reply_and_is_asked_for_again(titled: Gate
 
 
 async def test_no_title_is_asked_for_while_somebody_waits(titled: Gateway, scripted: ScriptedServer) -> None:
-    def plan(body: dict[str, Any]) -> Reply:
-        return Reply(("a", "b"), hold=True)
-
-    scripted.reply = plan
+    """One slot: the second reply has waited for the first, and comes before the title of the first."""
+    scripted.reply = lambda body: TITLE if asks_for_title(body) else Reply(("a", "b"), hold=True)
     async with titled.client() as client:
         one, two = [(await client.create_session())["id"] for _ in range(2)]
-        async with raw_stream(client, one) as first, raw_stream(client, two, on_disconnect="continue") as second:
-            await scripted.seen()
-            scripted.step(2)
-            await first.rest()
-            await second.until(Chunk) if scripted.step(1) else None
-            assert not any(asks_for_title(request.body) for request in scripted.requests)
-            scripted.step(2)
-            await second.rest()
+        first = asyncio.create_task(collect(client, one, "say one"))
+        await scripted.seen()
+        second = asyncio.create_task(collect(client, two, "say two"))
+        while titled.parts.supervisor.admission.waiting == 0:
+            await asyncio.sleep(0.005)
+        scripted.step(2)
+        await first
+        await scripted.seen(2)
+        scripted.step(2)
+        await second
+        await scripted.seen(3)
+        assert [asks_for_title(request.body) for request in scripted.requests] == [False, False, True]
+        await until_title(client, two, "A Fine Title")
+        assert await title(client, one) == "say one"
 
 
 async def test_a_reply_that_failed_or_a_title_without_words_leaves_the_first_words(

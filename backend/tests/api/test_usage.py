@@ -35,7 +35,8 @@ async def test_usage_is_summed_per_day_session_and_model(gateway: Gateway, scrip
             assert isinstance(first, Metadata)
             await client.stop(first.stream_id or "")
             await stream.rest()
-        await collect(other, (await other.create_session())["id"], model="scripted") if scripted.step(2) else None
+        scripted.reply = Reply()
+        await collect(other, (await other.create_session())["id"], model="scripted")
         usage = await client.call("GET", "/api/usage")
         total = usage["total"]
         assert (total["generations"], total["complete"], total["failed"], total["cancelled"], total["metered"]) == (5, 3, 1, 1, 3)

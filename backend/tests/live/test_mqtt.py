@@ -15,6 +15,18 @@ from lam.engines.mqtt_workers import MqttWorkersEngine
 from lam.errors import LamError
 from lam.mqtt.connection import Broker, Connection
 from lam.protocol.events import Chunk, Done, Error, Event, Metadata, Progress, Thinking
+from lam.protocol.jobs import (
+    Accepted,
+    Control,
+    Frame,
+    FrameEvent,
+    Job,
+    JobFinished,
+    ServedModel,
+    WorkerStatus,
+    decode,
+    encode,
+)
 from lam.testing.server import Reply, ScriptedServer
 
 from ..brokers import Mosquitto, running_mosquitto
@@ -309,6 +321,90 @@ async def test_messages_that_mean_nothing_are_ignored_by_both_sides(
         assert engine.ignored > 10
         scripted.step(3)
         assert text(await collect(client, (await client.create_session())["id"])) == "a b c"
+
+
+async def test_a_gap_is_asked_for_again_and_a_duplicate_dropped(broker: Mosquitto, tmp_path: Path) -> None:
+    """A worker played by the test, on the wire: its second frame is lost, its third comes twice, and its last is lost too."""
+    asked: list[Control] = []
+    async with (
+        mqtt_gateway(tmp_path / "data", broker) as gateway,
+        gateway.client() as client,
+        Connection(Broker(port=broker.port), "played-00000001") as played,
+    ):
+        topics = engine_of(gateway).topics
+        frames: list[bytes] = []
+
+        def take_job(_topic: str, payload: bytes, _retained: bool) -> None:
+            job = decode(payload, Job)
+            batches: list[tuple[FrameEvent, ...]] = [
+                *((Accepted("m"),), (Chunk("a"),), (Chunk("b"),)),
+                (Chunk("c"), JobFinished("stop")),
+            ]
+            frames.extend(encode(Frame(job.job, number, batch)) for number, batch in enumerate(batches, 1))
+            for number in (1, 3, 3):
+                played.publish(job.reply_to, frames[number - 1])
+
+        def control(_topic: str, payload: bytes, _retained: bool) -> None:
+            said = decode(payload, Control)
+            asked.append(said)
+            if said.action == "resume" and said.reply_to:
+                for frame in frames[said.after : 3] if said.after < 3 else frames[3:]:
+                    played.publish(said.reply_to, frame)
+                if said.after < 3:
+                    played.publish(said.reply_to, encode(Frame(said.job, 4)))  # a beat that names the lost last one
+
+        played.subscribe(topics.job("played"), take_job)
+        played.subscribe(topics.control("played"), control)
+        while not played.connected:
+            await asyncio.sleep(0.01)
+        status = WorkerStatus("played", "00000001", "ready", (ServedModel("m"),), 1)
+        played.publish(topics.worker_status("played"), encode(status))
+        await until_ready(gateway)
+        events = await collect(client, (await client.create_session())["id"])
+        assert isinstance(events[-1], Done)
+        assert events[-1].full_content == text(events) == "abc"
+        while not asked or asked[-1].action != "release":
+            await asyncio.sleep(0.01)
+    assert [(said.action, said.after) for said in asked] == [("resume", 1), ("resume", 3), ("release", 0)]
+
+
+async def test_a_gateway_that_falls_silent_loses_its_jobs(
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its connection stands, but it says nothing any more, as when its machine has vanished."""
+    monkeypatch.setattr("lam.worker.worker.GATEWAY_SILENT_SECONDS", 1)
+    monkeypatch.setattr("lam.engines.mqtt_workers.STATUS_SECONDS", 3600)
+    scripted.reply = Reply(("word ",) * 10_000, rate=50)
+    async with (
+        mqtt_gateway(tmp_path / "data", broker, llm_server_url=scripted.url) as gateway,
+        gateway.client() as client,
+        worker_for(gateway.parts.settings),
+    ):
+        await until_ready(gateway)
+        async with raw_stream(client, (await client.create_session())["id"]) as stream:
+            await stream.until(Chunk)
+            async with asyncio.timeout(20):
+                while scripted.active:
+                    await asyncio.sleep(0.01)
+
+
+async def test_a_worker_runs_without_database_and_web_framework(
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    absent = ("sqlalchemy", "alembic", "aiosqlite", "asyncpg", "fastapi", "starlette", "uvicorn", "argon2", "filelock")
+    blocked = f"import sys; sys.modules.update(dict.fromkeys({absent!r}))"
+    words = ["worker", "--llm", scripted.url, "--broker", f"127.0.0.1:{broker.port}", "--name", "bare"]
+    program = f"{blocked}; from lam.cli import main; main({words!r})"
+    async with mqtt_gateway(tmp_path / "data", broker) as gateway, gateway.client() as client:
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stderr=asyncio.subprocess.PIPE)
+        assert process.stderr
+        try:
+            assert b"Ctrl-C stops it" in await process.stderr.readline()
+            await until_ready(gateway)
+            assert text(await collect(client, (await client.create_session())["id"])) == "Once upon a time"
+        finally:
+            process.terminate()
+            assert await process.wait() == 0
 
 
 async def test_a_bad_job_is_answered(broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path) -> None:

@@ -46,4 +46,4 @@ def describe(app: FastAPI) -> None:
             app.openapi_schema = description
         return app.openapi_schema
 
-    app.openapi = described  # type: ignore[method-assign]
+    app.openapi = described  # type: ignore[method-assign]  # the place that FastAPI names for it

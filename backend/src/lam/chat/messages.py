@@ -22,7 +22,7 @@ from lam.engines.base import Engine
 from lam.errors import Invalid, NotFound, RequestIdReused, ShuttingDown, StorageUnavailable
 from lam.generation.run import OnDisconnect, Order, Run
 from lam.generation.supervisor import Claim, Supervisor
-from lam.protocol.chat import ChatRequest, Turn
+from lam.protocol.chat import ChatRequest
 from lam.protocol.text import utf16_length
 from lam.settings import Settings
 from lam.storage.database import Database, UnitOfWork
@@ -93,7 +93,7 @@ class Messages:
         """Stores the turn, starts the reply, and gives its stream; for a client_request_id seen before, the first run's stream.
 
         Raises NotFound, Invalid, UnknownModel, NotSupported, RequestIdReused, ShuttingDown, SessionBusy, TooManyStreams,
-        QueueFull, StorageUnavailable; then nothing was stored.
+        QueueFull, StorageUnavailable, and with `continues` what hinders asking the server; then nothing was stored.
         """
         async with self._one_at_a_time(user_id, send.client_request_id):
             async with self._database.read() as unit:
@@ -107,8 +107,8 @@ class Messages:
             if send.model is not None:
                 await require_model(self._engine, send.model)
             model = send.model or session.model
-            if plan is not None and plan.aim.goes_on is not None:  # before a reply that nobody reads makes way for this one
-                await self._require_continuing(plan)
+            if plan is not None and plan.request.continues:  # before a reply that nobody reads makes way for this one
+                await self._engine.require_continuing(plan.request)
             async with self._supervisor.claim(session.id, user_id, model) as claim:
                 run = self._supervisor.start(claim, await self._store(claim, user_id, send))
             return Following(run.stream_id, run.log, run=run)
@@ -149,13 +149,6 @@ class Messages:
             return message
         changes: dict[str, Any] = {"content": run.snapshot.text, "thinking": run.snapshot.thinking or None}
         return msgspec.structs.replace(message, **changes)
-
-    async def _require_continuing(self, plan: _Plan) -> None:
-        """Raises NotSupported, or a GenerationError where the server cannot be asked."""
-        request = plan.request
-        if not request.continues:  # it still runs, and what it has so far is not stored yet
-            request = msgspec.structs.replace(request, turns=(*request.turns, Turn("assistant", "Well")))
-        await self._engine.require_continuing(request)
 
     async def _store(self, claim: Claim, user_id: int, send: Send) -> Order:
         """The rows of a turn and of the reply that begins, all in one transaction."""
@@ -212,7 +205,7 @@ class Messages:
         aim = await _aim(unit, session, send)
         sampling = sampling_for(self._settings, session, send.temperature, send.top_p, send.max_tokens)
         new_turn = send.content if aim.new_turn else None
-        so_far = aim.goes_on.content if aim.goes_on else None
+        so_far = self._live(aim.goes_on).content if aim.goes_on else None
         model = send.model or session.model
         return _Plan(session, changes, aim, chat_request(self._settings, session, aim.path, new_turn, so_far, sampling, model))
 

@@ -67,8 +67,7 @@ async def _rebuilt(unit: UnitOfWork, message: Message, user_id: int) -> MemoryLo
     about = message.metadata or {}
     text, thinking, error = message.content, message.thinking or "", message.error
     if message.status == "streaming":  # its log is gone and its ending is not stored yet
-        saved = await unit.checkpoints.of(message.id)
-        text, thinking = text + "".join(part.content for part in saved), thinking + "".join(part.thinking for part in saved)
+        text, thinking = await unit.checkpoints.so_far(message)
         error = {"code": Interrupted.code, "message": Interrupted.summary, "retryable": True}
     base = utf16_prefix(text, about.get("continues", 0))  # a stop may have cut into it
     events: list[Event] = [

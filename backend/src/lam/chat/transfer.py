@@ -153,9 +153,8 @@ async def _with_checkpoints(unit: UnitOfWork, message: Message) -> Message:
     """A reply that still runs, with what is stored of it."""
     if message.status != "streaming":
         return message
-    saved = await unit.checkpoints.of(message.id)
-    content = message.content + "".join(part.content for part in saved)
-    return msgspec.structs.replace(message, content=content)
+    content, thinking = await unit.checkpoints.so_far(message)
+    return msgspec.structs.replace(message, content=content, thinking=thinking or None)
 
 
 def _encoded(part: SessionPart, messages: list[Message]) -> bytes:

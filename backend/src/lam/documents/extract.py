@@ -155,7 +155,7 @@ def _docx(data: bytes) -> str:
     from docx import Document
     from docx.opc.exceptions import OpcError
     from docx.table import Table
-    from lxml.etree import LxmlError  # type: ignore[import-untyped]
+    from lxml.etree import LxmlError  # type: ignore[import-untyped]  # only the name of its errors is needed
 
     def blocks(container: Any) -> Iterator[str]:
         for block in container.iter_inner_content():

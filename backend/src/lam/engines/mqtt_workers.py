@@ -15,6 +15,7 @@ import msgspec
 from msgspec import UNSET
 
 from lam.engines.base import Batches, Capacity, Health, Model
+from lam.engines.open_job import OpenJob
 from lam.engines.paced import paced
 from lam.engines.worker_list import Seen, WorkerList
 from lam.errors import BrokerUnreachable, GenerationError, LlmError, NotSupported, NoWorker, TooLarge, WorkerLost, from_code
@@ -27,10 +28,7 @@ from lam.protocol.jobs import (
     BadPayload,
     Control,
     Failed,
-    Frame,
-    FrameEvent,
     GatewayStatus,
-    Inbox,
     Job,
     JobFinished,
     Rejected,
@@ -59,49 +57,6 @@ SHOW_SECONDS: Final = 5
 
 class _GiveAway(Exception):
     """Another worker shall have the job: nothing was shown yet."""
-
-
-class _OpenJob:
-    """A job as the gateway sees it: what its worker sent, in order, for the one who reads it."""
-
-    def __init__(self, name: str, worker: Seen, now: float) -> None:
-        self.name = name
-        self.worker = worker
-        self.key = (worker.name, worker.status.instance)
-        self.inbox = Inbox()
-        self.heard = now  # when a frame last came
-        self.lost = False
-        self.accepted = False
-        self.ended = False
-        self._events: list[FrameEvent] = []
-        self._signs = False
-        self._news = asyncio.Event()
-
-    def take(self, frame: Frame, now: float) -> None:
-        self.heard = now
-        self._signs = self._signs or not frame.silent
-        self._events.extend(self.inbox.take(frame))
-        self._news.set()
-
-    def lose(self) -> None:
-        self.lost = True
-        self._news.set()
-
-    def read(self) -> tuple[list[FrameEvent], bool]:
-        """What has come since the last time, and whether the model gave a sign of life."""
-        events, signs = self._events, self._signs
-        self._events, self._signs = [], False
-        self._news.clear()
-        return events, signs
-
-    async def wait(self, seconds: float) -> None:
-        """Until there is news, or that long."""
-        if not self._news.is_set():
-            try:
-                async with asyncio.timeout(max(0.01, seconds)):
-                    await self._news.wait()
-            except TimeoutError:
-                pass
 
 
 class MqttWorkersEngine:
@@ -133,7 +88,7 @@ class MqttWorkersEngine:
         self._model = model
         self._timeout = timeout
         self._chunks = (chunk_size, chunk_delay)
-        self._jobs: dict[str, _OpenJob] = {}
+        self._jobs: dict[str, OpenJob] = {}
         self._watchers: list[Callable[[Capacity], None]] = []
         self._changed = asyncio.Event()
         own = self.topics.gateway_status(self.name, self.instance)
@@ -238,9 +193,9 @@ class MqttWorkersEngine:
             finally:
                 self._close(job)
 
-    def _open(self, worker: Seen, request: ChatRequest) -> _OpenJob:
+    def _open(self, worker: Seen, request: ChatRequest) -> OpenJob:
         """Publishes the job. Raises TooLarge."""
-        job = _OpenJob(secrets.token_urlsafe(12), worker, self._clock())
+        job = OpenJob(secrets.token_urlsafe(12), worker, self._clock())
         reply_to = self.topics.frames(self.name, self.instance, worker.name, job.name)
         topic = self.topics.job(worker.name)
         limit = self.connection.max_packet - len(topic) - 64
@@ -259,7 +214,7 @@ class MqttWorkersEngine:
         self.connection.publish(topic, payload)
         return job
 
-    def _close(self, job: _OpenJob) -> None:
+    def _close(self, job: OpenJob) -> None:
         """The worker may forget the job; if it still runs, this frees the model."""
         self._jobs.pop(job.name, None)
         job.worker.jobs -= 1
@@ -267,7 +222,7 @@ class MqttWorkersEngine:
             self._control(job, "release")
         self._changed.set()
 
-    async def _follow(self, job: _OpenJob) -> AsyncGenerator[list[EngineEvent]]:
+    async def _follow(self, job: OpenJob) -> AsyncGenerator[list[EngineEvent]]:
         """The job's events. Raises _GiveAway, WorkerLost, BrokerUnreachable, or what the worker's engine failed with."""
         simulated = not job.worker.status.streaming
         tells = simulated or self.simulates(job.worker.status.models[0].name if job.worker.status.models else None) is None
@@ -335,7 +290,7 @@ class MqttWorkersEngine:
             limit = LOST_SECONDS if begun and quiet >= SILENT_SECONDS else SILENT_SECONDS
             await job.wait(limit - quiet)
 
-    def _rejected(self, job: _OpenJob, rejected: Rejected, *, begun: bool) -> None:
+    def _rejected(self, job: OpenJob, rejected: Rejected, *, begun: bool) -> None:
         """Raises what becomes of the run."""
         job.lost = rejected.reason == "unknown_job"
         if begun:
@@ -379,11 +334,11 @@ class MqttWorkersEngine:
 
     # Messages
 
-    def _resume(self, job: _OpenJob) -> None:
+    def _resume(self, job: OpenJob) -> None:
         self.resumed += 1
         self._control(job, "resume", job.inbox.last)
 
-    def _control(self, job: _OpenJob, action: Action, after: int = 0) -> None:
+    def _control(self, job: OpenJob, action: Action, after: int = 0) -> None:
         reply_to = self.topics.frames(self.name, self.instance, job.worker.name, job.name) if action == "resume" else None
         self.connection.publish(self.topics.control(job.worker.name), encode(Control(job.name, action, after, reply_to)))
 

@@ -44,10 +44,6 @@ class WorkerList:
     def all(self) -> list[Seen]:
         return list(self._seen.values())
 
-    def get(self, name: str, instance: str) -> Seen | None:
-        found = self._seen.get(name)
-        return found if found and found.status.instance == instance else None
-
     def hear(self, status: WorkerStatus) -> bool:
         """Takes a status; whether anything changed that choosing or capacity depend on."""
         known = self._seen.get(status.worker)

@@ -18,9 +18,7 @@ async def recover(database: Database, now: datetime) -> int:
     async with database.write() as unit:
         orphans = await unit.messages.streaming()
         for message in orphans:
-            saved = await unit.checkpoints.of(message.id)
-            text = message.content + "".join(part.content for part in saved)
-            thinking = (message.thinking or "") + "".join(part.thinking for part in saved)
+            text, thinking = await unit.checkpoints.so_far(message)
             ending = Ending("interrupted", text, thinking or None, message.metadata, error=error, unread=True)
             await unit.messages.finish(message.id, ending, now)
             owner = await unit.sessions.owner(message.session_id)

@@ -67,7 +67,6 @@ class Connection:
         self.connected = False
         self.problem: str | None = None  # why it is not connected, for people
         self.on_connected: list[Callable[[], None]] = []
-        self.on_lost: list[Callable[[], None]] = []
         self.reconnects = 0
         self.since = 0.0  # when it was last connected, by the loop's clock
         self._client_id = client_id
@@ -193,7 +192,7 @@ class Connection:
         self.problem = problem
 
     async def _dropped(self, client: gmqtt.Client) -> None:
-        was_connected, self.connected = self.connected, False
+        self.connected = False
         self._client = None
         self._waiting.clear()
         client.on_disconnect = lambda *_: None
@@ -201,9 +200,6 @@ class Connection:
             await asyncio.wait_for(client.disconnect(), 1)
         except (OSError, AttributeError, TimeoutError):
             pass
-        if was_connected:
-            for callback in self.on_lost:
-                callback()
 
     # Messages
 
@@ -230,7 +226,7 @@ class Connection:
             self._waiting.popleft()
 
 
-class _InFlight(PersistentStorage):  # type: ignore[misc]
+class _InFlight(PersistentStorage):  # type: ignore[misc]  # the library is untyped
     """What the broker has not acknowledged; tells when there is room again."""
 
     def __init__(self, room: Callable[[], None]) -> None:

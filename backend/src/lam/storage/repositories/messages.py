@@ -161,6 +161,13 @@ class Checkpoints(Repository):
         query = select(*_CHECKPOINT).where(checkpoints.c.message_id == message_id).order_by(checkpoints.c.id)
         return await self._all(Checkpoint, query)
 
+    async def so_far(self, message: Message) -> tuple[str, str]:
+        """The text and the reasoning of a message that is marked as streaming, as far as they are stored: what its row began with,
+        and its checkpoints."""
+        saved = await self.of(message.id)
+        text = message.content + "".join(part.content for part in saved)
+        return text, (message.thinking or "") + "".join(part.thinking for part in saved)
+
 
 class Requests(Repository):
     async def find(self, user_id: int, client_request_id: str, since: datetime) -> SentRequest | None:

@@ -1,0 +1,128 @@
+"""Frames: numbered, cut, kept; and put together again however they come."""
+
+import random
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lam.protocol.chat import ChatRequest, Sampling, Turn
+from lam.protocol.events import Chunk, Finished, Thinking
+from lam.protocol.jobs import (
+    Accepted,
+    BadPayload,
+    Frame,
+    FrameEvent,
+    Inbox,
+    Job,
+    JobFinished,
+    JobRequest,
+    Outbox,
+    decode,
+    decode_frame,
+    encode,
+    from_wire,
+    to_wire,
+    told,
+)
+from lam.protocol.topics import Topics, matches
+
+
+def frames_of(*batches: list[FrameEvent], max_bytes: int = 10_000) -> list[bytes]:
+    outbox = Outbox("j", max_bytes)
+    frames = []
+    for batch in batches:
+        outbox.add(batch)
+        frames += outbox.cut()
+    return frames
+
+
+def text(events: list[FrameEvent]) -> str:
+    return "".join(event.content for event in events if isinstance(event, Chunk))
+
+
+def test_frames_are_numbered_from_one_and_kept() -> None:
+    outbox = Outbox("j", 10_000)
+    outbox.add([Accepted("m")])
+    (first,) = outbox.cut()
+    outbox.add([Chunk("a"), Chunk("b")])
+    (second,) = outbox.cut()
+    assert decode_frame(first) == Frame("j", 1, (Accepted("m"),))
+    assert decode_frame(second) == Frame("j", 2, (Chunk("a"), Chunk("b")))
+    assert outbox.after(0) == [first, second]
+    assert outbox.after(1) == [second]
+    assert decode_frame(outbox.after(2)[0]) == Frame("j", 2), "nothing after the last: a beat that names it"
+    assert not outbox.ended
+    outbox.add([told(Finished("stop"))])
+    assert outbox.ended
+
+
+@given(st.text(max_size=3000), st.sampled_from([600, 1500, 10_000]))
+def test_no_frame_is_larger_than_a_packet_and_no_text_is_lost(content: str, max_bytes: int) -> None:
+    frames = frames_of([Thinking(content), Chunk(content)], [Chunk("x"), JobFinished("stop")], max_bytes=max_bytes)
+    assert all(len(frame) <= max_bytes for frame in frames)
+    events = [event for frame in frames for event in decode_frame(frame).events]
+    assert text(events) == content.replace("\0", "\ufffd") + "x"
+    assert events[-1] == JobFinished("stop")
+
+
+@given(st.randoms(use_true_random=False), st.integers(2, 40))
+def test_frames_in_any_order_twice_and_late_give_the_events_once_and_in_order(order: random.Random, count: int) -> None:
+    frames = [decode_frame(frame) for frame in frames_of(*([Chunk(f"{number} ")] for number in range(count)))]
+    arriving = frames + order.sample(frames, count // 2)
+    order.shuffle(arriving)
+    inbox = Inbox()
+    events: list[FrameEvent] = []
+    for frame in arriving:
+        events += inbox.take(frame)
+    assert text(events) == "".join(f"{number} " for number in range(count))
+    assert (inbox.last, inbox.missing, inbox.duplicates) == (count, False, count // 2)
+
+
+def test_a_gap_is_seen_by_a_later_frame_and_by_a_beat() -> None:
+    one, two, three = [decode_frame(frame) for frame in frames_of([Chunk("a")], [Chunk("b")], [Chunk("c")])]
+    inbox = Inbox()
+    assert text(inbox.take(one)) == "a"
+    assert inbox.take(three) == []
+    assert inbox.missing
+    assert text(inbox.take(two)) == "bc"
+    assert not inbox.missing
+    assert inbox.take(Frame("j", 4)) == []
+    assert inbox.missing, "the worker's last frame never came"
+    assert text(inbox.take(Frame("j", 4, (Chunk("d"),)))) == "d"
+    assert not inbox.missing
+    assert inbox.take(Frame("j", 10**9, (Chunk("x"),))) == [], "beyond all reason"
+
+
+def test_a_request_travels_and_one_that_is_out_of_bounds_does_not() -> None:
+    request = ChatRequest((Turn("system", "s"), Turn("user", "u")), 1, Sampling(0, 0.9, 5), "m", 7, skip_thinking=True)
+    payload = encode(Job("j", "i", "r", to_wire(request)))
+    assert from_wire(decode(payload, Job).request) == request
+    good = to_wire(request)
+    for bad in (
+        JobRequest((), 0, 0, good.sampling),
+        JobRequest(good.messages, 2, 0, good.sampling),
+        JobRequest(good.messages, 0, -1, good.sampling),
+        JobRequest(good.messages, 0, 0, Sampling(3, 0.9, 5)),
+        JobRequest(good.messages, 0, 0, Sampling(0, 0, 5)),
+        JobRequest(good.messages[:1], 0, 0, good.sampling),
+    ):
+        with pytest.raises(BadPayload):
+            from_wire(bad)
+
+
+@pytest.mark.parametrize("payload", [b"", b"{", b"[]", b'{"job": "j"}', b'{"job": "j", "seq": 0}', b"\xff", b"[" * 100_000])
+def test_what_is_no_frame_is_refused(payload: bytes) -> None:
+    with pytest.raises(BadPayload):
+        decode_frame(payload)
+
+
+def test_topics_are_those_of_the_contract() -> None:
+    topics = Topics("lam/v1/")
+    frames = topics.frames("g", "00000000", "w", "j")
+    assert frames == "lam/v1/gateway/g/00000000/from/w/j"
+    assert topics.names(frames) == ["gateway", "g", "00000000", "from", "w", "j"]
+    assert matches(topics.frames("g", "00000000"), frames)
+    assert not matches(topics.frames("g", "00000001"), frames)
+    assert not matches(topics.worker_status(), frames)
+    assert topics.job("w") == "lam/v1/worker/w/job"
