@@ -107,6 +107,8 @@ async def test_no_title_is_asked_for_while_somebody_waits(titled: Gateway, scrip
         scripted.step(2)
         await first
         await scripted.seen(2)
+        while len(titled.parts.supervisor.running()) > 1 or any(task.get_name() == f"title-{one}" for task in asyncio.all_tasks()):
+            await asyncio.sleep(0.005)  # until the title of the first has found no place
         scripted.step(2)
         await second
         await scripted.seen(3)

@@ -113,8 +113,15 @@ async def test_two_worker_processes_serve_one_gateway(broker: Mosquitto, scripte
         replies = await asyncio.gather(*tasks)
         assert all(isinstance(events[-1], Done) and text(events) == "ab" for events in replies)
         assert any(isinstance(event, Progress) and event.stage == "queued" for events in replies for event in events)
+        broker.kill()
+        broker.start()
+        await until_ready(gateway, 2)
         one.terminate()
+        assert one.stderr
+        said = (await one.stderr.read()).decode()
         assert await one.wait() == 0
+        assert said.endswith("Stopped.\n")
+        assert "Traceback" not in said
         while len(engine_of(gateway).workers()) > 1:
             await asyncio.sleep(0.01)
 

@@ -238,5 +238,5 @@ class _InFlight(PersistentStorage):  # type: ignore[misc]  # the library is unty
         asyncio.get_running_loop().call_soon(self._room)  # the number is free only after this
 
 
-_quiet: Final = logging.getLogger("lam.mqtt.library")
+_quiet: Final = logging.getLogger("gmqtt")  # what it has to say, `problem` and our own log say once
 _quiet.setLevel(logging.CRITICAL + 1)
