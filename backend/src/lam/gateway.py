@@ -176,13 +176,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Services]:
 def _engine(settings: Settings) -> AbstractAsyncContextManager[OpenAIHttpEngine | MqttWorkersEngine]:
     if settings.llm_comm_mode == "mqtt":
         return MqttWorkersEngine(
-            Broker(
-                settings.mqtt_broker_host,
-                settings.mqtt_broker_port,
-                settings.mqtt_username,
-                settings.mqtt_password,
-                settings.mqtt_tls,
-            ),
+            Broker.of(settings),
             name=settings.mqtt_client_id,
             prefix=settings.mqtt_topic_prefix,
             model=settings.llm_model,

@@ -55,6 +55,9 @@ class Settings(BaseSettings):
     mqtt_username: str | None = Field(None, description="User name at the broker.")
     mqtt_password: str | None = Field(None, description="Password at the broker.")
     mqtt_tls: bool = Field(False, description="Speak TLS with the broker; its certificate is checked.")
+    mqtt_ca_file: Path | None = Field(
+        None, description="Certificates (PEM) that may have signed the broker's, besides those the system trusts."
+    )
     mqtt_client_id: str = Field("lam-gateway", description="The gateway's name at the broker; its instance is added.")
     mqtt_topic_prefix: str = Field("lam/v1", description="What all topics begin with.")
     mqtt_max_packet: int = Field(

@@ -40,9 +40,7 @@ def worker(llm: str | None, broker: str | None, name: str | None, slots: int | N
 async def _work(settings: Settings, name: str, *, streaming: bool) -> None:
     stop = asyncio.Event()
     before = _listen(stop)
-    broker = Broker(
-        settings.mqtt_broker_host, settings.mqtt_broker_port, settings.mqtt_username, settings.mqtt_password, settings.mqtt_tls
-    )
+    broker = Broker.of(settings)
     try:
         async with (
             OpenAIHttpEngine(

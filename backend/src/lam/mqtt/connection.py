@@ -10,6 +10,7 @@ import random
 import ssl
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -19,7 +20,9 @@ from gmqtt.mqtt.handler import MQTTConnectError
 from gmqtt.storage import PersistentStorage
 from msgspec import Struct
 
+from lam.errors import ConfigError
 from lam.protocol.topics import matches
+from lam.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -35,17 +38,41 @@ Handler = Callable[[str, bytes, bool], None]
 
 
 class Broker(Struct, frozen=True):
-    """Where a broker is, and as whom to come."""
+    """Where a broker is, and as whom to come. `ca_file`: who may have signed its certificate, besides whom the system trusts."""
 
     host: str = "127.0.0.1"
     port: int = 1883
     username: str | None = None
     password: str | None = None
     tls: bool = False
+    ca_file: Path | None = None
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        return cls(
+            settings.mqtt_broker_host,
+            settings.mqtt_broker_port,
+            settings.mqtt_username,
+            settings.mqtt_password,
+            settings.mqtt_tls,
+            settings.mqtt_ca_file,
+        )
 
     @property
     def address(self) -> str:
         return f"{self.host}:{self.port}"
+
+    def context(self) -> ssl.SSLContext | None:
+        """How to check its certificate; None without TLS. Raises ConfigError when the file cannot be read."""
+        if not self.tls:
+            return None
+        context = ssl.create_default_context()
+        if self.ca_file is not None:
+            try:
+                context.load_verify_locations(self.ca_file)
+            except OSError as error:
+                raise ConfigError(f"MQTT_CA_FILE: {self.ca_file} cannot be read as certificates ({error}).") from error
+        return context
 
 
 class Will(Struct, frozen=True):
@@ -64,6 +91,7 @@ class Connection:
 
     def __init__(self, broker: Broker, client_id: str, *, will: Will | None = None, max_packet: int = 512 << 10) -> None:
         self.broker = broker
+        self._context = broker.context()
         self.connected = False
         self.problem: str | None = None  # why it is not connected, for people
         self.on_connected: list[Callable[[], None]] = []
@@ -154,9 +182,10 @@ class Connection:
         return client
 
     async def _connect(self, client: gmqtt.Client, lost: asyncio.Event) -> None:
-        context: ssl.SSLContext | bool = ssl.create_default_context() if self.broker.tls else False
         connecting = asyncio.ensure_future(
-            client.connect(self.broker.host, self.broker.port, ssl=context, keepalive=KEEP_ALIVE_SECONDS, version=self._version)
+            client.connect(
+                self.broker.host, self.broker.port, ssl=self._context or False, keepalive=KEEP_ALIVE_SECONDS, version=self._version
+            )
         )
         losing = asyncio.ensure_future(lost.wait())
         try:
