@@ -43,7 +43,7 @@ A message is one sentence that says what happened and, where there is something 
 class becomes is `api.errors`' business.
 """
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 
 class LamError(Exception):
@@ -263,6 +263,13 @@ class TooLarge(GenerationError):
     code = "too_large"
     summary = "The request is larger than this gateway takes."
     retryable = False
+
+    @classmethod
+    def for_packet(cls, limit: int) -> Self:
+        return cls(
+            f"The message is larger than what may travel through the broker ({limit} bytes); shorten it, "
+            "or raise MQTT_MAX_PACKET here and at the broker."
+        )
 
 
 def all_errors(root: type[LamError] = LamError) -> list[type[LamError]]:

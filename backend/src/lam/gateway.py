@@ -36,6 +36,7 @@ from lam.documents.reader import DocumentReader
 from lam.engines.base import Engine
 from lam.engines.mqtt_workers import MqttWorkersEngine
 from lam.engines.openai_http import OpenAIHttpEngine
+from lam.engines.prompt_portal import PromptPortalEngine
 from lam.generation.recovery import recover
 from lam.generation.supervisor import Supervisor
 from lam.mqtt.connection import Broker
@@ -150,7 +151,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Services]:
             )
         )
         supervisor.after_end.append(metrics.after)
-        if settings.lam_titles:
+        if settings.lam_titles and not engine.keeps_history:
             titles = await stack.enter_async_context(Titles(database, engine, supervisor.admission))
             supervisor.after_end.append(titles.after)
         yield Services(
@@ -173,7 +174,18 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Services]:
         )
 
 
-def _engine(settings: Settings) -> AbstractAsyncContextManager[OpenAIHttpEngine | MqttWorkersEngine]:
+def _engine(settings: Settings) -> AbstractAsyncContextManager[OpenAIHttpEngine | MqttWorkersEngine | PromptPortalEngine]:
+    if settings.llm_comm_mode == "mqtt" and settings.mqtt_dialect == "prompt_portal":
+        return PromptPortalEngine(
+            Broker.of(settings),
+            name=settings.mqtt_client_id,
+            model=settings.llm_model,
+            slots=settings.llm_slots,
+            timeout=settings.llm_timeout,
+            max_packet=settings.mqtt_max_packet,
+            chunk_size=settings.mqtt_chunk_size,
+            chunk_delay=settings.mqtt_chunk_delay,
+        )
     if settings.llm_comm_mode == "mqtt":
         return MqttWorkersEngine(
             Broker.of(settings),

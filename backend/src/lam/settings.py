@@ -60,6 +60,9 @@ class Settings(BaseSettings):
     )
     mqtt_client_id: str = Field("lam-gateway", description="The gateway's name at the broker; its instance is added.")
     mqtt_topic_prefix: str = Field("lam/v1", description="What all topics begin with.")
+    mqtt_dialect: Literal["lam", "prompt_portal"] = Field(
+        "lam", description="What the workers speak: `lam`, or `prompt_portal`, which older ones do."
+    )
     mqtt_max_packet: int = Field(
         524288, ge=4096, description="Bytes of a message at most, or the broker's own maximum where it says a smaller one."
     )
@@ -105,7 +108,7 @@ class Settings(BaseSettings):
     lam_detach_seconds: float = Field(10, ge=0, description="How long a `cancel` run goes on without a reader.")
     lam_drain_seconds: float = Field(20, ge=0, description="How long running replies may go on after SIGTERM.")
 
-    @field_validator("llm_comm_mode", "lam_registration", "lam_metrics", mode="before")
+    @field_validator("llm_comm_mode", "mqtt_dialect", "lam_registration", "lam_metrics", mode="before")
     @classmethod
     def _any_case(cls, value: Any) -> Any:
         return value.strip().lower() if isinstance(value, str) else value

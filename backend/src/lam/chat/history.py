@@ -29,7 +29,9 @@ def chat_request(
     keep = 0
     if session.system_prompt:
         turns, keep = (Turn("system", session.system_prompt), *turns), 1
-    return ChatRequest(turns, keep, sampling, model, settings.llm_max_history_tokens, skip_thinking=settings.llm_skip_thinking)
+    return ChatRequest(
+        turns, keep, sampling, model, settings.llm_max_history_tokens, settings.llm_skip_thinking, session.session_key
+    )
 
 
 def sampling_for(

@@ -19,7 +19,7 @@ from lam.chat.streams import Following, Streams
 from lam.chat.templates import prompt_changes
 from lam.chat.titles import DEFAULT_TITLE, first_words
 from lam.engines.base import Engine
-from lam.errors import Invalid, NotFound, RequestIdReused, ShuttingDown, StorageUnavailable
+from lam.errors import Invalid, NotFound, NotSupported, RequestIdReused, ShuttingDown, StorageUnavailable
 from lam.generation.run import OnDisconnect, Order, Run
 from lam.generation.supervisor import Claim, Supervisor
 from lam.protocol.chat import ChatRequest
@@ -202,12 +202,15 @@ class Messages:
         session = await require_session(unit, send.session_id, user_id, lock=lock)
         changes = await self._changes(unit, user_id, session, send)
         session = msgspec.structs.replace(session, **changes)
+        if self._engine.keeps_history:
+            _require_new_turn(session, send)
         aim = await _aim(unit, session, send)
+        path = [] if self._engine.keeps_history else aim.path
         sampling = sampling_for(self._settings, session, send.temperature, send.top_p, send.max_tokens)
         new_turn = send.content if aim.new_turn else None
         so_far = self._live(aim.goes_on).content if aim.goes_on else None
         model = send.model or session.model
-        return _Plan(session, changes, aim, chat_request(self._settings, session, aim.path, new_turn, so_far, sampling, model))
+        return _Plan(session, changes, aim, chat_request(self._settings, session, path, new_turn, so_far, sampling, model))
 
     @staticmethod
     async def _changes(unit: UnitOfWork, user_id: int, session: Session, send: Send) -> dict[str, Any]:
@@ -230,6 +233,12 @@ class Messages:
         lock = self._sending.setdefault((user_id, client_request_id), asyncio.Lock())
         async with lock:
             yield
+
+
+def _require_new_turn(session: Session, send: Send) -> None:
+    """Raises NotSupported for anything but a new turn after the newest reply."""
+    if send.regenerate or send.continues or (send.parent_id is not None and (send.parent_id or None) != session.leaf_id):
+        raise NotSupported("The worker keeps the conversation: earlier turns cannot be edited, regenerated or continued.")
 
 
 async def _aim(unit: UnitOfWork, session: Session, send: Send) -> Aim:

@@ -42,10 +42,15 @@ class Engine(Protocol):
     GenerationError where it cannot be asked.
     `simulates(model)` tells whether answers come in one piece and are paced; None while that depends on who takes the job.
     `missing(model)` is the error for a run that nobody can serve: its lane has no places at all.
+    `keeps_history`: the other side remembers the conversation by `session_key`; it is told only what is new, and an earlier turn
+    cannot be asked again.
     `busy(lane)` counts the places the server itself sees in use, None where it cannot tell.
     """
 
     mode: Mode
+
+    @property
+    def keeps_history(self) -> bool: ...
 
     def generate(self, request: ChatRequest) -> AbstractAsyncContextManager[Batches]: ...
 

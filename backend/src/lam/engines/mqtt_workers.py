@@ -66,6 +66,7 @@ class MqttWorkersEngine:
     """
 
     mode: Mode = "mqtt"
+    keeps_history = False
 
     def __init__(
         self,
@@ -205,10 +206,7 @@ class MqttWorkersEngine:
             if len(payload) <= limit:
                 break
         else:
-            raise TooLarge(
-                f"The message is larger than what may travel through the broker ({limit} bytes); shorten it, "
-                "or raise MQTT_MAX_PACKET here and at the broker."
-            )
+            raise TooLarge.for_packet(limit)
         self._jobs[job.name] = job
         worker.jobs += 1
         self.connection.publish(topic, payload)
@@ -253,7 +251,7 @@ class MqttWorkersEngine:
                 whole.extend(event for event in batch if not isinstance(event, Progress))
                 batch = [event for event in batch if isinstance(event, Progress)]
                 if ended:
-                    async for piece in self._paced(whole):
+                    async for piece in paced(whole, *self._chunks):
                         yield piece
                     return
             begun = begun or any(isinstance(event, Chunk | Thinking | ToolCall) for event in batch)
@@ -300,15 +298,6 @@ class MqttWorkersEngine:
         if rejected.reason in ("invalid", "not_supported"):
             raise LlmError(f"The worker refused the job ({rejected.message or rejected.reason}).", retryable=False)
         raise _GiveAway
-
-    async def _paced(self, events: list[EngineEvent]) -> AsyncGenerator[list[EngineEvent]]:
-        """An answer in one piece, shown as if it came in many."""
-        for event in events:
-            if isinstance(event, Chunk):
-                async for piece in paced(event.content, *self._chunks):
-                    yield [*piece]
-            else:
-                yield [event]
 
     async def _until_reconnected(self, *, begun: bool) -> None:
         """Raises BrokerUnreachable when it takes too long."""

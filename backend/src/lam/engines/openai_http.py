@@ -57,6 +57,7 @@ class OpenAIHttpEngine:
     """
 
     mode: Mode = "sse"
+    keeps_history = False
 
     def __init__(
         self,

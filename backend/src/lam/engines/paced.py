@@ -1,11 +1,11 @@
-"""Simulated streaming: a finished text in paced pieces of whole grapheme clusters."""
+"""Simulated streaming: a finished answer in paced pieces of whole grapheme clusters."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Iterator, Sequence
 
 import regex
 
-from lam.protocol.events import Chunk
+from lam.protocol.events import Chunk, EngineEvent
 
 _CLUSTER = regex.compile(r"\X")
 
@@ -25,11 +25,15 @@ def pieces(text: str, size: int) -> Iterator[str]:
         yield text[start:]
 
 
-async def paced(text: str, size: int, delay: float) -> AsyncGenerator[list[Chunk]]:
-    """The pieces as chunks, `delay` seconds apart."""
-    first = True
-    for piece in pieces(text, size):
-        if delay and not first:
-            await asyncio.sleep(delay)
-        first = False
-        yield [Chunk(piece)]
+async def paced(events: Sequence[EngineEvent], size: int, delay: float) -> AsyncGenerator[list[EngineEvent]]:
+    """The events as batches, texts in pieces of `size` characters, `delay` seconds apart."""
+    for event in events:
+        if not isinstance(event, Chunk):
+            yield [event]
+            continue
+        first = True
+        for piece in pieces(event.content, size):
+            if delay and not first:
+                await asyncio.sleep(delay)
+            first = False
+            yield [Chunk(piece)]

@@ -253,6 +253,8 @@ class Pump:
             terminal = Error(failure.message, failure.code, failure.retryable, message_id)
             error = {"code": failure.code, "message": failure.message, "retryable": failure.retryable}
         metadata: dict[str, Any] = {"mode": self._engine.mode, "model": model, "simulated": simulated, "finish_reason": reason}
+        if finished and finished.about:
+            metadata |= finished.about
         if self._run.order.so_far:
             metadata["continues"] = utf16_length(self._run.order.so_far)
         if snapshot.tool_calls:

@@ -29,6 +29,7 @@ class ChatRequest(Struct, frozen=True):
 
     `turns`: oldest first, the last one the user's, or the beginning of the reply, which then goes on where it ends.
     `keep`: how many leading turns are never dropped (the system prompt).
+    `session_key`: whose conversation this is, for who keeps it by that.
     `max_prompt_tokens`: 0 leaves it to the model's context. `model`: None takes the server's own.
     """
 
@@ -38,6 +39,7 @@ class ChatRequest(Struct, frozen=True):
     model: str | None = None
     max_prompt_tokens: int = 0
     skip_thinking: bool = False
+    session_key: str = ""
 
     @property
     def continues(self) -> bool:

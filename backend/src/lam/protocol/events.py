@@ -3,7 +3,7 @@
 An addition that is not known is left out of the JSON where the contract says so (`UNSET`), and null elsewhere.
 """
 
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -90,13 +90,14 @@ class Error(Struct, frozen=True, tag_field="type", tag="error"):
 
 
 class Finished(Struct, frozen=True):
-    """The last thing an engine yields: the model ended its reply by itself."""
+    """The last thing an engine yields: the model ended its reply by itself. `about`: what else the message's metadata tells."""
 
     finish_reason: FinishReason
     usage: Usage | None = None
     tokens_per_second: float | None = None
     model: str | None = None
     simulated: bool = False
+    about: dict[str, Any] | None = None
 
 
 Event = Metadata | Progress | Thinking | Chunk | ToolCall | Done | Error

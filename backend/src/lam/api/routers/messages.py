@@ -17,6 +17,7 @@ from lam.chat.messages import Send
 from lam.chat.streams import Following
 from lam.errors import Interrupted, Invalid, Unauthorized, from_code
 from lam.protocol.events import Error
+from lam.storage.models import Message
 
 router = APIRouter(prefix="/api/chatbot", tags=["messages"])
 
@@ -58,7 +59,12 @@ async def send(body: SendMessage, caller: Caller, parts: Parts, request: Request
     if isinstance(terminal, Error):
         raise from_code(terminal.code, terminal.message)
     session, asked, reply = await parts.messages.pair(caller.user.id, following)
-    return SentAnswer(session=shown(session, parts), user_message=message(asked), assistant_message=message(reply))
+    return SentAnswer(
+        session=shown(session, parts),
+        user_message=message(asked),
+        assistant_message=message(reply),
+        raw_response=_raw_response(reply.message),
+    )
 
 
 @router.get(
@@ -97,6 +103,11 @@ def _send(body: SendMessage) -> Send:
     given = body.model_dump(exclude={"continue_", "on_disconnect"})
     given |= {"regenerate": body.regenerate or None, "continues": body.continue_ or None}
     return Send(**given, on_disconnect=body.on_disconnect or "cancel")
+
+
+def _raw_response(reply: Message) -> Any:
+    about = reply.metadata or {}
+    return about.get("payload", reply.content) if about.get("dialect") == "prompt_portal" else None
 
 
 def _number(text: str | None) -> int:

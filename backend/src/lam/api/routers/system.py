@@ -10,7 +10,9 @@ from lam.api.dependencies import Caller, MaybeCaller, Parts
 from lam.api.errors import answers
 from lam.api.schemas.system import BrokerHealth, EngineHealth, HealthAnswer, ModelAnswer, ModelsAnswer, WorkerHealth
 from lam.engines.mqtt_workers import MqttWorkersEngine
+from lam.engines.prompt_portal import PromptPortalEngine
 from lam.errors import NotFound, StorageUnavailable
+from lam.mqtt.connection import Connection
 from lam.settings import LOOPBACK, Settings
 
 router = APIRouter(prefix="/api", tags=["system"])
@@ -50,19 +52,23 @@ async def health(
             waiting=parts.supervisor.admission.waiting,
         )
         answer.database = "ready" if stored else "unavailable"
+        if isinstance(parts.engine, MqttWorkersEngine | PromptPortalEngine):
+            answer.broker = _broker(parts.engine.connection)
         if isinstance(parts.engine, MqttWorkersEngine):
-            answer.broker, answer.workers = _behind_the_broker(parts.engine)
+            answer.workers = _workers(parts.engine)
     return answer
 
 
-def _behind_the_broker(engine: MqttWorkersEngine) -> tuple[BrokerHealth, list[WorkerHealth]]:
-    connection = engine.connection
-    broker = BrokerHealth(
+def _broker(connection: Connection) -> BrokerHealth:
+    return BrokerHealth(
         state="connected" if connection.connected else "unreachable",
         address=connection.broker.address,
         detail=connection.problem,
     )
-    return broker, [
+
+
+def _workers(engine: MqttWorkersEngine) -> list[WorkerHealth]:
+    return [
         WorkerHealth(
             name=worker.worker,
             state=worker.state,
