@@ -58,6 +58,9 @@ class Settings(BaseSettings):
     mqtt_ca_file: Path | None = Field(
         None, description="Certificates (PEM) that may have signed the broker's, besides those the system trusts."
     )
+    mqtt_version: Literal["5", "3.1.1"] = Field(
+        "5", description="The version of MQTT to try first; a broker that does not take 5 is asked with 3.1.1."
+    )
     mqtt_client_id: str = Field("lam-gateway", description="The gateway's name at the broker; its instance is added.")
     mqtt_topic_prefix: str = Field("lam/v1", description="What all topics begin with.")
     mqtt_dialect: Literal["lam", "prompt_portal"] = Field(

@@ -1,24 +1,36 @@
 """`lam up`: everything on this machine."""
 
+import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from lam.broker.process import find_mosquitto, local_broker
 from lam.cli.server import run, serve
 from lam.data_folder import DataFolder
+from lam.engines.openai_http import OpenAIHttpEngine
 from lam.errors import ConfigError
 from lam.llama.model import NAME, demo_model
 from lam.llama.process import llama_server
+from lam.mqtt.connection import Broker
 from lam.settings import Settings, is_set, load_settings
+from lam.worker.worker import Worker
+
+WORKER = "local"
 
 
 @click.command()
-@click.option("--mode", type=click.Choice(["sse"], case_sensitive=False), default="sse", help="How the model is reached.")
+@click.option("--mode", type=click.Choice(["sse", "mqtt"], case_sensitive=False), default="sse", help="How the model is reached.")
 @click.option("--port", type=click.IntRange(0, 65535), help="Port of the gateway; 3000 unless LAM_PORT says otherwise.")
 def up(mode: str, port: int | None) -> None:
-    """Demo model, llama.cpp server and gateway; prints one URL. Ctrl-C stops everything."""
+    """Demo model, llama.cpp server and gateway, with --mode mqtt a broker and a worker between them; prints one URL.
+
+    Ctrl-C stops everything.
+    """
     given: dict[str, Any] = {"llm_comm_mode": mode}
     if port is not None:
         given["lam_port"] = port
@@ -34,11 +46,54 @@ async def _up(settings: Settings, given: dict[str, Any]) -> None:
     folder.prepare()
     click.echo(f"Loading {NAME} …", err=True)
     async with llama_server(model, name=NAME, log=folder.path / "llama.log") as server:
-        settings = load_settings(**given, llm_server_url=server.url)
-        await serve(settings, ready=_tell, ended=server.ended)
+        given["llm_server_url"] = server.url
+        if settings.llm_comm_mode == "mqtt":
+            async with _tunnel(folder, given) as broker_ended:
+                await _serve(given, server.ended, broker_ended)
+        else:
+            await _serve(given, server.ended)
         if server.ended.done():
             raise ConfigError(f"The model server stopped by itself; {folder.path / 'llama.log'} says more.")
     click.echo("Stopped.", err=True)
+
+
+async def _serve(given: dict[str, Any], *children: asyncio.Future[int]) -> None:
+    """Until a signal, or until a child process has ended."""
+    ended = asyncio.ensure_future(asyncio.wait(children, return_when=asyncio.FIRST_COMPLETED))
+    try:
+        await serve(load_settings(**given), ready=_tell, ended=ended)
+    finally:
+        ended.cancel()
+
+
+@asynccontextmanager
+async def _tunnel(folder: DataFolder, given: dict[str, Any]) -> AsyncIterator[asyncio.Future[int]]:
+    """A broker, and a worker that answers through it. Adds to `given` what the gateway must know; gives the broker's end."""
+    async with local_broker(folder.path / "broker", find_mosquitto()) as local:
+        click.echo(f"Broker: {local.kind}, {local.broker.address}", err=True)
+        given |= {
+            "mqtt_broker_host": local.broker.host,
+            "mqtt_broker_port": local.broker.port,
+            "mqtt_username": local.broker.username,
+            "mqtt_password": local.broker.password,
+            "mqtt_tls": False,
+            "mqtt_version": local.broker.version,
+        }
+        settings = load_settings(**given)
+        async with (
+            OpenAIHttpEngine(settings.llm_server_url, timeout=settings.llm_timeout) as engine,
+            Worker(
+                engine,
+                Broker.of(settings),
+                name=WORKER,
+                prefix=settings.mqtt_topic_prefix,
+                slots=settings.llm_slots,
+                max_packet=settings.mqtt_max_packet,
+            ),
+        ):
+            yield local.ended
+        if local.ended.done():
+            raise ConfigError(f"The broker stopped by itself; {folder.path / 'broker' / 'broker.log'} says more.")
 
 
 def _tell(url: str) -> None:

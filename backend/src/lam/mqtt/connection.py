@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 import gmqtt
 from gmqtt.mqtt.constants import MQTTv50, MQTTv311
@@ -31,14 +31,19 @@ KEEP_ALIVE_SECONDS: Final = 15
 FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 15.0
 MOST_WAITING: Final = 100_000
-NO_RECONNECTS: Final = -2  # of the library's own; -1 would mean without end
+LAST_WORD_SECONDS: Final = 0.1
 REFUSED_VERSION: Final = frozenset({1, 129, 130, 132})
+VERSIONS: Final = {"5": MQTTv50, "3.1.1": MQTTv311}
 
 Handler = Callable[[str, bytes, bool], None]
 
 
 class Broker(Struct, frozen=True):
-    """Where a broker is, and as whom to come. `ca_file`: who may have signed its certificate, besides whom the system trusts."""
+    """Where a broker is, and as whom to come.
+
+    `ca_file`: who may have signed its certificate, besides whom the system trusts. `version`: the one to try first; a broker that
+    does not take 5 is asked with 3.1.1.
+    """
 
     host: str = "127.0.0.1"
     port: int = 1883
@@ -46,6 +51,7 @@ class Broker(Struct, frozen=True):
     password: str | None = None
     tls: bool = False
     ca_file: Path | None = None
+    version: Literal["5", "3.1.1"] = "5"
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -56,6 +62,7 @@ class Broker(Struct, frozen=True):
             settings.mqtt_password,
             settings.mqtt_tls,
             settings.mqtt_ca_file,
+            settings.mqtt_version,
         )
 
     @property
@@ -104,7 +111,7 @@ class Connection:
         self._handlers: list[tuple[str, Handler]] = []
         self._client: gmqtt.Client | None = None
         self._waiting: deque[tuple[str, bytes, bool]] = deque()
-        self._version = MQTTv50
+        self._version = VERSIONS[broker.version]
 
     @property
     def max_packet(self) -> int:
@@ -159,6 +166,8 @@ class Connection:
                 pause = FIRST_PAUSE
                 await lost.wait()
                 self.problem = f"The connection to the broker at {self.broker.address} was lost."
+            except _OlderVersion:
+                continue
             except (OSError, MQTTConnectError, ValueError) as error:
                 self._refused(error)
             except Exception:
@@ -170,10 +179,9 @@ class Connection:
 
     def _new_client(self, lost: asyncio.Event) -> gmqtt.Client:
         will = gmqtt.Message(self._will.topic, self._will.payload, qos=1, retain=True) if self._will else None
-        client = gmqtt.Client(
-            self._client_id, clean_session=True, will_message=will, persistent_storage=_InFlight(self._flush), logger=_quiet
+        client = _Client(
+            lost, self._client_id, clean_session=True, will_message=will, persistent_storage=_InFlight(self._flush), logger=_quiet
         )
-        client.set_config({"reconnect_retries": NO_RECONNECTS, "reconnect_delay": 0})
         if self.broker.username:
             client.set_auth_credentials(self.broker.username, self.broker.password)
         client.on_connect = self._accepted
@@ -190,9 +198,16 @@ class Connection:
         losing = asyncio.ensure_future(lost.wait())
         try:
             await asyncio.wait({connecting, losing}, timeout=CONNECT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
-            if not connecting.done():
+            if lost.is_set():
+                await asyncio.wait({connecting}, timeout=LAST_WORD_SECONDS)  # it may have said why
+            if connecting.done():
+                connecting.result()
+            else:
+                newer = self._version == MQTTv50
+                self._version = MQTTv311 if newer else VERSIONS[self.broker.version]
+                if lost.is_set() and newer:
+                    raise _OlderVersion
                 raise OSError("it does not answer as a broker" if lost.is_set() else "it does not answer")
-            connecting.result()
         finally:
             connecting.cancel()
             losing.cancel()
@@ -253,6 +268,21 @@ class Connection:
     def _flush(self) -> None:
         while self._waiting and self.connected and self._send(*self._waiting[0]):
             self._waiting.popleft()
+
+
+class _OlderVersion(Exception):
+    """The broker hung up on MQTT 5."""
+
+
+class _Client(gmqtt.Client):  # type: ignore[misc]  # the library is untyped
+    """Connects once: what the library would mend by itself is said to be lost."""
+
+    def __init__(self, lost: asyncio.Event, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._lost = lost
+
+    async def reconnect(self, delay: bool = False) -> None:
+        self._lost.set()
 
 
 class _InFlight(PersistentStorage):  # type: ignore[misc]  # the library is untyped
