@@ -2,7 +2,7 @@ from typing import Any
 
 import pytest
 
-from lam.engines.worker_list import SILENT_SECONDS, WorkerList
+from lam.engines.worker_list import AWAY_SECONDS, SILENT_SECONDS, WorkerList
 from lam.protocol.jobs import ServedModel, State, WorkerStatus
 
 
@@ -12,7 +12,12 @@ class Listed:
     def __init__(self) -> None:
         self.now = 0.0
         self.gone: list[tuple[str, str]] = []
-        self.list = WorkerList(lambda: self.now, lambda *who: self.gone.append(who))
+        self.moved: list[tuple[str, bool]] = []  # who, and whether it is there
+        self.list = WorkerList(
+            lambda: self.now,
+            lambda seen: self.moved.append((seen.name, seen.away_since is None)),
+            lambda seen: self.gone.append((seen.name, seen.status.instance)),
+        )
 
     def hear(self, worker: str, instance: str = "1", state: State = "ready", slots: int = 2, **more: Any) -> bool:
         models = more.pop("models", (ServedModel("m"),))
@@ -51,8 +56,33 @@ def test_an_offline_of_an_older_instance_is_ignored_and_a_new_instance_ends_the_
     assert not listed.hear("a", "old", "offline")
     assert listed.chosen() == "a"
     assert listed.hear("a", "new", "offline")
-    assert listed.gone == [("a", "old"), ("a", "new")]
     assert listed.chosen() is None
+    listed.now = AWAY_SECONDS + 1
+    assert listed.list.forget_silent()
+    assert listed.gone == [("a", "old"), ("a", "new")]
+
+
+def test_who_went_away_may_come_back(listed: Listed) -> None:
+    listed.hear("a")
+    listed.hear("a", state="offline")
+    listed.hear("a", state="offline")
+    assert not listed.list.all()
+    assert not listed.list.capacity()
+    listed.now = AWAY_SECONDS - 1
+    assert not listed.list.forget_silent()
+    assert listed.hear("a")
+    assert listed.moved == [("a", False), ("a", True)]
+    assert listed.chosen() == "a"
+    assert not listed.gone
+
+
+def test_who_is_heard_again_after_our_own_absence_is_asked_what_was_missed(listed: Listed) -> None:
+    listed.hear("a")
+    listed.list.start_over()
+    assert listed.chosen() == "a"
+    listed.hear("a")
+    listed.hear("a")
+    assert listed.moved == [("a", True)]
 
 
 def test_who_is_silent_for_too_long_is_gone_but_not_for_our_own_absence(listed: Listed) -> None:

@@ -127,8 +127,9 @@ async def test_two_worker_processes_serve_one_gateway(broker: Mosquitto, scripte
 
 
 async def test_a_worker_killed_before_its_first_event_loses_nothing_and_after_it_the_run_says_so(
-    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("lam.engines.worker_list.AWAY_SECONDS", 1)
     async with mqtt_gateway(tmp_path / "data", broker) as gateway, gateway.client() as client:
         session = (await client.create_session())["id"]
         scripted.reply = Reply(("never",), progress=10_000, wait=0.05)
@@ -175,6 +176,68 @@ async def test_a_broker_that_dies_and_returns_ends_nothing(broker: Mosquitto, sc
         assert engine_of(gateway).connection.reconnects > 1
 
 
+async def test_a_worker_whose_connection_breaks_goes_on_where_it_was(
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    """The broker tells its will; the worker comes back and is asked for what it published meanwhile."""
+    pieces = tuple(f"{number} " for number in range(200))
+    scripted.reply = Reply(pieces, rate=60)
+    async with (
+        mqtt_gateway(tmp_path / "data", broker, llm_server_url=scripted.url) as gateway,
+        gateway.client() as client,
+        worker_for(gateway.parts.settings) as worker,
+    ):
+        await until_ready(gateway)
+        async with raw_stream(client, (await client.create_session())["id"]) as stream:
+            await stream.until(Chunk)
+            for _ in range(2):
+                break_connection(worker.connection)
+                while engine_of(gateway).workers():
+                    await asyncio.sleep(0.001)
+                await until_ready(gateway)
+            events = await stream.rest()
+        assert isinstance(events[-1], Done)
+        assert events[-1].full_content == text(events) == "".join(pieces)
+        assert engine_of(gateway).resumed >= 2
+        assert worker.connection.reconnects == 3
+
+
+async def test_a_stop_while_the_worker_is_away_frees_the_model_when_it_returns(
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The release reaches nobody; the gateway's list of open jobs tells."""
+    monkeypatch.setattr("lam.engines.mqtt_workers.STATUS_SECONDS", 0.2)
+    monkeypatch.setattr("lam.worker.worker.LISTED_SECONDS", 0.5)
+    scripted.reply = Reply(("word ",) * 10_000, rate=50)
+    async with (
+        mqtt_gateway(tmp_path / "data", broker, llm_server_url=scripted.url) as gateway,
+        gateway.client() as client,
+        worker_for(gateway.parts.settings) as worker,
+    ):
+        await until_ready(gateway)
+        async with raw_stream(client, (await client.create_session())["id"]) as stream:
+            metadata = await stream.until(Metadata)
+            await stream.until(Chunk)
+            break_connection(worker.connection)
+            while engine_of(gateway).workers():
+                await asyncio.sleep(0.001)
+            assert isinstance(metadata, Metadata)
+            await client.stop(metadata.stream_id or "")
+            end = (await stream.rest())[-1]
+        assert isinstance(end, Done)
+        assert end.finish_reason == "cancelled"
+        assert scripted.active, "nobody could tell the worker"
+        async with asyncio.timeout(20):
+            while scripted.active:
+                await asyncio.sleep(0.01)
+        assert not worker._jobs
+
+
+def break_connection(connection: Connection) -> None:
+    """As if the network had cut it."""
+    connection._client._connection._transport.abort()
+
+
 async def test_a_gateway_starts_without_a_broker_and_says_so(broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path) -> None:
     broker.kill()
     async with mqtt_gateway(tmp_path / "data", broker, llm_timeout=1) as gateway, gateway.client() as client:
@@ -201,7 +264,7 @@ async def test_a_gateway_that_is_gone_frees_the_model(broker: Mosquitto, scripte
             await until_ready(gateway)
             async with raw_stream(client, (await client.create_session())["id"], on_disconnect="continue") as stream:
                 await stream.until(Chunk)
-                engine_of(gateway).connection._client._connection._transport.abort()  # as if the process were killed
+                break_connection(engine_of(gateway).connection)  # as if the process were killed
                 engine_of(gateway).connection._task.cancel()
                 async with asyncio.timeout(20):
                     while scripted.active:

@@ -100,7 +100,7 @@ class MqttWorkersEngine:
 
     async def __aenter__(self) -> Self:
         self._clock = asyncio.get_running_loop().time
-        self._workers = WorkerList(self._clock, self._worker_gone)
+        self._workers = WorkerList(self._clock, self._worker_moved, self._worker_gone)
         await self.connection.__aenter__()
         self._tasks = [
             asyncio.create_task(self._keep_telling(), name="gateway-status"),
@@ -260,7 +260,7 @@ class MqttWorkersEngine:
             if ended:
                 return
             now = self._clock()
-            if job.lost:
+            if job.lost or (not begun and job.worker.away_since is not None):
                 raise WorkerLost if begun else _GiveAway
             if not self.connection.connected:
                 job.heard = now
@@ -366,20 +366,25 @@ class MqttWorkersEngine:
         if self.ignored == 1:
             log.warning("A message on %s is ignored (%s); further ones are only counted", topic, why)
 
-    def _worker_gone(self, name: str, instance: str) -> None:
+    def _worker_moved(self, worker: Seen) -> None:
         for job in self._jobs.values():
-            if job.key == (name, instance):
+            if job.worker is worker:
+                job.wake()
+                if worker.away_since is None:
+                    self._resume(job)  # what was published meanwhile is lost, and a lost last frame would never be missed
+
+    def _worker_gone(self, worker: Seen) -> None:
+        for job in self._jobs.values():
+            if job.worker is worker:
                 job.lose()
 
     def _connected(self) -> None:
         self._workers.start_over()
         self._tell()
-        for job in self._jobs.values():
-            self._resume(job)  # a lost last frame would never be missed
         self._changed.set()
 
     def _tell(self) -> None:
-        status = GatewayStatus(self.name, self.instance)
+        status = GatewayStatus(self.name, self.instance, tuple(self._jobs))
         self.connection.publish(self.topics.gateway_status(self.name, self.instance), encode(status), retain=True)
 
     def _tell_capacity(self) -> None:

@@ -30,6 +30,10 @@ class OpenJob:
 
     def lose(self) -> None:
         self.lost = True
+        self.wake()
+
+    def wake(self) -> None:
+        """There is something to look at."""
         self._news.set()
 
     def read(self) -> tuple[list[FrameEvent], bool]:

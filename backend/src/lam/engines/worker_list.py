@@ -9,6 +9,7 @@ from lam.engines.base import Capacity
 from lam.protocol.jobs import ServedModel, WorkerStatus
 
 SILENT_SECONDS: Final = 30
+AWAY_SECONDS: Final = 10  # a worker whose connection broke comes back in less
 
 
 class Seen(Struct):
@@ -18,6 +19,8 @@ class Seen(Struct):
     heard: float
     jobs: int = 0
     full_until: float = 0  # it said `busy`: not before its next status, or this moment
+    away_since: float | None = None  # its connection ended; it may come back
+    unheard: bool = False  # since our own connection came back
 
     @property
     def name(self) -> str:
@@ -34,15 +37,18 @@ class Seen(Struct):
 
 
 class WorkerList:
-    """`clock` gives seconds. `gone(name, instance)` is called when a worker, or an earlier instance of it, is no more."""
+    """`clock` gives seconds. `moved(worker)` is called when one went away or is heard again, `gone(worker)` when it is no more, or
+    another instance has its name."""
 
-    def __init__(self, clock: Callable[[], float], gone: Callable[[str, str], None]) -> None:
+    def __init__(self, clock: Callable[[], float], moved: Callable[[Seen], None], gone: Callable[[Seen], None]) -> None:
         self._clock = clock
+        self._moved = moved
         self._gone = gone
         self._seen: dict[str, Seen] = {}
 
     def all(self) -> list[Seen]:
-        return list(self._seen.values())
+        """Those that are there."""
+        return [seen for seen in self._seen.values() if seen.away_since is None]
 
     def hear(self, status: WorkerStatus) -> bool:
         """Takes a status; whether anything changed that choosing or capacity depend on."""
@@ -50,30 +56,42 @@ class WorkerList:
         if status.state == "offline":
             if known is None or known.status.instance != status.instance:
                 return False  # of an older instance: the name has a new owner
-            del self._seen[status.worker]
-            self._gone(status.worker, status.instance)
+            if known.away_since is None:
+                known.away_since = self._clock()
+                self._moved(known)
             return True
         if known is not None and known.status.instance == status.instance:
             changed = known.status != status
             known.status, known.heard, known.full_until = status, self._clock(), 0
+            if known.away_since is not None or known.unheard:
+                known.away_since, known.unheard, changed = None, False, True
+                self._moved(known)
             return changed
         self._seen[status.worker] = Seen(status, self._clock())
         if known is not None:
-            self._gone(status.worker, known.status.instance)
+            self._gone(known)
         return True
 
     def forget_silent(self) -> bool:
-        """Drops who was not heard of for 30 s; whether anybody was."""
-        silent = [seen for seen in self._seen.values() if self._clock() - seen.heard > SILENT_SECONDS]
+        """Drops who was not heard of for 30 s, or has been away for 10; whether anybody was."""
+        now = self._clock()
+        silent = [
+            seen
+            for seen in self._seen.values()
+            if now - seen.heard > SILENT_SECONDS or (seen.away_since is not None and now - seen.away_since > AWAY_SECONDS)
+        ]
         for seen in silent:
             del self._seen[seen.name]
-            self._gone(seen.name, seen.status.instance)
+            self._gone(seen)
         return bool(silent)
 
     def start_over(self) -> None:
         """After a reconnect silence counts from now: while we were away nobody could be heard."""
+        now = self._clock()
         for seen in self._seen.values():
-            seen.heard = self._clock()
+            seen.heard, seen.unheard = now, True
+            if seen.away_since is not None:
+                seen.away_since = now
 
     def choose(self, model: str | None, *, continues: bool, avoid: frozenset[tuple[str, str]]) -> Seen | None:
         """A ready worker before a busy one, then the one with the most free places; among equals the least busy, then by name.
@@ -83,7 +101,7 @@ class WorkerList:
         now = self._clock()
         fit = [
             seen
-            for seen in self._seen.values()
+            for seen in self.all()
             if seen.status.state in ("ready", "busy")
             and seen.free > 0
             and seen.full_until <= now
@@ -96,7 +114,7 @@ class WorkerList:
     def capacity(self) -> Capacity:
         """Places by model; those of workers that have not told their models stand under no name."""
         places: dict[str, int] = {}
-        for seen in self._seen.values():
+        for seen in self.all():
             if seen.status.state != "draining":
                 for model in seen.status.models or (ServedModel(""),):
                     places[model.name] = places.get(model.name, 0) + seen.status.slots

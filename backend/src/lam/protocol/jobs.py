@@ -45,8 +45,11 @@ class WorkerStatus(Struct, frozen=True):
 
 
 class GatewayStatus(Struct, frozen=True):
+    """`jobs`: all that are open; a worker drops what it has besides. None: the gateway does not tell."""
+
     gateway: str
     instance: str
+    jobs: tuple[str, ...] | None = None
 
 
 class JobRequest(Struct, frozen=True):

@@ -46,6 +46,7 @@ class RunningJob:
         self._streaming = streaming
         self._outbox = Outbox(name, max_bytes)
         self._loop = asyncio.get_running_loop()
+        self.began = self._loop.time()
         self._model_is_free = False  # it ended its reply by itself
         self._begun = False  # its first token was published
         self._alive = True  # the model gave a sign of life since the last frame

@@ -39,6 +39,7 @@ STATUS_SECONDS: Final = 10
 CHANGE_SECONDS: Final = 0.1
 FACTS_SECONDS: Final = 5
 GATEWAY_SILENT_SECONDS: Final = 30
+LISTED_SECONDS: Final = 5
 WATCH_SECONDS: Final = 1
 DEFAULT_SLOTS: Final = 8
 PLACES: Final = "slots"
@@ -256,8 +257,13 @@ class Worker:
         if not payload:  # it is gone: the broker published its will
             self._forget(topic)
             return
-        if self._decoded(topic, payload, GatewayStatus) is not None and not retained:
-            self._seen[topic] = asyncio.get_running_loop().time()
+        status = self._decoded(topic, payload, GatewayStatus)
+        if status is None or retained:
+            return
+        now = asyncio.get_running_loop().time()
+        self._seen[topic] = now
+        if status.jobs is not None:
+            self._drop_closed(topic, frozenset(status.jobs), now)
 
     async def _keep_watch(self) -> None:
         """Drops the jobs of gateways that have been silent for too long."""
@@ -272,11 +278,22 @@ class Worker:
 
     def _forget(self, gateway: str) -> None:
         """A gateway's jobs are nobody's any more."""
-        for name, job in list(self._jobs.items()):
-            if job.gateway == gateway:
-                job.cancel()
-                del self._jobs[name]
+        self._drop([name for name, job in self._jobs.items() if job.gateway == gateway])
         self._seen.pop(gateway, None)
+
+    def _drop_closed(self, gateway: str, still_open: frozenset[str], now: float) -> None:
+        """Those whose release was lost. A new job may not have been in the list yet when that was published."""
+        self._drop(
+            [
+                name
+                for name, job in self._jobs.items()
+                if job.gateway == gateway and name not in still_open and now - job.began >= LISTED_SECONDS
+            ]
+        )
+
+    def _drop(self, names: list[str]) -> None:
+        for name in names:
+            self._jobs.pop(name).cancel()
         self._tell()
 
     # Answers
