@@ -13,7 +13,7 @@ from lam.llama.model import NAME, demo_model
 from lam.testing.server import ScriptedServer
 
 from . import brokers, databases
-from .brokers import running_mosquitto
+from .brokers import Mosquitto, running_mosquitto
 from .postgresql import running_postgresql
 from .running import Gateway, running_gateway
 
@@ -104,6 +104,13 @@ async def scripted() -> AsyncIterator[ScriptedServer]:
 @pytest.fixture
 async def gateway(scripted: ScriptedServer, tmp_path: Path) -> AsyncIterator[Gateway]:
     async with running_gateway(tmp_path / "data", llm_server_url=scripted.url) as running:
+        yield running
+
+
+@pytest.fixture
+def broker() -> Iterator[Mosquitto]:
+    """A Mosquitto of the test's own, which it may kill."""
+    with running_mosquitto(find_program("mosquitto")) as running:
         yield running
 
 

@@ -1,20 +1,16 @@
 """mqtt mode with a real Mosquitto and real worker processes: killed, frozen, told to stop; the broker killed; bad input."""
 
 import asyncio
-import contextlib
-import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from lam.engines.mqtt_workers import MqttWorkersEngine
 from lam.errors import LamError
 from lam.mqtt.connection import Broker, Connection
-from lam.protocol.events import Chunk, Done, Error, Event, Metadata, Progress, Thinking
+from lam.protocol.events import Chunk, Done, Error, Metadata, Progress, Thinking
 from lam.protocol.jobs import (
     Accepted,
     Control,
@@ -29,66 +25,11 @@ from lam.protocol.jobs import (
 )
 from lam.testing.server import Reply, ScriptedServer
 
-from ..brokers import Mosquitto, running_mosquitto
-from ..conftest import find_program
-from ..running import Gateway, collect, raw_stream, running_gateway, worker_for
+from ..brokers import Mosquitto
+from ..running import collect, raw_stream, worker_for
+from ..tunnel import break_connection, engine_of, mqtt_gateway, text, until_ready, worker_process
 
 pytestmark = [pytest.mark.live, pytest.mark.sqlite, pytest.mark.timeout(120)]
-
-
-@pytest.fixture
-def broker() -> Iterator[Mosquitto]:
-    with running_mosquitto(find_program("mosquitto")) as running:
-        yield running
-
-
-@contextlib.asynccontextmanager
-async def mqtt_gateway(data: Path, broker: Mosquitto, **settings: Any) -> AsyncIterator[Gateway]:
-    given = {"llm_comm_mode": "mqtt", "mqtt_broker_port": broker.port} | settings
-    async with running_gateway(data, **given) as gateway:
-        yield gateway
-
-
-@contextlib.asynccontextmanager
-async def worker_process(url: str, broker: Mosquitto, name: str, *options: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    command = (
-        "-c",
-        "from lam.cli import main; main()",
-        "worker",
-        "--llm",
-        url,
-        "--broker",
-        f"127.0.0.1:{broker.port}",
-        "--name",
-        name,
-    )
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, *command, *options, env=dict(os.environ), stderr=asyncio.subprocess.PIPE
-    )
-    assert process.stderr
-    try:
-        assert b"Ctrl-C stops it" in await process.stderr.readline()
-        yield process
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-        await process.wait()
-        await process.stderr.read()
-
-
-def engine_of(gateway: Gateway) -> MqttWorkersEngine:
-    engine = gateway.parts.engine
-    assert isinstance(engine, MqttWorkersEngine)
-    return engine
-
-
-async def until_ready(gateway: Gateway, workers: int = 1) -> None:
-    while sum(worker.state == "ready" for worker in engine_of(gateway).workers()) < workers:
-        await asyncio.sleep(0.01)
-
-
-def text(events: list[Event]) -> str:
-    return "".join(event.content for event in events if isinstance(event, Chunk))
 
 
 async def test_two_worker_processes_serve_one_gateway(broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path) -> None:
@@ -231,11 +172,6 @@ async def test_a_stop_while_the_worker_is_away_frees_the_model_when_it_returns(
             while scripted.active:
                 await asyncio.sleep(0.01)
         assert not worker._jobs
-
-
-def break_connection(connection: Connection) -> None:
-    """As if the network had cut it."""
-    connection._client._connection._transport.abort()
 
 
 async def test_a_gateway_starts_without_a_broker_and_says_so(broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path) -> None:

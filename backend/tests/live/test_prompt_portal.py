@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,21 +14,15 @@ from gmqtt.mqtt.constants import MQTTv311
 from lam.client.client import Client
 from lam.engines.prompt_portal import PromptPortalEngine
 from lam.errors import LamError
-from lam.protocol.events import Chunk, Done, Error, Event, Metadata
+from lam.protocol.events import Done, Error, Metadata
 
-from ..brokers import Mosquitto, running_mosquitto
-from ..conftest import find_program
+from ..brokers import Mosquitto
 from ..running import Gateway, collect, raw_stream, running_gateway
+from ..tunnel import text
 
 pytestmark = [pytest.mark.live, pytest.mark.sqlite]
 
 Request = dict[str, Any]
-
-
-@pytest.fixture
-def broker() -> Iterator[Mosquitto]:
-    with running_mosquitto(find_program("mosquitto")) as running:
-        yield running
 
 
 class OlderWorker:
@@ -85,10 +79,6 @@ def engine_of(gateway: Gateway) -> PromptPortalEngine:
     engine = gateway.parts.engine
     assert isinstance(engine, PromptPortalEngine)
     return engine
-
-
-def text(events: list[Event]) -> str:
-    return "".join(event.content for event in events if isinstance(event, Chunk))
 
 
 async def messages(client: Client, session: int) -> list[dict[str, Any]]:
