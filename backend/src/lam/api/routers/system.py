@@ -51,11 +51,11 @@ async def health(
         )
         answer.database = "ready" if stored else "unavailable"
         if isinstance(parts.engine, MqttWorkersEngine):
-            answer.broker, answer.workers = _behind_the_broker(parts.engine)
+            answer.broker, answer.workers = behind_the_broker(parts.engine)
     return answer
 
 
-def _behind_the_broker(engine: MqttWorkersEngine) -> tuple[BrokerHealth, list[WorkerHealth]]:
+def behind_the_broker(engine: MqttWorkersEngine) -> tuple[BrokerHealth, list[WorkerHealth]]:
     connection = engine.connection
     broker = BrokerHealth(
         state="connected" if connection.connected else "unreachable",
