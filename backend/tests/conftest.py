@@ -17,7 +17,13 @@ from .brokers import Mosquitto, running_mosquitto
 from .postgresql import running_postgresql
 from .running import Gateway, running_gateway
 
-INSTALL = {"mosquitto": "apt-get install mosquitto", "nginx": "apt-get install nginx-light", "initdb": "apt-get install postgresql"}
+INSTALL = {
+    "initdb": "apt-get install postgresql",
+    "mosquitto": "apt-get install mosquitto",
+    "mosquitto_passwd": "apt-get install mosquitto",
+    "nginx": "apt-get install nginx-light",
+    "openssl": "apt-get install openssl",
+}
 # What knows no database is tested once, with SQLite.
 STREAMS = ("test_branches", "test_endings", "test_resume", "test_stop", "test_stream")
 WITHOUT_DATABASE = ("accounts/test_passwords", "accounts/test_throttle", "documents", "engines", "llama", "protocol", "streams")

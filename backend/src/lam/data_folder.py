@@ -3,6 +3,7 @@
 import os
 import secrets
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from lam.errors import ConfigError
 
@@ -15,6 +16,7 @@ class DataFolder:
         self.database = path / "lam.db"
         self.token = path / "token"
         self.url = path / "url"
+        self._secret_key = path / "secret_key"
 
     def prepare(self) -> None:
         try:
@@ -26,12 +28,21 @@ class DataFolder:
 
     def secret_key(self) -> str:
         """The gateway's own secret, made at the first start."""
-        path = self.path / "secret_key"
-        found = self.read(path)
+        found = self.read(self._secret_key)
         if found:
             return found
-        self.write(path, secrets.token_hex(32))
-        return self.read(path) or ""
+        self.write(self._secret_key, secrets.token_hex(32))
+        return self.read(self._secret_key) or ""
+
+    def exposed(self) -> list[Path]:
+        """The secrets that other users of this machine may read. Windows has no such modes."""
+        if os.name != "posix":
+            return []
+        return [path for path in (self._secret_key, self.token) if path.exists() and path.stat().st_mode & 0o077]
+
+    def is_own(self, url: str) -> bool:
+        """Whether the token is for this gateway: it must not travel to another machine's."""
+        return url == self.read(self.url) or urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
 
     def read(self, path: Path) -> str | None:
         try:

@@ -114,7 +114,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Services]:
         recovered = await recover(database, datetime.now(UTC))
         if recovered:
             log.warning("%d replies were interrupted by the last stop of the gateway; their text is kept", recovered)
-        engine: Engine = await stack.enter_async_context(_engine(settings))
+        engine: Engine = await stack.enter_async_context(engine_of(settings))
         shelf = Shelf()
         supervisor = await stack.enter_async_context(
             Supervisor(
@@ -174,7 +174,8 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Services]:
         )
 
 
-def _engine(settings: Settings) -> AbstractAsyncContextManager[OpenAIHttpEngine | MqttWorkersEngine | PromptPortalEngine]:
+def engine_of(settings: Settings) -> AbstractAsyncContextManager[OpenAIHttpEngine | MqttWorkersEngine | PromptPortalEngine]:
+    """What reaches the model. Raises ConfigError."""
     if settings.llm_comm_mode == "mqtt" and settings.mqtt_dialect == "prompt_portal":
         return PromptPortalEngine(
             Broker.of(settings),

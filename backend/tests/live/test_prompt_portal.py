@@ -9,8 +9,10 @@ from typing import Any
 
 import gmqtt
 import pytest
+from click.testing import CliRunner
 from gmqtt.mqtt.constants import MQTTv311
 
+from lam.cli import main
 from lam.client.client import Client
 from lam.engines.prompt_portal import PromptPortalEngine
 from lam.errors import LamError
@@ -265,3 +267,11 @@ async def test_a_broker_that_is_away_and_a_message_that_is_too_large_say_so(brok
         error = (await collect(client, session))[-1]
         assert isinstance(error, Error)
         assert (error.code, error.retryable) == ("broker_unreachable", True)
+
+
+async def test_the_doctor_says_what_cannot_be_known(broker: Mosquitto, tmp_path: Path) -> None:
+    settings = {"LLM_COMM_MODE": "mqtt", "MQTT_DIALECT": "prompt_portal", "MQTT_BROKER_PORT": str(broker.port)}
+    report = await asyncio.to_thread(CliRunner().invoke, main, ["doctor"], env=settings)
+    assert report.exit_code == 0, report.output
+    assert f"broker       ok           127.0.0.1:{broker.port} is connected." in report.output
+    assert "workers      not checked  Older workers" in report.output

@@ -15,6 +15,7 @@ COMMANDS: Final = {
     "serve": "The gateway alone, from the settings.",
     "worker": "A worker beside a model, for gateways at an MQTT broker.",
     "chat": "Talk to a model in the terminal.",
+    "doctor": "What is wrong here, or at a URL, and how to mend it.",
     "users": "Accounts of this gateway.",
     "db": "The gateway's database.",
     "version": "Print the version.",

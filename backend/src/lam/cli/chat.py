@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Final
-from urllib.parse import urlsplit
 
 import click
 from msgspec import UNSET
@@ -32,7 +31,7 @@ def chat(prompt: str | None, session_id: int | None, url: str | None, token: str
     folder = DataFolder(settings.lam_data_dir)
     own = folder.read(folder.url) or f"http://127.0.0.1:{settings.lam_port}"
     if token is None:
-        if url is not None and url != own and not _is_loopback(url):
+        if url is not None and not folder.is_own(url):
             raise click.UsageError(f"Give --token for {url}: this machine's own token is for its own gateway.")
         token = folder.read(folder.token)
     if prompt is None and not sys.stdin.isatty():
@@ -65,10 +64,6 @@ def _converse(runner: asyncio.Runner, client: Client, prompt: str | None, sessio
                 _tell(f"Error: {error.message}")
     finally:
         runner.run(client.__aexit__(None, None, None))
-
-
-def _is_loopback(url: str) -> bool:
-    return urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
 
 
 def _ask() -> str | None:

@@ -1,7 +1,7 @@
 """The client. Its streams survive a lost connection: it asks again for what comes after the last event it has."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from types import TracebackType
 from typing import Any, Final, Self
@@ -102,11 +102,18 @@ class Client:
             await asyncio.sleep(min(_FIRST_PAUSE * 2**tries, 5))
 
     async def events(
-        self, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        opened: Callable[[Mapping[str, str]], None] | None = None,
     ) -> AsyncGenerator[tuple[int, Event]]:
-        """One connection's numbered events, as long as it lasts."""
+        """One connection's numbered events, as long as it lasts. `opened` is told the answer's headers."""
         async with self._http.request(method, self.url + path, json=body, headers=headers) as response:
             await _raise_for(response)
+            if opened is not None:
+                opened(response.headers)
             decoder = Decoder(limit=1 << 28)
             while piece := await response.content.readany():
                 for arrived in decoder.feed(piece):

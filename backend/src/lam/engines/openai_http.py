@@ -45,6 +45,7 @@ UNKNOWN_PATH: Final = (404, 405, 501)
 HEALTH_SECONDS: Final = 1  # an answer is good for that long, however often it is asked for
 DEFAULT_SLOTS: Final = 8
 LANE: Final = "server"
+KEY: Final = "LLM_API_KEY"
 _FIRST_PAUSE: Final = 0.1
 _LONGEST_PAUSE: Final = 2.0
 _CLIENT_ERRORS: Final = (aiohttp.ClientError, ConnectionError, OSError)
@@ -170,7 +171,7 @@ class OpenAIHttpEngine:
             except LlmError as error:
                 answers.append(None)
                 refusal = error
-        if refusal is not None and not any(answers):
+        if refusal is not None and (KEY in refusal.message or not any(answers)):
             raise refusal  # it tells nothing, and not for want of the question: what was known about it stays
         props, models = answers
         facts = read_facts(props, models)
@@ -394,6 +395,8 @@ class OpenAIHttpEngine:
         except ValueError:
             said = None
         error = said.get("error") if isinstance(said, dict) else None
+        if status == 401:  # llama.cpp lists its models all the same
+            return LlmError(f"The model server at {self.url} refuses the key; is {KEY} right?", retryable=False)
         if status == 503 and isinstance(error, dict):
             return LlmLoading()
         if status == 429:

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from alembic import command
 from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
 from sqlalchemy import Connection, exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lam.errors import ConfigError, Conflict, StorageUnavailable
-from lam.storage.postgresql import patient_engine, postgresql_engine
+from lam.storage.postgresql import patient_engine, postgresql_engine, reason, where
 from lam.storage.repositories.generations import Generations
 from lam.storage.repositories.messages import Checkpoints, Messages, Requests
 from lam.storage.repositories.search import Search
@@ -90,18 +92,24 @@ class Database:
 
     async def upgrade(self) -> None:
         """Applies the migrations that are missing. Raises ConfigError for a file that is not ours to use."""
+        async with _unusable(), _foreign_errors(), self._migrating() as connection:
+            await connection.run_sync(_upgrade)
+
+    async def pending(self) -> int | None:
+        """How many migrations are missing, None for an SQLite file that is yet to be made. Changes nothing.
+
+        Raises ConfigError for a database that cannot be used, or not now.
+        """
+        if not self._postgresql and not (file := Path(self._url.database or "")).exists():
+            if file.parent.is_dir():
+                return None
+            raise ConfigError(f"The database {file} cannot be made: there is no folder {file.parent}.")
         try:
-            async with _foreign_errors(), self._migrating() as connection:
-                await connection.run_sync(_upgrade)
-        except CommandError as error:
-            raise ConfigError("The database was made by a newer version of LAM Studio; update it, or set LAM_DATA_DIR.") from error
-        except exc.DBAPIError as error:
-            raise ConfigError(f"The database cannot be used: {error.orig}.") from error
+            async with _unusable(), _foreign_errors(), self._engine.connect() as connection:
+                return await connection.run_sync(_pending)
         except StorageUnavailable as error:
-            cause = error.__cause__
-            if isinstance(cause, exc.DatabaseError) and not isinstance(cause, exc.OperationalError):
-                raise ConfigError(f"The database cannot be used: {cause.orig}.") from error
-            raise
+            name = where(self._url) if self._postgresql else self._url.database
+            raise ConfigError(f"The database {name} cannot be used: {reason(error.__cause__ or error)}.") from error
 
     @asynccontextmanager
     async def _migrating(self) -> AsyncIterator[AsyncConnection]:
@@ -133,6 +141,31 @@ def _upgrade(connection: Connection) -> None:
     config = migrations()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
+
+
+def _pending(connection: Connection) -> int:
+    """Raises CommandError for a database that is ahead of us."""
+    known = ScriptDirectory.from_config(migrations())
+    applied = MigrationContext.configure(connection).get_current_revision()
+    if applied is not None:
+        known.get_revision(applied)
+    return sum(1 for _ in known.iterate_revisions("head", applied or "base"))
+
+
+@asynccontextmanager
+async def _unusable() -> AsyncIterator[None]:
+    """Tells a database that is not ours to use, by ConfigError, from one that is away."""
+    try:
+        yield
+    except CommandError as error:
+        raise ConfigError("The database was made by a newer version of LAM Studio; update it, or set LAM_DATA_DIR.") from error
+    except exc.DBAPIError as error:
+        raise ConfigError(f"The database cannot be used: {error.orig}.") from error
+    except StorageUnavailable as error:
+        cause = error.__cause__
+        if isinstance(cause, exc.DatabaseError) and not isinstance(cause, exc.OperationalError):
+            raise ConfigError(f"The database cannot be used: {cause.orig}.") from error
+        raise
 
 
 @asynccontextmanager

@@ -70,7 +70,7 @@ async def advisory_lock(url: URL, wait_seconds: float) -> AsyncIterator[asyncio.
 
 class _AdvisoryLock:
     def __init__(self, url: URL) -> None:
-        self._where = f"{url.host or 'localhost'}:{url.port or 5432}/{url.database or ''}"
+        self._where = where(url)
         self._engine = create_async_engine(
             url,
             poolclass=NullPool,
@@ -106,7 +106,7 @@ class _AdvisoryLock:
         try:
             await self._connection.execute(text("SELECT 1"))
         except _AWAY as error:
-            log.warning("The connection to the database at %s was lost (%s)", self._where, _reason(error))
+            log.warning("The connection to the database at %s was lost (%s)", self._where, reason(error))
             return False
         return True
 
@@ -126,9 +126,9 @@ class _AdvisoryLock:
                 break
             except _AWAY as error:
                 if _refused(error):
-                    raise ConfigError(f"The database at {self._where} refuses the gateway: {_reason(error)}.") from error
+                    raise ConfigError(f"The database at {self._where} refuses the gateway: {reason(error)}.") from error
                 if told is None or clock() - told >= TELL_SECONDS:
-                    log.warning("Waiting for the database at %s: %s", self._where, _reason(error))
+                    log.warning("Waiting for the database at %s: %s", self._where, reason(error))
                     told = clock()
             await asyncio.sleep(pause)
             pause = min(2 * pause, 2)
@@ -160,13 +160,18 @@ class _AdvisoryLock:
                 pass
 
 
+def where(url: URL) -> str:
+    """The database's address, without who comes and with which password."""
+    return f"{url.host or 'localhost'}:{url.port or 5432}/{url.database or ''}"
+
+
 def _refused(error: BaseException) -> bool:
     """Whether the database is there, and waiting for it would not help."""
     state = getattr(error.orig, "sqlstate", None) if isinstance(error, exc.DBAPIError) else None
     return isinstance(state, str) and state.startswith(_REFUSALS)
 
 
-def _reason(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     if isinstance(error, exc.DBAPIError) and error.orig is not None:
         error = error.orig
     return str(error) or type(error).__name__

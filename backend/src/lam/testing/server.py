@@ -105,6 +105,8 @@ class ScriptedServer:
         self.lists_models = True
         self.prefills = True  # goes on with an assistant's turn at the end; else it refuses, as when a template thinks
         self.refuses_all = False  # as with a wrong key: 401 to whatever is asked
+        self.wrong_key = False  # 401 to whatever is asked but the models, as llama.cpp answers
+        self.loads = False  # 503 to whatever is asked, as llama.cpp answers while it loads its model
         self.port = port
         self._faults = 0
         self._steps = asyncio.Semaphore(0)
@@ -173,8 +175,10 @@ class ScriptedServer:
         return True
 
     def _answer(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
-        if self.refuses_all:
+        if self.refuses_all or (self.wrong_key and path != "/v1/models"):
             return 401, {"error": {"code": 401, "message": "Invalid API Key", "type": "authentication_error"}}
+        if self.loads:
+            return 503, {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}
         if path == "/script" and method == "POST":
             self.reply = msgspec.json.decode(body, type=Reply)
             self._faults = 0

@@ -53,13 +53,13 @@ async def health(
         )
         answer.database = "ready" if stored else "unavailable"
         if isinstance(parts.engine, MqttWorkersEngine | PromptPortalEngine):
-            answer.broker = _broker(parts.engine.connection)
+            answer.broker = broker_health(parts.engine.connection)
         if isinstance(parts.engine, MqttWorkersEngine):
-            answer.workers = _workers(parts.engine)
+            answer.workers = worker_health(parts.engine)
     return answer
 
 
-def _broker(connection: Connection) -> BrokerHealth:
+def broker_health(connection: Connection) -> BrokerHealth:
     return BrokerHealth(
         state="connected" if connection.connected else "unreachable",
         address=connection.broker.address,
@@ -67,7 +67,7 @@ def _broker(connection: Connection) -> BrokerHealth:
     )
 
 
-def _workers(engine: MqttWorkersEngine) -> list[WorkerHealth]:
+def worker_health(engine: MqttWorkersEngine) -> list[WorkerHealth]:
     return [
         WorkerHealth(
             name=worker.worker,
