@@ -38,7 +38,7 @@ from lam.protocol.jobs import (
     encode,
     to_wire,
 )
-from lam.protocol.topics import Topics, checked_name
+from lam.protocol.topics import NAME, Topics, checked_name
 from lam.protocol.window import cuts, trimmed
 
 log = logging.getLogger(__name__)
@@ -355,8 +355,8 @@ class MqttWorkersEngine:
         except BadPayload as error:
             self._ignore(topic, str(error))
             return
-        if self.topics.names(topic)[1] != status.worker:
-            self._ignore(topic, "its topic names another worker")
+        if self.topics.names(topic)[1] != status.worker or not NAME.fullmatch(status.worker):
+            self._ignore(topic, "its topic names another worker, or none that may be")
             return
         if self._workers.hear(status):
             self._tell_capacity()

@@ -151,6 +151,9 @@ class Connection:
         try:
             async with asyncio.timeout(seconds):
                 await client._persistent_storage.wait_empty()
+                while self._waiting:
+                    await asyncio.sleep(0)
+                    await client._persistent_storage.wait_empty()
         except TimeoutError:
             pass
 

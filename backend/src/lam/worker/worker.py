@@ -258,7 +258,7 @@ class Worker:
             self._forget(topic)
             return
         status = self._decoded(topic, payload, GatewayStatus)
-        if status is None or retained:
+        if status is None or retained or topic != self.topics.gateway_status(status.gateway, status.instance):
             return
         now = asyncio.get_running_loop().time()
         self._seen[topic] = now
