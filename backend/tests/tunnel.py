@@ -26,21 +26,13 @@ async def mqtt_gateway(data: Path, broker: Mosquitto | Proxy, **settings: Any) -
 
 @contextlib.asynccontextmanager
 async def worker_process(
-    url: str, broker: Mosquitto | Proxy, name: str, *options: str
+    url: str, broker: Mosquitto | Proxy, name: str, *options: str, before: str = ""
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    command = (
-        "-c",
-        "from lam.cli import main; main()",
-        "worker",
-        "--llm",
-        url,
-        "--broker",
-        f"127.0.0.1:{broker.port}",
-        "--name",
-        name,
-    )
+    """`lam worker` as a process. `before`: Python that is run first."""
+    words = ["worker", "--llm", url, "--broker", f"127.0.0.1:{broker.port}", "--name", name, *options]
+    program = f"{before}\nfrom lam.cli import main; main({words!r})"
     process = await asyncio.create_subprocess_exec(
-        sys.executable, *command, *options, env=dict(os.environ), stderr=asyncio.subprocess.PIPE
+        sys.executable, "-c", program, env=dict(os.environ), stderr=asyncio.subprocess.PIPE
     )
     assert process.stderr
     try:

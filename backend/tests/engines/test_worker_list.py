@@ -62,6 +62,17 @@ def test_an_offline_of_an_older_instance_is_ignored_and_a_new_instance_ends_the_
     assert listed.gone == [("a", "old"), ("a", "new")]
 
 
+def test_of_two_with_one_name_the_newer_one_serves_until_it_is_gone(listed: Listed) -> None:
+    listed.hear("a", "old", slots=1)
+    listed.hear("a", "new", slots=5)
+    assert not listed.hear("a", "old", slots=1, running=1)
+    assert [seen.status.slots for seen in listed.list.all()] == [5]
+    listed.hear("a", "new", "draining")
+    listed.hear("a", "new", "offline")
+    assert listed.hear("a", "old", slots=1)
+    assert [seen.status.slots for seen in listed.list.all()] == [1]
+
+
 def test_who_went_away_may_come_back(listed: Listed) -> None:
     listed.hear("a")
     listed.hear("a", state="offline")

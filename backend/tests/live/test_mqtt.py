@@ -2,7 +2,6 @@
 
 import asyncio
 import signal
-import sys
 from pathlib import Path
 
 import pytest
@@ -25,7 +24,8 @@ from lam.protocol.jobs import (
 )
 from lam.testing.server import Reply, ScriptedServer
 
-from ..brokers import Mosquitto
+from ..brokers import Mosquitto, running_mosquitto
+from ..conftest import find_program
 from ..running import collect, raw_stream, worker_for
 from ..tunnel import break_connection, engine_of, mqtt_gateway, text, until_ready, worker_process
 
@@ -56,7 +56,8 @@ async def test_two_worker_processes_serve_one_gateway(broker: Mosquitto, scripte
         assert any(isinstance(event, Progress) and event.stage == "queued" for events in replies for event in events)
         broker.kill()
         broker.start()
-        await until_ready(gateway, 2)
+        while any(seen.unheard for seen in engine_of(gateway)._workers.all()) or engine_of(gateway).connection.reconnects < 2:
+            await asyncio.sleep(0.01)
         one.terminate()
         assert one.stderr
         said = (await one.stderr.read()).decode()
@@ -270,25 +271,67 @@ async def test_a_stop_while_an_answer_is_paced_keeps_what_was_shown(
     assert 0 < len(end.full_content) < 5000
 
 
-async def test_a_message_larger_than_a_packet_ends_its_own_run_only(
-    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
-) -> None:
+async def test_a_message_larger_than_a_packet_ends_its_own_run_only(scripted: ScriptedServer, tmp_path: Path) -> None:
+    """The broker's own limit, which it tells both sides (MQTT 5)."""
+    scripted.slots = 20
     scripted.reply = Reply(("a ", "b ", "c"), rate=5)
-    async with (
-        mqtt_gateway(tmp_path / "data", broker, llm_server_url=scripted.url, mqtt_max_packet=20_000) as gateway,
-        gateway.client() as client,
-    ):
-        async with worker_for(gateway.parts.settings, slots=8, max_packet=20_000):
+    with running_mosquitto(find_program("mosquitto"), "allow_anonymous true\nmax_packet_size 20000") as strict:
+        async with (
+            mqtt_gateway(tmp_path / "data", strict, llm_server_url=scripted.url) as gateway,
+            gateway.client() as client,
+            worker_for(gateway.parts.settings),
+        ):
             await until_ready(gateway)
-            sessions = [(await client.create_session())["id"] for _ in range(6)]
+            sessions = [(await client.create_session())["id"] for _ in range(20)]
             tasks = [asyncio.create_task(collect(client, session)) for session in sessions[1:]]
+            await scripted.seen(19)
             error = (await collect(client, sessions[0], "x" * 30_000))[-1]
             assert isinstance(error, Error)
             assert (error.code, error.retryable) == ("too_large", False)
             assert all(text(events) == "a b c" for events in await asyncio.gather(*tasks))
             scripted.reply = Reply(("é" * 50_000,))
             assert text(await collect(client, sessions[1])) == "é" * 50_000, "frames are cut below the limit"
-            assert engine_of(gateway).connection.reconnects == 1
+            engine = engine_of(gateway)
+            assert (engine.connection.reconnects, engine.resumed, engine.given_away) == (1, 0, 0)
+
+
+async def test_of_two_gateways_and_two_workers_of_one_name_none_throws_another_off(
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One of the workers has a clock that is an hour off; the other one repeats its status all the time."""
+    monkeypatch.setattr("lam.worker.worker.STATUS_SECONDS", 0.2)
+    scripted.slots = 20
+    scripted.reply = Reply(tuple(f"{number} " for number in range(40)), rate=40)
+    async with (
+        mqtt_gateway(tmp_path / "one", broker, llm_server_url=scripted.url) as one,
+        mqtt_gateway(tmp_path / "two", broker) as two,
+        one.client() as client_one,
+        two.client() as client_two,
+        worker_for(one.parts.settings, "same") as older,
+    ):
+        for gateway in (one, two):
+            await until_ready(gateway)
+        late = "import time; now = time.time; time.time = lambda: now() + 3600"
+        async with worker_process(scripted.url, broker, "same", before=late) as newer:
+            for gateway in (one, two):
+                while [seen.instance for seen in engine_of(gateway).workers()] == [older.instance]:
+                    await asyncio.sleep(0.01)
+                await until_ready(gateway)
+            clients = [client_one, client_two] * 4
+            sessions = [(await client.create_session())["id"] for client in clients]
+            replies = await asyncio.gather(*(collect(client, session) for client, session in zip(clients, sessions, strict=True)))
+            assert all(isinstance(events[-1], Done) for events in replies)
+            assert {text(events) for events in replies} == {"".join(scripted.reply.pieces)}
+            for gateway in (one, two):
+                engine = engine_of(gateway)
+                assert (engine.connection.reconnects, engine.given_away) == (1, 0)
+            assert older.connection.reconnects == 1
+            newer.terminate()
+            assert await newer.wait() == 0
+        for gateway in (one, two):  # the name is free again
+            while [seen.instance for seen in engine_of(gateway).workers()] != [older.instance]:
+                await asyncio.sleep(0.05)
+        assert isinstance((await collect(client_one, sessions[0]))[-1], Done)
 
 
 async def test_messages_that_mean_nothing_are_ignored_by_both_sides(
@@ -394,21 +437,26 @@ async def test_a_gateway_that_falls_silent_loses_its_jobs(
                     await asyncio.sleep(0.01)
 
 
-async def test_a_worker_runs_without_database_and_web_framework(
-    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
-) -> None:
-    absent = ("sqlalchemy", "alembic", "aiosqlite", "asyncpg", "fastapi", "starlette", "uvicorn", "argon2", "filelock")
-    blocked = f"import sys; sys.modules.update(dict.fromkeys({absent!r}))"
-    words = ["worker", "--llm", scripted.url, "--broker", f"127.0.0.1:{broker.port}", "--name", "bare"]
-    program = f"{blocked}; from lam.cli import main; main({words!r})"
+@pytest.mark.parametrize(
+    "absent",
+    [
+        ("sqlalchemy", "alembic", "aiosqlite", "asyncpg", "fastapi", "starlette", "uvicorn", "argon2", "filelock"),
+        ("fcntl", "resource", "pwd", "grp", "termios", "uvloop"),
+    ],
+    ids=["no database and web framework", "nothing that Windows lacks"],
+)
+async def test_a_worker_runs_without(broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path, absent: tuple[str, ...]) -> None:
+    """Neither does it need signal handlers in its event loop, which Windows' own does not have."""
+    before = f"""
+import asyncio, sys
+sys.modules.update(dict.fromkeys({absent!r}))
+def add_signal_handler(*_): raise NotImplementedError
+asyncio.SelectorEventLoop.add_signal_handler = add_signal_handler
+"""
     async with mqtt_gateway(tmp_path / "data", broker) as gateway, gateway.client() as client:
-        process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, stderr=asyncio.subprocess.PIPE)
-        assert process.stderr
-        try:
-            assert b"Ctrl-C stops it" in await process.stderr.readline()
+        async with worker_process(scripted.url, broker, "bare", before=before) as process:
             await until_ready(gateway)
             assert text(await collect(client, (await client.create_session())["id"])) == "Once upon a time"
-        finally:
             process.terminate()
             assert await process.wait() == 0
 

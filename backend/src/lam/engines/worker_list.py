@@ -45,6 +45,7 @@ class WorkerList:
         self._moved = moved
         self._gone = gone
         self._seen: dict[str, Seen] = {}
+        self._replaced: dict[str, set[str]] = {}  # instances whose name a newer one has taken
 
     def all(self) -> list[Seen]:
         """Those that are there."""
@@ -56,7 +57,9 @@ class WorkerList:
         if status.state == "offline":
             if known is None or known.status.instance != status.instance:
                 return False  # of an older instance: the name has a new owner
-            if known.away_since is None:
+            if known.status.state == "draining":  # it left on purpose
+                self._drop(known)
+            elif known.away_since is None:
                 known.away_since = self._clock()
                 self._moved(known)
             return True
@@ -67,8 +70,12 @@ class WorkerList:
                 known.away_since, known.unheard, changed = None, False, True
                 self._moved(known)
             return changed
+        replaced = self._replaced.setdefault(status.worker, set())
+        if known is not None and status.instance in replaced:
+            return False  # it still lives, but another one has its name
         self._seen[status.worker] = Seen(status, self._clock())
         if known is not None:
+            replaced.add(known.status.instance)
             self._gone(known)
         return True
 
@@ -81,9 +88,13 @@ class WorkerList:
             if now - seen.heard > SILENT_SECONDS or (seen.away_since is not None and now - seen.away_since > AWAY_SECONDS)
         ]
         for seen in silent:
-            del self._seen[seen.name]
-            self._gone(seen)
+            self._drop(seen)
         return bool(silent)
+
+    def _drop(self, seen: Seen) -> None:
+        del self._seen[seen.name]
+        self._replaced.pop(seen.name, None)
+        self._gone(seen)
 
     def start_over(self) -> None:
         """After a reconnect silence counts from now: while we were away nobody could be heard."""
