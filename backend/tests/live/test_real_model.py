@@ -17,7 +17,9 @@ from lam.protocol.events import Chunk, Done, Error, Metadata, Progress
 from lam.protocol.snapshot import Snapshot
 from lam.protocol.sse import Decoder
 
+from ..brokers import Mosquitto
 from ..running import collect, raw_stream, running_gateway
+from ..tunnel import engine_of, mqtt_gateway, text, until_ready, worker_process
 
 pytestmark = pytest.mark.live
 
@@ -247,3 +249,45 @@ async def test_a_conversation_keeps_its_prompt_cache_from_turn_to_turn(llama_url
     assert done.usage is not None
     assert done.usage.cached_tokens is not None
     assert done.usage.cached_tokens > 50
+
+
+@pytest.mark.sqlite
+@pytest.mark.timeout(300)
+async def test_a_stop_reaches_the_model_through_the_broker_in_every_stage(
+    llama_url: str, broker: Mosquitto, tmp_path: Path
+) -> None:
+    """Two workers beside one server with two slots, one place each. In the prompt, in the text, and in the queue."""
+    async with (
+        mqtt_gateway(tmp_path / "data", broker) as gateway,
+        gateway.client() as client,
+        worker_process(llama_url, broker, "one", "--slots", "1"),
+        worker_process(llama_url, broker, "two", "--slots", "1"),
+    ):
+        await until_ready(gateway, 2)
+        sessions = [(await client.create_session(temperature=0))["id"] for _ in range(3)]
+        prompt = " ".join(f"item {number}" for number in range(700))
+        async with (
+            raw_stream(client, sessions[0], prompt, max_tokens=1) as reading,
+            raw_stream(client, sessions[1], "Tell me a very long story", max_tokens=400) as telling,
+        ):
+            while not any(isinstance(event, Progress) and event.processed for _, event in reading.events):
+                await reading.read()
+            await telling.until(Chunk)
+            assert sum(slot["is_processing"] for slot in await slots(llama_url)) == 2
+            async with raw_stream(client, sessions[2], "Hello", max_tokens=4) as queued:
+                while not any(isinstance(event, Progress) and event.stage == "queued" for _, event in queued.events):
+                    await queued.read()
+                ends = []
+                for stream in (queued, reading, telling):
+                    first = stream.events[0][1]
+                    assert isinstance(first, Metadata)
+                    assert first.mode == "mqtt"
+                    await client.stop(first.stream_id or "")
+                    ends.append((await stream.rest())[-1])
+                await asyncio.wait_for(until_idle(llama_url), 20)
+        assert [end.finish_reason for end in ends if isinstance(end, Done)] == ["cancelled"] * 3
+        assert isinstance(ends[2], Done)
+        assert ends[2].full_content == text([event for _, event in telling.events])
+        assert isinstance((await collect(client, sessions[2], "Say hi", max_tokens=4))[-1], Done)
+        while sum(worker.running for worker in engine_of(gateway).workers()):
+            await asyncio.sleep(0.01)
