@@ -56,6 +56,7 @@ lock:  ## Compile requirements/*.in into pinned, hashed requirements/*.txt (need
 bench: $(VENV)/.installed-dev  ## Measure the hot path beside what people would use instead
 	$(BIN)/python bench/run.py
 	$(BIN)/python bench/library.py
+	$(BIN)/python bench/mqtt.py
 
 clean:  ## Remove what was installed and built here
 	rm -rf $(VENV) backend/.mypy_cache backend/.ruff_cache backend/.import_linter_cache

@@ -43,6 +43,7 @@ def run_mosquitto(program: str, folder: Path, port: int, login: str) -> None:
         "allow_anonymous false",
         f"password_file {passwords}",
         "max_queued_messages 0",
+        "set_tcp_nodelay true",
         f"user {getpass.getuser()}",  # else it would give up root's rights, and with them the folder
     ]
     config.write_text("\n".join(lines) + "\n")
