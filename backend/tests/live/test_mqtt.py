@@ -5,6 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from msgspec import UNSET
 
 from lam.engines.mqtt_workers import MqttWorkersEngine
 from lam.errors import LamError
@@ -269,6 +270,40 @@ async def test_a_stop_while_an_answer_is_paced_keeps_what_was_shown(
     assert isinstance(end, Done)
     assert (end.finish_reason, end.full_content) == ("cancelled", text(events))
     assert 0 < len(end.full_content) < 5000
+
+
+async def test_where_workers_differ_the_one_that_took_the_job_says_whether_it_streams(
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And while a worker that answers in one piece is busy, the wait is told again and again."""
+    monkeypatch.setattr("lam.generation.pump.REPEAT_SECONDS", 0.1)
+    scripted.slots = 4
+    scripted.reply = Reply(("in ", "one ", "piece"), hold=True)
+    async with (
+        mqtt_gateway(tmp_path / "data", broker) as gateway,
+        gateway.client() as client,
+        worker_process(scripted.url, broker, "streams", "--slots", "1"),
+        worker_process(scripted.url, broker, "whole", "--slots", "1", "--no-stream"),
+    ):
+        await until_ready(gateway, 2)
+        sessions = [(await client.create_session())["id"] for _ in range(2)]
+        async with raw_stream(client, sessions[0]) as one, raw_stream(client, sessions[1]) as two:
+            for stream in (one, two):
+                while sum(isinstance(event, Progress) for _, event in stream.events) < 4:
+                    await stream.read()
+            scripted.step(6)
+            replies = [await stream.rest() for stream in (one, two)]
+        told = []
+        for events in replies:
+            metadata, end = events[0], events[-1]
+            assert isinstance(metadata, Metadata)
+            assert isinstance(end, Done)
+            assert metadata.simulated is None
+            (simulated,) = {event.simulated for event in events if isinstance(event, Progress) and event.simulated is not UNSET}
+            assert simulated == end.simulated
+            assert end.full_content == text(events) == "in one piece"
+            told.append(simulated)
+        assert sorted(told) == [False, True]
 
 
 async def test_a_message_larger_than_a_packet_ends_its_own_run_only(scripted: ScriptedServer, tmp_path: Path) -> None:
