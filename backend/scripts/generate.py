@@ -69,7 +69,7 @@ def errors_page() -> str:
 def commands_page() -> str:
     """Every command's own help."""
     about = "Exit codes: 0 done, 1 failed, 2 wrong usage. Answers go to stdout, everything else to stderr.\n"
-    root = click.Context(main, info_name="lam", max_content_width=100, terminal_width=100)
+    root = click.Context(main, info_name="lam", max_content_width=100, terminal_width=100, **main.context_settings)
     helps = (f"## {context.command_path}\n\n```text\n{context.get_help()}\n```\n" for context in _contexts(root))
     return "\n".join(["# Commands\n", GENERATED, about, *helps])
 

@@ -18,6 +18,7 @@ from lam.protocol.jobs import (
     FrameEvent,
     Job,
     JobFinished,
+    Rejected,
     ServedModel,
     WorkerStatus,
     decode,
@@ -120,9 +121,10 @@ async def test_a_broker_that_dies_and_returns_ends_nothing(broker: Mosquitto, sc
 
 
 async def test_a_worker_whose_connection_breaks_goes_on_where_it_was(
-    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The broker tells its will; the worker comes back and is asked for what it published meanwhile."""
+    monkeypatch.setattr("lam.mqtt.connection.FIRST_PAUSE", 2)
     pieces = tuple(f"{number} " for number in range(200))
     scripted.reply = Reply(pieces, rate=60)
     async with (
@@ -145,12 +147,118 @@ async def test_a_worker_whose_connection_breaks_goes_on_where_it_was(
         assert worker.connection.reconnects == 3
 
 
+async def test_a_gateway_whose_connection_breaks_loses_no_reply(
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    """The broker tells the workers its will; the gateway comes back before they drop its jobs."""
+    pieces = tuple(f"{number} " for number in range(150))
+    scripted.reply = Reply(pieces, rate=60)
+    async with (
+        mqtt_gateway(tmp_path / "data", broker, llm_server_url=scripted.url) as gateway,
+        gateway.client() as client,
+        worker_for(gateway.parts.settings) as worker,
+    ):
+        await until_ready(gateway)
+        async with raw_stream(client, (await client.create_session())["id"]) as stream:
+            await stream.until(Chunk)
+            break_connection(engine_of(gateway).connection)
+            while not worker._gone:
+                await asyncio.sleep(0.001)
+            events = await stream.rest()
+        assert isinstance(events[-1], Done)
+        assert events[-1].full_content == text(events) == "".join(pieces)
+        assert not worker._gone
+
+
+async def test_a_broker_that_is_away_for_longer_than_a_worker_may_be_silent_ends_nothing(
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lam.engines.mqtt_workers.SILENT_SECONDS", 1)
+    monkeypatch.setattr("lam.engines.mqtt_workers.LOST_SECONDS", 4)
+    monkeypatch.setattr("lam.mqtt.connection.LONGEST_PAUSE", 0.3)  # else the worker may be back too late for that
+    pieces = tuple(f"{number} " for number in range(120))
+    scripted.reply = Reply(pieces, rate=30)
+    async with (
+        mqtt_gateway(tmp_path / "data", broker, llm_server_url=scripted.url) as gateway,
+        gateway.client() as client,
+        worker_for(gateway.parts.settings),
+    ):
+        await until_ready(gateway)
+        async with raw_stream(client, (await client.create_session())["id"]) as stream:
+            await stream.until(Chunk)
+            broker.kill()
+            await asyncio.sleep(5)
+            broker.start()
+            events = await stream.rest()
+        assert isinstance(events[-1], Done)
+        assert events[-1].full_content == text(events) == "".join(pieces)
+
+
+async def test_a_worker_that_is_told_to_stop_while_the_broker_is_away_still_brings_its_reply(
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    pieces = tuple(f"{number} " for number in range(50))
+    scripted.reply = Reply(pieces, rate=50)
+    async with (
+        mqtt_gateway(tmp_path / "data", broker) as gateway,
+        gateway.client() as client,
+        worker_process(scripted.url, broker, "one") as one,
+    ):
+        await until_ready(gateway)
+        async with raw_stream(client, (await client.create_session())["id"]) as stream:
+            await stream.until(Chunk)
+            broker.kill()
+            one.terminate()
+            while scripted.active:
+                await asyncio.sleep(0.01)
+            broker.start()
+            events = await stream.rest()
+        assert isinstance(events[-1], Done)
+        assert events[-1].full_content == text(events) == "".join(pieces)
+        assert await one.wait() == 0
+
+
+async def test_a_worker_that_does_not_know_a_job_any_more_ends_the_run(broker: Mosquitto, tmp_path: Path) -> None:
+    """A worker played by the test: one word, then a gap, and no memory when it is asked about that."""
+    async with (
+        mqtt_gateway(tmp_path / "data", broker, llm_model="m") as gateway,
+        gateway.client() as client,
+        Connection(Broker(port=broker.port), "played-00000001") as played,
+    ):
+        topics = engine_of(gateway).topics
+        asked: list[str | None] = []
+
+        def take_job(_topic: str, payload: bytes, _retained: bool) -> None:
+            job = decode(payload, Job)
+            asked.append(job.request.model)
+            played.publish(job.reply_to, encode(Frame(job.job, 1, (Accepted("m"), Chunk("word")))))
+            played.publish(job.reply_to, encode(Frame(job.job, 3, (Chunk("lost"),))))
+
+        def control(_topic: str, payload: bytes, _retained: bool) -> None:
+            said = decode(payload, Control)
+            if said.reply_to:
+                played.publish(said.reply_to, encode(Frame(said.job, 1, (Rejected("unknown_job"),))))
+
+        played.subscribe(topics.job("played"), take_job)
+        played.subscribe(topics.control("played"), control)
+        while not played.connected:
+            await asyncio.sleep(0.01)
+        status = WorkerStatus("played", "00000001", "ready", (ServedModel("m"), ServedModel("n")), 1)
+        played.publish(topics.worker_status("played"), encode(status))
+        await until_ready(gateway)
+        events = await collect(client, (await client.create_session())["id"])
+    assert isinstance(events[-1], Error)
+    assert (events[-1].code, text(events)) == ("worker_lost", "word")
+    assert asked == ["m"], "the gateway's own model is asked for"
+
+
 async def test_a_stop_while_the_worker_is_away_frees_the_model_when_it_returns(
     broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The release reaches nobody; the gateway's list of open jobs tells."""
     monkeypatch.setattr("lam.engines.mqtt_workers.STATUS_SECONDS", 0.2)
     monkeypatch.setattr("lam.worker.worker.LISTED_SECONDS", 0.5)
+    monkeypatch.setattr("lam.mqtt.connection.FIRST_PAUSE", 5)
     scripted.reply = Reply(("word ",) * 10_000, rate=50)
     async with (
         mqtt_gateway(tmp_path / "data", broker, llm_server_url=scripted.url) as gateway,
@@ -226,8 +334,8 @@ async def test_a_frozen_worker_that_wakes_cannot_add_to_a_job_that_was_given_awa
             assert isinstance(events[-1], Done)
             assert text(events) == "Once upon a time"
             one.send_signal(signal.SIGCONT)
-            await asyncio.sleep(0.5)
-            assert engine_of(gateway).ignored >= 1
+            while not engine_of(gateway).ignored:
+                await asyncio.sleep(0.01)
             assert text(await collect(client, (await client.create_session())["id"])) == "Once upon a time"
 
 

@@ -166,7 +166,7 @@ async def test_an_answer_without_text_is_an_error(broker: Mosquitto, tmp_path: P
 async def test_a_late_answer_is_dropped_and_never_shown(broker: Mosquitto, tmp_path: Path) -> None:
     async with (
         older_worker(broker) as worker,
-        portal_gateway(tmp_path / "data", broker, llm_timeout=0.5) as gateway,
+        portal_gateway(tmp_path / "data", broker, llm_timeout=3) as gateway,
         gateway.client() as client,
     ):
         worker.answer = lambda _request: None

@@ -267,12 +267,12 @@ async def test_a_stop_reaches_the_model_through_the_broker_in_every_stage(
         sessions = [(await client.create_session(temperature=0))["id"] for _ in range(3)]
         prompt = " ".join(f"item {number}" for number in range(700))
         async with (
+            raw_stream(client, sessions[1], "Tell me a very long story", max_tokens=800) as telling,
             raw_stream(client, sessions[0], prompt, max_tokens=1) as reading,
-            raw_stream(client, sessions[1], "Tell me a very long story", max_tokens=400) as telling,
         ):
+            await telling.until(Chunk)
             while not any(isinstance(event, Progress) and event.processed for _, event in reading.events):
                 await reading.read()
-            await telling.until(Chunk)
             assert sum(slot["is_processing"] for slot in await slots(llama_url)) == 2
             async with raw_stream(client, sessions[2], "Hello", max_tokens=4) as queued:
                 while not any(isinstance(event, Progress) and event.stage == "queued" for _, event in queued.events):

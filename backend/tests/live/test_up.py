@@ -24,7 +24,8 @@ pytestmark = [pytest.mark.live, pytest.mark.sqlite]
 async def up(data: Path, *, blocked: str = "pass") -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     """The command, ready, and what it said until then."""
     program = f"{blocked}; from lam.cli import main; main(['up', '--mode', 'mqtt', '--port', '0'])"
-    environment = os.environ | {"LAM_DATA_DIR": str(data)}
+    stray = {"MQTT_DIALECT": "prompt_portal", "LLM_MODEL": "another"}  # of a gateway that was set up here for something else
+    environment = os.environ | {"LAM_DATA_DIR": str(data)} | stray
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-c", program, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
     )

@@ -1,8 +1,10 @@
 """Starts a broker on loopback as a child process, waits until it listens, and stops it."""
 
 import asyncio
+import os
 import secrets
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -62,8 +64,16 @@ async def local_broker(folder: Path, mosquitto: str | None) -> AsyncIterator[Loc
         try:
             await asyncio.wait_for(process.wait(), STOP_SECONDS)
         except TimeoutError:
-            process.kill()
+            _kill(process)
             await process.wait()
+
+
+def _kill(process: asyncio.subprocess.Process) -> None:
+    """With Mosquitto, whose keeper it is."""
+    if sys.platform == "win32":
+        process.kill()
+    else:
+        os.killpg(process.pid, signal.SIGKILL)
 
 
 def find_mosquitto() -> str | None:

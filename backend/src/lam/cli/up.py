@@ -78,6 +78,8 @@ async def _tunnel(folder: DataFolder, given: dict[str, Any]) -> AsyncIterator[as
             "mqtt_password": local.broker.password,
             "mqtt_tls": False,
             "mqtt_version": local.broker.version,
+            "mqtt_dialect": "lam",
+            "llm_model": NAME,
         }
         settings = load_settings(**given)
         async with (

@@ -6,8 +6,9 @@ It chooses the worker, gives a job away while nothing was shown, asks again for 
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager
+from bisect import bisect_left
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from contextlib import aclosing, asynccontextmanager
 from types import TracebackType
 from typing import Final, Self
 
@@ -49,6 +50,8 @@ SILENT_SECONDS: Final = 15
 LOST_SECONDS: Final = 30
 AWAY_SECONDS: Final = 60  # how long the broker may be away in the middle of a reply
 GAP_SECONDS: Final = 0.3  # frames that come late are awaited that long before they are asked for
+LONGEST_GAP_SECONDS: Final = 5
+MOST_ATTEMPTS: Final = 10  # that a worker took: what kills its workers is not passed on for ever
 WATCH_SECONDS: Final = 1
 FULL_SECONDS: Final = 1
 PATIENCE_PAUSE: Final = 0.5
@@ -57,6 +60,22 @@ SHOW_SECONDS: Final = 5
 
 class _GiveAway(Exception):
     """Another worker shall have the job: nothing was shown yet."""
+
+
+class _Gap:
+    """What is missing after frame `last`: asked for after a moment, then less and less often while nothing comes of it."""
+
+    def __init__(self, last: int, now: float) -> None:
+        self.last = last
+        self._next = now + GAP_SECONDS
+        self._pause = GAP_SECONDS
+
+    def due(self, now: float) -> bool:
+        if now < self._next:
+            return False
+        self._pause = min(2 * self._pause, LONGEST_GAP_SECONDS)
+        self._next = now + self._pause
+        return True
 
 
 class MqttWorkersEngine:
@@ -97,6 +116,7 @@ class MqttWorkersEngine:
         self.connection.subscribe(self.topics.frames(self.name, self.instance), self._frame)
         self.connection.subscribe(self.topics.worker_status(), self._status)
         self.connection.on_connected.append(self._connected)
+        self.connection.on_lost.append(self._disconnected)
 
     async def __aenter__(self) -> Self:
         self._clock = asyncio.get_running_loop().time
@@ -169,7 +189,7 @@ class MqttWorkersEngine:
     async def _batches(self, request: ChatRequest) -> AsyncGenerator[list[EngineEvent]]:
         """One attempt after another, until one shows something or nobody is left to ask."""
         avoid: set[tuple[str, str]] = set()
-        waiting_since, shown = self._clock(), 0.0
+        waiting_since, shown, attempts = self._clock(), 0.0, 0
         while True:
             model = self.answering(request.model)
             worker = self._workers.choose(model, continues=request.continues, avoid=frozenset(avoid))
@@ -185,12 +205,17 @@ class MqttWorkersEngine:
                 continue
             job = self._open(worker, request)
             try:
-                async for batch in self._follow(job):
-                    yield batch
+                async with aclosing(self._follow(job)) as batches:
+                    async for batch in batches:
+                        yield batch
                 return
             except _GiveAway:
                 self.given_away += 1
                 avoid.add(job.key)
+                if job.accepted:
+                    waiting_since, attempts = self._clock(), attempts + 1
+                if attempts >= MOST_ATTEMPTS:
+                    raise WorkerLost(f"{attempts} workers in turn were lost before they said anything.") from None
             finally:
                 self._close(job)
 
@@ -200,13 +225,12 @@ class MqttWorkersEngine:
         reply_to = self.topics.frames(self.name, self.instance, worker.name, job.name)
         topic = self.topics.job(worker.name)
         limit = self.connection.max_packet - len(topic) - 64
-        for turns in _shorter(request):
-            wire = to_wire(msgspec.structs.replace(request, turns=turns))
-            payload = encode(Job(job.name, worker.status.instance, reply_to, wire, stream=worker.status.streaming))
-            if len(payload) <= limit:
-                break
-        else:
-            raise TooLarge.for_packet(limit)
+
+        def packed(turns: tuple[Turn, ...]) -> bytes:
+            wire = to_wire(msgspec.structs.replace(request, turns=turns, model=request.model or self._model))
+            return encode(Job(job.name, worker.status.instance, reply_to, wire, stream=worker.status.streaming))
+
+        payload = _fitting(request, packed, limit)
         self._jobs[job.name] = job
         worker.jobs += 1
         self.connection.publish(topic, payload)
@@ -216,8 +240,7 @@ class MqttWorkersEngine:
         """The worker may forget the job; if it still runs, this frees the model."""
         self._jobs.pop(job.name, None)
         job.worker.jobs -= 1
-        if not job.lost:
-            self._control(job, "release")
+        self._control(job, "release")
         self._changed.set()
 
     async def _follow(self, job: OpenJob) -> AsyncGenerator[list[EngineEvent]]:
@@ -226,7 +249,7 @@ class MqttWorkersEngine:
         tells = simulated or self.simulates(job.worker.status.models[0].name if job.worker.status.models else None) is None
         begun = False
         asked = 0.0
-        gap_since: float | None = None
+        gap: _Gap | None = None
         whole: list[EngineEvent] = []
         while True:
             events, signs = job.read()
@@ -239,14 +262,12 @@ class MqttWorkersEngine:
                 elif isinstance(event, Rejected):
                     self._rejected(job, event, begun=begun)
                 elif isinstance(event, Failed):
-                    job.ended = True
                     if batch and not simulated:
                         yield batch
                     raise _failure(event)
                 else:
                     batch.append(_finished(event, simulated) if isinstance(event, JobFinished) else event)
             ended = bool(batch) and isinstance(batch[-1], Finished)
-            job.ended = job.ended or ended
             if simulated:
                 whole.extend(event for event in batch if not isinstance(event, Progress))
                 batch = [event for event in batch if isinstance(event, Progress)]
@@ -263,8 +284,8 @@ class MqttWorkersEngine:
             if job.lost or (not begun and job.worker.away_since is not None):
                 raise WorkerLost if begun else _GiveAway
             if not self.connection.connected:
-                job.heard = now
                 await self._until_reconnected(begun=begun)
+                job.heard = self._clock()
                 continue
             quiet = now - job.heard
             if not job.accepted:
@@ -275,13 +296,14 @@ class MqttWorkersEngine:
             if quiet >= (LOST_SECONDS if begun else SILENT_SECONDS):
                 raise WorkerLost if begun else _GiveAway
             if job.inbox.missing:
-                gap_since = gap_since or now
-                if now - max(gap_since, asked) >= GAP_SECONDS:
+                if gap is None or gap.last != job.inbox.last:
+                    gap = _Gap(job.inbox.last, now)
+                if gap.due(now):
                     asked = now
                     self._resume(job)
                 await job.wait(GAP_SECONDS)
                 continue
-            gap_since = None
+            gap = None
             if begun and quiet >= SILENT_SECONDS and now - asked >= SILENT_SECONDS:
                 asked = now
                 self._resume(job)
@@ -300,11 +322,11 @@ class MqttWorkersEngine:
         raise _GiveAway
 
     async def _until_reconnected(self, *, begun: bool) -> None:
-        """Raises BrokerUnreachable when it takes too long."""
-        deadline = self._clock() + (AWAY_SECONDS if begun else min(AWAY_SECONDS, self._timeout))
+        """Raises BrokerUnreachable when it takes too long; _GiveAway where nothing was shown, which waits on."""
+        deadline = self._clock() + AWAY_SECONDS
         while not self.connection.connected:
             if self._clock() >= deadline:
-                raise BrokerUnreachable(self._broker_problem(), begun=begun)
+                raise BrokerUnreachable(self._broker_problem(), begun=True) if begun else _GiveAway
             await self._until_changed(PATIENCE_PAUSE)
 
     def simulates(self, model: str | None) -> bool | None:
@@ -367,6 +389,8 @@ class MqttWorkersEngine:
             log.warning("A message on %s is ignored (%s); further ones are only counted", topic, why)
 
     def _worker_moved(self, worker: Seen) -> None:
+        if worker.away_since is None:
+            self._tell()  # which jobs are open: a release may not have reached it
         for job in self._jobs.values():
             if job.worker is worker:
                 job.wake()
@@ -377,6 +401,10 @@ class MqttWorkersEngine:
         for job in self._jobs.values():
             if job.worker is worker:
                 job.lose()
+
+    def _disconnected(self) -> None:
+        for job in self._jobs.values():
+            job.wake()
 
     def _connected(self) -> None:
         self._workers.start_over()
@@ -424,8 +452,13 @@ def _failure(event: Failed) -> GenerationError:
     return failure
 
 
-def _shorter(request: ChatRequest) -> Iterator[tuple[Turn, ...]]:
-    """The request's turns, then with ever more of the oldest ones dropped."""
-    yield request.turns
-    for start in cuts(request.turns, request.keep, 1)[1:]:
-        yield trimmed(request.turns, request.keep, start)
+def _fitting(request: ChatRequest, packed: Callable[[tuple[Turn, ...]], bytes], limit: int) -> bytes:
+    """The job with as many of the request's turns as fit. Raises TooLarge when the newest one alone does not."""
+    whole = packed(request.turns)
+    if len(whole) <= limit:
+        return whole
+    starts = cuts(request.turns, request.keep, 1)
+    first = bisect_left(starts, True, key=lambda start: len(packed(trimmed(request.turns, request.keep, start))) <= limit)
+    if first == len(starts):
+        raise TooLarge.for_packet(limit)
+    return packed(trimmed(request.turns, request.keep, starts[first]))

@@ -3,7 +3,7 @@
 import asyncio
 
 from lam.engines.worker_list import Seen
-from lam.protocol.jobs import Frame, FrameEvent, Inbox
+from lam.protocol.jobs import Frame, FrameEvent, Inbox, Rejected
 
 
 class OpenJob:
@@ -17,12 +17,14 @@ class OpenJob:
         self.heard = now  # when a frame last came
         self.lost = False
         self.accepted = False
-        self.ended = False
         self._events: list[FrameEvent] = []
         self._signs = False
         self._news = asyncio.Event()
 
     def take(self, frame: Frame, now: float) -> None:
+        if any(isinstance(event, Rejected) and event.reason == "unknown_job" for event in frame.events):
+            self.lose()  # an answer to a question of ours, with no number of its own
+            return
         self.heard = now
         self._signs = self._signs or not frame.silent
         self._events.extend(self.inbox.take(frame))

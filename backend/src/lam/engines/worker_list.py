@@ -1,5 +1,6 @@
 """The workers a gateway knows of, from their status messages; liveness by our own clock alone."""
 
+from collections import deque
 from collections.abc import Callable
 from typing import Final
 
@@ -9,6 +10,7 @@ from lam.engines.base import Capacity
 from lam.protocol.jobs import ServedModel, WorkerStatus
 
 SILENT_SECONDS: Final = 30
+MOST_REPLACED: Final = 8
 AWAY_SECONDS: Final = 10  # a worker whose connection broke comes back in less
 
 
@@ -45,7 +47,7 @@ class WorkerList:
         self._moved = moved
         self._gone = gone
         self._seen: dict[str, Seen] = {}
-        self._replaced: dict[str, set[str]] = {}  # instances whose name a newer one has taken
+        self._replaced: dict[str, deque[str]] = {}  # instances whose name a newer one has taken
 
     def all(self) -> list[Seen]:
         """Those that are there."""
@@ -57,7 +59,7 @@ class WorkerList:
         if status.state == "offline":
             if known is None or known.status.instance != status.instance:
                 return False  # of an older instance: the name has a new owner
-            if known.status.state == "draining":  # it left on purpose
+            if known.status.state == "draining" and not known.jobs:  # it left on purpose
                 self._drop(known)
             elif known.away_since is None:
                 known.away_since = self._clock()
@@ -70,12 +72,12 @@ class WorkerList:
                 known.away_since, known.unheard, changed = None, False, True
                 self._moved(known)
             return changed
-        replaced = self._replaced.setdefault(status.worker, set())
+        replaced = self._replaced.setdefault(status.worker, deque(maxlen=MOST_REPLACED))
         if known is not None and status.instance in replaced:
             return False  # it still lives, but another one has its name
         self._seen[status.worker] = Seen(status, self._clock())
         if known is not None:
-            replaced.add(known.status.instance)
+            replaced.append(known.status.instance)
             self._gone(known)
         return True
 

@@ -33,6 +33,7 @@ FIRST_PAUSE: Final = 0.2
 LONGEST_PAUSE: Final = 15.0
 MOST_WAITING: Final = 100_000
 LAST_WORD_SECONDS: Final = 0.1
+WATCH_SECONDS: Final = 1
 QUICK_ACK: Final = getattr(socket, "TCP_QUICKACK", None)  # Linux
 REFUSED_VERSION: Final = frozenset({1, 129, 130, 132})
 VERSIONS: Final = {"5": MQTTv50, "3.1.1": MQTTv311}
@@ -95,7 +96,7 @@ class Connection:
     """An async context manager; it owns the task that keeps the connection. Entering does not wait for the broker.
 
     A handler is called with topic, payload and whether the message was retained; what it raises is logged and goes no further.
-    `on_connected` callbacks run after each connect, once everything is subscribed.
+    `on_connected` callbacks run after each connect, once everything is subscribed, `on_lost` when the connection is no more.
     """
 
     def __init__(self, broker: Broker, client_id: str, *, will: Will | None = None, max_packet: int = 512 << 10) -> None:
@@ -104,6 +105,7 @@ class Connection:
         self.connected = False
         self.problem: str | None = None  # why it is not connected, for people
         self.on_connected: list[Callable[[], None]] = []
+        self.on_lost: list[Callable[[], None]] = []
         self.reconnects = 0
         self.since = 0.0  # when it was last connected, by the loop's clock
         self._client_id = client_id
@@ -170,7 +172,7 @@ class Connection:
             try:
                 await self._connect(client, lost)
                 pause = FIRST_PAUSE
-                await lost.wait()
+                await self._until_lost(client, lost)
                 self.problem = f"The connection to the broker at {self.broker.address} was lost."
             except _OlderVersion:
                 continue
@@ -182,6 +184,15 @@ class Connection:
                 await self._dropped(client)
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # spreads reconnects, guards nothing
             pause = min(2 * pause, LONGEST_PAUSE)
+
+    async def _until_lost(self, client: gmqtt.Client, lost: asyncio.Event) -> None:
+        """A connection that closes with unsent data would be told as lost only when TCP gives up: that is not waited for."""
+        while not lost.is_set() and not client._connection.is_closing():
+            try:
+                async with asyncio.timeout(WATCH_SECONDS):
+                    await lost.wait()
+            except TimeoutError:
+                pass
 
     def _new_client(self, lost: asyncio.Event) -> gmqtt.Client:
         will = gmqtt.Message(self._will.topic, self._will.payload, qos=1, retain=True) if self._will else None
@@ -248,14 +259,20 @@ class Connection:
         self.problem = problem
 
     async def _dropped(self, client: gmqtt.Client) -> None:
-        self.connected = False
+        was_connected, self.connected = self.connected, False
         self._client = self._socket = None
         self._waiting.clear()
         client.on_disconnect = lambda *_: None
+        if was_connected:
+            for callback in self.on_lost:
+                callback()
         try:
-            await asyncio.wait_for(client.disconnect(), 1)
+            async with asyncio.timeout(1):
+                await client.disconnect()
         except (OSError, AttributeError, TimeoutError):
             pass
+        if client._connection is not None:
+            client._connection._transport.abort()
 
     # Messages
 

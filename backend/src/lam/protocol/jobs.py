@@ -186,7 +186,7 @@ def told(event: EngineEvent) -> FrameEvent:
 class Outbox:
     """A worker's frames of one job: gathers events, cuts them into frames of at most `max_bytes`, keeps them until the release.
 
-    Neighbouring chunks become one, unless `merge` is off; a chunk that alone is too large is cut.
+    A chunk that alone is too large is cut.
     """
 
     def __init__(self, job: str, max_bytes: int) -> None:
@@ -199,10 +199,6 @@ class Outbox:
     @property
     def last(self) -> int:
         return len(self._frames)
-
-    @property
-    def waiting(self) -> bool:
-        return bool(self._gathered)
 
     def add(self, events: list[FrameEvent]) -> None:
         self._gathered.extend(events)

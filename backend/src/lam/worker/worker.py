@@ -39,6 +39,7 @@ STATUS_SECONDS: Final = 10
 CHANGE_SECONDS: Final = 0.1
 FACTS_SECONDS: Final = 5
 GATEWAY_SILENT_SECONDS: Final = 30
+GATEWAY_GONE_SECONDS: Final = 5  # one whose connection broke comes back in less
 LISTED_SECONDS: Final = 5
 WATCH_SECONDS: Final = 1
 DEFAULT_SLOTS: Final = 8
@@ -79,6 +80,7 @@ class Worker:
         self._ready = False
         self._jobs: dict[str, RunningJob] = {}
         self._seen: dict[str, float] = {}  # when a gateway was last heard of, by the topic of its status
+        self._gone: dict[str, float] = {}  # when a gateway's status was emptied
         self._bad = 0
         gone = WorkerStatus(self.name, self.instance, "offline", version=lam.__version__)
         self._offline = Will(self.topics.worker_status(self.name), encode(gone))
@@ -114,12 +116,13 @@ class Worker:
         return self._places.taken
 
     async def drain(self, seconds: float) -> None:
-        """Takes no more jobs, lets the running ones go on that long, then ends them as interrupted."""
+        """Takes no more jobs, leaves that long until those that run are released, then ends them as interrupted."""
         self.draining = True
         self._tell()
-        running = [job.ended.wait() for job in self._jobs.values() if not job.done]
-        if running:
-            await asyncio.wait(map(asyncio.ensure_future, running), timeout=seconds)
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + seconds
+        while self._jobs and clock() < deadline:  # noqa: ASYNC110  # many things release a job, and a bound ends it
+            await asyncio.sleep(CHANGE_SECONDS)
         for job in list(self._jobs.values()):
             job.interrupt("The worker was stopped in the middle of the reply.")
         await asyncio.sleep(0)
@@ -254,14 +257,15 @@ class Worker:
             self._tell()
 
     def _gateway(self, topic: str, payload: bytes, retained: bool) -> None:
-        if not payload:  # it is gone: the broker published its will
-            self._forget(topic)
+        now = asyncio.get_running_loop().time()
+        if not payload:  # the broker published its will: it is gone, or its connection broke
+            self._gone.setdefault(topic, now)
             return
         status = self._decoded(topic, payload, GatewayStatus)
         if status is None or retained or topic != self.topics.gateway_status(status.gateway, status.instance):
             return
-        now = asyncio.get_running_loop().time()
         self._seen[topic] = now
+        self._gone.pop(topic, None)
         if status.jobs is not None:
             self._drop_closed(topic, frozenset(status.jobs), now)
 
@@ -272,14 +276,16 @@ class Worker:
             if not self.connection.connected:
                 continue
             now = asyncio.get_running_loop().time()
-            for gateway in {job.gateway for job in self._jobs.values()}:
-                if now - max(self._seen.get(gateway, 0), self.connection.since) > GATEWAY_SILENT_SECONDS:
+            for gateway in {*(job.gateway for job in self._jobs.values()), *self._seen, *self._gone}:
+                silent = now - max(self._seen.get(gateway, 0), self.connection.since)
+                if silent > GATEWAY_SILENT_SECONDS or now - self._gone.get(gateway, now) > GATEWAY_GONE_SECONDS:
                     self._forget(gateway)
 
     def _forget(self, gateway: str) -> None:
         """A gateway's jobs are nobody's any more."""
         self._drop([name for name, job in self._jobs.items() if job.gateway == gateway])
         self._seen.pop(gateway, None)
+        self._gone.pop(gateway, None)
 
     def _drop_closed(self, gateway: str, still_open: frozenset[str], now: float) -> None:
         """Those whose release was lost. A new job may not have been in the list yet when that was published."""
@@ -294,7 +300,8 @@ class Worker:
     def _drop(self, names: list[str]) -> None:
         for name in names:
             self._jobs.pop(name).cancel()
-        self._tell()
+        if names:
+            self._tell()
 
     # Answers
 
