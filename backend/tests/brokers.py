@@ -1,5 +1,6 @@
 """A real Mosquitto of our own, on a free port."""
 
+import signal
 import socket
 import subprocess
 import tempfile
@@ -33,6 +34,11 @@ class Mosquitto:
                     return
             time.sleep(0.02)
         raise AssertionError("Mosquitto did not come up")
+
+    def freeze(self) -> None:
+        """It says and reads nothing more, but its connections stand."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
 
     def kill(self) -> None:
         if self._process is not None:

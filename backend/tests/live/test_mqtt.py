@@ -194,6 +194,20 @@ async def test_a_broker_that_is_away_for_longer_than_a_worker_may_be_silent_ends
         assert events[-1].full_content == text(events) == "".join(pieces)
 
 
+async def test_a_broker_that_froze_is_noticed_though_much_is_unsent(broker: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A close that waits until all is sent would not end before TCP gives up."""
+    monkeypatch.setattr("lam.mqtt.connection.KEEP_ALIVE_SECONDS", 1)
+    async with Connection(Broker(port=broker.port), "one-00000000") as connection:
+        while not connection.connected:
+            await asyncio.sleep(0.01)
+        broker.freeze()
+        for _ in range(20):
+            connection.publish("a/b", b"x" * 500_000)
+        while connection.connected:
+            await asyncio.sleep(0.01)
+        assert "was lost" in (connection.problem or "")
+
+
 async def test_a_worker_that_is_told_to_stop_while_the_broker_is_away_still_brings_its_reply(
     broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
 ) -> None:
