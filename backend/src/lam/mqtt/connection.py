@@ -271,8 +271,10 @@ class Connection:
                 await client.disconnect()
         except (OSError, AttributeError, TimeoutError):
             pass
-        if client._connection is not None:
-            client._connection._transport.abort()
+        finally:
+            if client._connection is not None:
+                client._connection._transport.abort()
+                await asyncio.sleep(0)  # with the next turn of the loop its socket is closed
 
     # Messages
 
