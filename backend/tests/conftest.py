@@ -72,7 +72,9 @@ def _mode(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.config.getoption("--mode") == "sse":
         yield
         return
-    with running_mosquitto(find_program("mosquitto")) as broker:
+    with running_mosquitto(find_program("mosquitto")) as broker, pytest.MonkeyPatch.context() as patches:
+        # Tests wait for less than a second where people wait for minutes: a worker's signs of life must come as much faster.
+        patches.setattr("lam.worker.running_job.BEAT_SECONDS", 0.1)
         brokers.mosquitto = broker
         yield
         brokers.mosquitto = None
