@@ -1,0 +1,74 @@
+/** A growing markdown text as blocks: all but the last are settled, so only the last one is rendered again when text comes. */
+
+export type Block = { kind: "markdown"; text: string } | { kind: "code"; language: string; text: string; closed: boolean };
+
+const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([^`\n]*)$/;
+const LIST = /^ {0,3}([-*+]|\d{1,9}[.)])(\s|$)/;
+
+/** Give it the whole text each time; what it has settled it does not read again as long as the text only grows. */
+export class Blocks {
+  private settled: Block[] = [];
+  private text = "";
+  /** Where the first block begins that is not settled. */
+  private from = 0;
+
+  of(text: string): Block[] {
+    if (!text.startsWith(this.text)) this.settled = [];
+    if (this.settled.length === 0) this.from = 0;
+    this.text = text;
+    const { blocks, settled, at } = split(text, this.from);
+    this.settled = [...this.settled, ...blocks.slice(0, settled)];
+    this.from = at;
+    return [...this.settled, ...blocks.slice(settled)];
+  }
+}
+
+/** The blocks from an offset on, how many of them are settled, and where the next one begins. */
+function split(text: string, from: number): { blocks: Block[]; settled: number; at: number } {
+  const blocks: Block[] = [];
+  let settled = 0;
+  let at = from; // where the open block begins
+  let fence: { mark: string; language: string; body: number } | null = null;
+  let math = false;
+  let blank = false;
+  let list = false;
+  let line = from;
+  while (line < text.length) {
+    const newline = text.indexOf("\n", line);
+    const end = newline === -1 ? text.length : newline;
+    const next = newline === -1 ? text.length : newline + 1;
+    const said = text.slice(line, end);
+    if (fence !== null) {
+      if (newline !== -1 && closes(said, fence.mark)) {
+        blocks.push({ kind: "code", language: fence.language, text: text.slice(fence.body, Math.max(fence.body, line - 1)), closed: true });
+        [settled, at, fence, blank] = [blocks.length, next, null, false];
+      }
+    } else if (math) {
+      if (said.trim() === "$$") math = false;
+    } else {
+      const opening = list ? null : FENCE.exec(said); // a fence inside a list belongs to the list
+      const begins = blank && said.trim() !== "" && !/^\s/.test(said) && !(list && LIST.test(said));
+      if (line > at && (begins || (opening !== null && newline !== -1))) {
+        blocks.push({ kind: "markdown", text: text.slice(at, line) });
+        [settled, at, list] = [blocks.length, line, false];
+      }
+      if (line === at) list = LIST.test(said);
+      const fenced = list ? null : FENCE.exec(said);
+      if (fenced !== null && newline !== -1) {
+        fence = { mark: fenced[1] ?? "```", language: (fenced[2] ?? "").trim().split(/\s/)[0] ?? "", body: next };
+        at = line;
+      }
+      math = said.trim() === "$$";
+      blank = said.trim() === "";
+    }
+    line = next;
+  }
+  if (fence !== null) blocks.push({ kind: "code", language: fence.language, text: text.slice(fence.body), closed: false });
+  else if (at < text.length) blocks.push({ kind: "markdown", text: text.slice(at) });
+  return { blocks, settled, at };
+}
+
+function closes(line: string, mark: string): boolean {
+  const said = line.trim();
+  return said.length >= mark.length && said === (mark[0] ?? "").repeat(said.length);
+}

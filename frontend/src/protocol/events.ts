@@ -1,0 +1,108 @@
+/** The events of a reply's stream, as docs/protocols/http-stream.md describes them. */
+
+export type Stage = "queued" | "loading" | "prompt";
+export type FinishReason = "stop" | "length" | "cancelled" | "tool_calls";
+
+export interface Metadata {
+  type: "metadata";
+  session_id: number;
+  user_message_id: number | null;
+  session_key: string;
+  stream_id: string | null;
+  assistant_message_id: number | null;
+  mode: "sse" | "mqtt" | null;
+  model: string | null;
+  simulated: boolean | null;
+  rebuilt?: boolean;
+  /** UTF-16 units of the text that the reply goes on with; the first chunk repeats it. */
+  continues?: number;
+}
+
+export interface Progress {
+  type: "progress";
+  stage: Stage;
+  /** Runs that start before this one. */
+  position?: number;
+  /** Prompt tokens. */
+  processed?: number;
+  total?: number;
+  cached?: number;
+  model?: string;
+  simulated?: boolean;
+}
+
+export interface Thinking {
+  type: "thinking";
+  content: string;
+}
+
+export interface Chunk {
+  type: "chunk";
+  content: string;
+}
+
+/** A piece of a tool call: `id` and `name` come once, `arguments` is the next piece of JSON text. */
+export interface ToolCall {
+  type: "tool_call";
+  index: number;
+  id: string | null;
+  name: string | null;
+  arguments: string;
+}
+
+export interface Usage {
+  prompt_tokens: number;
+  completion_tokens: number;
+  total_tokens: number;
+  cached_tokens: number | null;
+}
+
+export interface Timings {
+  queued_ms: number | null;
+  first_token_ms: number | null;
+  total_ms: number | null;
+  tokens_per_second: number | null;
+}
+
+export interface Done {
+  type: "done";
+  assistant_message_id: number | null;
+  full_content: string;
+  finish_reason: FinishReason;
+  model: string | null;
+  simulated: boolean | null;
+  usage: Usage | null;
+  timings: Timings | null;
+}
+
+export interface Failure {
+  type: "error";
+  message: string;
+  code: string;
+  retryable: boolean;
+  assistant_message_id: number | null;
+}
+
+export type StreamEvent = Metadata | Progress | Thinking | Chunk | ToolCall | Done | Failure;
+
+/** An event with its number in the stream; numbers start at 1 and have no gaps. null: a type that we do not know. */
+export interface Numbered {
+  id: number;
+  event: StreamEvent | null;
+}
+
+const TYPES = new Set(["metadata", "progress", "thinking", "chunk", "tool_call", "done", "error"]);
+
+/** The event in a `data` line; null for a type that we do not know. Throws SyntaxError for what is no JSON. */
+export function decode(data: string): StreamEvent | null {
+  const found: unknown = JSON.parse(data);
+  return isEvent(found) ? found : null;
+}
+
+function isEvent(value: unknown): value is StreamEvent {
+  return typeof value === "object" && value !== null && "type" in value && TYPES.has(String(value.type));
+}
+
+export function isTerminal(event: StreamEvent): event is Done | Failure {
+  return event.type === "done" || event.type === "error";
+}

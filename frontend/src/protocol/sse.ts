@@ -1,0 +1,38 @@
+/** Server-Sent Events from bytes, cut anywhere. The format: https://html.spec.whatwg.org/multipage/server-sent-events.html */
+
+import { createParser, type EventSourceMessage } from "eventsource-parser";
+
+import { decode, type Numbered } from "./events";
+
+/** Feed it text, cut anywhere; it gives the numbered events that became complete. Comments are skipped. */
+export class Decoder {
+  private arrived: EventSourceMessage[] = [];
+  private last = 0;
+  private readonly parser = createParser({ onEvent: (message) => this.arrived.push(message) });
+
+  feed(text: string): Numbered[] {
+    this.arrived = [];
+    this.parser.feed(text);
+    return this.arrived.map((message) => {
+      this.last = message.id === undefined ? this.last : Number(message.id); // an event without one has the last one's
+      return { id: this.last, event: decode(message.data) };
+    });
+  }
+}
+
+/** The events of a response body, in the batches in which they came. Ends with the connection, early or not. */
+export async function* readBatches(body: ReadableStream<Uint8Array>): AsyncGenerator<Numbered[]> {
+  const decoder = new Decoder();
+  const text = new TextDecoder("utf-8", { ignoreBOM: false });
+  const reader = body.getReader();
+  try {
+    for (;;) {
+      const { done, value } = await reader.read();
+      if (done) return;
+      const batch = decoder.feed(text.decode(value, { stream: true }));
+      if (batch.length > 0) yield batch;
+    }
+  } finally {
+    await reader.cancel().catch(() => undefined);
+  }
+}

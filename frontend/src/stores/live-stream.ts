@@ -1,0 +1,207 @@
+/** One reply as it arrives: it reads, reconnects, folds, and tells who is interested at most once a frame. Knows no React. */
+
+import { ApiError, unreachable } from "../api/http";
+import { follow, send, stop, type Send } from "../api/streams";
+import type { Numbered } from "../protocol/events";
+import { Snapshot } from "../protocol/fold";
+
+/** `lost`: it tries again by itself. `refused`: `problem` says why, and nothing more will come. */
+export type Connection = "connecting" | "open" | "lost" | "released" | "ended" | "refused";
+
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 5000;
+const PASSING = new Set([0, 408, 429, 500, 502, 503, 504]);
+
+export class LiveStream {
+  readonly snapshot = new Snapshot();
+  connection: Connection = "connecting";
+  problem: ApiError | null = null;
+  /** The stop was asked for; the stream says when it has happened. */
+  stopping = false;
+  /** Grows with every change. */
+  version = 0;
+
+  private readonly listeners = new Set<() => void>();
+  private reading: AbortController | null = null;
+  private frame: number | null = null;
+
+  private constructor(
+    private readonly first: Send | null,
+    private streamId: string | null,
+  ) {
+    this.attach();
+  }
+
+  /** Sends a message. The same message is sent again if the connection breaks before its stream is known: it is still one run. */
+  static sending(message: Send): LiveStream {
+    return new LiveStream({ client_request_id: requestId(), ...message }, null);
+  }
+
+  static following(streamId: string): LiveStream {
+    return new LiveStream(null, streamId);
+  }
+
+  get id(): string | null {
+    return this.streamId;
+  }
+
+  get over(): boolean {
+    return this.connection === "ended" || this.connection === "refused";
+  }
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  /** Reads on from where it was. */
+  attach(): void {
+    if (this.reading !== null || this.over) return;
+    this.reading = new AbortController();
+    void this.read(this.reading.signal);
+  }
+
+  /** Lets the connection go; the run goes on without this reader. */
+  release(): void {
+    if (this.over) return;
+    this.reading?.abort();
+    this.reading = null;
+    this.set("released");
+  }
+
+  /** Stops the model. `shownChars`: how much was shown. Throws ApiError, and can be asked again then. */
+  async stop(shownChars?: number): Promise<void> {
+    this.stopping = true;
+    this.changed();
+    try {
+      const id = this.streamId ?? (await this.known());
+      if (id !== null) await stop(id, shownChars);
+    } catch (error) {
+      this.stopping = false;
+      this.changed();
+      throw error;
+    }
+  }
+
+  /** The stream's id once it is known; null if it never will be. */
+  private known(): Promise<string | null> {
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (this.streamId === null && !this.over) return;
+        unsubscribe();
+        resolve(this.streamId);
+      };
+      const unsubscribe = this.subscribe(look);
+      look();
+    });
+  }
+
+  private async read(signal: AbortSignal): Promise<void> {
+    let tries = 0;
+    for (;;) {
+      this.set("connecting");
+      const problem = await this.readOnce(signal, () => (tries = 0));
+      if (problem === null || gone(signal)) return;
+      if (!PASSING.has(problem.status) || (this.streamId === null && problem.status !== 0)) {
+        this.refuse(problem);
+        return;
+      }
+      this.problem = problem;
+      this.set("lost");
+      await pause(Math.min(FIRST_PAUSE_MS * 2 ** tries++, LONGEST_PAUSE_MS), signal);
+      if (gone(signal)) return;
+    }
+  }
+
+  /** One connection. Why it ended too early; null when all has come. */
+  private async readOnce(signal: AbortSignal, arrived: () => void): Promise<ApiError | null> {
+    try {
+      for await (const batch of this.batches(signal)) {
+        if (gone(signal)) return null;
+        arrived();
+        const complete = this.take(batch);
+        if (this.snapshot.terminal !== null) {
+          this.end();
+          return null;
+        }
+        if (!complete) break; // something is missing: ask for it
+      }
+      return unreachable();
+    } catch (error) {
+      return error instanceof ApiError ? error : unreachable();
+    }
+  }
+
+  private batches(signal: AbortSignal): AsyncGenerator<Numbered[]> {
+    if (this.streamId !== null) return follow(this.streamId, this.snapshot.last, signal);
+    if (this.first === null) throw new Error("a stream that is neither sent nor followed");
+    return send(this.first, signal);
+  }
+
+  private take(batch: Numbered[]): boolean {
+    const complete = this.snapshot.take(batch);
+    this.streamId = this.snapshot.metadata?.stream_id ?? this.streamId;
+    this.problem = null;
+    this.set("open");
+    return complete;
+  }
+
+  private end(): void {
+    this.reading?.abort();
+    this.reading = null;
+    this.set("ended");
+  }
+
+  private refuse(problem: ApiError): void {
+    this.reading = null;
+    this.problem = problem;
+    this.set("refused");
+  }
+
+  private set(connection: Connection): void {
+    this.connection = connection;
+    this.changed();
+  }
+
+  /** Tells the listeners with the next frame, however much has come until then; an ending is told at once. */
+  private changed(): void {
+    this.version++;
+    if (this.over || typeof requestAnimationFrame === "undefined") {
+      this.tell();
+    } else {
+      this.frame ??= requestAnimationFrame(() => {
+        this.tell();
+      });
+    }
+  }
+
+  private tell(): void {
+    if (this.frame !== null) cancelAnimationFrame(this.frame);
+    this.frame = null;
+    for (const listener of this.listeners) listener();
+  }
+}
+
+/** Asked through a function: the compiler does not know that it changes while one waits. */
+function gone(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
+/** Jittered; over at once when the browser is online again, or nobody wants to read any more. */
+function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const over = (): void => {
+      clearTimeout(timer);
+      globalThis.removeEventListener("online", over);
+      resolve();
+    };
+    const timer = setTimeout(over, milliseconds * (0.5 + Math.random() / 2));
+    signal.addEventListener("abort", over, { once: true });
+    globalThis.addEventListener("online", over);
+  });
+}
+
+/** A name of our own for a request; `crypto.randomUUID` is missing on plain HTTP. */
+function requestId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

@@ -1,0 +1,12 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+const gateway = process.env["LAM_URL"] ?? "http://127.0.0.1:3000";
+
+export default defineConfig({
+  plugins: [react()],
+  // The gateway serves what is built from inside its own package.
+  build: { outDir: "../backend/src/lam/page", emptyOutDir: true, chunkSizeWarningLimit: 800 },
+  server: { proxy: { "/api": gateway } },
+  test: { include: ["tests/**/*.test.ts"] },
+});
