@@ -3,10 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --no-warn-conflicts
+PAGE := backend/src/lam/page/index.html
+# The machine's own Node where it is new enough, else the one that `make` puts into .venv.
+NODE_OK := $(shell node -e 'const [a, b] = process.versions.node.split(".").map(Number); process.exit(a > 20 || (a === 20 && b >= 19) ? 0 : 1)' 2>/dev/null && echo yes)
+NPM := cd frontend && $(if $(NODE_OK),,PATH="$(CURDIR)/$(BIN):$$PATH") npm
 LOCKS := backend/requirements/local.txt backend/requirements/model.txt backend/pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check fix contracts lock bench clean
+.PHONY: help install page run test check fix contracts lock bench clean
 
 help:  ## List the commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -29,10 +33,29 @@ $(VENV)/.installed-dev: $(VENV)/.installed backend/requirements/dev.txt
 	@$(PIP) -q --require-hashes -r backend/requirements/dev.txt
 	@touch $@
 
-run: install  ## Demo model, llama.cpp server, gateway: one URL; Ctrl-C stops everything
+page: $(PAGE)  ## Build the page into the gateway
+
+$(PAGE): frontend/node_modules/.installed frontend/index.html frontend/vite.config.ts $(shell find frontend/src frontend/public -type f)
+	@echo "Building the page"
+	@$(NPM) run --silent build
+
+frontend/node_modules/.installed: frontend/package-lock.json $(if $(NODE_OK),,$(VENV)/.installed-node)
+	@echo "Page libraries (about 30 MB)"
+	@$(NPM) ci --no-progress --loglevel=error
+	@touch $@
+
+$(VENV)/.installed-node: $(VENV)/.installed backend/requirements/node.txt
+	@echo "Node, which this machine lacks in version 20.19 or newer (about 60 MB)"
+	@$(PIP) --progress-bar on --require-hashes -r backend/requirements/node.txt
+	@touch $@
+
+run: install page  ## Demo model, llama.cpp server, gateway: one URL; Ctrl-C stops everything
 	@exec $(BIN)/lam up
 
-test: check  ## Every test and every check
+test: check page  ## Every test and every check
+	$(NPM) run --silent check
+	$(NPM) test --silent
+	$(NPM) run --silent e2e
 	cd backend && ../$(BIN)/python -m pytest
 	cd backend && ../$(BIN)/python -m pytest --database postgresql
 	cd backend && ../$(BIN)/python -m pytest --mode mqtt
@@ -45,11 +68,12 @@ check: $(VENV)/.installed-dev  ## Format, lint, types, import rules
 fix: $(VENV)/.installed-dev  ## Format and mend what can be mended by itself
 	cd backend && ../$(BIN)/ruff format . ../bench && ../$(BIN)/ruff check --fix . ../bench
 
-contracts: $(VENV)/.installed-dev  ## Write contracts/openapi.json and docs/reference anew
+contracts: $(VENV)/.installed-dev frontend/node_modules/.installed  ## Write what is generated anew: contracts/openapi.json, docs/reference, the page's types
 	cd backend && ../$(BIN)/python scripts/generate.py
+	$(NPM) run --silent types
 
 lock:  ## Compile requirements/*.in into pinned, hashed requirements/*.txt (needs uv)
-	cd backend/requirements && for name in gateway worker local dev; do \
+	cd backend/requirements && for name in gateway worker local node dev; do \
 	  uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $$name.in -o $$name.txt || exit 1; done
 
@@ -59,4 +83,4 @@ bench: $(VENV)/.installed-dev  ## Measure the hot path beside what people would 
 	$(BIN)/python bench/mqtt.py
 
 clean:  ## Remove what was installed and built here
-	rm -rf $(VENV) backend/.mypy_cache backend/.ruff_cache backend/.import_linter_cache
+	rm -rf $(VENV) frontend/node_modules backend/src/lam/page backend/.mypy_cache backend/.ruff_cache backend/.import_linter_cache

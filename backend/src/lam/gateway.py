@@ -9,14 +9,13 @@ from typing import TypedDict
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
-from starlette.responses import RedirectResponse
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 import lam
 from lam.accounts.accounts import Accounts
 from lam.accounts.passwords import Passwords
 from lam.accounts.throttle import LoginThrottle
-from lam.api import errors
+from lam.api import errors, page
 from lam.api.description import ABOUT, TAGS, describe
 from lam.api.event_stream import OpenStreams
 from lam.api.metrics import Metrics
@@ -78,10 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(part.router)
     app.include_router(system.metrics_router)
     describe(app)
-
-    @app.get("/", include_in_schema=False)
-    async def front_page() -> RedirectResponse:
-        return RedirectResponse("/docs")
+    app.include_router(page.router)  # the last one: it takes every other address
 
     if settings.lam_cors_origins:
         app.add_middleware(

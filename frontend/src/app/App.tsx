@@ -3,7 +3,7 @@ import { useState } from "react";
 import { Redirect, Route, Switch, useLocation } from "wouter";
 
 import { ApiError } from "../api/http";
-import { me } from "../features/account/account";
+import { me, signedIn } from "../features/account/account";
 import { SignIn } from "../features/account/SignIn";
 import { LiveStreamsContext } from "../features/chat/streams";
 import { NotFound } from "../pages/NotFound";
@@ -13,13 +13,13 @@ import { LiveStreams } from "../stores/live-streams";
 /** Who is not signed in is led to the sign-in page, and back to where they wanted to go. */
 export function App() {
   const [path] = useLocation();
-  const account = useQuery(me);
+  const account = useQuery({ ...me, enabled: signedIn.get() });
   const [streams] = useState(() => new LiveStreams());
   if (path === "/sign-in") return <SignIn />;
-  if (account.isPending) return null;
-  if (account.error instanceof ApiError && account.error.status === 401) {
+  if (!signedIn.get() || (account.error instanceof ApiError && account.error.status === 401)) {
     return <Redirect to={`/sign-in?to=${encodeURIComponent(path)}`} replace />;
   }
+  if (account.isPending) return null;
   if (account.data === undefined) return <Offline problem={account.error} retry={() => void account.refetch()} />;
   return (
     <LiveStreamsContext value={streams}>

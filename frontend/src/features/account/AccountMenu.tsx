@@ -1,18 +1,15 @@
-import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useLocation } from "wouter";
+import { useMutation, useQuery } from "@tanstack/react-query";
 
 import { answered, api } from "../../api/http";
-import { me } from "./account";
+import { me, signedIn } from "./account";
 
 export function AccountMenu() {
   const account = useQuery(me);
-  const queries = useQueryClient();
-  const [, navigate] = useLocation();
   const leave = useMutation({
     mutationFn: () => answered(api.POST("/api/auth/logout")),
     onSuccess: () => {
-      queries.clear();
-      navigate("/sign-in");
+      signedIn.set(false);
+      location.assign("/sign-in"); // anew, so that nothing of this account stays in memory
     },
   });
   return (

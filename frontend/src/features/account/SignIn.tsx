@@ -1,8 +1,9 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { useState, type FormEvent } from "react";
+import { useState, type SubmitEvent } from "react";
 import { useLocation, useSearch } from "wouter";
 
 import { answered, api } from "../../api/http";
+import { signedIn } from "./account";
 
 /** Sign in, or make an account and be signed in. */
 export function SignIn() {
@@ -16,11 +17,12 @@ export function SignIn() {
       await answered(api.POST("/api/auth/login", { body: account }));
     },
     onSuccess: () => {
+      signedIn.set(true);
       queries.clear();
       navigate(to.startsWith("/") && !to.startsWith("//") ? to : "/", { replace: true });
     },
   });
-  const submit = (event: FormEvent<HTMLFormElement>): void => {
+  const submit = (event: SubmitEvent<HTMLFormElement>): void => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
     enter.mutate({ email: text(form, "email"), password: text(form, "password") });

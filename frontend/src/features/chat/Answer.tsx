@@ -2,7 +2,6 @@ import { useEffect, useState, type ReactNode } from "react";
 
 import type { MessageAnswer } from "../../api/schema";
 import { Markdown } from "../../components/markdown/Markdown";
-import type { Timings, Usage } from "../../protocol/events";
 import type { LiveReply } from "../../stores/live-streams";
 import { Branches } from "./Branches";
 import type { Conversation } from "./conversation";
@@ -25,7 +24,7 @@ export function StoredAnswer({ message, busy, conversation }: Stored) {
       <Markdown text={message.content} growing={false} />
       {problem && <p className="ending">{problem}</p>}
       <p className="figures">
-        {figures(model, message.usage as Partial<Usage> | null, message.timings as Partial<Timings> | null)}
+        {figures(model, message.usage, message.timings)}
         {about["simulated"] === true && <span title="The worker answered in one piece; the gateway showed it in pieces."> · shown in pieces</span>}
       </p>
       <Actions message={message} busy={busy} conversation={conversation} />
@@ -45,10 +44,9 @@ export function LiveAnswer({ live, message, conversation }: { live: LiveReply; m
   const end = snapshot.terminal?.type === "done" ? snapshot.terminal : null;
   const wasStopped = stream.stopping || end?.finish_reason === "cancelled";
   return (
-    <article className="answer" aria-busy={busy}>
+    <article className="answer" aria-busy={busy && !stream.stopping}>
       <Thoughts text={snapshot.thinking} isThinking={busy && text === ""} />
       <Markdown text={text} growing={busy} />
-      {busy && text !== "" && !stream.stopping && <span className="caret" aria-hidden="true" />}
       {says !== null && <p className="waiting">{says}</p>}
       {wasStopped && <p className="ending">Stopped</p>}
       {failure !== undefined && (
@@ -65,7 +63,7 @@ export function LiveAnswer({ live, message, conversation }: { live: LiveReply; m
   );
 }
 
-function statusOf(live: LiveReply): string {
+function statusOf(live: LiveReply): MessageAnswer["status"] {
   const end = live.stream.snapshot.terminal;
   if (end?.type === "error") return "failed";
   return end?.finish_reason === "cancelled" ? "cancelled" : "complete";

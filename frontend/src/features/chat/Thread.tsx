@@ -30,6 +30,7 @@ export function Thread({ messages, live, conversation }: { messages: MessageAnsw
           {live.asked !== null && !turnIsThere && (
             <article className="turn">
               <p className="said">{live.asked}</p>
+              <footer />
             </article>
           )}
           <LiveAnswer live={live} message={null} conversation={conversation} />

@@ -1,0 +1,153 @@
+/** What people do, in a real Chromium with a real gateway; the model is the scripted one, so that every word is known. */
+
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { Studio, type Visitor } from "./studio";
+
+const TOKENS = 60;
+const WORDS = Array.from({ length: TOKENS }, (_, at) => `word${at}`).join(" ");
+
+let studio: Studio;
+let visitor: Visitor;
+
+beforeAll(async () => {
+  studio = await Studio.open({ tokens: TOKENS, rate: 20 });
+});
+
+afterAll(async () => {
+  await studio.close();
+});
+
+async function ask(page: Page, text: string): Promise<void> {
+  await page.getByLabel("Message").fill(text);
+  await page.keyboard.press("Enter");
+}
+
+function answer(page: Page, at = -1): ReturnType<Page["locator"]> {
+  const found = page.locator(".answer .markdown");
+  return at === -1 ? found.last() : found.nth(at);
+}
+
+/** Waits until the reply has that word, or all of it. */
+async function says(page: Page, word: string): Promise<void> {
+  await page.waitForFunction((wanted) => [...document.querySelectorAll(".answer")].at(-1)?.textContent.includes(wanted) === true, word);
+}
+
+async function ended(page: Page): Promise<void> {
+  await page.getByRole("button", { name: "Regenerate" }).last().waitFor();
+}
+
+describe("a newcomer", () => {
+  test("registers, asks, and sees the words come, without a complaint in the console", async () => {
+    visitor = await studio.newcomer();
+    const { page } = visitor;
+    await ask(page, "Tell me a story");
+    await says(page, "word3");
+    expect(await answer(page).innerText()).not.toContain(`word${TOKENS - 1}`);
+    expect(await page.getByRole("button", { name: "Stop" }).isVisible()).toBe(true);
+    await ended(page);
+    expect((await answer(page).innerText()).trim()).toBe(WORDS);
+    expect(await page.locator(".figures").innerText()).toMatch(/tokens/);
+    expect(await page.getByRole("link", { name: "Tell me a story" }).isVisible()).toBe(true);
+    await visitor.close();
+  });
+
+  test("is led to where they wanted to go", async () => {
+    visitor = await studio.newcomer();
+    const { page } = visitor;
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.waitForURL(/sign-in/);
+    await page.goto(`${studio.url}/c/1`);
+    await page.waitForURL(/sign-in\?to=%2Fc%2F1/);
+    await visitor.close();
+  });
+});
+
+describe("a reply", () => {
+  test("goes on after a reload, nothing lost or doubled, and a second tab sees it too", async () => {
+    visitor = await studio.newcomer();
+    const { page } = visitor;
+    await ask(page, "Tell me a story");
+    await says(page, "word5");
+    await page.reload();
+    const second = await visitor.tab(new URL(page.url()).pathname);
+    await says(second, "word8");
+    await ended(page);
+    await ended(second);
+    expect((await answer(page).innerText()).trim()).toBe(WORDS);
+    expect((await answer(second).innerText()).trim()).toBe(WORDS);
+    await visitor.close();
+  });
+
+  test("that is stopped keeps its text, says so at once, and the next message can be sent", async () => {
+    visitor = await studio.newcomer();
+    const { page } = visitor;
+    await ask(page, "Tell me a story");
+    await says(page, "word5");
+    await page.keyboard.press("Escape");
+    await page.getByText("Stopped", { exact: true }).waitFor();
+    const shown = (await answer(page).innerText()).trim();
+    await ended(page);
+    await page.getByRole("button", { name: "Continue" }).waitFor();
+    expect(WORDS.startsWith((await answer(page).innerText()).trim())).toBe(true);
+    expect(shown.startsWith((await answer(page).innerText()).trim().slice(0, shown.length))).toBe(true);
+    await ask(page, "And now?");
+    await says(page, "word2");
+    await page.getByRole("button", { name: "Stop" }).click();
+    await ended(page);
+    await visitor.close();
+  });
+
+  test("can be asked for again, and a turn said differently; the versions are switched between", async () => {
+    visitor = await studio.newcomer();
+    const { page } = visitor;
+    await ask(page, "First");
+    await says(page, "word2");
+    await page.keyboard.press("Escape");
+    await ended(page);
+    await page.getByRole("button", { name: "Regenerate" }).click();
+    await says(page, "word4");
+    await page.keyboard.press("Escape");
+    await ended(page);
+    await page.getByText("2/2").waitFor();
+    await page.getByRole("button", { name: "Previous version" }).click();
+    await page.getByText("1/2").waitFor();
+    await page.getByRole("button", { name: "Edit" }).click();
+    await page.getByLabel("Say it differently").fill("Second");
+    await page.keyboard.press("Enter");
+    await says(page, "word2");
+    expect(await page.locator(".said").allInnerTexts()).toEqual(["Second"]);
+    await page.keyboard.press("Escape");
+    await ended(page);
+    await page.getByText("2/2").waitFor();
+    await visitor.close();
+  });
+
+  test("survives ten seconds without a network", { timeout: 60_000 }, async () => {
+    visitor = await studio.newcomer();
+    const { page } = visitor;
+    await ask(page, "Tell me a story");
+    await says(page, "word5");
+    await visitor.context.setOffline(true);
+    await page.waitForTimeout(10_000);
+    await visitor.context.setOffline(false);
+    await ended(page);
+    expect((await answer(page).innerText()).trim()).toBe(WORDS);
+    visitor.complaints.length = 0; // a browser says that it was offline
+    await visitor.close();
+  });
+});
+
+describe("a draft", () => {
+  test("is there again after a reload, and Shift+Enter breaks the line", async () => {
+    visitor = await studio.newcomer();
+    const { page } = visitor;
+    await page.getByLabel("Message").fill("Half a");
+    await page.keyboard.press("Shift+Enter");
+    await page.keyboard.type("thought");
+    await page.reload();
+    expect(await page.getByLabel("Message").inputValue()).toBe("Half a\nthought");
+    await visitor.close();
+  });
+});

@@ -1,0 +1,101 @@
+/** A gateway in front of the scripted model server, and a Chromium that looks at it. */
+
+import { spawn, type ChildProcess } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import { expect } from "vitest";
+
+const PYTHON = fileURLToPath(new URL("../../.venv/bin/python", import.meta.url));
+const FLAGS =
+  "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
+
+export class Studio {
+  private constructor(
+    readonly url: string,
+    readonly model: string,
+    private readonly folder: string,
+    private readonly children: ChildProcess[],
+    private readonly browser: Browser,
+  ) {}
+
+  /** `tokens` words (`word0 word1 …`), `rate` a second. */
+  static async open({ tokens, rate }: { tokens: number; rate: number }): Promise<Studio> {
+    const folder = mkdtempSync(join(tmpdir(), "lam-page-"));
+    const scripted = ["-m", "lam.testing.server", "--port", "0", "--tokens", String(tokens), "--rate", String(rate), "--slots", "8"];
+    const [modelChild, modelLine] = await started(scripted, {}, "http://");
+    const settings = { LAM_DATA_DIR: folder, LAM_PORT: "0", LAM_REGISTRATION: "open", LAM_TITLES: "false", LLM_SERVER_URL: modelLine.trim() };
+    const [gateway] = await started(["-c", "from lam.cli import main; main()", "serve"], settings, "serves http");
+    const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS.split(" ") });
+    return new Studio(readFileSync(join(folder, "url"), "utf8").trim(), modelLine.trim(), folder, [gateway, modelChild], browser);
+  }
+
+  async close(): Promise<void> {
+    await this.browser.close();
+    for (const child of this.children) {
+      child.kill("SIGTERM");
+      await new Promise((resolve) => (child.exitCode === null ? child.once("exit", resolve) : resolve(null)));
+    }
+    rmSync(this.folder, { recursive: true, force: true });
+  }
+
+  /** A new account's browser, signed in through the page as a newcomer does it; what its console complains of ends the test. */
+  async newcomer(options: Parameters<Browser["newContext"]>[0] = {}): Promise<Visitor> {
+    const context = await this.browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+    const visitor = new Visitor(this, context);
+    const page = await visitor.tab("/");
+    await page.getByRole("button", { name: "Make an account" }).click();
+    await page.getByLabel("E-mail").fill(`${crypto.randomUUID()}@example.org`);
+    await page.getByLabel("Password").fill("correct horse");
+    await page.keyboard.press("Enter");
+    await page.getByLabel("Message").waitFor();
+    return visitor;
+  }
+}
+
+export class Visitor {
+  readonly complaints: string[] = [];
+
+  constructor(
+    private readonly studio: Studio,
+    readonly context: BrowserContext,
+  ) {}
+
+  get page(): Page {
+    const page = this.context.pages()[0];
+    if (page === undefined) throw new Error("no tab is open");
+    return page;
+  }
+
+  async tab(path: string): Promise<Page> {
+    const page = await this.context.newPage();
+    page.on("console", (message) => {
+      if (["error", "warning"].includes(message.type())) this.complaints.push(message.text());
+    });
+    page.on("pageerror", (error) => this.complaints.push(error.message));
+    await page.goto(this.studio.url + path);
+    return page;
+  }
+
+  async close(): Promise<void> {
+    await this.context.close();
+    expect(this.complaints).toEqual([]);
+  }
+}
+
+async function started(words: string[], environment: Record<string, string>, says: string): Promise<[ChildProcess, string]> {
+  const child = spawn(PYTHON, words, { env: { ...process.env, ...environment }, stdio: ["ignore", "pipe", "pipe"] });
+  const found = await new Promise<string>((resolve, reject) => {
+    for (const output of [child.stdout, child.stderr]) {
+      createInterface({ input: output }).on("line", (line) => {
+        if (line.includes(says)) resolve(line);
+      });
+    }
+    child.once("exit", () => reject(new Error(`${words.join(" ")} did not start`)));
+  });
+  return [child, found];
+}
