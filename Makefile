@@ -39,10 +39,16 @@ $(PAGE): frontend/node_modules/.installed frontend/index.html frontend/vite.conf
 	@echo "Building the page"
 	@$(NPM) run --silent build
 
-frontend/node_modules/.installed: frontend/package-lock.json $(if $(NODE_OK),,$(VENV)/.installed-node)
-	@echo "Page libraries (about 30 MB)"
-	@$(NPM) ci --no-progress --loglevel=error
+NODE_STAMP := $(if $(NODE_OK),,$(VENV)/.installed-node)
+
+frontend/node_modules/.installed: frontend/package-lock.json $(NODE_STAMP)
+	@echo "Page libraries (about 50 MB)"
+	@$(NPM) ci --omit=dev --no-progress --loglevel=error
 	@touch $@
+
+frontend/node_modules/.installed-dev: frontend/package-lock.json frontend/node_modules/.installed
+	@$(NPM) ci --no-progress --loglevel=error
+	@touch $@ frontend/node_modules/.installed $(wildcard $(PAGE))
 
 $(VENV)/.installed-node: $(VENV)/.installed backend/requirements/node.txt
 	@echo "Node, which this machine lacks in version 20.19 or newer (about 60 MB)"
@@ -52,7 +58,7 @@ $(VENV)/.installed-node: $(VENV)/.installed backend/requirements/node.txt
 run: install page  ## Demo model, llama.cpp server, gateway: one URL; Ctrl-C stops everything
 	@exec $(BIN)/lam up
 
-test: check page  ## Every test and every check
+test: check page frontend/node_modules/.installed-dev  ## Every test and every check
 	$(NPM) run --silent check
 	$(NPM) test --silent
 	$(NPM) run --silent e2e
@@ -68,7 +74,7 @@ check: $(VENV)/.installed-dev  ## Format, lint, types, import rules
 fix: $(VENV)/.installed-dev  ## Format and mend what can be mended by itself
 	cd backend && ../$(BIN)/ruff format . ../bench && ../$(BIN)/ruff check --fix . ../bench
 
-contracts: $(VENV)/.installed-dev frontend/node_modules/.installed  ## Write what is generated anew: contracts/openapi.json, docs/reference, the page's types
+contracts: $(VENV)/.installed-dev frontend/node_modules/.installed-dev  ## Write what is generated anew: contracts/openapi.json, docs/reference, the page's types
 	cd backend && ../$(BIN)/python scripts/generate.py
 	$(NPM) run --silent types
 

@@ -1,5 +1,5 @@
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vitest/config";
+import { defineConfig } from "vite";
 
 const gateway = process.env["LAM_URL"] ?? "http://127.0.0.1:3000";
 
@@ -8,5 +8,4 @@ export default defineConfig({
   // The gateway serves what is built from inside its own package.
   build: { outDir: "../backend/src/lam/page", emptyOutDir: true, chunkSizeWarningLimit: 800 },
   server: { proxy: { "/api": gateway } },
-  test: { include: ["tests/**/*.test.ts"] },
 });
