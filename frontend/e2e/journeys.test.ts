@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { Studio, type Visitor } from "./studio";
 
-const TOKENS = 60;
+const TOKENS = 100;
 const WORDS = Array.from({ length: TOKENS }, (_, at) => `word${at}`).join(" ");
 
 let studio: Studio;
