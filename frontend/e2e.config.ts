@@ -1,3 +1,17 @@
+import { existsSync } from "node:fs";
+
 import { defineConfig } from "vitest/config";
 
-export default defineConfig({ test: { include: ["e2e/**/*.test.ts"], testTimeout: 60_000, hookTimeout: 60_000, fileParallelism: false } });
+// A missing browser leaves these tests out, except where CI is set: there it fails.
+const runs = existsSync("/usr/bin/chromium") || process.env["CI"] !== undefined;
+if (!runs) console.warn("The page is not tested in a browser: chromium is not installed (apt-get install chromium)");
+
+export default defineConfig({
+  test: {
+    include: runs ? ["e2e/**/*.test.ts"] : [],
+    passWithNoTests: !runs,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    fileParallelism: false,
+  },
+});

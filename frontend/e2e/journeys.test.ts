@@ -139,6 +139,38 @@ describe("a reply", () => {
   });
 });
 
+describe("what breaks", () => {
+  test("a gateway that is killed and comes back leaves the text, says what happened, and offers to go on", async () => {
+    visitor = await studio.newcomer();
+    const { page } = visitor;
+    await ask(page, "Tell me a story");
+    await says(page, "word40"); // saved by now, all but the last second
+    await studio.restartGateway();
+    await page.getByRole("button", { name: "Retry" }).waitFor();
+    expect((await answer(page).innerText()).startsWith("word0 word1 word2")).toBe(true);
+    expect(await page.getByText(/interrupted/).isVisible()).toBe(true);
+    await page.getByRole("button", { name: "Continue" }).waitFor();
+    await page.getByRole("button", { name: "Retry" }).click();
+    await says(page, "word3");
+    await page.keyboard.press("Escape");
+    await ended(page);
+    visitor.complaints.length = 0; // a browser says that nobody answered
+    await visitor.close();
+  });
+
+  test("a model that is killed leaves the text, and says what happened", async () => {
+    visitor = await studio.newcomer();
+    const { page } = visitor;
+    await ask(page, "Tell me a story");
+    await says(page, "word5");
+    await studio.killModel();
+    await page.getByRole("button", { name: "Retry" }).waitFor();
+    expect((await answer(page).innerText()).startsWith("word0 word1 word2")).toBe(true);
+    expect(await page.locator(".answer .problem, .answer .ending").isVisible()).toBe(true);
+    await visitor.close();
+  });
+});
+
 describe("a draft", () => {
   test("is there again after a reload, and Shift+Enter breaks the line", async () => {
     visitor = await studio.newcomer();

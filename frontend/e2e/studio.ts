@@ -1,6 +1,7 @@
 /** A gateway in front of the scripted model server, and a Chromium that looks at it. */
 
 import { spawn, type ChildProcess } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,15 +12,17 @@ import { chromium, type Browser, type BrowserContext, type Page } from "playwrig
 import { expect } from "vitest";
 
 const PYTHON = fileURLToPath(new URL("../../.venv/bin/python", import.meta.url));
+const SERVE = ["-c", "from lam.cli import main; main()", "serve"];
 const FLAGS =
   "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
 
 export class Studio {
   private constructor(
     readonly url: string,
-    readonly model: string,
+    private readonly settings: Record<string, string>,
     private readonly folder: string,
-    private readonly children: ChildProcess[],
+    private gateway: ChildProcess,
+    private readonly model: ChildProcess,
     private readonly browser: Browser,
   ) {}
 
@@ -27,19 +30,27 @@ export class Studio {
   static async open({ tokens, rate }: { tokens: number; rate: number }): Promise<Studio> {
     const folder = mkdtempSync(join(tmpdir(), "lam-page-"));
     const scripted = ["-m", "lam.testing.server", "--port", "0", "--tokens", String(tokens), "--rate", String(rate), "--slots", "8"];
-    const [modelChild, modelLine] = await started(scripted, {}, "http://");
-    const settings = { LAM_DATA_DIR: folder, LAM_PORT: "0", LAM_REGISTRATION: "open", LAM_TITLES: "false", LLM_SERVER_URL: modelLine.trim() };
-    const [gateway] = await started(["-c", "from lam.cli import main; main()", "serve"], settings, "serves http");
+    const [model, line] = await started(scripted, {}, "http://");
+    const settings = { LAM_DATA_DIR: folder, LAM_PORT: "0", LAM_REGISTRATION: "open", LAM_TITLES: "false", LLM_SERVER_URL: line.trim() };
+    const [gateway] = await started(SERVE, settings, "serves http");
     const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS.split(" ") });
-    return new Studio(readFileSync(join(folder, "url"), "utf8").trim(), modelLine.trim(), folder, [gateway, modelChild], browser);
+    return new Studio(readFileSync(join(folder, "url"), "utf8").trim(), settings, folder, gateway, model, browser);
+  }
+
+  /** The gateway is killed, and started again at the same address. */
+  async restartGateway(): Promise<void> {
+    await ended(this.gateway, "SIGKILL");
+    [this.gateway] = await started(SERVE, { ...this.settings, LAM_PORT: new URL(this.url).port }, "serves http");
+  }
+
+  async killModel(): Promise<void> {
+    await ended(this.model, "SIGKILL");
   }
 
   async close(): Promise<void> {
     await this.browser.close();
-    for (const child of this.children) {
-      child.kill("SIGTERM");
-      await new Promise((resolve) => (child.exitCode === null ? child.once("exit", resolve) : resolve(null)));
-    }
+    await ended(this.gateway, "SIGTERM");
+    await ended(this.model, "SIGTERM");
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -85,6 +96,13 @@ export class Visitor {
     await this.context.close();
     expect(this.complaints).toEqual([]);
   }
+}
+
+async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exit = once(child, "exit");
+  child.kill(signal);
+  await exit;
 }
 
 async function started(words: string[], environment: Record<string, string>, says: string): Promise<[ChildProcess, string]> {
