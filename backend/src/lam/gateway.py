@@ -13,6 +13,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 import lam
 from lam.accounts.accounts import Accounts
+from lam.accounts.administration import Administration
 from lam.accounts.passwords import Passwords
 from lam.accounts.throttle import LoginThrottle
 from lam.api import errors, page
@@ -20,7 +21,7 @@ from lam.api.description import ABOUT, TAGS, describe
 from lam.api.event_stream import OpenStreams
 from lam.api.metrics import Metrics
 from lam.api.middleware import BodyLimit, TrailingSlash
-from lam.api.routers import accounts, chat, messages, sessions, system, templates, usage
+from lam.api.routers import accounts, admin, chat, messages, sessions, system, templates, usage
 from lam.api.services import Services
 from lam.chat.messages import Messages
 from lam.chat.search import Search
@@ -73,7 +74,7 @@ def create_app(settings: Settings) -> FastAPI:
         separate_input_output_schemas=False,
     )
     errors.install(app)
-    for part in (accounts, chat, sessions, messages, templates, usage, system):  # `chat` knows /sessions/import
+    for part in (accounts, chat, sessions, messages, templates, usage, admin, system):  # `chat` knows /sessions/import
         app.include_router(part.router)
     app.include_router(system.metrics_router)
     describe(app)
@@ -156,6 +157,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Services]:
             engine=engine,
             supervisor=supervisor,
             accounts=accounts_,
+            administration=Administration(database, passwords, supervisor.end_user),
             sessions=Sessions(database, engine, supervisor),
             messages=Messages(settings, database, engine, supervisor, streams),
             streams=streams,

@@ -69,6 +69,28 @@ async def test_a_changed_password_ends_the_other_logins(gateway: Gateway) -> Non
         await _log_in(gateway)
 
 
+async def test_log_ins_are_listed_with_their_devices_and_ended_one_by_one(gateway: Gateway) -> None:
+    async with await gateway.user(ADA["email"]) as ada:
+        async with aiohttp.ClientSession() as http:
+            headers = {"User-Agent": "Phone " + "x" * 300}
+            async with http.post(gateway.url + "/api/auth/login", json=ADA, headers=headers) as response:
+                phone = Client(gateway.url, (await response.json())["access_token"])
+        async with phone:
+            listed = await ada.call("GET", "/api/auth/tokens")
+            assert [(login["current"], (login["device"] or "")[:6]) for login in listed] == [(False, "Phone "), (True, "Python")]
+            assert len(listed[0]["device"]) == 200
+            assert listed[0]["expires_at"] > listed[0]["created_at"]
+            await ada.call("DELETE", f"/api/auth/tokens/{listed[0]['id']}")
+            with pytest.raises(Unauthorized):
+                await phone.call("GET", "/api/auth/me")
+        assert [login["current"] for login in await ada.call("GET", "/api/auth/tokens")] == [True]
+
+
+async def test_strangers_are_told_whether_they_may_register(gateway: Gateway) -> None:
+    async with Client(gateway.url) as nobody:
+        assert (await nobody.call("GET", "/api/health"))["registration"] == "open"
+
+
 async def _log_in(gateway: Gateway) -> Client:
     async with Client(gateway.url) as nobody:
         return Client(gateway.url, (await nobody.call("POST", "/api/auth/login", ADA))["access_token"])
@@ -172,9 +194,9 @@ async def test_forwarded_addresses_are_believed_only_from_trusted_proxies(script
         async with running_gateway(data, llm_server_url=scripted.url, lam_trusted_proxies=trusted) as gateway:
             original = gateway.parts.accounts.log_in
 
-            async def log_in(email: str, password: str, address: str, seen: list[str] = seen, call=original):
+            async def log_in(email: str, password: str, address: str, device: str | None, seen: list[str] = seen, call=original):
                 seen.append(address)
-                return await call(email, password, address)
+                return await call(email, password, address, device)
 
             object.__setattr__(gateway.parts.accounts, "log_in", log_in)
             async with aiohttp.ClientSession() as http:

@@ -11,12 +11,14 @@ from lam.accounts.passwords import Passwords
 from lam.accounts.throttle import LoginThrottle
 from lam.accounts.tokens import new_token, token_hash
 from lam.errors import Conflict, Forbidden, Invalid, NotFound, StorageUnavailable, Unauthorized
+from lam.protocol.text import valid
 from lam.storage.database import Database
-from lam.storage.models import User
+from lam.storage.models import Token, User
 
 TOKEN_DAYS: Final = 30
 TOUCH_AFTER: Final = timedelta(minutes=10)
 LOCAL_EMAIL: Final = "local"
+DEVICE_CHARACTERS: Final = 200
 
 
 class Identity(Struct, frozen=True):
@@ -57,8 +59,8 @@ class Accounts:
             raise Forbidden("Registration is closed here; ask whoever runs this gateway for an account.")
         return await add_user(self._database, self._passwords, email, password)
 
-    async def log_in(self, email: str, password: str, address: str) -> Login:
-        """Raises Unauthorized, TooManyAttempts."""
+    async def log_in(self, email: str, password: str, address: str, device: str | None = None) -> Login:
+        """`device`: what the program says it is, for its owner's list. Raises Unauthorized, TooManyAttempts."""
         email = normal_email(email)
         async with self._throttle.attempt(f"account {email}", f"address {address}") as note:
             async with self._database.read() as unit:
@@ -71,7 +73,8 @@ class Accounts:
         expires_at = now + timedelta(days=TOKEN_DAYS)
         async with self._database.write() as unit:
             await unit.tokens.forget_expired(now)
-            await unit.tokens.add(user.id, token_hash(self._secret_key, token), now=now, expires_at=expires_at)
+            hashed, device = token_hash(self._secret_key, token), valid(device)[:DEVICE_CHARACTERS] if device else None
+            await unit.tokens.add(user.id, hashed, now=now, expires_at=expires_at, device=device)
         return Login(token, expires_at)
 
     async def identify(self, token: str) -> Identity:
@@ -91,6 +94,17 @@ class Accounts:
     async def still_good(self, token_ids: Collection[int]) -> set[int]:
         async with self._database.read() as unit:
             return await unit.tokens.good(token_ids, _now())
+
+    async def logins(self, identity: Identity) -> list[Token]:
+        """Where the account is logged in, the last used first."""
+        async with self._database.read() as unit:
+            return await unit.tokens.of_user(identity.user.id, _now())
+
+    async def revoke(self, identity: Identity, token_id: int) -> None:
+        """Ends one of the account's logins. Raises NotFound."""
+        async with self._database.write() as unit:
+            if not await unit.tokens.revoke_owned(token_id, identity.user.id):
+                raise NotFound("There is no such login.")
 
     async def log_out(self, identity: Identity) -> None:
         async with self._database.write() as unit:

@@ -7,7 +7,7 @@ from fastapi import Depends, Request
 from lam.accounts.accounts import Identity
 from lam.api.origin import require_own_page
 from lam.api.services import Services
-from lam.errors import StorageUnavailable, Unauthorized
+from lam.errors import Forbidden, StorageUnavailable, Unauthorized
 
 COOKIE: Final = "lam_token"
 
@@ -40,6 +40,15 @@ async def get_caller(request: Request) -> Identity | None:
         return None
 
 
+async def get_admin(request: Request) -> Identity:
+    """The caller, who must be an admin. Raises what `get_identity` raises, and Forbidden."""
+    identity = await get_identity(request)
+    if not identity.user.is_admin:
+        raise Forbidden("Only an admin may do this; `lam users admin EMAIL` makes one.")
+    return identity
+
+
 Parts = Annotated[Services, Depends(get_services)]
 Caller = Annotated[Identity, Depends(get_identity)]
+Admin = Annotated[Identity, Depends(get_admin)]
 MaybeCaller = Annotated[Identity | None, Depends(get_caller)]

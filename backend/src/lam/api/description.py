@@ -16,12 +16,13 @@ in the data folder. The page uses the cookie that the log-in sets.
 """
 
 TAGS: Final = [
-    {"name": "accounts", "description": "Register, log in and out, change the password, delete the account."},
+    {"name": "accounts", "description": "Register, log in and out, see and end log-ins, change the password, delete the account."},
     {"name": "chat", "description": "Presets, search, the text of documents, sessions as files."},
     {"name": "sessions", "description": "Conversations: their settings, their messages, their branches."},
-    {"name": "messages", "description": "Send, regenerate, continue, follow and stop."},
+    {"name": "messages", "description": "Send, regenerate, continue, follow, stop and rate."},
     {"name": "templates", "description": "Stored prompts with variables and versions."},
     {"name": "usage", "description": "What generations cost."},
+    {"name": "admin", "description": "For admins: accounts, and what runs and waits."},
     {"name": "system", "description": "Health and models."},
 ]
 

@@ -4,6 +4,7 @@ import asyncio
 from dataclasses import dataclass
 
 from lam.accounts.accounts import Accounts
+from lam.accounts.administration import Administration
 from lam.api.event_stream import OpenStreams
 from lam.api.metrics import Metrics
 from lam.chat.messages import Messages
@@ -27,6 +28,7 @@ class Services:
     engine: Engine
     supervisor: Supervisor
     accounts: Accounts
+    administration: Administration
     sessions: Sessions
     messages: Messages
     streams: Streams

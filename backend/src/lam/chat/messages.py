@@ -26,7 +26,7 @@ from lam.protocol.chat import ChatRequest
 from lam.protocol.text import utf16_length
 from lam.settings import Settings
 from lam.storage.database import Database, UnitOfWork
-from lam.storage.models import Message, SentRequest, Session
+from lam.storage.models import Message, Rating, SentRequest, Session
 
 REMEMBERED: Final = timedelta(hours=24)
 
@@ -141,6 +141,18 @@ class Messages:
                 raise NotFound
             shown = await _with_siblings(unit, session.id, [asked, reply])
         return session, shown[0], shown[1]
+
+    async def rate(self, user_id: int, message_id: int, rating: Rating | None) -> Shown:
+        """What its reader thinks of a reply; None takes it back. Raises NotFound, Invalid."""
+        async with self._database.write() as unit:
+            found = await unit.messages.owned(message_id, user_id)
+            if found is None:
+                raise NotFound("There is no such message.")
+            if found.role != "assistant":
+                raise Invalid(f"Message {message_id} is not a reply; only replies are rated.")
+            await unit.messages.rate(message_id, rating)
+            rated = self._live(msgspec.structs.replace(found, rating=rating))
+            return (await _with_siblings(unit, found.session_id, [rated]))[0]
 
     def _live(self, message: Message) -> Message:
         """A message that is being written holds its text so far."""

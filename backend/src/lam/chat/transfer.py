@@ -16,7 +16,7 @@ from lam.protocol.chat import LONGEST_TEXT
 from lam.protocol.events import FinishReason, Mode, Timings, Usage
 from lam.protocol.text import valid
 from lam.storage.database import Database, UnitOfWork
-from lam.storage.models import Message, Session, Status
+from lam.storage.models import Message, Rating, Session, Status
 
 VERSION: Final = 1
 MOST_MESSAGES: Final = 20_000
@@ -70,6 +70,7 @@ class MessagePart(Struct, frozen=True):
     usage: Usage | None = None
     timings: Timings | None = None
     error: ErrorPart | None = None
+    rating: Rating | None = None
     created_at: _Time | None = None
 
 
@@ -198,6 +199,7 @@ def _part(message: Message) -> MessagePart:
         usage=_stored(Usage, message.usage),
         timings=_stored(Timings, message.timings),
         error=_stored(ErrorPart, message.error),
+        rating=message.rating,
         created_at=message.created_at,
     )
 
@@ -246,6 +248,7 @@ def _row(message: MessagePart, now: datetime) -> dict[str, Any]:
         "usage": _plain(message.usage),
         "timings": _plain(message.timings),
         "error": _plain(message.error or ErrorPart()) if reply and failed else None,
+        "rating": message.rating if reply else None,
         "stream_id": secrets.token_urlsafe(18) if reply else None,
         "created_at": _moment(message.created_at, now),
     }

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from typing import Literal
 
 from msgspec import Struct
@@ -51,6 +52,7 @@ class Run:
         self.stream_id = stream_id
         self.order = order
         self.log = log
+        self.began_at = datetime.now(UTC)
         self.snapshot = Snapshot()
         self.ended = asyncio.Event()
         self.saved = asyncio.Event()
@@ -93,6 +95,10 @@ class Run:
         return True
 
     # Reading
+
+    @property
+    def readers(self) -> int:
+        return self._readers
 
     @property
     def has_readers(self) -> bool:

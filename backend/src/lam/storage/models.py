@@ -6,6 +6,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 Status = Literal["streaming", "complete", "cancelled", "interrupted", "failed"]
+Rating = Literal["good", "bad"]
 
 
 class User(Struct, frozen=True):
@@ -16,13 +17,26 @@ class User(Struct, frozen=True):
     created_at: datetime
 
 
+class ListedUser(Struct, frozen=True):
+    """An account as an admin sees it. `last_used_at`: when one of its logins was last used."""
+
+    id: int
+    email: str
+    is_admin: bool
+    created_at: datetime
+    last_used_at: datetime | None
+    sessions: int
+
+
 class Token(Struct, frozen=True):
     """A login. `hash` is all that is kept of the secret."""
 
     id: int
     user_id: int
+    created_at: datetime
     expires_at: datetime | None
     last_used_at: datetime
+    device: str | None
 
 
 class Template(Struct, frozen=True):
@@ -84,6 +98,7 @@ class Message(Struct, frozen=True):
     error: dict[str, Any] | None
     request_id: str | None
     stream_id: str | None
+    rating: Rating | None
     created_at: datetime
 
 

@@ -70,6 +70,7 @@ tokens = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime),
     Column("last_used_at", UtcDateTime, nullable=False),
+    Column("device", String(200)),  # what the program said it is, at the log-in
     Index(None, "user_id"),
     sqlite_autoincrement=True,
 )
@@ -144,6 +145,7 @@ messages = Table(
     Column("error", JSON(none_as_null=True)),
     Column("request_id", String(200)),
     Column("stream_id", String(64), unique=True),
+    Column("rating", String(8)),
     Column("created_at", UtcDateTime, nullable=False),
     Index(None, "session_id"),
     Index(None, "parent_id"),

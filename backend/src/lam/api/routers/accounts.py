@@ -1,11 +1,15 @@
 """`/api/auth`."""
 
-from fastapi import APIRouter, Request, Response
+from typing import Annotated
+
+import msgspec
+from fastapi import APIRouter, Path, Request, Response
 
 from lam.api.dependencies import COOKIE, Caller, Parts
 from lam.api.errors import answers
 from lam.api.origin import require_own_page
-from lam.api.schemas.accounts import Account, Credentials, NewAccount, NewPassword, TokenAnswer
+from lam.api.schemas.accounts import Account, Credentials, LoginAnswer, NewAccount, NewPassword, TokenAnswer
+from lam.api.schemas.base import MAX_ID
 
 router = APIRouter(prefix="/api/auth", tags=["accounts"])
 
@@ -21,7 +25,7 @@ async def log_in(body: Credentials, request: Request, response: Response, parts:
     if "origin" in request.headers:
         require_own_page(parts.settings, request.method, request.headers)
     address = request.client.host if request.client else "unknown"
-    login = await parts.accounts.log_in(body.email, body.password, address)
+    login = await parts.accounts.log_in(body.email, body.password, address, request.headers.get("user-agent"))
     response.set_cookie(
         COOKIE,
         login.access_token,
@@ -43,6 +47,18 @@ async def log_out(caller: Caller, response: Response, parts: Parts) -> None:
 @router.get("/me", responses=answers(401, 503), summary="Who am I")
 async def me(caller: Caller) -> Account:
     return Account.model_validate(caller.user)
+
+
+@router.get("/tokens", responses=answers(401, 503), summary="Where I am logged in, the last used first")
+async def list_logins(caller: Caller, parts: Parts) -> list[LoginAnswer]:
+    found = await parts.accounts.logins(caller)
+    return [LoginAnswer(**msgspec.structs.asdict(login), current=login.id == caller.token_id) for login in found]
+
+
+@router.delete("/tokens/{token_id}", status_code=204, responses=answers(401, 403, 404, 422, 503), summary="End one of my logins")
+async def revoke_login(token_id: Annotated[int, Path(ge=1, le=MAX_ID)], caller: Caller, parts: Parts) -> None:
+    """Its open streams are closed within seconds; the replies go on."""
+    await parts.accounts.revoke(caller, token_id)
 
 
 @router.post("/change-password", status_code=204, responses=answers(401, 403, 422, 429, 503), summary="Change the password")

@@ -11,7 +11,8 @@ from lam.api.dependencies import Caller, Parts
 from lam.api.errors import answers
 from lam.api.event_stream import EventStream, disconnected
 from lam.api.routers.sessions import message, shown
-from lam.api.schemas.messages import SendMessage, SentAnswer, StoppedStream, StopStream
+from lam.api.schemas.base import MAX_ID
+from lam.api.schemas.messages import MessageAnswer, MessageChanges, SendMessage, SentAnswer, StoppedStream, StopStream
 from lam.api.services import Services
 from lam.chat.messages import Send
 from lam.chat.streams import Following
@@ -21,6 +22,7 @@ from lam.storage.models import Message
 
 router = APIRouter(prefix="/api/chatbot", tags=["messages"])
 
+MessageId = Annotated[int, Path(ge=1, le=MAX_ID)]
 StreamId = Annotated[str, Path(min_length=1, max_length=64, pattern="^[A-Za-z0-9_-]+$")]
 EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
@@ -65,6 +67,11 @@ async def send(body: SendMessage, caller: Caller, parts: Parts, request: Request
         assistant_message=message(reply),
         raw_response=_raw_response(reply.message),
     )
+
+
+@router.patch("/messages/{message_id}", responses=answers(401, 403, 404, 422, 503), summary="Rate a reply")
+async def change_message(message_id: MessageId, body: MessageChanges, caller: Caller, parts: Parts) -> MessageAnswer:
+    return message(await parts.messages.rate(caller.user.id, message_id, body.rating))
 
 
 @router.get(

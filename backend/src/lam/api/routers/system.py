@@ -8,7 +8,15 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 import lam
 from lam.api.dependencies import Caller, MaybeCaller, Parts
 from lam.api.errors import answers
-from lam.api.schemas.system import BrokerHealth, EngineHealth, HealthAnswer, ModelAnswer, ModelsAnswer, WorkerHealth
+from lam.api.schemas.system import (
+    BrokerHealth,
+    EngineHealth,
+    HealthAnswer,
+    ModelAnswer,
+    ModelsAnswer,
+    SamplingAnswer,
+    WorkerHealth,
+)
 from lam.engines.mqtt_workers import MqttWorkersEngine
 from lam.engines.prompt_portal import PromptPortalEngine
 from lam.errors import NotFound, StorageUnavailable
@@ -42,7 +50,8 @@ async def health(
     is_ready = stored and engine.state == "ready" and not parts.supervisor.draining
     if ready and not is_ready:
         response.status_code = 503
-    answer = HealthAnswer(ready=is_ready, mode=parts.engine.mode, version=lam.__version__)
+    about = {"version": lam.__version__, "registration": parts.settings.lam_registration}
+    answer = HealthAnswer(ready=is_ready, mode=parts.engine.mode, **about)
     if caller is not None:
         answer.engine = EngineHealth(
             state=engine.state,
@@ -99,4 +108,6 @@ def _metrics_allowed(settings: Settings, caller: str) -> bool:
 @router.get("/models", responses=answers(401, 503), summary="Models that can be asked for")
 async def models(caller: Caller, parts: Parts) -> ModelsAnswer:
     found = [ModelAnswer(name=model.name, n_ctx=model.n_ctx) for model in await parts.engine.models()]
-    return ModelsAnswer(models=found, default=found[0].name if found else None)
+    given = parts.settings
+    sampling = SamplingAnswer(temperature=given.llm_temperature, top_p=given.llm_top_p, max_tokens=given.llm_max_tokens)
+    return ModelsAnswer(models=found, default=found[0].name if found else None, sampling=sampling)

@@ -26,6 +26,17 @@ class Account(Schema):
     created_at: Time
 
 
+class LoginAnswer(Schema):
+    """One place where the account is logged in. Secrets are not kept, so none is told."""
+
+    id: int
+    device: str | None = Field(description="What the program said it is (User-Agent).")
+    created_at: Time
+    last_used_at: Time = Field(description="To ten minutes.")
+    expires_at: Time | None = Field(description="Null: it does not.")
+    current: bool = Field(description="The one that asks.")
+
+
 class TokenAnswer(Schema):
     access_token: str
     token_type: str = "bearer"  # noqa: S105  # the name of a scheme, not a secret

@@ -9,6 +9,7 @@ from lam.api.schemas.sessions import SessionAnswer
 from lam.protocol.chat import LONGEST_TEXT
 
 Status = Literal["streaming", "complete", "cancelled", "interrupted", "failed"]
+Rating = Literal["good", "bad"]
 
 
 class SendMessage(Schema):
@@ -90,8 +91,13 @@ class MessageAnswer(Schema):
     )
     request_id: str | None = Field(description="The client_request_id it was sent with.", examples=[None])
     stream_id: str | None = Field(description="Of a reply: the stream that brought it.", examples=["c2FtcGxlLXN0cmVhbS1pZC0x"])
+    rating: Rating | None = Field(description="What its reader thinks of a reply.", examples=[None])
     created_at: Time
     siblings: list[int] = Field(description="The versions of this message, itself included, in the order of their making.")
+
+
+class MessageChanges(Schema):
+    rating: Rating | None = Field(description="Null takes it back.", examples=["good"])
 
 
 class SentAnswer(Schema):

@@ -12,9 +12,18 @@ class ModelAnswer(Schema):
     n_ctx: int | None = Field(description="Tokens a conversation may hold, where the server says it.")
 
 
+class SamplingAnswer(Schema):
+    """What holds where neither request nor session say."""
+
+    temperature: float
+    top_p: float
+    max_tokens: int
+
+
 class ModelsAnswer(Schema):
     models: list[ModelAnswer]
     default: str | None = Field(description="The model that answers when none is named.")
+    sampling: SamplingAnswer
 
 
 class EngineHealth(Schema):
@@ -42,12 +51,13 @@ class WorkerHealth(Schema):
 
 
 class HealthAnswer(Schema):
-    """All but the first four is told to those who are signed in; broker and workers in mqtt mode."""
+    """All but the first five is told to those who are signed in; broker and workers in mqtt mode."""
 
     status: Literal["ok"] = "ok"
     ready: bool
     mode: Literal["sse", "mqtt"]
     version: str
+    registration: Literal["open", "closed"] = Field(description="Whether anybody may make an account.")
     engine: EngineHealth | None = None
     database: Literal["ready", "unavailable"] | None = None
     broker: BrokerHealth | None = None

@@ -48,6 +48,13 @@ class Messages(Repository):
         )
         return await self._one(Message, query)
 
+    async def owned(self, message_id: int, user_id: int) -> Message | None:
+        query = select(messages).join(sessions, sessions.c.id == messages.c.session_id)
+        return await self._one(Message, query.where(messages.c.id == message_id, sessions.c.user_id == user_id))
+
+    async def rate(self, message_id: int, rating: str | None) -> None:
+        await self._changed(update(messages).where(messages.c.id == message_id).values(rating=rating))
+
     async def by_id(self, message_id: int) -> Message | None:
         return await self._one(Message, select(messages).where(messages.c.id == message_id))
 

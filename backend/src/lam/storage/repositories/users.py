@@ -3,13 +3,13 @@
 from collections.abc import Collection
 from datetime import datetime
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import delete, func, insert, or_, select, update
 
-from lam.storage.models import Token, User
+from lam.storage.models import ListedUser, Token, User
 from lam.storage.repositories.base import Repository
-from lam.storage.schema import tokens, users
+from lam.storage.schema import sessions, tokens, users
 
-_TOKEN = (tokens.c.id, tokens.c.user_id, tokens.c.expires_at, tokens.c.last_used_at)
+_TOKEN = (tokens.c.id, tokens.c.user_id, tokens.c.created_at, tokens.c.expires_at, tokens.c.last_used_at, tokens.c.device)
 
 
 class Users(Repository):
@@ -20,6 +20,16 @@ class Users(Repository):
 
     async def by_email(self, email: str) -> User | None:
         return await self._one(User, select(users).where(users.c.email == email))
+
+    async def by_id(self, user_id: int) -> User | None:
+        return await self._one(User, select(users).where(users.c.id == user_id))
+
+    async def listed(self) -> list[ListedUser]:
+        """Everybody, the oldest account first."""
+        used = select(func.max(tokens.c.last_used_at)).where(tokens.c.user_id == users.c.id).scalar_subquery()
+        count = select(func.count()).where(sessions.c.user_id == users.c.id).scalar_subquery()
+        about = (users.c.id, users.c.email, users.c.is_admin, users.c.created_at)
+        return await self._all(ListedUser, select(*about, used.label("last_used_at"), count.label("sessions")).order_by(users.c.id))
 
     async def all(self) -> list[User]:
         return await self._all(User, select(users).order_by(users.c.id))
@@ -36,9 +46,18 @@ class Users(Repository):
 
 
 class Tokens(Repository):
-    async def add(self, user_id: int, token_hash: str, *, now: datetime, expires_at: datetime | None) -> int:
-        row = insert(tokens).values(user_id=user_id, hash=token_hash, created_at=now, expires_at=expires_at, last_used_at=now)
+    async def add(
+        self, user_id: int, token_hash: str, *, now: datetime, expires_at: datetime | None, device: str | None = None
+    ) -> int:
+        row = insert(tokens).values(
+            user_id=user_id, hash=token_hash, created_at=now, expires_at=expires_at, last_used_at=now, device=device
+        )
         return await self._inserted(row.returning(tokens.c.id))
+
+    async def of_user(self, user_id: int, now: datetime) -> list[Token]:
+        """Those that are still good, the last used first."""
+        query = select(*_TOKEN).where(tokens.c.user_id == user_id, _good(now))
+        return await self._all(Token, query.order_by(tokens.c.last_used_at.desc(), tokens.c.id.desc()))
 
     async def find(self, token_hash: str, now: datetime) -> tuple[Token, User] | None:
         """The token and its owner, in one query; None when it is unknown or has expired."""
@@ -48,7 +67,7 @@ class Tokens(Repository):
             .where(tokens.c.hash == token_hash, _good(now))
         )
         row = (await self._connection.execute(query)).first()
-        return None if row is None else (Token(*row[:4]), User(row[1], *row[4:]))
+        return None if row is None else (Token(*row[: len(_TOKEN)]), User(row[1], *row[len(_TOKEN) :]))
 
     async def good(self, token_ids: Collection[int], now: datetime) -> set[int]:
         """Those of the tokens that are still good."""
@@ -60,6 +79,10 @@ class Tokens(Repository):
 
     async def revoke(self, token_id: int) -> None:
         await self._changed(delete(tokens).where(tokens.c.id == token_id))
+
+    async def revoke_owned(self, token_id: int, user_id: int) -> bool:
+        """False where it is not that user's."""
+        return bool(await self._changed(delete(tokens).where(tokens.c.id == token_id, tokens.c.user_id == user_id)))
 
     async def revoke_all(self, user_id: int, *, but: int | None = None) -> None:
         query = delete(tokens).where(tokens.c.user_id == user_id)

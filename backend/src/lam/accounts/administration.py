@@ -1,0 +1,60 @@
+"""What an admin does with the accounts of others."""
+
+from collections.abc import Awaitable, Callable
+
+from lam.accounts.accounts import LOCAL_EMAIL, Identity, add_user
+from lam.accounts.passwords import Passwords
+from lam.errors import Forbidden, NotFound
+from lam.storage.database import Database
+from lam.storage.models import ListedUser, User
+
+
+class Administration:
+    """Who calls was found to be an admin. `end_runs(user_id)` is called before an account's rows go."""
+
+    def __init__(self, database: Database, passwords: Passwords, end_runs: Callable[[int], Awaitable[None]]) -> None:
+        self._database = database
+        self._passwords = passwords
+        self._end_runs = end_runs
+
+    async def users(self) -> list[ListedUser]:
+        async with self._database.read() as unit:
+            return await unit.users.listed()
+
+    async def add(self, email: str, password: str) -> User:
+        """Also where registration is closed. Raises Invalid, Conflict."""
+        return await add_user(self._database, self._passwords, email, password)
+
+    async def change(self, admin: Identity, user_id: int, *, is_admin: bool | None, password: str | None) -> User:
+        """A new password ends all log-ins of the account. Raises NotFound, Forbidden."""
+        await self._anothers(admin, user_id)
+        hashed = await self._passwords.hash(password) if password is not None else None
+        async with self._database.write() as unit:
+            if hashed is not None:
+                await unit.users.set_password(user_id, hashed)
+                await unit.tokens.revoke_all(user_id)
+            if is_admin is not None:
+                await unit.users.set_admin(user_id, is_admin=is_admin)
+            changed = await unit.users.by_id(user_id)
+        if changed is None:
+            raise NotFound("There is no such account.")
+        return changed
+
+    async def delete(self, admin: Identity, user_id: int) -> None:
+        """Removes the account with everything in it; its running replies are stopped first. Raises NotFound, Forbidden."""
+        await self._anothers(admin, user_id)
+        await self._end_runs(user_id)
+        async with self._database.write() as unit:
+            await unit.users.delete(user_id)
+        await self._end_runs(user_id)
+
+    async def _anothers(self, admin: Identity, user_id: int) -> None:
+        """Nobody takes the admin's rights from themselves here, so that one always remains."""
+        async with self._database.read() as unit:
+            user = await unit.users.by_id(user_id)
+        if user is None:
+            raise NotFound("There is no such account.")
+        if user.email == LOCAL_EMAIL:
+            raise Forbidden("The local account belongs to this machine and cannot be changed.")
+        if user.id == admin.user.id:
+            raise Forbidden("This is your own account; change it in its settings.")

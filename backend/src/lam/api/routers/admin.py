@@ -1,0 +1,68 @@
+"""`/api/admin`: the accounts of others, and what runs and waits. Everybody else gets 403, whatever they name."""
+
+from collections import Counter
+from typing import Annotated, Any
+
+import msgspec
+from fastapi import APIRouter, Path
+
+from lam.api.dependencies import Admin, Parts
+from lam.api.errors import answers
+from lam.api.schemas.accounts import Account, NewAccount
+from lam.api.schemas.admin import AccountChanges, ListedAccount, RunAnswer
+from lam.api.schemas.base import MAX_ID
+from lam.generation.run import Run
+
+router = APIRouter(prefix="/api/admin", tags=["admin"])
+
+UserId = Annotated[int, Path(ge=1, le=MAX_ID)]
+
+
+@router.get("/users", responses=answers(401, 403, 503), summary="All accounts, the oldest first")
+async def list_users(_admin: Admin, parts: Parts) -> list[ListedAccount]:
+    running = Counter(run.order.user_id for run in parts.supervisor.running())
+    found = await parts.administration.users()
+    return [ListedAccount(**msgspec.structs.asdict(user), running=running[user.id]) for user in found]
+
+
+@router.post("/users", status_code=201, responses=answers(401, 403, 409, 422, 429, 503), summary="Make an account for somebody")
+async def add_account(body: NewAccount, _admin: Admin, parts: Parts) -> Account:
+    """Also where registration is closed."""
+    return Account.model_validate(await parts.administration.add(body.email, body.password))
+
+
+@router.patch("/users/{user_id}", responses=answers(401, 403, 404, 422, 429, 503), summary="Change somebody's account")
+async def change_account(user_id: UserId, body: AccountChanges, admin: Admin, parts: Parts) -> Account:
+    changed = await parts.administration.change(admin, user_id, is_admin=body.is_admin, password=body.password)
+    return Account.model_validate(changed)
+
+
+@router.delete(
+    "/users/{user_id}", status_code=204, responses=answers(401, 403, 404, 409, 422, 503), summary="Delete somebody's account"
+)
+async def delete_users_account(user_id: UserId, admin: Admin, parts: Parts) -> None:
+    """With all in it; running replies are stopped first."""
+    await parts.administration.delete(admin, user_id)
+
+
+@router.get("/runs", responses=answers(401, 403, 503), summary="The replies that run or wait, the oldest first")
+async def list_runs(_admin: Admin, parts: Parts) -> list[RunAnswer]:
+    runs = sorted(parts.supervisor.running(), key=lambda run: run.began_at)
+    emails = {user.id: user.email for user in await parts.administration.users()} if runs else {}
+    return [RunAnswer(email=emails.get(run.order.user_id, ""), **_about(run)) for run in runs]
+
+
+def _about(run: Run) -> dict[str, Any]:
+    snapshot = run.snapshot
+    text = snapshot.text[len(run.order.so_far) :]
+    progress = snapshot.progress
+    stage: Any = "text" if text else "thinking" if snapshot.thinking else progress.stage if progress else None
+    return {
+        "user_id": run.order.user_id,
+        "model": (snapshot.metadata.model if snapshot.metadata else None) or run.order.request.model,
+        "stage": stage,
+        "position": progress.position if progress and stage == "queued" else None,
+        "characters": len(text),
+        "readers": run.readers,
+        "began_at": run.began_at,
+    }
