@@ -20,7 +20,7 @@ afterAll(async () => {
 });
 
 async function ask(page: Page, text: string): Promise<void> {
-  await page.getByLabel("Message").fill(text);
+  await page.getByLabel("Message", { exact: true }).fill(text);
   await page.keyboard.press("Enter");
 }
 
@@ -175,11 +175,11 @@ describe("a draft", () => {
   test("is there again after a reload, and Shift+Enter breaks the line", async () => {
     visitor = await studio.newcomer();
     const { page } = visitor;
-    await page.getByLabel("Message").fill("Half a");
+    await page.getByLabel("Message", { exact: true }).fill("Half a");
     await page.keyboard.press("Shift+Enter");
     await page.keyboard.type("thought");
     await page.reload();
-    expect(await page.getByLabel("Message").inputValue()).toBe("Half a\nthought");
+    expect(await page.getByLabel("Message", { exact: true }).inputValue()).toBe("Half a\nthought");
     await visitor.close();
   });
 });

@@ -20,21 +20,37 @@ export class Studio {
   private constructor(
     readonly url: string,
     private readonly settings: Record<string, string>,
-    private readonly folder: string,
+    readonly folder: string,
+    private readonly modelUrl: string,
     private gateway: ChildProcess,
     private readonly model: ChildProcess,
     private readonly browser: Browser,
   ) {}
 
-  /** `tokens` words (`word0 word1 …`), `rate` a second. */
-  static async open({ tokens, rate }: { tokens: number; rate: number }): Promise<Studio> {
+  /** `tokens` words (`word0 word1 …`), `rate` a second; `slots` replies at once. */
+  static async open({ tokens, rate, slots = 8 }: { tokens: number; rate: number; slots?: number }): Promise<Studio> {
     const folder = mkdtempSync(join(tmpdir(), "lam-page-"));
-    const scripted = ["-m", "lam.testing.server", "--port", "0", "--tokens", String(tokens), "--rate", String(rate), "--slots", "8"];
+    const scripted = ["-m", "lam.testing.server", "--port", "0", "--tokens", String(tokens), "--rate", String(rate), "--slots", String(slots)];
     const [model, line] = await started(scripted, {}, "http://");
     const settings = { LAM_DATA_DIR: folder, LAM_PORT: "0", LAM_REGISTRATION: "open", LAM_TITLES: "false", LLM_SERVER_URL: line.trim() };
     const [gateway] = await started(SERVE, settings, "serves http");
     const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS.split(" ") });
-    return new Studio(readFileSync(join(folder, "url"), "utf8").trim(), settings, folder, gateway, model, browser);
+    return new Studio(readFileSync(join(folder, "url"), "utf8").trim(), settings, folder, line.trim(), gateway, model, browser);
+  }
+
+  /** What the model answers from now on: fields of `Reply` in lam/testing/server.py. */
+  async script(reply: Record<string, unknown>): Promise<void> {
+    const answer = await fetch(`${this.modelUrl}/script`, { method: "POST", body: JSON.stringify(reply) });
+    if (!answer.ok) throw new Error(`the scripted server does not take this: ${await answer.text()}`);
+  }
+
+  /** A request as the local account, the admin. */
+  async asAdmin(method: string, path: string, body?: unknown): Promise<unknown> {
+    const token = readFileSync(join(this.folder, "token"), "utf8").trim();
+    const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
+    const answer = await fetch(this.url + path, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) });
+    if (!answer.ok) throw new Error(`${method} ${path}: ${answer.status} ${await answer.text()}`);
+    return answer.status === 204 ? null : await answer.json();
   }
 
   /** The gateway is killed, and started again at the same address. */
@@ -57,13 +73,14 @@ export class Studio {
   /** A new account's browser, signed in through the page as a newcomer does it; what its console complains of ends the test. */
   async newcomer(options: Parameters<Browser["newContext"]>[0] = {}): Promise<Visitor> {
     const context = await this.browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+    context.setDefaultTimeout(15_000);
     const visitor = new Visitor(this, context);
     const page = await visitor.tab("/");
     await page.getByRole("button", { name: "Make an account" }).click();
     await page.getByLabel("E-mail").fill(`${crypto.randomUUID()}@example.org`);
     await page.getByLabel("Password").fill("correct horse");
     await page.keyboard.press("Enter");
-    await page.getByLabel("Message").waitFor();
+    await page.getByLabel("Message", { exact: true }).waitFor();
     return visitor;
   }
 }

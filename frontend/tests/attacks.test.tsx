@@ -1,9 +1,12 @@
 /** What a model may say to do harm: markup, scripts, things that call home. Every prefix of every case, as it would stream. */
 
+import { Copy } from "lucide-react";
 import { renderToStaticMarkup } from "react-dom/server";
 import { describe, expect, test } from "vitest";
 
 import { Markdown } from "../src/components/markdown/Markdown";
+
+const OUR_ICON = renderToStaticMarkup(<Copy aria-hidden />);
 
 const CASES = [
   "<script>alert(1)</script>",
@@ -23,6 +26,11 @@ const CASES = [
   "<https://evil.example/auto> https://evil.example/plain www.evil.example mailto:a@b.c",
   "<form action=https://evil.example><input name=password><button>Sign in</button></form>",
   "[^1]\n\n[^1]: <script>alert(1)</script>",
+  "$$\\href{javascript:alert(1)}{x} \\url{https://evil.example} \\includegraphics{https://evil.example/x.png} \\htmlStyle{position:fixed}{x}$$",
+  "\\[ <img src=x onerror=alert(1)> \\] and \\( <script>alert(1)</script> \\) and $<b onclick=x>$",
+  "<document name=\"x\" characters=\"5\">\n<b>\n</document>\n\n<details open ontoggle=alert(1)>",
+  "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>",
+  "[a]: javascript:alert(1)\n[b]: <data:text/html,x> 'onmouseover=x'\n\n[a] [b] ![a] ![b][b]",
 ];
 
 const ELEMENTS = new Set(
@@ -32,7 +40,7 @@ const ELEMENTS = new Set(
 describe.each(CASES)("%s", (text) => {
   test.each([true, false])("is harmless at every length, growing: %s", (growing) => {
     for (let end = 1; end <= text.length; end++) {
-      const html = renderToStaticMarkup(<Markdown text={text.slice(0, end)} growing={growing} />);
+      const html = renderToStaticMarkup(<Markdown text={text.slice(0, end)} growing={growing} />).replaceAll(OUR_ICON, "");
       for (const [tag, name, attributes] of html.matchAll(/<([a-z0-9]+)((?:\s[^<>]*)?)>/g)) {
         expect(ELEMENTS, tag).toContain(name);
         expect(attributes, tag).not.toMatch(/\s(on\w+|style|src|srcset|srcdoc|action|formaction|background|poster)=/);

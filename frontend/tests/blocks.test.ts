@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 
-import { Blocks, type Block } from "../src/components/markdown/blocks";
+import { Blocks, GROUP, type Block } from "../src/components/markdown/blocks";
 
 const TEXT = [
   "# A title",
@@ -34,8 +34,8 @@ const TEXT = [
   "The end",
 ].join("\n");
 
-function texts(blocks: Block[]): string[] {
-  return blocks.map((block) => (block.kind === "code" ? `${block.language}:${block.text}` : block.text.trim()));
+function texts(groups: Block[][]): string[] {
+  return groups.flat().map((block) => (block.kind === "code" ? `${block.language}:${block.text}` : block.text.trim()));
 }
 
 describe("blocks", () => {
@@ -65,9 +65,30 @@ describe("blocks", () => {
   test("hold every character, apart from fences", () => {
     for (const end of [10, 60, 95, TEXT.length]) {
       const prefix = TEXT.slice(0, end);
-      const kept = new Blocks().of(prefix).map((block) => block.text).join("");
+      const kept = new Blocks().of(prefix).flat().map((block) => block.text).join("");
       expect(prefix.replace(/[`~\n]|python/g, "")).toBe(kept.replace(/[`~\n]|python/g, ""));
     }
+  });
+
+  test("that are settled stay in the same groups, however much comes after them", () => {
+    const growing = new Blocks();
+    const paragraphs = Array.from({ length: 3 * GROUP }, (_, at) => `Paragraph ${at}\n\n`);
+    const before = growing.of(paragraphs.slice(0, GROUP + 2).join(""));
+    const after = growing.of(paragraphs.join(""));
+    expect(after.map((group) => group.length)).toEqual([GROUP, GROUP, GROUP]);
+    expect(after[0]).toBe(before[0]);
+    expect(after.flat()).toEqual(new Blocks().of(paragraphs.join("")).flat());
+  });
+
+  test("of a long list are cut between its items, the numbers go on", () => {
+    const item = (at: number): string => `${at}. ${"word ".repeat(40)}\n   - inside\n`;
+    const list = Array.from({ length: 60 }, (_, at) => item(at + 1)).join("");
+    const growing = new Blocks();
+    for (let end = 0; end < list.length; end += 97) growing.of(list.slice(0, end));
+    const cut = growing.of(list).flat();
+    expect(cut.length).toBeGreaterThan(2);
+    expect(cut.map(({ text }) => text).join("")).toBe(list);
+    for (const { text } of cut) expect(text).toMatch(/^\d+\. /);
   });
 
   test("a text that is another one starts over", () => {

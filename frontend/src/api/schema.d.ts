@@ -801,6 +801,15 @@ export interface components {
             /** Text */
             text: string;
         };
+        /** EndingError */
+        EndingError: {
+            /** Code */
+            code: string;
+            /** Message */
+            message: string;
+            /** Retryable */
+            retryable: boolean;
+        };
         /** EngineHealth */
         EngineHealth: {
             /** Detail */
@@ -1047,6 +1056,11 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /**
+             * @description Why a reply failed or was interrupted, as its stream said it.
+             * @example null
+             */
+            error: components["schemas"]["EndingError"] | null;
             /**
              * Id
              * @example 2
@@ -1910,6 +1924,7 @@ export type BrokerHealth = components['schemas']['BrokerHealth'];
 export type Credentials = components['schemas']['Credentials'];
 export type DaySums = components['schemas']['DaySums'];
 export type DocumentAnswer = components['schemas']['DocumentAnswer'];
+export type EndingError = components['schemas']['EndingError'];
 export type EngineHealth = components['schemas']['EngineHealth'];
 export type ErrorAnswer = components['schemas']['ErrorAnswer'];
 export type FoundAnswer = components['schemas']['FoundAnswer'];

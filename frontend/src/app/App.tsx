@@ -1,14 +1,24 @@
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { lazy, Suspense, useState } from "react";
 import { Redirect, Route, Switch, useLocation } from "wouter";
 
 import { ApiError } from "../api/http";
-import { me, signedIn } from "../features/account/account";
+import { me } from "../api/queries";
+import { signedIn } from "../features/account/account";
 import { SignIn } from "../features/account/SignIn";
 import { LiveStreamsContext } from "../features/chat/streams";
+import { NoticeList } from "../features/notices/NoticeList";
+import { Keyboard } from "../features/palette/Keyboard";
 import { NotFound } from "../pages/NotFound";
+import { Offline } from "../pages/Offline";
 import { Studio } from "../pages/Studio";
 import { LiveStreams } from "../stores/live-streams";
+import { Navigation } from "./Navigation";
+
+const Templates = lazy(() => import("../pages/Templates").then(({ Templates }) => ({ default: Templates })));
+const Usage = lazy(() => import("../pages/Usage").then(({ Usage }) => ({ default: Usage })));
+const Settings = lazy(() => import("../pages/Settings").then(({ Settings }) => ({ default: Settings })));
+const Admin = lazy(() => import("../pages/Admin").then(({ Admin }) => ({ default: Admin })));
 
 /** Who is not signed in is led to the sign-in page, and back to where they wanted to go. */
 export function App() {
@@ -23,25 +33,21 @@ export function App() {
   if (account.data === undefined) return <Offline problem={account.error} retry={() => void account.refetch()} />;
   return (
     <LiveStreamsContext value={streams}>
-    <Switch>
-      <Route path="/">{() => <Studio session={null} />}</Route>
-      <Route path="/c/:id">{({ id }) => (/^\d{1,9}$/.test(id) ? <Studio session={Number(id)} /> : <NotFound />)}</Route>
-      <Route>
-        <NotFound />
-      </Route>
-    </Switch>
+      <Suspense fallback={null}>
+        <Switch>
+          <Route path="/">{() => <Studio session={null} />}</Route>
+          <Route path="/c/:id">{({ id }) => (/^\d{1,9}$/.test(id) ? <Studio session={Number(id)} /> : <NotFound />)}</Route>
+          <Route path="/templates">{() => <Templates chosen={null} />}</Route>
+          <Route path="/templates/:id">{({ id }) => <Templates chosen={id} />}</Route>
+          <Route path="/usage" component={Usage} />
+          <Route path="/settings" component={Settings} />
+          {account.data.is_admin && <Route path="/admin" component={Admin} />}
+          <Route component={NotFound} />
+        </Switch>
+      </Suspense>
+      <Navigation isAdmin={account.data.is_admin} />
+      <Keyboard />
+      <NoticeList />
     </LiveStreamsContext>
-  );
-}
-
-function Offline({ problem, retry }: { problem: Error; retry: () => void }) {
-  return (
-    <main className="centred">
-      <h1>LAM Studio is not there</h1>
-      <p>{problem.message}</p>
-      <button type="button" className="primary" onClick={retry}>
-        Try again
-      </button>
-    </main>
   );
 }

@@ -1,12 +1,21 @@
-import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
+import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
 
 import { ApiError } from "../api/http";
-import "../styles/page.css";
+import { me } from "../api/queries";
+import { preferences } from "../stores/preferences";
+import "../styles/index.css";
 import { App } from "./App";
 
-const queries = new QueryClient({
+/** A log-in that ended elsewhere is noticed by whatever is asked next. */
+function noticeSignOut(error: Error): void {
+  if (error instanceof ApiError && error.status === 401) void queries.invalidateQueries({ queryKey: me.queryKey });
+}
+
+const queries: QueryClient = new QueryClient({
+  queryCache: new QueryCache({ onError: (error, query) => query.queryKey[0] !== "me" && noticeSignOut(error) }),
+  mutationCache: new MutationCache({ onError: noticeSignOut }),
   defaultOptions: {
     queries: {
       staleTime: 5_000,
@@ -17,6 +26,7 @@ const queries = new QueryClient({
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("the page has no root");
+preferences.apply();
 createRoot(root).render(
   <StrictMode>
     <QueryClientProvider client={queries}>

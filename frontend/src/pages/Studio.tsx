@@ -1,39 +1,61 @@
 import { useQuery } from "@tanstack/react-query";
-import { useState } from "react";
+import { Menu, SlidersHorizontal } from "lucide-react";
+import { useMemo, useState, useSyncExternalStore } from "react";
+import { useLocation, useSearch } from "wouter";
 
+import { ApiError } from "../api/http";
+import { sessionList } from "../api/queries";
+import type { ListedSession, SessionSettings } from "../api/schema";
 import { AccountMenu } from "../features/account/AccountMenu";
 import { Composer } from "../features/chat/Composer";
-import { messageList, useConversation, useReplies } from "../features/chat/conversation";
+import { useConversation, useReplies } from "../features/chat/conversation";
+import { messageList } from "../features/chat/messages";
 import { useLiveReply } from "../features/chat/streams";
 import { Thread } from "../features/chat/Thread";
+import { Options } from "../features/options/Options";
+import { useCommands } from "../features/palette/commands";
 import { SessionList } from "../features/sessions/SessionList";
-import { sessionList } from "../features/sessions/sessions";
+import { useDeleteSession } from "../features/sessions/sessions";
+import type { Command } from "../stores/commands";
+import { preferences } from "../stores/preferences";
 import { NotFound } from "./NotFound";
 
-/** The conversations on the left, the one in sight in the middle. Without a session: a new one. */
+const FRESH: SessionSettings = {};
+
+/** The conversations on the left, the one in sight in the middle, on demand its options on the right. Without a session: a new one. */
 export function Studio({ session }: { session: number | null }) {
   const [isListOpen, setListOpen] = useState(false);
+  const [fresh, setFresh] = useState(FRESH);
+  const [edited, setEdited] = useState<number | null>(null);
+  const { options } = useSyncExternalStore(preferences.subscribe, preferences.get);
   const messages = useQuery({ ...messageList(session ?? 0), enabled: session !== null });
-  const sessions = useQuery(sessionList);
+  const listed = useQuery(sessionList).data?.find(({ id }) => id === session);
   const live = useLiveReply(session);
-  const conversation = useConversation(session);
-  useReplies(session, messages.data);
-  if (messages.error && "status" in messages.error && messages.error.status === 404) return <NotFound />;
-  const title = sessions.data?.find(({ id }) => id === session)?.title ?? "New conversation";
+  const conversation = useConversation(session, fresh);
+  const [sought, onSought] = useSought(conversation.show);
+  useReplies(session, messages.data, listed?.running ?? false);
+  useCommands(useStudioCommands(listed));
+
+  if (messages.error instanceof ApiError && messages.error.status === 404) return <NotFound />;
+  const title = listed?.title ?? "New conversation";
   const isEmpty = live === undefined && (session === null || messages.data?.length === 0);
+  const lastTurn = messages.data?.findLast(({ role }) => role === "user");
   return (
-    <div className="studio" data-list={isListOpen ? "open" : undefined}>
+    <div className="studio" data-list={isListOpen ? "open" : undefined} data-options={options ? "open" : undefined}>
       <title>{`${title} · LAM Studio`}</title>
-      <aside className="side">
+      <aside className="side" aria-label="Conversations and pages">
         <SessionList shown={session} onChosen={() => setListOpen(false)} />
         <AccountMenu />
       </aside>
       <main className="middle">
         <header>
-          <button type="button" className="quiet list-button" aria-expanded={isListOpen} onClick={() => setListOpen(!isListOpen)}>
-            Conversations
+          <button type="button" className="quiet icon list-button" aria-label="Conversations" aria-expanded={isListOpen} onClick={() => setListOpen(!isListOpen)}>
+            <Menu aria-hidden />
           </button>
-          <h1>{title}</h1>
+          <h1 className="title">{title}</h1>
+          <button type="button" className="quiet icon" title="Options (O)" aria-label="Options" aria-expanded={options} onClick={() => preferences.set({ options: !options })}>
+            <SlidersHorizontal aria-hidden />
+          </button>
         </header>
         {isEmpty ? (
           <div className="welcome">
@@ -41,11 +63,75 @@ export function Studio({ session }: { session: number | null }) {
             <p>For example: “Explain how a rainbow is made, in three sentences.”</p>
           </div>
         ) : (
-          <Thread messages={messages.data ?? []} live={live} conversation={conversation} />
+          <Thread
+            key={session}
+            session={session}
+            messages={messages.data ?? []}
+            live={live}
+            conversation={conversation}
+            edited={edited}
+            onEdit={setEdited}
+            sought={sought}
+            onSought={onSought}
+          />
         )}
-        {messages.error && <p className="problem">{messages.error.message}</p>}
-        <Composer key={session ?? "new"} session={session} live={live} say={conversation.say} />
+        {messages.error && (
+          <p className="problem" role="alert">
+            {messages.error.message}{" "}
+            <button type="button" onClick={() => void messages.refetch()}>
+              Try again
+            </button>
+          </p>
+        )}
+        <Composer key={session ?? "new"} session={session} live={live} say={conversation.say} onEditLast={() => lastTurn && setEdited(lastTurn.id)} />
       </main>
+      {options && <Options session={session} fresh={fresh} onFresh={setFresh} onClose={() => preferences.set({ options: false })} />}
     </div>
   );
+}
+
+/** The message that the address asks for. One that is on another branch is looked for once more where it is. */
+function useSought(show: (message: number) => Promise<void>): [number | null, (isThere: boolean) => void] {
+  const [path, navigate] = useLocation();
+  const [shown, setShown] = useState<number | null>(null);
+  const asked = /^\d{1,10}$/.exec(new URLSearchParams(useSearch()).get("message") ?? "");
+  const sought = asked === null ? null : Number(asked[0]);
+  return [
+    sought,
+    (isThere) => {
+      if (sought === null) return;
+      if (isThere) {
+        navigate(path, { replace: true });
+        document.getElementById(`message-${sought}`)?.scrollIntoView({ block: "center" });
+      } else if (shown !== sought) {
+        setShown(sought);
+        void show(sought);
+      }
+    },
+  ];
+}
+
+function useStudioCommands(listed: ListedSession | undefined): readonly Command[] {
+  const [, navigate] = useLocation();
+  const remove = useDeleteSession();
+  const { id, title } = listed ?? {};
+  return useMemo(() => {
+    const always: Command[] = [
+      { title: "New conversation", key: "n", run: () => navigate("/") },
+      { title: "Show or hide the options", key: "o", run: () => preferences.set({ options: !preferences.get().options }) },
+    ];
+    if (id === undefined || title === undefined) return always;
+    return [
+      ...always,
+      { title: "Export this conversation as Markdown", run: () => location.assign(`/api/chatbot/sessions/${id}/export?format=markdown`) },
+      { title: "Export this conversation as JSON", run: () => location.assign(`/api/chatbot/sessions/${id}/export?format=json`) },
+      {
+        title: "Delete this conversation",
+        run: () => {
+          navigate("/");
+          remove({ id, title });
+        },
+      },
+    ];
+  }, [id, title, navigate, remove]);
 }

@@ -10,20 +10,22 @@ export type Connection = "connecting" | "open" | "lost" | "released" | "ended" |
 
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 5000;
+const HIDDEN_PAUSE_MS = 250;
 const PASSING = new Set([0, 408, 429, 500, 502, 503, 504]);
 
 export class LiveStream {
   readonly snapshot = new Snapshot();
   connection: Connection = "connecting";
   problem: ApiError | null = null;
-  /** The stop was asked for; the stream says when it has happened. */
-  stopping = false;
+  /** The stop was asked for when so much was shown, in UTF-16 units; the stream says when it has happened. */
+  stoppedAt: number | null = null;
   /** Grows with every change. */
   version = 0;
 
   private readonly listeners = new Set<() => void>();
   private reading: AbortController | null = null;
   private frame: number | null = null;
+  private later: ReturnType<typeof setTimeout> | null = null;
 
   private constructor(
     private readonly first: Send | null,
@@ -69,15 +71,16 @@ export class LiveStream {
     this.set("released");
   }
 
-  /** Stops the model. `shownChars`: how much was shown. Throws ApiError, and can be asked again then. */
-  async stop(shownChars?: number): Promise<void> {
-    this.stopping = true;
+  /** Stops the model; the text stays as far as it is shown. Throws ApiError, and can be asked again then. */
+  async stop(): Promise<void> {
+    if (this.over || this.stoppedAt !== null) return;
+    const shown = (this.stoppedAt = this.snapshot.text.length);
     this.changed();
     try {
       const id = this.streamId ?? (await this.known());
-      if (id !== null) await stop(id, shownChars);
+      if (id !== null) await stop(id, shown);
     } catch (error) {
-      this.stopping = false;
+      this.stoppedAt = null;
       this.changed();
       throw error;
     }
@@ -163,21 +166,23 @@ export class LiveStream {
     this.changed();
   }
 
-  /** Tells the listeners with the next frame, however much has come until then; an ending is told at once. */
+  /** Tells the listeners with the next frame, however much has come until then; an ending is told at once. A tab that is not
+   * seen gets no frames: it is told now and then. */
   private changed(): void {
     this.version++;
     if (this.over || typeof requestAnimationFrame === "undefined") {
       this.tell();
+    } else if (document.visibilityState === "hidden") {
+      this.later ??= setTimeout(() => this.tell(), HIDDEN_PAUSE_MS);
     } else {
-      this.frame ??= requestAnimationFrame(() => {
-        this.tell();
-      });
+      this.frame ??= requestAnimationFrame(() => this.tell());
     }
   }
 
   private tell(): void {
     if (this.frame !== null) cancelAnimationFrame(this.frame);
-    this.frame = null;
+    if (this.later !== null) clearTimeout(this.later);
+    this.frame = this.later = null;
     for (const listener of this.listeners) listener();
   }
 }

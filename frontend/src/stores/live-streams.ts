@@ -14,9 +14,13 @@ export interface LiveReply {
 }
 
 export class LiveStreams {
+  /** The other tabs of this browser. */
+  private readonly tabs = new BroadcastChannel("lam-replies");
   private readonly replies = new Map<number, LiveReply>();
   private readonly listeners = new Set<() => void>();
   private shown: number | null = null;
+  /** How many messages were sent from this tab. */
+  sent = 0;
   private hiding: ReturnType<typeof setTimeout> | null = null;
 
   subscribe = (listener: () => void): (() => void) => {
@@ -32,6 +36,7 @@ export class LiveStreams {
   put(session: number, reply: LiveReply): void {
     this.replies.get(session)?.stream.release();
     this.replies.set(session, reply);
+    if (reply.asked !== null) this.sent++;
     this.tell();
   }
 
@@ -55,6 +60,18 @@ export class LiveStreams {
     this.hiding = null;
     if (visible) this.get(this.shown)?.stream.attach();
     else this.hiding = setTimeout(() => this.get(this.shown)?.stream.release(), HIDDEN_MS);
+  }
+
+  /** Tells the other tabs that a reply began or ended. */
+  announce(session: number): void {
+    this.tabs.postMessage(session);
+  }
+
+  /** What other tabs announce. */
+  onAnnounced(listener: (session: number) => void): () => void {
+    const heard = ({ data }: MessageEvent<number>): void => listener(data);
+    this.tabs.addEventListener("message", heard);
+    return () => this.tabs.removeEventListener("message", heard);
   }
 
   private tell(): void {

@@ -1,14 +1,15 @@
-import { memo, useState } from "react";
+import { memo, useEffect, useState, type ReactElement } from "react";
 
-/** Code with its language, a button that copies it, and one that wraps long lines. */
+import { CopyButton } from "../CopyButton";
+
+const LINES = 64;
+/** Longer code stays plain: colouring it would hold up the page. */
+const MOST_COLOURED = 20_000;
+
+/** Code with its language, a button that copies it, and one that wraps long lines. Colours come once it is whole. */
 export const CodeBlock = memo(function CodeBlock({ language, text, closed }: { language: string; text: string; closed: boolean }) {
-  const [copied, setCopied] = useState(false);
   const [wraps, setWraps] = useState(false);
-  const copy = async (): Promise<void> => {
-    await navigator.clipboard.writeText(text);
-    setCopied(true);
-    setTimeout(() => setCopied(false), 1500);
-  };
+  const coloured = useColours(language, text, closed);
   return (
     <figure className="code">
       <figcaption>
@@ -16,15 +17,47 @@ export const CodeBlock = memo(function CodeBlock({ language, text, closed }: { l
         <button type="button" className="quiet" aria-pressed={wraps} onClick={() => setWraps(!wraps)}>
           Wrap
         </button>
-        {closed && (
-          <button type="button" className="quiet" onClick={() => void copy()}>
-            {copied ? "Copied" : "Copy"}
-          </button>
-        )}
+        {closed && <CopyButton text={text} what="code" />}
       </figcaption>
       <pre tabIndex={0} className={wraps ? "wraps" : undefined}>
-        <code>{text}</code>
+        <code>{coloured ?? inLines(text).map((lines, at) => <Lines key={at} text={lines} />)}</code>
       </pre>
     </figure>
   );
 });
+
+/** Some lines of code as a box of their own: when text comes, only the last one is laid out again. */
+const Lines = memo(function Lines({ text }: { text: string }) {
+  return <span className="lines">{text}</span>;
+});
+
+function inLines(text: string): string[] {
+  const found: string[] = [];
+  let start = 0;
+  let count = 0;
+  for (let newline = text.indexOf("\n"); newline !== -1; newline = text.indexOf("\n", newline + 1)) {
+    if (++count % LINES !== 0) continue;
+    found.push(text.slice(start, newline));
+    start = newline + 1;
+  }
+  return [...found, text.slice(start)];
+}
+
+function useColours(language: string, text: string, closed: boolean): ReactElement | null {
+  const [coloured, setColoured] = useState<ReactElement | null>(null);
+  const wanted = closed && language !== "" && text.length <= MOST_COLOURED;
+  useEffect(() => {
+    if (!wanted) return;
+    let isCurrent = true;
+    import("./highlight").then(
+      ({ highlighted }) => {
+        if (isCurrent) setColoured(highlighted(language.toLowerCase(), text));
+      },
+      () => undefined, // without colours it can be read too
+    );
+    return () => {
+      isCurrent = false;
+    };
+  }, [wanted, language, text]);
+  return wanted ? coloured : null;
+}

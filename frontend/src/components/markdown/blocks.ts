@@ -2,24 +2,33 @@
 
 export type Block = { kind: "markdown"; text: string } | { kind: "code"; language: string; text: string; closed: boolean };
 
+/** Blocks come in groups of this many, so that a very long text costs few comparisons. */
+export const GROUP = 32;
+/** A list longer than this is cut between two of its items: a list has no end that could be seen before the next text comes. */
+const LONG_LIST = 4096;
+
 const FENCE = /^ {0,3}(`{3,}|~{3,})\s*([^`\n]*)$/;
 const LIST = /^ {0,3}([-*+]|\d{1,9}[.)])(\s|$)/;
+const OUTER_ITEM = /^([-*+]|\d{1,9}[.)])\s/;
 
 /** Give it the whole text each time; what it has settled it does not read again as long as the text only grows. */
 export class Blocks {
+  private groups: Block[][] = [];
   private settled: Block[] = [];
   private text = "";
   /** Where the first block begins that is not settled. */
   private from = 0;
 
-  of(text: string): Block[] {
-    if (!text.startsWith(this.text)) this.settled = [];
-    if (this.settled.length === 0) this.from = 0;
+  /** All blocks in groups; a group that is full is the same array each time. */
+  of(text: string): Block[][] {
+    if (!text.startsWith(this.text)) [this.groups, this.settled, this.from] = [[], [], 0];
     this.text = text;
     const { blocks, settled, at } = split(text, this.from);
-    this.settled = [...this.settled, ...blocks.slice(0, settled)];
+    this.settled.push(...blocks.slice(0, settled));
     this.from = at;
-    return [...this.settled, ...blocks.slice(settled)];
+    while (this.settled.length >= GROUP) this.groups.push(this.settled.splice(0, GROUP));
+    const last = [...this.settled, ...blocks.slice(settled)];
+    return last.length > 0 ? [...this.groups, last] : [...this.groups];
   }
 }
 
@@ -29,7 +38,7 @@ function split(text: string, from: number): { blocks: Block[]; settled: number; 
   let settled = 0;
   let at = from; // where the open block begins
   let fence: { mark: string; language: string; body: number } | null = null;
-  let math = false;
+  let math: string | null = null; // the line that ends the formula
   let blank = false;
   let list = false;
   let line = from;
@@ -43,12 +52,13 @@ function split(text: string, from: number): { blocks: Block[]; settled: number; 
         blocks.push({ kind: "code", language: fence.language, text: text.slice(fence.body, Math.max(fence.body, line - 1)), closed: true });
         [settled, at, fence, blank] = [blocks.length, next, null, false];
       }
-    } else if (math) {
-      if (said.trim() === "$$") math = false;
+    } else if (math !== null) {
+      if (said.trim() === math) math = null;
     } else {
       const opening = list ? null : FENCE.exec(said); // a fence inside a list belongs to the list
       const begins = blank && said.trim() !== "" && !/^\s/.test(said) && !(list && LIST.test(said));
-      if (line > at && (begins || (opening !== null && newline !== -1))) {
+      const isCut = list && newline !== -1 && line - at > LONG_LIST && OUTER_ITEM.test(said);
+      if (line > at && (begins || isCut || (opening !== null && newline !== -1))) {
         blocks.push({ kind: "markdown", text: text.slice(at, line) });
         [settled, at, list] = [blocks.length, line, false];
       }
@@ -58,7 +68,7 @@ function split(text: string, from: number): { blocks: Block[]; settled: number; 
         fence = { mark: fenced[1] ?? "```", language: (fenced[2] ?? "").trim().split(/\s/)[0] ?? "", body: next };
         at = line;
       }
-      math = said.trim() === "$$";
+      math = { $$: "$$", "\\[": "\\]" }[said.trim()] ?? null;
       blank = said.trim() === "";
     }
     line = next;

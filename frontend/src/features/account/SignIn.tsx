@@ -1,8 +1,9 @@
-import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState, type SubmitEvent } from "react";
 import { useLocation, useSearch } from "wouter";
 
 import { answered, api } from "../../api/http";
+import { health } from "../../api/queries";
 import { signedIn } from "./account";
 
 /** Sign in, or make an account and be signed in. */
@@ -11,6 +12,7 @@ export function SignIn() {
   const [, navigate] = useLocation();
   const to = new URLSearchParams(useSearch()).get("to") ?? "/";
   const queries = useQueryClient();
+  const gateway = useQuery(health);
   const enter = useMutation({
     mutationFn: async (account: { email: string; password: string }) => {
       if (isNew) await answered(api.POST("/api/auth/register", { body: account }));
@@ -29,7 +31,9 @@ export function SignIn() {
   };
   return (
     <main className="centred">
+      <title>Sign in · LAM Studio</title>
       <h1>LAM Studio</h1>
+      <p className="muted">Chat with a model that runs here, and see its words as they are produced.</p>
       <form className="sign-in" onSubmit={submit}>
         <label>
           E-mail
@@ -48,16 +52,20 @@ export function SignIn() {
           {isNew ? "Make account" : "Sign in"}
         </button>
       </form>
-      <button
-        type="button"
-        className="quiet"
-        onClick={() => {
-          setNew(!isNew);
-          enter.reset();
-        }}
-      >
-        {isNew ? "I have an account" : "Make an account"}
-      </button>
+      {gateway.data?.registration === "closed" ? (
+        <p className="muted">Whoever runs this gateway makes the accounts.</p>
+      ) : (
+        <button
+          type="button"
+          className="quiet"
+          onClick={() => {
+            setNew(!isNew);
+            enter.reset();
+          }}
+        >
+          {isNew ? "I have an account" : "Make an account"}
+        </button>
+      )}
     </main>
   );
 }

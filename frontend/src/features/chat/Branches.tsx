@@ -1,3 +1,5 @@
+import { ChevronLeft, ChevronRight } from "lucide-react";
+
 import type { MessageAnswer } from "../../api/schema";
 import type { Conversation } from "./conversation";
 
@@ -12,12 +14,12 @@ export function Branches({ message, busy, conversation }: { message: MessageAnsw
   };
   return (
     <span className="branches" role="group" aria-label="Versions">
-      <button type="button" className="quiet" aria-label="Previous version" disabled={busy || at <= 0} onClick={() => step(-1)}>
-        ‹
+      <button type="button" className="quiet icon" aria-label="Previous version" disabled={busy || at <= 0} onClick={() => step(-1)}>
+        <ChevronLeft aria-hidden />
       </button>
       {at + 1}/{siblings.length}
-      <button type="button" className="quiet" aria-label="Next version" disabled={busy || at === siblings.length - 1} onClick={() => step(1)}>
-        ›
+      <button type="button" className="quiet icon" aria-label="Next version" disabled={busy || at === siblings.length - 1} onClick={() => step(1)}>
+        <ChevronRight aria-hidden />
       </button>
     </span>
   );

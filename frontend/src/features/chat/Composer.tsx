@@ -1,97 +1,171 @@
-import { useEffect, useRef, useState } from "react";
+import { ArrowUp, Paperclip, Square } from "lucide-react";
+import { useEffect, useRef, useState, type ClipboardEvent, type DragEvent, type KeyboardEvent } from "react";
 
+import type { TemplateAnswer } from "../../api/schema";
+import { useChoices } from "../../components/choices";
+import { Variables } from "../../components/Variables";
+import { withDocuments } from "../../protocol/documents";
+import { EMPTY, type Draft } from "../../stores/drafts";
 import type { LiveReply } from "../../stores/live-streams";
+import { KINDS, tooLong } from "./attachments";
+import { Chips } from "./Chips";
+import { useDraft } from "./draft";
+import { SlashMenu, useSlash } from "./SlashMenu";
+import { useIsBusy, useStream } from "./streams";
 
 interface Props {
   session: number | null;
   live: LiveReply | undefined;
-  say: (content: string) => Promise<void>;
+  say: (draft: Draft) => Promise<void>;
+  onEditLast: () => void;
 }
 
 /** Where one writes. Enter sends, Shift+Enter breaks the line; while a reply runs, Stop stands where Send was, and Esc stops too. */
-export function Composer({ session, live, say }: Props) {
-  const draftKey = `draft-${session ?? "new"}`;
-  const [text, setText] = useState(() => localStorage.getItem(draftKey) ?? "");
+export function Composer({ session, live, say, onEditLast }: Props) {
+  const { draft, change, setDraft, pending, attach, forget } = useDraft(session);
   const [problem, setProblem] = useState<string | null>(null);
+  const [chosen, setChosen] = useState<TemplateAnswer | null>(null);
   const box = useRef<HTMLTextAreaElement>(null);
-  const stream = live?.stream;
-  const busy = stream !== undefined && !stream.over;
-
-  const write = (value: string): void => {
-    setText(value);
-    if (value) localStorage.setItem(draftKey, value);
-    else localStorage.removeItem(draftKey);
+  const files = useRef<HTMLInputElement>(null);
+  const busy = useIsBusy(live);
+  const isStopping = useStream(live?.stream, ({ stoppedAt }) => stoppedAt !== null) ?? false;
+  const stop = useStop(live, busy, setProblem);
+  const slash = useSlash(draft.text);
+  const take = (template: TemplateAnswer, variables: Record<string, string>): void => {
+    change({ text: "", template: { id: template.id, title: template.title, variables } });
+    setChosen(null);
+    box.current?.focus();
   };
+  const choose = (template: TemplateAnswer | undefined): void => {
+    if (template === undefined) return;
+    if (template.variables.length > 0) setChosen(template);
+    else take(template, {});
+  };
+  const choices = useChoices(slash?.length ?? 0, (at) => choose(slash?.[at]));
+  const isReading = pending.some((one) => one.problem === null);
+  const canSend = !busy && !isReading && draft.text.trim() !== "";
 
   const send = async (): Promise<void> => {
-    const content = text;
-    if (!content.trim() || busy) return;
-    write("");
-    setProblem(null);
+    if (!canSend) return;
+    const long = tooLong(withDocuments(draft.documents, draft.text));
+    setProblem(long);
+    if (long !== null) return;
+    setDraft(EMPTY);
     try {
-      await say(content);
+      await say(draft);
     } catch (error) {
-      write(content); // nothing is lost
+      setDraft(draft); // nothing is lost
       setProblem(error instanceof Error ? error.message : String(error));
     }
   };
 
-  useEffect(() => {
-    if (!busy) return;
-    const stop = (event: KeyboardEvent): void => {
-      if (event.key === "Escape" && !event.defaultPrevented) void stream.stop(stream.snapshot.text.length).catch(() => undefined);
-    };
-    document.addEventListener("keydown", stop);
-    return () => document.removeEventListener("keydown", stop);
-  }, [busy, stream]);
+  const press = (event: KeyboardEvent): void => {
+    if (choices.onKeyDown(event)) return;
+    if (event.key === "Enter" && !event.shiftKey && !event.nativeEvent.isComposing) {
+      event.preventDefault();
+      void send();
+    } else if (event.key === "ArrowUp" && draft.text === "" && !busy) {
+      event.preventDefault();
+      onEditLast();
+    } else if (event.key === "Escape" && slash !== null) {
+      event.stopPropagation();
+      change({ text: "" });
+    }
+  };
+  const receive = (event: DragEvent | ClipboardEvent, list: FileList): void => {
+    if (list.length === 0) return;
+    event.preventDefault();
+    for (const file of list) void attach(file);
+  };
 
   return (
+    <>
     <form
       className="composer"
       onSubmit={(event) => {
         event.preventDefault();
         void send();
       }}
+      onDragOver={(event) => event.preventDefault()}
+      onDrop={(event) => receive(event, event.dataTransfer.files)}
     >
       {problem !== null && (
         <p className="problem" role="alert">
           {problem}
         </p>
       )}
+      {slash !== null && <SlashMenu found={slash} at={choices.at} onAt={choices.setAt} take={(at) => choose(slash[at])} />}
       <div className="box">
+        <Chips draft={draft} pending={pending} change={change} forget={forget} />
+        <button type="button" className="quiet icon" title="Attach a document (pdf, docx, txt, md)" aria-label="Attach a document" onClick={() => files.current?.click()}>
+          <Paperclip aria-hidden />
+        </button>
+        <input
+          ref={files}
+          type="file"
+          hidden
+          multiple
+          accept={KINDS}
+          onChange={(event) => {
+            for (const file of event.currentTarget.files ?? []) void attach(file);
+            event.currentTarget.value = "";
+          }}
+        />
         <textarea
           ref={box}
           aria-label="Message"
+          aria-controls={slash === null ? undefined : "slash"}
+          aria-activedescendant={slash?.length ? `slash-${choices.at}` : undefined}
           placeholder="Ask anything"
           rows={1}
-          value={text}
+          value={draft.text}
           autoFocus
-          onChange={(event) => write(event.currentTarget.value)}
-          onKeyDown={(event) => {
-            if (event.key === "Enter" && !event.shiftKey && !event.nativeEvent.isComposing) {
-              event.preventDefault();
-              void send();
-            }
-          }}
+          onChange={(event) => change({ text: event.currentTarget.value })}
+          onPaste={(event) => receive(event, event.clipboardData.files)}
+          onKeyDown={press}
         />
         {busy ? (
           <button
             type="button"
-            className="primary"
-            disabled={stream.stopping}
+            className="primary icon"
+            aria-label="Stop"
+            title="Stop (Esc)"
+            disabled={isStopping}
             onClick={() => {
-              stream.stop(stream.snapshot.text.length).catch((error: unknown) => setProblem(error instanceof Error ? error.message : String(error)));
+              stop();
               box.current?.focus();
             }}
           >
-            Stop
+            <Square aria-hidden fill="currentColor" />
           </button>
         ) : (
-          <button type="submit" className="primary" disabled={!text.trim()}>
-            Send
+          <button type="submit" className="primary icon" aria-label="Send" title={isReading ? "A document is still being read" : "Send (Enter)"} disabled={!canSend}>
+            <ArrowUp aria-hidden />
           </button>
         )}
       </div>
     </form>
+      {chosen && (
+        <Variables title={chosen.title} variables={chosen.variables} submit="Use it" onDone={(values) => take(chosen, values)} onClose={() => setChosen(null)} />
+      )}
+    </>
   );
+}
+
+/** Stops the reply; Esc does it from anywhere. */
+function useStop(live: LiveReply | undefined, busy: boolean, onProblem: (problem: string) => void): () => void {
+  const stream = live?.stream;
+  const stop = (): void => {
+    stream?.stop().catch((error: unknown) => onProblem(error instanceof Error ? error.message : String(error)));
+  };
+  useEffect(() => {
+    if (!busy || stream === undefined) return;
+    const press = (event: globalThis.KeyboardEvent): void => {
+      if (event.key !== "Escape" || event.defaultPrevented) return;
+      stream.stop().catch((error: unknown) => onProblem(error instanceof Error ? error.message : String(error)));
+    };
+    document.addEventListener("keydown", press);
+    return () => document.removeEventListener("keydown", press);
+  }, [busy, stream, onProblem]);
+  return stop;
 }

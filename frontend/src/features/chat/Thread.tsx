@@ -1,85 +1,86 @@
-import { useLayoutEffect, useRef, useState, type ReactNode } from "react";
+import { useEffect, useRef, useState } from "react";
+import { Virtualizer, type VirtualizerHandle } from "virtua";
 
 import type { MessageAnswer } from "../../api/schema";
 import type { LiveReply } from "../../stores/live-streams";
+import { Answer } from "./Answer";
 import type { Conversation } from "./conversation";
-import { LiveAnswer, StoredAnswer } from "./Answer";
-import { Turn } from "./Turn";
+import { hasOlder, useOlder } from "./messages";
+import { lastExchange, rows, type Row } from "./rows";
+import { Scroller } from "./Scroller";
+import { useIsBusy, useSentCount, useStream } from "./streams";
+import { Said, Turn } from "./Turn";
 
-const NEAR_PX = 48;
+interface Props {
+  session: number | null;
+  messages: MessageAnswer[];
+  live: LiveReply | undefined;
+  conversation: Conversation;
+  edited: number | null;
+  onEdit: (turn: number | null) => void;
+  /** A message that somebody looks for; `onSought` once it is in sight, or not to be found on this path. */
+  sought: number | null;
+  onSought: (isThere: boolean) => void;
+}
 
-/** The conversation, and the reply on its way at its end. Follows the end until somebody scrolls up. */
-export function Thread({ messages, live, conversation }: { messages: MessageAnswer[]; live: LiveReply | undefined; conversation: Conversation }) {
-  const busy = live !== undefined && !live.stream.over;
-  const answering = live?.stream.snapshot.metadata ?? null;
-  const hiddenFrom = live?.hides == null || answering !== null ? -1 : messages.findIndex(({ id }) => id === live.hides);
-  const shown = hiddenFrom === -1 ? messages : messages.slice(0, hiddenFrom);
-  const isThere = answering !== null && shown.some(({ id }) => id === answering.assistant_message_id);
-  const turnIsThere = answering !== null && shown.some(({ id }) => id === answering.user_message_id);
+/** The conversation, and the reply on its way at its end. */
+export function Thread({ session, messages, live, conversation, edited, onEdit, sought, onSought }: Props) {
+  const box = useRef<HTMLDivElement>(null);
+  const list = useRef<VirtualizerHandle>(null);
+  const older = useOlder(session);
+  const sent = useSentCount();
+  const busy = useIsBusy(live);
+  const reply = useStream(live?.stream, ({ snapshot }) => snapshot.metadata?.assistant_message_id ?? null);
+  const about = (reply != null && live?.stream.snapshot.metadata) || null;
+  const found = rows(messages, live === undefined ? null : { ...live, about });
+  const edge = lastExchange(found);
+  const before = found.slice(0, edge);
+  const shift = useIsPrepended(before);
+
+  useEffect(() => {
+    if (sought === null) return;
+    const at = found.findIndex(({ key }) => key === `${sought}`);
+    if (at !== -1) {
+      if (at < edge) list.current?.scrollToIndex(at, { align: "center" });
+      requestAnimationFrame(() => onSought(true));
+    } else if (hasOlder(messages)) {
+      void older();
+    } else if (messages.length > 0) {
+      onSought(false);
+    }
+  });
+
+  const shown = (row: Row) => {
+    switch (row.kind) {
+      case "turn":
+        return <Turn key={row.key} turn={row.message} busy={busy} isEdited={edited === row.message.id} onEdit={onEdit} conversation={conversation} />;
+      case "asked":
+        return (
+          <article key={row.key} className="turn">
+            <Said content={row.text} />
+            <footer />
+          </article>
+        );
+      default:
+        return <Answer key={row.key} message={row.message} live={row.kind === "live" ? live : undefined} busy={busy} conversation={conversation} />;
+    }
+  };
   return (
-    <Scroller>
-      {shown.map((message) => {
-        if (message.role === "user") return <Turn key={message.id} turn={message} busy={busy} conversation={conversation} />;
-        if (live !== undefined && isThere && message.id === answering.assistant_message_id) {
-          return <LiveAnswer key={message.id} live={live} message={message} conversation={conversation} />;
-        }
-        return <StoredAnswer key={message.id} message={message} busy={busy} conversation={conversation} />;
-      })}
-      {live !== undefined && !isThere && (
-        <>
-          {live.asked !== null && !turnIsThere && (
-            <article className="turn">
-              <p className="said">{live.asked}</p>
-              <footer />
-            </article>
-          )}
-          <LiveAnswer live={live} message={null} conversation={conversation} />
-        </>
-      )}
+    <Scroller box={box} onNearTop={() => void older()} sent={sent}>
+      <Virtualizer ref={list} scrollRef={box} shift={shift} bufferSize={400} data={before}>
+        {shown}
+      </Virtualizer>
+      {found.slice(edge).map(shown)}
     </Scroller>
   );
 }
 
-function Scroller({ children }: { children: ReactNode }) {
-  const box = useRef<HTMLDivElement>(null);
-  const follows = useRef(true);
-  const [isAway, setAway] = useState(false);
-
-  useLayoutEffect(() => {
-    if (follows.current && box.current) box.current.scrollTop = box.current.scrollHeight;
-  });
-
-  const look = (): void => {
-    if (!box.current) return;
-    const { scrollHeight, scrollTop, clientHeight } = box.current;
-    follows.current = scrollHeight - scrollTop - clientHeight < NEAR_PX;
-    setAway(!follows.current);
-  };
-  const toEnd = (): void => {
-    follows.current = true;
-    setAway(false);
-    box.current?.scrollTo({ top: box.current.scrollHeight });
-  };
-  return (
-    <div className="thread-frame">
-      <div
-        className="thread"
-        ref={box}
-        onScroll={look}
-        onWheel={(event) => {
-          if (event.deltaY < 0) follows.current = false;
-        }}
-        tabIndex={0}
-        role="region"
-        aria-label="Conversation"
-      >
-        <div className="column">{children}</div>
-      </div>
-      {isAway && (
-        <button type="button" className="to-end" onClick={toEnd}>
-          To the end
-        </button>
-      )}
-    </div>
-  );
+/** Whether the last change of the list came at its beginning: then what is in sight must stay where it is. */
+function useIsPrepended(list: Row[]): boolean {
+  const first = list[0]?.key;
+  const [last, setLast] = useState({ first, length: list.length, isPrepended: false });
+  if (last.first === first && last.length === list.length) return last.isPrepended;
+  const isPrepended = last.first !== undefined && last.first !== first && list.some(({ key }) => key === last.first);
+  setLast({ first, length: list.length, isPrepended });
+  return isPrepended;
 }

@@ -1,77 +1,95 @@
-/** The messages of a session as server data, and what one can do with them. */
+/** What one can do in a session, and what happens by itself around its replies. */
 
-import { queryOptions, useQueryClient } from "@tanstack/react-query";
-import { useEffect } from "react";
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect, useMemo } from "react";
 import { useLocation } from "wouter";
 
 import { answered, api } from "../../api/http";
-import type { MessageAnswer } from "../../api/schema";
+import type { MessageAnswer, SessionSettings } from "../../api/schema";
 import type { Send } from "../../api/streams";
+import { withDocuments } from "../../protocol/documents";
+import type { Draft } from "../../stores/drafts";
 import { LiveStream } from "../../stores/live-stream";
-import { useLiveReply, useLiveStreams } from "./streams";
-
-export function messageList(session: number) {
-  return queryOptions({
-    queryKey: ["messages", session],
-    queryFn: () =>
-      answered(api.GET("/api/chatbot/sessions/{session_id}/messages", { params: { path: { session_id: session }, query: { limit: 500 } } })),
-  });
-}
+import { notices } from "../../stores/notices";
+import { changeMessage, messageList } from "./messages";
+import { useLiveReply, useLiveStreams, useStream } from "./streams";
 
 export interface Conversation {
-  say: (content: string) => Promise<void>;
+  say: (draft: Draft) => Promise<void>;
   edit: (turn: MessageAnswer, content: string) => void;
   regenerate: (reply: MessageAnswer) => void;
   goOn: (reply: MessageAnswer) => void;
   show: (message: number) => Promise<void>;
+  rate: (reply: MessageAnswer, rating: "good" | "bad" | null) => Promise<void>;
 }
 
-/** What one can do in a session; without one, the first message makes it. */
-export function useConversation(session: number | null): Conversation {
+/** Without a session, the first message makes it, with the settings that were chosen for it. */
+export function useConversation(session: number | null, settings: SessionSettings): Conversation {
   const streams = useLiveStreams();
   const queries = useQueryClient();
   const [, navigate] = useLocation();
 
-  const send = (message: Send, hides: number | null): void =>
-    streams.put(message.session_id, { stream: LiveStream.sending(message), asked: message.content ?? null, hides });
-
-  return {
-    async say(content) {
-      const id = session ?? (await answered(api.POST("/api/chatbot/sessions", { body: {} }))).id;
-      send({ session_id: id, content }, null);
-      if (session === null) navigate(`/c/${id}`);
-    },
-    edit(turn, content) {
-      send({ session_id: turn.session_id, content, parent_id: turn.parent_id ?? 0 }, turn.id);
-    },
-    regenerate(reply) {
-      send({ session_id: reply.session_id, regenerate: reply.id }, reply.id);
-    },
-    goOn(reply) {
-      send({ session_id: reply.session_id, continue: reply.id }, reply.id);
-    },
-    async show(message) {
-      if (session === null) return;
-      const path = { session_id: session };
-      await answered(api.PATCH("/api/chatbot/sessions/{session_id}", { params: { path }, body: { active_message_id: message } }));
-      await queries.invalidateQueries({ queryKey: ["messages", session] });
-    },
-  };
+  return useMemo(() => {
+    const send = (message: Send, hides: number | null): void =>
+      streams.put(message.session_id, { stream: LiveStream.sending(message), asked: message.content ?? null, hides });
+    return {
+      async say({ text, documents, template }) {
+        const chosen = template && { template_id: template.id, variables: template.variables };
+        const id = session ?? (await answered(api.POST("/api/chatbot/sessions", { body: { ...settings, ...chosen } }))).id;
+        send({ session_id: id, content: withDocuments(documents, text), ...(session !== null && chosen) }, null);
+        if (session === null) navigate(`/c/${id}`);
+      },
+      edit(turn, content) {
+        send({ session_id: turn.session_id, content, parent_id: turn.parent_id ?? 0 }, turn.id);
+      },
+      regenerate(reply) {
+        send({ session_id: reply.session_id, regenerate: reply.id }, reply.id);
+      },
+      goOn(reply) {
+        send({ session_id: reply.session_id, continue: reply.id }, reply.id);
+      },
+      async show(message) {
+        if (session === null) return;
+        const path = { session_id: session };
+        try {
+          await answered(api.PATCH("/api/chatbot/sessions/{session_id}", { params: { path }, body: { active_message_id: message } }));
+          await queries.invalidateQueries({ queryKey: ["messages", session] });
+        } catch (error) {
+          told(error);
+        }
+      },
+      async rate(reply, rating) {
+        changeMessage(queries, { ...reply, rating });
+        const path = { message_id: reply.id };
+        try {
+          changeMessage(queries, await answered(api.PATCH("/api/chatbot/messages/{message_id}", { params: { path }, body: { rating } })));
+        } catch (error) {
+          changeMessage(queries, reply);
+          told(error);
+        }
+      },
+    };
+  }, [session, settings, streams, queries, navigate]);
 }
 
-/** Follows a reply that was found running, reads the conversation again when one begins or ends, and lets go of what is settled. */
-export function useReplies(session: number | null, messages: MessageAnswer[] | undefined): void {
+export function told(error: unknown): void {
+  notices.show(error instanceof Error ? error.message : String(error));
+}
+
+/** Follows a reply that was found running, reads the conversation again when one begins or ends, and lets go of what is settled.
+ * `isRunning`: what the list of sessions says of this one. */
+export function useReplies(session: number | null, messages: MessageAnswer[] | undefined, isRunning: boolean): void {
   const streams = useLiveStreams();
   const queries = useQueryClient();
   const live = useLiveReply(session);
-  const known = live?.stream.snapshot.metadata?.assistant_message_id ?? null;
-  const over = live?.stream.over ?? false;
+  const known = useStream(live?.stream, ({ snapshot }) => snapshot.metadata?.assistant_message_id ?? null) ?? null;
+  const over = useStream(live?.stream, (stream) => stream.over) ?? false;
 
   useEffect(() => {
     if (session === null || (known === null && !over)) return;
-    void queries.invalidateQueries({ queryKey: ["messages", session] });
-    void queries.invalidateQueries({ queryKey: ["sessions"] });
-  }, [queries, session, known, over]);
+    for (const queryKey of [["messages", session], ["session", session], ["sessions"]]) void queries.invalidateQueries({ queryKey });
+    streams.announce(session);
+  }, [queries, streams, session, known, over]);
 
   const newest = messages?.at(-1);
   const running = newest?.status === "streaming" ? newest.stream_id : null;
@@ -79,6 +97,20 @@ export function useReplies(session: number | null, messages: MessageAnswer[] | u
     if (session === null || running === null || streams.get(session) !== undefined) return;
     streams.put(session, { stream: LiveStream.following(running), asked: null, hides: null });
   }, [streams, session, running]);
+
+  const isElsewhere = isRunning && live === undefined;
+  useEffect(() => {
+    if (session !== null && isElsewhere) void queries.invalidateQueries({ queryKey: messageList(session).queryKey });
+  }, [queries, session, isElsewhere]);
+
+  useEffect(
+    () =>
+      streams.onAnnounced((elsewhere) => {
+        void queries.invalidateQueries({ queryKey: ["sessions"] });
+        void queries.invalidateQueries({ queryKey: ["messages", elsewhere] });
+      }),
+    [queries, streams],
+  );
 
   const settled = over && known !== null && messages?.some((message) => message.id === known && message.status !== "streaming") === true;
   useEffect(() => {

@@ -6,7 +6,7 @@ import type { LiveStream } from "../../stores/live-stream";
 /** One sentence for what is being waited for; null once text comes. `now` and `since` in milliseconds. */
 export function waiting(stream: LiveStream, thinkingSince: number | null, now: number): string | null {
   const { snapshot, connection } = stream;
-  if (stream.stopping || snapshot.terminal !== null) return null;
+  if (stream.stoppedAt !== null || snapshot.terminal !== null) return null;
   if (connection === "lost") return "Connection lost, trying again";
   if (snapshot.text !== "") return null;
   if (snapshot.thinking !== "") return thinkingSince === null ? "Thinking" : `Thinking, ${Math.round((now - thinkingSince) / 1000)} s`;
@@ -30,7 +30,7 @@ function told(progress: Progress): string {
 /** *model · 271 tokens · 97 tokens/s · first after 0.2 s* */
 export function figures(model: string | null, usage: Partial<Usage> | null, timings: Partial<Timings> | null): string {
   const said = [model];
-  if (usage?.completion_tokens != null) said.push(`${usage.completion_tokens} tokens`);
+  if (usage?.completion_tokens != null) said.push(`${usage.completion_tokens} ${usage.completion_tokens === 1 ? "token" : "tokens"}`);
   if (timings?.tokens_per_second != null) said.push(`${Math.round(timings.tokens_per_second)} tokens/s`);
   if (timings?.first_token_ms != null) said.push(`first after ${(timings.first_token_ms / 1000).toFixed(1)} s`);
   return said.filter(Boolean).join(" · ");

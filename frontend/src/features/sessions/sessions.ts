@@ -1,34 +1,62 @@
-/** Sessions as server data: the list, and what changes it. */
+/** Sessions as server data: what changes them, what is found in them, and how they are listed. */
 
-import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { keepPreviousData, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { useSyncExternalStore } from "react";
 
 import { answered, api } from "../../api/http";
+import { sessionList } from "../../api/queries";
 import type { ListedSession, SessionChanges } from "../../api/schema";
-
-const WHILE_RUNNING_MS = 3_000;
-
-/** Asked for every few seconds while anything runs. */
-export const sessionList = queryOptions({
-  queryKey: ["sessions"],
-  queryFn: () => answered(api.GET("/api/chatbot/sessions")),
-  refetchInterval: ({ state }) => (state.data?.some((session) => session.running) ? WHILE_RUNNING_MS : false),
-});
+import { Deletions } from "../../stores/deletions";
+import { notices } from "../../stores/notices";
 
 export function useChangeSession() {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: ({ id, ...changes }: { id: number } & SessionChanges) =>
       answered(api.PATCH("/api/chatbot/sessions/{session_id}", { params: { path: { session_id: id } }, body: changes })),
-    onSettled: () => queries.invalidateQueries({ queryKey: ["sessions"] }),
+    onMutate: ({ id, title }) => {
+      if (title) queries.setQueryData(sessionList.queryKey, (all) => all?.map((one) => (one.id === id ? { ...one, title } : one)));
+    },
+    onSettled: (_session, _error, { id }) =>
+      Promise.all([queries.invalidateQueries({ queryKey: ["sessions"] }), queries.invalidateQueries({ queryKey: ["session", id] })]),
   });
 }
 
-export function useDeleteSession() {
+const deletions = new Deletions(async (session) => {
+  await answered(api.DELETE("/api/chatbot/sessions/{session_id}", { params: { path: { session_id: session } }, keepalive: true }));
+});
+
+/** Hides it at once and deletes it when nobody took that back. */
+export function useDeleteSession(): (session: Pick<ListedSession, "id" | "title">) => void {
+  return ({ id, title }) => {
+    deletions.begin(id);
+    notices.show(`“${title}” is deleted.`, { label: "Undo", run: () => deletions.undo(id) });
+  };
+}
+
+/** Those that are to be shown. */
+export function useShownSessions(all: ListedSession[] | undefined): ListedSession[] {
+  const hidden = useSyncExternalStore(deletions.subscribe, deletions.get);
+  return (all ?? []).filter(({ id }) => !hidden.has(id));
+}
+
+export function search(text: string) {
+  return queryOptions({
+    queryKey: ["search", text],
+    queryFn: () => answered(api.GET("/api/chatbot/search", { params: { query: { q: text } } })),
+    enabled: text !== "",
+    placeholderData: keepPreviousData,
+  });
+}
+
+export function useImportSession() {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: (id: number) =>
-      answered(api.DELETE("/api/chatbot/sessions/{session_id}", { params: { path: { session_id: id } } })),
-    onSettled: () => queries.invalidateQueries({ queryKey: ["sessions"] }),
+    mutationFn: async (file: File) => {
+      const body = (await file.text()) as unknown as Record<string, never>;
+      return answered(api.POST("/api/chatbot/sessions/import", { body, bodySerializer: String, headers: { "Content-Type": "application/json" } }));
+    },
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["sessions"] }),
   });
 }
 

@@ -69,6 +69,12 @@ class SendMessage(Schema):
         return self
 
 
+class EndingError(Schema):
+    code: str
+    message: str
+    retryable: bool
+
+
 class MessageAnswer(Schema):
     id: int = Field(examples=[2])
     session_id: int = Field(examples=[1])
@@ -89,6 +95,7 @@ class MessageAnswer(Schema):
         description="queued_ms, first_token_ms, total_ms, tokens_per_second.",
         examples=[{"queued_ms": 0, "first_token_ms": 420, "total_ms": 530, "tokens_per_second": 48.1}],
     )
+    error: EndingError | None = Field(description="Why a reply failed or was interrupted, as its stream said it.", examples=[None])
     request_id: str | None = Field(description="The client_request_id it was sent with.", examples=[None])
     stream_id: str | None = Field(description="Of a reply: the stream that brought it.", examples=["c2FtcGxlLXN0cmVhbS1pZC0x"])
     rating: Rating | None = Field(description="What its reader thinks of a reply.", examples=[None])

@@ -1,0 +1,223 @@
+/**
+ * Every state of the page, in light and dark, on a desk and on a phone: nothing that a screen reader or a weak eye stumbles over,
+ * nothing wider than the screen, and a picture of it in e2e/pictures/, to be looked at.
+ */
+
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+
+import { Studio } from "./studio";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const PICTURES = new URL("./pictures/", import.meta.url).pathname;
+const RICH = readFileSync(new URL("./rich.md", import.meta.url), "utf8");
+
+let studio: Studio;
+
+beforeAll(async () => {
+  mkdirSync(PICTURES, { recursive: true });
+  studio = await Studio.open({ tokens: 100, rate: 30, slots: 1 });
+});
+
+afterAll(async () => {
+  await studio.close();
+});
+
+async function violations(page: Page): Promise<string[]> {
+  const found: unknown = await page.evaluate(`(async () => { ${AXE}; const { violations } = await axe.run();
+    return violations.map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html).join(" ")); })()`);
+  return found as string[];
+}
+
+async function ask(page: Page, text: string): Promise<void> {
+  await page.getByLabel("Message", { exact: true }).fill(text);
+  await page.keyboard.press("Enter");
+}
+
+async function settled(page: Page): Promise<void> {
+  await page.getByRole("button", { name: /Regenerate|Retry/ }).last().waitFor();
+}
+
+describe.each([
+  ["light", 1280],
+  ["dark", 1280],
+  ["light", 360],
+  ["dark", 360],
+] as const)("%s at %i pixels", (colorScheme, width) => {
+  test("every state is without a violation", { timeout: 180_000 }, async () => {
+    const found: Record<string, string[]> = {};
+    const visitor = await studio.newcomer({ colorScheme, viewport: { width, height: 740 }, reducedMotion: "reduce" });
+    const { page } = visitor;
+    const isPhone = width < 760;
+
+    /** The state as it is now: looked at by axe, and kept as a picture. */
+    async function state(name: string): Promise<void> {
+      await page.evaluate(() => document.fonts.ready.then(() => undefined));
+      await page.screenshot({ path: `${PICTURES}${name} ${colorScheme} ${width}.png` });
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+      found[name] = [...(await violations(page)), ...(wide ? ["wider than the screen"] : [])];
+    }
+
+    await state("01 empty");
+    await studio.script({ pieces: ["never"], progress: 20, wait: 0.5 });
+    await ask(page, "Tell me a story");
+    await page.getByText(/Reading your prompt \d+ %/).waitFor();
+    await state("02 prompt is read");
+
+    const other = await studio.newcomer();
+    await ask(other.page, "Me too");
+    await other.page.getByText("Waiting, you are next").waitFor();
+    await other.page.keyboard.press("Escape");
+    await settled(other.page);
+    await other.close();
+
+    await page.keyboard.press("Escape");
+    await settled(page);
+    await state("03 stopped before the first word");
+
+    await studio.script({ thinking: ["First I ", "think. "], pieces: ["So"], rate: 0.4 });
+    await ask(page, "Think");
+    await page.getByText(/Thinking, \d s/).waitFor();
+    await page.getByText("Thinking", { exact: true }).click();
+    await state("04 thinking");
+    await page.keyboard.press("Escape");
+    await settled(page);
+
+    await studio.script({ pieces: RICH.match(/[\s\S]{1,8}/g), rate: 40 });
+    await ask(page, "Show me what you can");
+    await page.locator(".answer").last().getByText("A list").waitFor();
+    await state("05 running");
+    await studio.script({ pieces: RICH.match(/[\s\S]{1,8}/g), rate: 0 });
+    await page.keyboard.press("Escape");
+    await settled(page);
+    await state("06 stopped");
+    await page.getByRole("button", { name: "Regenerate" }).last().click();
+    await page.getByText("2/2").waitFor();
+    await page.locator(".katex").first().waitFor();
+    await page.locator(".hljs-keyword").first().waitFor();
+    await page.locator(".answer").last().getByRole("button", { name: "Good reply" }).click();
+    await state("07 ended");
+    await page.getByRole("region", { name: "Conversation" }).evaluate((box) => box.scrollBy(0, -900));
+    await page.getByRole("button", { name: "To the end" }).waitFor();
+    await state("08 scrolled up");
+
+    await studio.script({ pieces: ["Half a sen", "tence"], fault: "cut", after: 2, rate: 20 });
+    await ask(page, "And now break");
+    await page.getByRole("button", { name: "Continue" }).last().waitFor();
+    await state("09 interrupted");
+    await studio.script({ pieces: ["Short."] });
+
+    await page.getByLabel("Message", { exact: true }).fill("");
+    await page.keyboard.press("ArrowUp");
+    await page.getByLabel("Say it differently").waitFor();
+    await state("10 edited");
+    await page.keyboard.press("Escape");
+
+    await page.setInputFiles("input[type=file]", [
+      { name: "notes.md", mimeType: "text/markdown", buffer: Buffer.from("# Notes\n\nThe meeting is at noon.") },
+      { name: "empty.pdf", mimeType: "application/pdf", buffer: Buffer.from("no pdf") },
+    ]);
+    await page.getByText(/characters/).waitFor();
+    await page.locator(".chips .problem").waitFor();
+    await page.getByLabel("Message", { exact: true }).fill("When is the meeting?");
+    await state("11 documents");
+    await page.getByRole("button", { name: "Remove empty.pdf" }).click();
+    await page.getByLabel("Message", { exact: true }).press("Enter");
+    await page.locator(".turn").last().getByText("notes.md").waitFor();
+    await settled(page);
+    await page.locator(".turn").last().getByText("notes.md").click();
+    await state("12 a document in a turn");
+
+    await page.getByRole("button", { name: "Options", exact: true }).click();
+    await page.getByLabel("System prompt").fill("Be brief.");
+    await page.getByText("In force from your next message.").waitFor();
+    await state("13 options");
+    await page.getByRole("button", { name: "Close the options" }).click();
+
+    await page.goto(`${studio.url}/templates`);
+    await page.getByText("A template is a prompt").waitFor();
+    await state("14 no templates");
+    await page.getByRole("link", { name: "New template" }).click();
+    await page.getByLabel("Title").fill("Translator");
+    await page.getByLabel("Description").fill("Into any language");
+    await page.getByLabel("Prompt").fill("Translate into {{language=English}}. Tone: {{tone|how it should sound}}.");
+    await page.getByRole("button", { name: "Make it" }).click();
+    await page.getByText("Saved as version 1").waitFor();
+    await page.getByLabel("Prompt").fill("Translate what I say into {{language=English}}. Tone: {{tone|how it should sound}}.");
+    await page.getByRole("button", { name: "Save" }).click();
+    await page.getByText("Earlier versions").waitFor();
+    await state("15 a template");
+    await page.getByRole("button", { name: "Try it in a chat" }).click();
+    await page.getByRole("textbox", { name: "tone" }).fill("formal");
+    await state("16 variables");
+    await page.getByRole("button", { name: "Begin" }).click();
+    await page.getByLabel("Message", { exact: true }).fill("/tra");
+    await page.getByRole("option", { name: /Translator/ }).waitFor();
+    await state("17 templates by slash");
+    await page.getByLabel("Message", { exact: true }).fill("");
+
+    await page.keyboard.press("Control+k");
+    await page.getByRole("combobox", { name: /Find a command/ }).waitFor();
+    await state("18 palette");
+    await page.keyboard.press("Escape");
+    await page.getByRole("region", { name: "Conversation" }).or(page.locator(".welcome")).first().click();
+    await page.keyboard.press("?");
+    await page.getByRole("heading", { name: "Keys" }).waitFor();
+    await state("19 keys");
+    await page.keyboard.press("Escape");
+
+    const list = page.getByRole("button", { name: "Conversations" });
+    if (isPhone) await list.click();
+    await state("20 the list");
+    await page.getByLabel("Search what was said").fill("story");
+    await page.locator("mark").first().waitFor();
+    await state("21 found");
+    await page.getByLabel("Search what was said").fill("");
+    await page.getByRole("link", { name: "Translator" }).hover();
+    await page.getByRole("button", { name: "Delete Translator" }).click();
+    await page.getByText("“Translator” is deleted.").waitFor();
+    await state("22 deleted");
+    await page.getByRole("button", { name: "Undo" }).click();
+    await page.getByRole("link", { name: "Translator" }).waitFor();
+
+    await page.goto(`${studio.url}/usage`);
+    await page.getByText("In figures").waitFor();
+    await state("23 usage");
+    await page.goto(`${studio.url}/settings`);
+    await page.getByText("(this one)").waitFor();
+    await state("24 settings");
+    await page.getByRole("button", { name: "Delete the account" }).click();
+    await page.getByText("removed for ever").waitFor();
+    await state("25 asked once");
+    await page.keyboard.press("Escape");
+    await page.goto(`${studio.url}/nowhere`);
+    await page.getByText("Nothing is here").waitFor();
+    await state("26 not found");
+
+    const own = (await page.evaluate(async () => (await (await fetch("/api/auth/me")).json()) as unknown)) as { id: number };
+    await studio.asAdmin("PATCH", `/api/admin/users/${own.id}`, { is_admin: true });
+    await page.goto(`${studio.url}/admin`);
+    await page.getByText("this machine’s own").waitFor();
+    await state("27 admin");
+
+    await page.route("**/api/auth/me", (route) => route.abort());
+    await page.goto(`${studio.url}/`);
+    await page.getByText("LAM Studio is not there").waitFor({ timeout: 20_000 });
+    await state("28 offline");
+    await page.unroute("**/api/auth/me");
+    await page.getByRole("button", { name: "Try again" }).click();
+    await page.getByLabel("Message", { exact: true }).waitFor();
+
+    if (isPhone) await list.click();
+    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByLabel("E-mail").waitFor();
+    await state("29 sign-in");
+
+    expect(found).toEqual(Object.fromEntries(Object.keys(found).map((name) => [name, []])));
+    visitor.complaints.length = 0; // a browser says that a request was refused
+    await visitor.close();
+  });
+});

@@ -1,0 +1,44 @@
+/** What the page knows of the gateway, as server data that several features look at. */
+
+import { queryOptions } from "@tanstack/react-query";
+
+import { answered, api } from "./http";
+
+const WHILE_RUNNING_MS = 3_000;
+const OTHERWISE_MS = 20_000; // another device may have begun something
+
+export const me = queryOptions({
+  queryKey: ["me"],
+  queryFn: () => answered(api.GET("/api/auth/me")),
+  staleTime: 60_000,
+});
+
+/** What the gateway says of itself; of engine, broker and workers only to those who are signed in. */
+export const health = queryOptions({
+  queryKey: ["health"],
+  queryFn: () => answered(api.GET("/api/health")),
+});
+
+/** Asked for every few seconds while anything runs. */
+export const sessionList = queryOptions({
+  queryKey: ["sessions"],
+  queryFn: () => answered(api.GET("/api/chatbot/sessions")),
+  refetchInterval: ({ state }) => (state.data?.some((session) => session.running) ? WHILE_RUNNING_MS : OTHERWISE_MS),
+});
+
+export const models = queryOptions({
+  queryKey: ["models"],
+  queryFn: () => answered(api.GET("/api/models")),
+  staleTime: 60_000,
+});
+
+export const presets = queryOptions({
+  queryKey: ["presets"],
+  queryFn: () => answered(api.GET("/api/chatbot/presets")),
+  staleTime: Infinity,
+});
+
+export const templates = queryOptions({
+  queryKey: ["templates"],
+  queryFn: () => answered(api.GET("/api/templates")),
+});

@@ -1,0 +1,35 @@
+import { X } from "lucide-react";
+import { useEffect, useRef, type ReactNode } from "react";
+
+/** A dialog over the page; Esc and a click beside it close it, and focus goes back to where it was. */
+export function Dialog({ title, onClose, children, wide = false }: { title: string; onClose: () => void; children: ReactNode; wide?: boolean }) {
+  const box = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    box.current?.showModal();
+  }, []);
+  return (
+    <dialog
+      ref={box}
+      className={wide ? "wide" : undefined}
+      aria-label={title}
+      onClose={onClose}
+      onCancel={(event) => event.stopPropagation()}
+      onKeyDown={(event) => {
+        if (event.key === "Escape") event.stopPropagation(); // it closes this, and stops no reply
+      }}
+      onClick={(event) => {
+        if (event.target === event.currentTarget) event.currentTarget.close();
+      }}
+    >
+      <div className="dialog">
+        <header>
+          <h2>{title}</h2>
+          <button type="button" className="quiet icon" aria-label="Close" onClick={() => box.current?.close()}>
+            <X aria-hidden />
+          </button>
+        </header>
+        {children}
+      </div>
+    </dialog>
+  );
+}

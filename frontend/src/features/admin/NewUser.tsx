@@ -1,0 +1,32 @@
+import type { SubmitEvent } from "react";
+
+import { Dialog } from "../../components/Dialog";
+import { Problem } from "../../components/Problem";
+import { useDeed } from "./admin";
+
+export function NewUser({ onClose }: { onClose: () => void }) {
+  const deed = useDeed();
+  const submit = (event: SubmitEvent<HTMLFormElement>): void => {
+    event.preventDefault();
+    const said = Object.fromEntries(new FormData(event.currentTarget)) as { email: string; password: string };
+    deed.mutate({ user: null, account: said }, { onSuccess: onClose });
+  };
+  return (
+    <Dialog title="New user" onClose={onClose}>
+      <form className="fields" onSubmit={submit}>
+        <label>
+          E-mail
+          <input name="email" type="email" required autoFocus autoComplete="off" />
+        </label>
+        <label>
+          Password, for the first time
+          <input name="password" type="text" required minLength={8} autoComplete="off" />
+        </label>
+        <Problem of={deed.error} />
+        <button type="submit" className="primary" disabled={deed.isPending}>
+          Make the account
+        </button>
+      </form>
+    </Dialog>
+  );
+}

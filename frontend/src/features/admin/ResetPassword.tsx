@@ -1,0 +1,30 @@
+import type { SubmitEvent } from "react";
+
+import type { ListedAccount } from "../../api/schema";
+import { Dialog } from "../../components/Dialog";
+import { Problem } from "../../components/Problem";
+import { useDeed } from "./admin";
+
+export function ResetPassword({ user, onClose }: { user: ListedAccount; onClose: () => void }) {
+  const deed = useDeed();
+  const submit = (event: SubmitEvent<HTMLFormElement>): void => {
+    event.preventDefault();
+    const { password } = Object.fromEntries(new FormData(event.currentTarget)) as { password: string };
+    deed.mutate({ user: user.id, changes: { password } }, { onSuccess: onClose });
+  };
+  return (
+    <Dialog title={`A new password for ${user.email}`} onClose={onClose}>
+      <form className="fields" onSubmit={submit}>
+        <label>
+          Password
+          <input name="password" type="text" required minLength={8} autoFocus autoComplete="off" />
+        </label>
+        <p className="muted">All devices of this account are signed out.</p>
+        <Problem of={deed.error} />
+        <button type="submit" className="primary" disabled={deed.isPending}>
+          Set it
+        </button>
+      </form>
+    </Dialog>
+  );
+}

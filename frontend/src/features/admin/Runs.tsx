@@ -1,0 +1,52 @@
+import { useQuery } from "@tanstack/react-query";
+
+import type { RunAnswer } from "../../api/schema";
+import { Problem } from "../../components/Problem";
+import { ago, count } from "../../components/said";
+import { runs } from "./admin";
+
+const STAGES = { queued: "waits", loading: "waits for the model to load", prompt: "reads its prompt", thinking: "thinks", text: "writes" };
+
+/** The replies that run or wait, without a word of what is said in them. */
+export function Runs() {
+  const { data, error } = useQuery(runs);
+  return (
+    <section>
+      <h2>Replies now</h2>
+      <Problem of={error} />
+      {data?.length === 0 && <p className="muted">Nothing runs and nobody waits.</p>}
+      {data && data.length > 0 && (
+        <div className="table-scroll" tabIndex={0} role="region" aria-label="Replies now">
+          <table>
+            <thead>
+              <tr>
+                {["For", "Model", "What it does", "Characters", "Readers", "Since"].map((head) => (
+                  <th key={head} scope="col">
+                    {head}
+                  </th>
+                ))}
+              </tr>
+            </thead>
+            <tbody>
+              {data.map((run, at) => (
+                <tr key={at}>
+                  <th scope="row">{run.email}</th>
+                  <td>{run.model ?? "the first"}</td>
+                  <td>{does(run)}</td>
+                  <td>{count(run.characters)}</td>
+                  <td>{run.readers}</td>
+                  <td>{ago(run.began_at)}</td>
+                </tr>
+              ))}
+            </tbody>
+          </table>
+        </div>
+      )}
+    </section>
+  );
+}
+
+function does({ stage, position }: RunAnswer): string {
+  if (stage === null) return "begins";
+  return stage === "queued" && position ? `waits behind ${position}` : STAGES[stage];
+}

@@ -1,0 +1,38 @@
+/** What an admin sees, as server data that stays live. */
+
+import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+
+import { answered, api } from "../../api/http";
+import { health } from "../../api/queries";
+import type { AccountChanges, NewAccount } from "../../api/schema";
+
+const LIVE_MS = 2_000;
+
+export const liveHealth = { ...health, refetchInterval: LIVE_MS };
+
+export const runs = queryOptions({
+  queryKey: ["admin", "runs"],
+  queryFn: () => answered(api.GET("/api/admin/runs")),
+  refetchInterval: LIVE_MS,
+});
+
+export const users = queryOptions({
+  queryKey: ["admin", "users"],
+  queryFn: () => answered(api.GET("/api/admin/users")),
+  refetchInterval: 5 * LIVE_MS,
+});
+
+/** What can be done to an account: `user` null makes one. */
+export type Deed = { user: null; account: NewAccount } | { user: number; changes: AccountChanges } | { user: number; delete: true };
+
+export function useDeed() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: async (deed: Deed): Promise<void> => {
+      if (deed.user === null) await answered(api.POST("/api/admin/users", { body: deed.account }));
+      else if ("delete" in deed) await answered(api.DELETE("/api/admin/users/{user_id}", { params: { path: { user_id: deed.user } } }));
+      else await answered(api.PATCH("/api/admin/users/{user_id}", { params: { path: { user_id: deed.user } }, body: deed.changes }));
+    },
+    onSettled: () => queries.invalidateQueries({ queryKey: users.queryKey }),
+  });
+}

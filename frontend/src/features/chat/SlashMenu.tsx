@@ -1,0 +1,43 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "wouter";
+
+import { templates } from "../../api/queries";
+import type { TemplateAnswer } from "../../api/schema";
+
+/** The templates that a message beginning with `/` may mean; null when it means none. */
+export function useSlash(text: string): TemplateAnswer[] | null {
+  const word = /^\/([^\n/]*)$/.exec(text)?.[1];
+  const all = useQuery({ ...templates, enabled: word !== undefined });
+  if (word === undefined) return null;
+  return (all.data ?? []).filter(({ title, is_active }) => is_active && title.toLowerCase().includes(word.trim().toLowerCase())).slice(0, 8);
+}
+
+export function SlashMenu({ found, at, onAt, take }: { found: TemplateAnswer[]; at: number; onAt: (at: number) => void; take: (at: number) => void }) {
+  return (
+    <div className="slash">
+      <ul className="choices" role="listbox" id="slash" aria-label="Templates">
+        {found.map(({ id, title, description }, index) => (
+          <li
+            key={id}
+            id={`slash-${index}`}
+            role="option"
+            aria-selected={index === at}
+            onPointerMove={() => onAt(index)}
+            onPointerDown={(event) => {
+              event.preventDefault(); // the focus stays where one writes
+              take(index);
+            }}
+          >
+            {title}
+            <span className="muted">{description}</span>
+          </li>
+        ))}
+      </ul>
+      {found.length === 0 && (
+        <p className="muted">
+          No template is called that. <Link href="/templates">Make one</Link>
+        </p>
+      )}
+    </div>
+  );
+}

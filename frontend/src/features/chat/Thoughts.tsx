@@ -1,0 +1,15 @@
+import { useState } from "react";
+
+import { Markdown } from "../../components/markdown/Markdown";
+
+/** What the model thought before it answered; closed until somebody wants to see it. */
+export function Thoughts({ text, isThinking }: { text: string; isThinking: boolean }) {
+  const [isOpen, setOpen] = useState(false);
+  if (text === "") return null;
+  return (
+    <details className="thoughts" open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>{isThinking ? "Thinking" : "Thoughts"}</summary>
+      {isOpen && <Markdown text={text} growing={isThinking} />}
+    </details>
+  );
+}

@@ -1,0 +1,26 @@
+/** Files that become the text of a message. */
+
+import { answered, api } from "../../api/http";
+import type { Document } from "../../protocol/documents";
+
+export const KINDS = ".pdf,.docx,.txt,.md";
+export const LONGEST_CONTENT = 100_000;
+
+/** The text of a file, read by the gateway. Throws ApiError with what is wrong with it. */
+export async function read(file: File): Promise<Document> {
+  const bodySerializer = (): FormData => {
+    const form = new FormData();
+    form.append("file", file);
+    return form;
+  };
+  const { filename, text } = await answered(api.POST("/api/chatbot/upload-document", { body: { file: file.name }, bodySerializer }));
+  return { name: filename, text };
+}
+
+/** What is too long about a message, in a sentence; null when it can be sent. */
+export function tooLong(content: string): string | null {
+  const length = Array.from(content).length;
+  if (length <= LONGEST_CONTENT) return null;
+  const [has, may] = [length, LONGEST_CONTENT].map((number) => number.toLocaleString("en"));
+  return `The message with its documents has ${has} characters; ${may} can be sent. Take a document out, or a part of it.`;
+}

@@ -1,0 +1,67 @@
+/** What is to be seen of a reply, whether it comes from its stream or from what is stored. */
+
+import type { MessageAnswer } from "../../api/schema";
+import type { LiveReply } from "../../stores/live-streams";
+import { figures } from "./status";
+
+interface Seen {
+  text: string;
+  thinking: string;
+  /** More may come. */
+  isGrowing: boolean;
+  /** How it ended, where that is worth a line. */
+  ending: string | null;
+  problem: string | null;
+  /** *model · tokens · tokens/s · first after …*, once it has ended. */
+  figures: string;
+  isSimulated: boolean;
+  /** The message as it stands after the end, for what can be done with it; null while it is not known. */
+  settled: MessageAnswer | null;
+}
+
+export function seen(message: MessageAnswer | null, live: LiveReply | undefined): Seen {
+  if (live !== undefined) return seenLive(message, live);
+  if (message === null) throw new Error("a reply that is neither stored nor on its way");
+  const about = message.metadata ?? {};
+  const wentWrong = message.status === "interrupted" || message.status === "failed";
+  return {
+    text: message.content,
+    thinking: message.thinking ?? "",
+    isGrowing: false,
+    ending: message.status === "cancelled" ? "Stopped" : about["finish_reason"] === "length" ? "The reply reached its longest length." : null,
+    problem: wentWrong ? (message.error?.message ?? "The reply was interrupted.") : null,
+    figures: figures(typeof about["model"] === "string" ? about["model"] : null, message.usage, message.timings),
+    isSimulated: about["simulated"] === true,
+    settled: message,
+  };
+}
+
+function seenLive(message: MessageAnswer | null, { stream }: LiveReply): Seen {
+  const { snapshot, stoppedAt } = stream;
+  const end = snapshot.terminal;
+  const text = end === null && stoppedAt !== null ? snapshot.text.slice(0, stoppedAt) : snapshot.text;
+  const done = end?.type === "done" ? end : null;
+  const status = end?.type === "error" ? "failed" : done?.finish_reason === "cancelled" ? "cancelled" : "complete";
+  const cut = done?.finish_reason === "length" ? "The reply reached its longest length." : null;
+  return {
+    text,
+    thinking: snapshot.thinking,
+    isGrowing: !stream.over && stoppedAt === null,
+    ending: stoppedAt !== null || done?.finish_reason === "cancelled" ? "Stopped" : cut,
+    problem: end?.type === "error" ? end.message : stream.connection === "refused" ? (stream.problem?.message ?? null) : null,
+    figures: done ? figures(done.model, done.usage, done.timings) : "",
+    isSimulated: done?.simulated === true,
+    settled:
+      message !== null && stream.over
+        ? { ...message, status, content: text, error: end?.type === "error" ? end : null, metadata: { ...message.metadata, finish_reason: done?.finish_reason } }
+        : null,
+  };
+}
+
+/** For screen readers: the start and the end, never each token. */
+export function announced({ stream }: LiveReply): string {
+  const end = stream.snapshot.terminal;
+  if (end === null) return stream.stoppedAt !== null ? "Stopped." : stream.snapshot.text === "" ? "" : "The reply has begun.";
+  if (end.type === "error") return ""; // the alert says it
+  return end.finish_reason === "cancelled" ? "The reply was stopped." : "The reply is complete.";
+}

@@ -1,0 +1,60 @@
+import { X } from "lucide-react";
+
+import type { SessionChanges, SessionSettings } from "../../api/schema";
+import { Prompt } from "./Prompt";
+import { Sampling } from "./Sampling";
+import { Transfer } from "./Transfer";
+import { useSettings, type SettingsInForce } from "./settings";
+
+interface Props {
+  session: number | null;
+  fresh: SessionSettings;
+  onFresh: (settings: SessionSettings) => void;
+  onClose: () => void;
+}
+
+/** What holds for the next messages of a conversation; before the first message, for the conversation it begins. */
+export function Options({ session, fresh, onFresh, onClose }: Props) {
+  return (
+    <aside className="options" aria-label="Options">
+      <header>
+        <h2>Options</h2>
+        <button type="button" className="quiet icon" aria-label="Close the options" onClick={onClose}>
+          <X aria-hidden />
+        </button>
+      </header>
+      {session === null ? (
+        <Fields {...{ values: fresh, state: "saved", change: (changes: SessionChanges) => onFresh({ ...fresh, ...changes }) }} />
+      ) : (
+        <OfSession key={session} session={session} />
+      )}
+    </aside>
+  );
+}
+
+function OfSession({ session }: { session: number }) {
+  const settings = useSettings(session);
+  return (
+    <>
+      <Fields {...settings} />
+      <Transfer session={session} />
+    </>
+  );
+}
+
+function Fields({ values, change, state }: SettingsInForce) {
+  if (values === undefined) return <p className="muted">{state instanceof Error ? state.message : "One moment"}</p>;
+  return (
+    <div className="fields">
+      <Prompt values={values} change={change} />
+      <Sampling values={values} change={change} />
+      {state instanceof Error ? (
+        <p className="problem" role="alert">
+          {state.message}
+        </p>
+      ) : (
+        <p className="muted">{state === "saving" ? "Saving" : "In force from your next message."}</p>
+      )}
+    </div>
+  );
+}

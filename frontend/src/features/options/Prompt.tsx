@@ -1,0 +1,84 @@
+import { useQuery } from "@tanstack/react-query";
+import { useState } from "react";
+
+import { models, presets, templates } from "../../api/queries";
+import type { SessionChanges, SessionSettings, TemplateAnswer } from "../../api/schema";
+import { Variables } from "../../components/Variables";
+
+interface Props {
+  values: SessionSettings;
+  change: (changes: SessionChanges) => void;
+}
+
+/** Who answers, and what it is told before anything else. */
+export function Prompt({ values, change }: Props) {
+  const known = useQuery(models);
+  const begun = useQuery(presets);
+  const own = useQuery(templates);
+  const [chosen, setChosen] = useState<TemplateAnswer | null>(null);
+  const prompt = values.system_prompt ?? "";
+  const preset = begun.data?.find(({ system_prompt }) => system_prompt === prompt);
+  const usable = own.data?.filter(({ id, is_active }) => is_active || id === values.template_id) ?? [];
+
+  const choose = (template: TemplateAnswer | undefined): void => {
+    if (template === undefined) change({ template_id: null });
+    else if (template.variables.length > 0) setChosen(template);
+    else take(template, {});
+  };
+  const take = (template: TemplateAnswer, variables: Record<string, string>): void => {
+    setChosen(null);
+    change({ template_id: template.id, variables });
+  };
+  return (
+    <>
+      <label>
+        Model
+        <select value={values.model ?? ""} onChange={(event) => change({ model: event.currentTarget.value || null })}>
+          <option value="">{known.data?.default ? `The gateway's: ${known.data.default}` : "The gateway's"}</option>
+          {known.data?.models.map(({ name, n_ctx }) => (
+            <option key={name} value={name}>
+              {name}
+              {n_ctx === null ? "" : ` (${n_ctx.toLocaleString("en")} tokens)`}
+            </option>
+          ))}
+          {values.model && known.data && !known.data.models.some(({ name }) => name === values.model) && <option value={values.model}>{values.model} (not there now)</option>}
+        </select>
+      </label>
+      <label>
+        Preset
+        <select
+          value={preset?.key ?? ""}
+          onChange={(event) => {
+            const key = event.currentTarget.value;
+            change({ system_prompt: begun.data?.find((one) => one.key === key)?.system_prompt ?? null, template_id: null });
+          }}
+        >
+          <option value="">None</option>
+          {begun.data?.map(({ key, title }) => (
+            <option key={key} value={key}>
+              {title}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        Template
+        <select value={values.template_id ?? ""} onChange={(event) => choose(usable.find(({ id }) => id === Number(event.currentTarget.value)))}>
+          <option value="">None</option>
+          {usable.map(({ id, title }) => (
+            <option key={id} value={id}>
+              {title}
+            </option>
+          ))}
+        </select>
+      </label>
+      <label>
+        System prompt
+        <textarea rows={4} maxLength={100_000} value={prompt} placeholder="What the model should know or be, in every reply" onChange={(event) => change({ system_prompt: event.currentTarget.value || null })} />
+      </label>
+      {chosen && (
+        <Variables title={chosen.title} variables={chosen.variables} submit="Use it" onDone={(said) => take(chosen, said)} onClose={() => setChosen(null)} />
+      )}
+    </>
+  );
+}

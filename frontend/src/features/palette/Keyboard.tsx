@@ -1,0 +1,71 @@
+import { useEffect, useState, useSyncExternalStore } from "react";
+
+import { Dialog } from "../../components/Dialog";
+import { commands, type Command } from "../../stores/commands";
+import { preferences } from "../../stores/preferences";
+import { Palette } from "./Palette";
+
+/** Keys that work inside of fields, or are no command; told by `?`. */
+const OTHERS: [string, string][] = [
+  ["Ctrl K", "Find any command or conversation"],
+  ["Enter", "Send"],
+  ["Shift Enter", "Begin a new line"],
+  ["Esc", "Stop the reply"],
+  ["/", "At the beginning of a message: choose a template"],
+  ["↑", "In an empty message: edit what you said last"],
+];
+
+/** The palette, the list of keys, and the keys themselves. */
+export function Keyboard() {
+  const [open, setOpen] = useState<"palette" | "keys" | null>(null);
+  const all = useSyncExternalStore(commands.subscribe, commands.get);
+  const { keys } = useSyncExternalStore(preferences.subscribe, preferences.get);
+
+  useEffect(() => {
+    const own: Command[] = [
+      { title: "Show the keys", key: "?", run: () => setOpen("keys") },
+      { title: "Find any command", run: () => setOpen("palette") },
+    ];
+    return commands.add(own);
+  }, []);
+
+  useEffect(() => {
+    const press = (event: KeyboardEvent): void => {
+      if (event.key.toLowerCase() === "k" && (event.ctrlKey || event.metaKey)) {
+        event.preventDefault();
+        setOpen((now) => (now === "palette" ? null : "palette"));
+        return;
+      }
+      if (!keys || open !== null || event.ctrlKey || event.metaKey || event.altKey || isField(event.target)) return;
+      const command = all.find(({ key }) => key?.toLowerCase() === event.key.toLowerCase());
+      if (command === undefined) return;
+      event.preventDefault();
+      command.run();
+    };
+    document.addEventListener("keydown", press);
+    return () => document.removeEventListener("keydown", press);
+  }, [all, keys, open]);
+
+  const close = (): void => setOpen(null);
+  if (open === "palette") return <Palette onClose={close} />;
+  if (open === null) return null;
+  const single = all.flatMap(({ title, key }): [string, string][] => (key === undefined ? [] : [[key, title]]));
+  return (
+    <Dialog title="Keys" onClose={close}>
+      <dl className="keys">
+        {[...OTHERS, ...(keys ? single : [])].map(([key, does]) => (
+          <div key={key}>
+            <dt>
+              <kbd>{key}</kbd>
+            </dt>
+            <dd>{does}</dd>
+          </div>
+        ))}
+      </dl>
+    </Dialog>
+  );
+}
+
+function isField(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && (target.isContentEditable || target.matches("input, textarea, select, dialog *"));
+}

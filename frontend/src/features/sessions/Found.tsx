@@ -1,0 +1,35 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "wouter";
+
+import type { PieceAnswer } from "../../api/schema";
+import { search } from "./sessions";
+
+/** What a search found: sessions by their titles, and messages by what is said in them. */
+export function Found({ text, onChosen }: { text: string; onChosen: () => void }) {
+  const found = useQuery(search(text));
+  if (found.error) return <p className="problem">{found.error.message}</p>;
+  if (found.data === undefined) return <p className="muted">Searching</p>;
+  if (found.data.results.length === 0) return <p className="muted">Nothing has all of these words.</p>;
+  return (
+    <ul aria-label="Found">
+      {found.data.results.map(({ session_id, message_id, title, snippet }) => (
+        <li key={`${session_id} ${message_id ?? ""}`}>
+          <Link href={message_id === null ? `/c/${session_id}` : `/c/${session_id}?message=${message_id}`} className="found" onClick={onChosen}>
+            <span className="title">
+              <Pieces pieces={title} />
+            </span>
+            {snippet && (
+              <span className="snippet">
+                <Pieces pieces={snippet} />
+              </span>
+            )}
+          </Link>
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Pieces({ pieces }: { pieces: PieceAnswer[] }) {
+  return pieces.map(({ text, match }, at) => (match ? <mark key={at}>{text}</mark> : text));
+}

@@ -1,0 +1,42 @@
+import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+
+import { answered, api } from "../../api/http";
+import { Problem } from "../../components/Problem";
+import { ago, day, device } from "../../components/said";
+
+const logins = queryOptions({ queryKey: ["logins"], queryFn: () => answered(api.GET("/api/auth/tokens")) });
+
+/** Where this account is signed in; each place can be signed out from here. */
+export function Devices() {
+  const queries = useQueryClient();
+  const all = useQuery(logins);
+  const end = useMutation({
+    mutationFn: (id: number) => answered(api.DELETE("/api/auth/tokens/{token_id}", { params: { path: { token_id: id } } })),
+    onSettled: () => queries.invalidateQueries({ queryKey: logins.queryKey }),
+  });
+  return (
+    <section>
+      <h2>Signed-in devices</h2>
+      <Problem of={all.error ?? end.error} />
+      <ul className="cards">
+        {all.data?.map((login) => (
+          <li key={login.id}>
+            <span>
+              <span title={login.device ?? undefined}>{device(login.device)}</span>
+              {login.current && <strong> (this one)</strong>}
+              <span className="muted">
+                last used {ago(login.last_used_at)}
+                {login.expires_at && `, until ${day(login.expires_at)}`}
+              </span>
+            </span>
+            {!login.current && (
+              <button type="button" disabled={end.isPending} onClick={() => end.mutate(login.id)}>
+                Sign out
+              </button>
+            )}
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

@@ -1,0 +1,57 @@
+/** Templates as server data: what changes them. */
+
+import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+
+import { answered, api } from "../../api/http";
+import type { NewTemplate, TemplateAnswer, TemplateFile } from "../../api/schema";
+
+export function versions(id: number) {
+  return queryOptions({
+    queryKey: ["templates", id, "versions"],
+    queryFn: () => answered(api.GET("/api/templates/{template_id}/versions", { params: { path: { template_id: id } } })),
+  });
+}
+
+/** Makes a new one, or changes one that is there. */
+export function useSaveTemplate(id: number | null) {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (said: NewTemplate): Promise<TemplateAnswer> =>
+      answered(id === null ? api.POST("/api/templates", { body: said }) : api.PATCH("/api/templates/{template_id}", { params: { path: { template_id: id } }, body: said })),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["templates"] }),
+  });
+}
+
+export function useDeleteTemplate() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: (id: number) => answered(api.DELETE("/api/templates/{template_id}", { params: { path: { template_id: id } } })),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["templates"] }),
+  });
+}
+
+export function useImportTemplates() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: async (file: File) => {
+      let body: TemplateFile;
+      try {
+        body = JSON.parse(await file.text()) as TemplateFile;
+      } catch {
+        throw new Error(`${file.name} is not a file of templates: it is not JSON.`);
+      }
+      return answered(api.POST("/api/templates/import", { body }));
+    },
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["templates"] }),
+  });
+}
+
+/** Begins a conversation with it, and gives its number. */
+export function useTryTemplate() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: ({ id, variables }: { id: number; variables: Record<string, string> }) =>
+      answered(api.POST("/api/chatbot/sessions", { body: { template_id: id, variables } })),
+    onSuccess: () => queries.invalidateQueries({ queryKey: ["sessions"] }),
+  });
+}

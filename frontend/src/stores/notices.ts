@@ -1,0 +1,43 @@
+/** Short sentences at the edge of the page, some with a way back. Knows no React. */
+
+export interface Notice {
+  id: number;
+  text: string;
+  /** What the button says, and does. */
+  action?: { label: string; run: () => void };
+}
+
+const SHOWN_MS = 8_000;
+
+export class Notices {
+  private shown: readonly Notice[] = [];
+  private readonly listeners = new Set<() => void>();
+  private last = 0;
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  get = (): readonly Notice[] => this.shown;
+
+  /** Shows it for 8 s; the number takes it away earlier. */
+  show(text: string, action?: Notice["action"]): number {
+    const id = ++this.last;
+    this.set([...this.shown, { id, text, ...(action && { action }) }]);
+    setTimeout(() => this.hide(id), SHOWN_MS);
+    return id;
+  }
+
+  hide(id: number): void {
+    if (this.shown.some((notice) => notice.id === id)) this.set(this.shown.filter((notice) => notice.id !== id));
+  }
+
+  private set(shown: readonly Notice[]): void {
+    this.shown = shown;
+    for (const listener of this.listeners) listener();
+  }
+}
+
+/** The page's one place for them. */
+export const notices = new Notices();

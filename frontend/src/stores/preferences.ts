@@ -1,0 +1,49 @@
+/** What somebody prefers on this device, kept in the browser. Knows no React. */
+
+export type Theme = "system" | "light" | "dark";
+
+interface Preferences {
+  theme: Theme;
+  /** Whether single keys do something (N, O, ?). */
+  keys: boolean;
+  /** Whether the options stand at the right. */
+  options: boolean;
+}
+
+const KEY = "preferences";
+const FIRST: Preferences = { theme: "system", keys: true, options: false };
+
+class PreferenceStore {
+  private value: Preferences = read();
+  private readonly listeners = new Set<() => void>();
+
+  subscribe = (listener: () => void): (() => void) => {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  };
+
+  get = (): Preferences => this.value;
+
+  set(changes: Partial<Preferences>): void {
+    this.value = { ...this.value, ...changes };
+    localStorage.setItem(KEY, JSON.stringify(this.value));
+    this.apply();
+    for (const listener of this.listeners) listener();
+  }
+
+  /** Shows the theme; the first time before anything is painted. */
+  apply(): void {
+    const { theme } = this.value;
+    document.documentElement.style.colorScheme = theme === "system" ? "" : theme;
+  }
+}
+
+function read(): Preferences {
+  try {
+    return { ...FIRST, ...(JSON.parse(localStorage.getItem(KEY) ?? "{}") as Partial<Preferences>) };
+  } catch {
+    return FIRST;
+  }
+}
+
+export const preferences = new PreferenceStore();
