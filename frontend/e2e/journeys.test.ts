@@ -1,8 +1,8 @@
 /** What people do, in a real Chromium with a real gateway; the model is the scripted one, so that every word is known. */
 
-import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { answer, ask, ended, says } from "./manners";
 import { Studio, type Visitor } from "./studio";
 
 const TOKENS = 100;
@@ -18,25 +18,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await studio.close();
 });
-
-async function ask(page: Page, text: string): Promise<void> {
-  await page.getByLabel("Message", { exact: true }).fill(text);
-  await page.keyboard.press("Enter");
-}
-
-function answer(page: Page, at = -1): ReturnType<Page["locator"]> {
-  const found = page.locator(".answer .markdown");
-  return at === -1 ? found.last() : found.nth(at);
-}
-
-/** Waits until the reply has that word, or all of it. */
-async function says(page: Page, word: string): Promise<void> {
-  await page.waitForFunction((wanted) => [...document.querySelectorAll(".answer")].at(-1)?.textContent.includes(wanted) === true, word);
-}
-
-async function ended(page: Page): Promise<void> {
-  await page.getByRole("button", { name: "Regenerate" }).last().waitFor();
-}
 
 describe("a newcomer", () => {
   test("registers, asks, and sees the words come, without a complaint in the console", async () => {
@@ -148,7 +129,7 @@ describe("what breaks", () => {
     await studio.restartGateway();
     await page.getByRole("button", { name: "Retry" }).waitFor();
     expect((await answer(page).innerText()).startsWith("word0 word1 word2")).toBe(true);
-    expect(await page.getByText(/interrupted/).isVisible()).toBe(true);
+    expect(await page.getByText(/stopped in the middle of the reply/).isVisible()).toBe(true);
     await page.getByRole("button", { name: "Continue" }).waitFor();
     await page.getByRole("button", { name: "Retry" }).click();
     await says(page, "word3");

@@ -32,7 +32,7 @@ export class Studio {
     const folder = mkdtempSync(join(tmpdir(), "lam-page-"));
     const scripted = ["-m", "lam.testing.server", "--port", "0", "--tokens", String(tokens), "--rate", String(rate), "--slots", String(slots)];
     const [model, line] = await started(scripted, {}, "http://");
-    const settings = { LAM_DATA_DIR: folder, LAM_PORT: "0", LAM_REGISTRATION: "open", LAM_TITLES: "false", LLM_SERVER_URL: line.trim() };
+    const settings = { LAM_DATA_DIR: folder, LAM_PORT: "0", LAM_REGISTRATION: "open", LAM_TITLES: "false", LAM_MAX_STREAMS_PER_USER: "20", LLM_SERVER_URL: line.trim() };
     const [gateway] = await started(SERVE, settings, "serves http");
     const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS.split(" ") });
     return new Studio(readFileSync(join(folder, "url"), "utf8").trim(), settings, folder, line.trim(), gateway, model, browser);
@@ -42,6 +42,11 @@ export class Studio {
   async script(reply: Record<string, unknown>): Promise<void> {
     const answer = await fetch(`${this.modelUrl}/script`, { method: "POST", body: JSON.stringify(reply) });
     if (!answer.ok) throw new Error(`the scripted server does not take this: ${await answer.text()}`);
+  }
+
+  /** The requests that reached the model, the newest last. */
+  async log(): Promise<{ body: { messages: { role: string; content: string }[] } }[]> {
+    return (await (await fetch(`${this.modelUrl}/log`)).json()) as { body: { messages: { role: string; content: string }[] } }[];
   }
 
   /** A request as the local account, the admin. */

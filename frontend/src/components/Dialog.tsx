@@ -6,6 +6,7 @@ export function Dialog({ title, onClose, children, wide = false }: { title: stri
   const box = useRef<HTMLDialogElement>(null);
   useEffect(() => {
     box.current?.showModal();
+    box.current?.querySelector<HTMLElement>(".dialog > :not(header) :is(input, textarea, select, button), .dialog > input")?.focus();
   }, []);
   return (
     <dialog

@@ -64,7 +64,7 @@ export function Studio({ session }: { session: number | null }) {
           </div>
         ) : (
           <Thread
-            key={session}
+            key={`thread ${session ?? "new"}`}
             session={session}
             messages={messages.data ?? []}
             live={live}
@@ -83,7 +83,7 @@ export function Studio({ session }: { session: number | null }) {
             </button>
           </p>
         )}
-        <Composer key={session ?? "new"} session={session} live={live} say={conversation.say} onEditLast={() => lastTurn && setEdited(lastTurn.id)} />
+        <Composer key={`composer ${session ?? "new"}`} session={session} live={live} say={conversation.say} onEditLast={() => lastTurn && setEdited(lastTurn.id)} />
       </main>
       {options && <Options session={session} fresh={fresh} onFresh={setFresh} onClose={() => preferences.set({ options: false })} />}
     </div>

@@ -3,6 +3,8 @@
 import { LiveStream } from "./live-stream";
 
 const HIDDEN_MS = 30_000;
+/** Tabs of one browser that read at once. A browser opens six connections to a gateway, and a stop must never wait for one. */
+const MOST_READERS = 4;
 
 /** A reply that is on its way, and what of the conversation it stands in for until the conversation is read again. */
 export interface LiveReply {
@@ -13,15 +15,28 @@ export interface LiveReply {
   hides: number | null;
 }
 
+/** What tabs tell one another: a reply of a session began or ended; this tab has begun to read. */
+type Word = { about: "reply"; session: number } | { about: "reader"; tab: number };
+
 export class LiveStreams {
-  /** The other tabs of this browser. */
-  private readonly tabs = new BroadcastChannel("lam-replies");
   private readonly replies = new Map<number, LiveReply>();
   private readonly listeners = new Set<() => void>();
+  private readonly announced = new Set<(session: number) => void>();
+  private readonly tabs = new BroadcastChannel("lam-studio");
+  private readonly tab = Math.random();
+  /** Tabs that began to read after this one did: when they are as many as may read at once, this one lets go. */
+  private readonly later = new Set<number>();
   private shown: number | null = null;
+  private hiding: ReturnType<typeof setTimeout> | null = null;
   /** How many messages were sent from this tab. */
   sent = 0;
-  private hiding: ReturnType<typeof setTimeout> | null = null;
+
+  constructor() {
+    this.tabs.onmessage = ({ data }: MessageEvent<Word>) => {
+      if (data.about === "reply") for (const listener of this.announced) listener(data.session);
+      else this.makeWay(data.tab);
+    };
+  }
 
   subscribe = (listener: () => void): (() => void) => {
     this.listeners.add(listener);
@@ -48,30 +63,45 @@ export class LiveStreams {
   /** The session in sight; the others' connections are let go. */
   show(session: number | null): void {
     this.shown = session;
-    for (const [id, { stream }] of this.replies) {
-      if (id === session) stream.attach();
-      else stream.release();
-    }
+    for (const [id, { stream }] of this.replies) if (id !== session) stream.release();
+    this.attend();
+  }
+
+  /** Somebody looks at this tab: it reads, and the tab that nobody looked at for longest lets go. */
+  attend(): void {
+    const stream = this.get(this.shown)?.stream;
+    if (stream === undefined || stream.over) return;
+    this.later.clear();
+    stream.attach();
+    this.say({ about: "reader", tab: this.tab });
   }
 
   /** The tab came into sight, or went out of it: after 30 s its connection is free for others. */
   setVisible(visible: boolean): void {
     if (this.hiding !== null) clearTimeout(this.hiding);
     this.hiding = null;
-    if (visible) this.get(this.shown)?.stream.attach();
+    if (visible) this.attend();
     else this.hiding = setTimeout(() => this.get(this.shown)?.stream.release(), HIDDEN_MS);
   }
 
   /** Tells the other tabs that a reply began or ended. */
   announce(session: number): void {
-    this.tabs.postMessage(session);
+    this.say({ about: "reply", session });
   }
 
   /** What other tabs announce. */
   onAnnounced(listener: (session: number) => void): () => void {
-    const heard = ({ data }: MessageEvent<number>): void => listener(data);
-    this.tabs.addEventListener("message", heard);
-    return () => this.tabs.removeEventListener("message", heard);
+    this.announced.add(listener);
+    return () => this.announced.delete(listener);
+  }
+
+  private makeWay(tab: number): void {
+    this.later.add(tab);
+    if (this.later.size >= MOST_READERS) this.get(this.shown)?.stream.release();
+  }
+
+  private say(word: Word): void {
+    this.tabs.postMessage(word);
   }
 
   private tell(): void {

@@ -10,5 +10,6 @@ const lowlight = createLowlight(common);
 /** The code as elements; null for a language that is not known. */
 export function highlighted(language: string, text: string): ReactElement | null {
   if (!lowlight.registered(language)) return null;
-  return toJsxRuntime(lowlight.highlight(language, text), { Fragment, jsx, jsxs }) as unknown as ReactElement;
+  const elements: unknown = toJsxRuntime(lowlight.highlight(language, text), { Fragment, jsx, jsxs });
+  return elements as ReactElement;
 }

@@ -9,7 +9,6 @@ import type { Conversation } from "./conversation";
 export function Actions({ message, busy, conversation }: { message: MessageAnswer; busy: boolean; conversation: Conversation }) {
   const wentWrong = message.status === "failed" || message.status === "interrupted";
   const canGoOn = message.content.trim() !== "" && (message.status !== "complete" || message.metadata?.["finish_reason"] === "length");
-  const rate = (rating: "good" | "bad"): void => void conversation.rate(message, message.rating === rating ? null : rating);
   return (
     <>
       {wentWrong && message.error?.retryable !== false && (
@@ -29,6 +28,15 @@ export function Actions({ message, busy, conversation }: { message: MessageAnswe
           <RefreshCw aria-hidden />
         </button>
       )}
+      {message.content !== "" && <Rating message={message} conversation={conversation} />}
+    </>
+  );
+}
+
+function Rating({ message, conversation }: { message: MessageAnswer; conversation: Conversation }) {
+  const rate = (rating: "good" | "bad"): void => void conversation.rate(message, message.rating === rating ? null : rating);
+  return (
+    <>
       <button type="button" className="quiet icon" title="Good reply" aria-label="Good reply" aria-pressed={message.rating === "good"} onClick={() => rate("good")}>
         <ThumbsUp aria-hidden />
       </button>

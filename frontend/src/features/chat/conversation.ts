@@ -98,6 +98,11 @@ export function useReplies(session: number | null, messages: MessageAnswer[] | u
     streams.put(session, { stream: LiveStream.following(running), asked: null, hides: null });
   }, [streams, session, running]);
 
+  const isReleased = useStream(live?.stream, ({ connection }) => connection === "released") ?? false;
+  useEffect(() => {
+    if (isReleased && !isRunning) live?.stream.attach(); // only the end is left to be read
+  }, [live, isReleased, isRunning]);
+
   const isElsewhere = isRunning && live === undefined;
   useEffect(() => {
     if (session !== null && isElsewhere) void queries.invalidateQueries({ queryKey: messageList(session).queryKey });
@@ -120,7 +125,14 @@ export function useReplies(session: number | null, messages: MessageAnswer[] | u
   useEffect(() => {
     streams.show(session);
     const look = (): void => streams.setVisible(document.visibilityState === "visible");
+    const attend = (): void => {
+      if (streams.get(session)?.stream.connection === "released") streams.attend();
+    };
     document.addEventListener("visibilitychange", look);
-    return () => document.removeEventListener("visibilitychange", look);
+    for (const event of ["focus", "pointerdown", "keydown"]) window.addEventListener(event, attend);
+    return () => {
+      document.removeEventListener("visibilitychange", look);
+      for (const event of ["focus", "pointerdown", "keydown"]) window.removeEventListener(event, attend);
+    };
   }, [streams, session, live]);
 }

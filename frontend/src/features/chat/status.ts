@@ -8,6 +8,7 @@ export function waiting(stream: LiveStream, thinkingSince: number | null, now: n
   const { snapshot, connection } = stream;
   if (stream.stoppedAt !== null || snapshot.terminal !== null) return null;
   if (connection === "lost") return "Connection lost, trying again";
+  if (connection === "released") return "Other tabs are being read; this one goes on when you use it";
   if (snapshot.text !== "") return null;
   if (snapshot.thinking !== "") return thinkingSince === null ? "Thinking" : `Thinking, ${Math.round((now - thinkingSince) / 1000)} s`;
   return snapshot.progress === null ? "Sending" : told(snapshot.progress);
@@ -33,5 +34,5 @@ export function figures(model: string | null, usage: Partial<Usage> | null, timi
   if (usage?.completion_tokens != null) said.push(`${usage.completion_tokens} ${usage.completion_tokens === 1 ? "token" : "tokens"}`);
   if (timings?.tokens_per_second != null) said.push(`${Math.round(timings.tokens_per_second)} tokens/s`);
   if (timings?.first_token_ms != null) said.push(`first after ${(timings.first_token_ms / 1000).toFixed(1)} s`);
-  return said.filter(Boolean).join(" · ");
+  return said.filter(Boolean).join(" · ").replaceAll(/(?<!·) (?!·)/g, "\u00a0");
 }

@@ -22,10 +22,7 @@ export function Keyboard() {
   const { keys } = useSyncExternalStore(preferences.subscribe, preferences.get);
 
   useEffect(() => {
-    const own: Command[] = [
-      { title: "Show the keys", key: "?", run: () => setOpen("keys") },
-      { title: "Find any command", run: () => setOpen("palette") },
-    ];
+    const own: Command[] = [{ title: "Show the keys", key: "?", run: () => setOpen("keys") }];
     return commands.add(own);
   }, []);
 
@@ -49,7 +46,7 @@ export function Keyboard() {
   const close = (): void => setOpen(null);
   if (open === "palette") return <Palette onClose={close} />;
   if (open === null) return null;
-  const single = all.flatMap(({ title, key }): [string, string][] => (key === undefined ? [] : [[key, title]]));
+  const single = all.flatMap(({ title, key }): [string, string][] => (key === undefined ? [] : [[key.toUpperCase(), title]]));
   return (
     <Dialog title="Keys" onClose={close}>
       <dl className="keys">

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { useDeferredValue, useState, useSyncExternalStore } from "react";
+import { useState, useSyncExternalStore } from "react";
 import { useLocation } from "wouter";
 
 import { sessionList } from "../../api/queries";
@@ -19,7 +19,7 @@ interface Choice {
 /** Everything that can be done and every conversation, by a few letters of its name. */
 export function Palette({ onClose }: { onClose: () => void }) {
   const [text, setText] = useState("");
-  const words = useDeferredValue(text).toLowerCase().split(/\s+/).filter(Boolean);
+  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const all = useSyncExternalStore(commands.subscribe, commands.get);
   const sessions = useQuery(sessionList);
   const [, navigate] = useLocation();
@@ -65,7 +65,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
             onClick={() => take(index)}
           >
             {choice.title}
-            <span className="muted">{choice.key === undefined ? choice.group === "Do" ? "" : choice.group : <kbd>{choice.key}</kbd>}</span>
+            <span className="muted">{choice.key === undefined ? choice.group === "Do" ? "" : choice.group : <kbd>{choice.key.toUpperCase()}</kbd>}</span>
           </li>
         ))}
       </ul>

@@ -1,0 +1,247 @@
+/** What conversations are made of: documents, templates, search, many messages, several at once, the keyboard alone. */
+
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { answer, ask, ended, says } from "./manners";
+import { Studio } from "./studio";
+
+const WORDS = Array.from({ length: 60 }, (_, at) => `word${at} `);
+
+let studio: Studio;
+
+beforeAll(async () => {
+  studio = await Studio.open({ tokens: 60, rate: 30, slots: 1 });
+});
+
+afterAll(async () => {
+  await studio.close();
+});
+
+/** What the model was told in the newest request. */
+async function told(): Promise<{ role: string; content: string }[]> {
+  return (await studio.log()).at(-1)?.body.messages ?? [];
+}
+
+test("three replies with one place: each is told how many are before it, and each is served in turn", async () => {
+  await studio.script({ pieces: WORDS, rate: 20 });
+  const first = await studio.newcomer();
+  const others = [await studio.newcomer(), await studio.newcomer()] as const;
+  await ask(first.page, "First");
+  await says(first.page, "word1");
+  await ask(others[0].page, "Second");
+  await others[0].page.getByText("Waiting, you are next").waitFor();
+  await ask(others[1].page, "Third");
+  await others[1].page.getByText("Waiting, 1 ahead of you").waitFor();
+  await first.page.keyboard.press("Escape");
+  await says(others[0].page, "word1");
+  await others[1].page.getByText("Waiting, you are next").waitFor();
+  await others[0].page.keyboard.press("Escape");
+  await ended(others[1].page);
+  expect((await answer(others[1].page).innerText()).trim()).toBe(WORDS.join("").trim());
+  for (const visitor of [first, ...others]) await visitor.close();
+});
+
+test("a template is chosen by a slash, its variables are asked for, and the model is told the prompt", async () => {
+  await studio.script({ pieces: ["Bonjour"] });
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
+  await page.goto(`${studio.url}/templates/new`);
+  await page.getByLabel("Title").fill("Translator");
+  await page.getByLabel("Prompt").fill("Translate into {{language=English}}. Tone: {{tone|how it sounds}}.");
+  await page.getByRole("button", { name: "Make it" }).click();
+  await page.getByRole("button", { name: "Try it in a chat" }).waitFor();
+  await page.goto(studio.url);
+  await page.getByLabel("Message", { exact: true }).pressSequentially("/trans");
+  await page.getByRole("option", { name: "Translator" }).waitFor();
+  await page.keyboard.press("Enter");
+  await page.getByRole("textbox", { name: "language" }).fill("French");
+  await page.getByRole("textbox", { name: "tone" }).fill("formal");
+  await page.getByRole("button", { name: "Use it" }).click();
+  await page.getByText("from this message on").waitFor();
+  await ask(page, "Hello");
+  await ended(page);
+  expect(await told()).toEqual([
+    { role: "system", content: "Translate into French. Tone: formal." },
+    { role: "user", content: "Hello" },
+  ]);
+  await visitor.close();
+});
+
+test("a document goes to the model in front of the question, and stands folded in the conversation", async () => {
+  await studio.script({ pieces: ["At noon."] });
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
+  await page.setInputFiles("input[type=file]", { name: "notes.md", mimeType: "text/markdown", buffer: Buffer.from("The meeting is at noon.") });
+  await page.getByText("23 characters").waitFor();
+  await page.getByLabel("Message", { exact: true }).fill("When is it?");
+  await page.reload();
+  await page.getByText("23 characters").waitFor();
+  await page.getByLabel("Message", { exact: true }).press("Enter");
+  await ended(page);
+  const asked = (await told()).at(-1)?.content ?? "";
+  expect(asked).toBe('<document name="notes.md" characters="23">\nThe meeting is at noon.\n</document>\n\nWhen is it?');
+  expect(await page.locator(".said").innerText()).toBe("When is it?");
+  await page.locator(".turn").getByText("notes.md").click();
+  await page.locator(".turn pre").getByText("The meeting is at noon.").waitFor();
+  await visitor.close();
+});
+
+test("options are saved quietly and hold from the next message on", async () => {
+  await studio.script({ pieces: ["Yes"] });
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
+  await page.getByRole("button", { name: "Options", exact: true }).click();
+  await page.getByLabel("System prompt").fill("Be brief.");
+  await ask(page, "First");
+  await ended(page);
+  expect((await told())[0]).toEqual({ role: "system", content: "Be brief." });
+  await page.getByLabel("System prompt").fill("Be long.");
+  await page.getByRole("slider", { name: /Temperature/ }).fill("0");
+  await page.getByText("In force from your next message.").waitFor();
+  await page.reload();
+  await page.getByText("Be long.").waitFor();
+  await ask(page, "Second");
+  await page.locator(".answer").nth(1).waitFor();
+  await ended(page);
+  expect((await studio.log()).at(-1)?.body).toMatchObject({ temperature: 0, messages: [{ content: "Be long." }, {}, {}, {}] });
+  await page.getByRole("button", { name: "Reset Temperature" }).click();
+  await page.getByText("In force from your next message.").waitFor();
+  await visitor.close();
+});
+
+test("what was said long ago is found and shown, and a deleted conversation can be taken back", async () => {
+  await studio.script({ pieces: ["The heron eats fish."] });
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
+  await ask(page, "What does a heron eat?");
+  await ended(page);
+  await page.getByRole("link", { name: "New conversation" }).click();
+  await page.getByLabel("Search what was said").fill("heron fish");
+  await page.locator(".found").last().click();
+  await page.getByText("The heron eats fish.").last().waitFor();
+  await page.getByLabel("Search what was said").fill("");
+  await page.getByRole("link", { name: /heron/ }).hover();
+  await page.getByRole("button", { name: /^Delete What/ }).click();
+  await expect.poll(() => page.getByRole("link", { name: /heron/ }).count()).toBe(0);
+  await page.getByRole("button", { name: "Undo" }).click();
+  await page.getByRole("link", { name: /heron/ }).hover();
+  await page.getByRole("button", { name: /^Delete What/ }).click();
+  await page.reload(); // leaving the page carries it out
+  await page.getByText("Nothing yet.").waitFor();
+  await visitor.close();
+});
+
+test("two thousand messages open at their end, scroll to their beginning, and never all stand in the page", { timeout: 120_000 }, async () => {
+  await studio.script({ pieces: ["The end"] });
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
+  const messages = Array.from({ length: 2000 }, (_, at) => ({
+    id: at + 1,
+    role: at % 2 === 0 ? "user" : "assistant",
+    content: at % 2 === 0 ? `Question ${at}` : `Answer ${at}\n\n${"words of it ".repeat(at % 40)}\n\n- one\n- two\n\n\`\`\`python\nprint(${at})\n\`\`\``,
+    parent_id: at === 0 ? null : at,
+  }));
+  const file = JSON.stringify({ format: "lam-session", version: 1, session: { title: "Long", active_message_id: 2000 }, messages });
+  await page.goto(`${studio.url}/settings`);
+  await page.setInputFiles("input[type=file]", { name: "long.json", mimeType: "application/json", buffer: Buffer.from(file) });
+  await page.getByText("Answer 1999").waitFor();
+  const thread = page.getByRole("region", { name: "Conversation" });
+  const isAtEnd = (): Promise<boolean> => thread.evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight < 2);
+  await expect.poll(isAtEnd).toBe(true);
+  let most = 0;
+  const seen = new Set<string>();
+  for (let step = 0; step < 600 && !seen.has("Question 0"); step++) {
+    await thread.evaluate((box) => box.scrollBy(0, -2000));
+    await page.waitForTimeout(30);
+    const shown = await page.locator(".said").allInnerTexts();
+    const numbers = shown.map((text) => Number(text.replace("Question ", "")));
+    expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
+    for (const text of shown) seen.add(text);
+    most = Math.max(most, await page.locator("article").count());
+  }
+  expect(seen).toContain("Question 0");
+  expect(most).toBeLessThan(100);
+  await page.getByRole("button", { name: "To the end" }).click();
+  await page.getByText("Answer 1999").waitFor();
+  await ask(page, "Is this the end?");
+  await says(page, "The end");
+  await ended(page);
+  await expect.poll(isAtEnd).toBe(true);
+  await visitor.close();
+});
+
+test("scrolling up stays where it is while the reply goes on, and nothing moves when it settles", async () => {
+  await studio.script({ pieces: Array.from({ length: 120 }, (_, at) => `Line ${at}\n\n`), rate: 60 });
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
+  await ask(page, "Tell me much");
+  await says(page, "Line 50");
+  const thread = page.getByRole("region", { name: "Conversation" });
+  await thread.hover();
+  await page.mouse.wheel(0, -400);
+  await page.getByRole("button", { name: "To the end" }).waitFor();
+  const at = (): Promise<number | undefined> => page.getByText("Line 20", { exact: true }).evaluate((line) => line.getBoundingClientRect().top);
+  const before = await at();
+  await ended(page);
+  await page.waitForTimeout(500);
+  expect(await at()).toBe(before);
+  await visitor.close();
+});
+
+test("everything goes by the keyboard alone", async () => {
+  await studio.script({ pieces: WORDS, rate: 20 });
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
+  const { keyboard } = page;
+  await keyboard.type("Tell me a story");
+  await keyboard.press("Enter");
+  await says(page, "word2");
+  await keyboard.press("Escape");
+  await ended(page);
+  expect(await page.evaluate(() => document.activeElement?.getAttribute("aria-label"))).toBe("Message");
+  await keyboard.press("ArrowUp");
+  await page.getByLabel("Say it differently").waitFor();
+  await keyboard.type(", please");
+  await keyboard.press("Enter");
+  await says(page, "word2");
+  await keyboard.press("Escape");
+  await ended(page);
+  expect(await page.locator(".said").innerText()).toBe("Tell me a story, please");
+  await keyboard.press("Control+k");
+  await keyboard.type("new conv");
+  await keyboard.press("Enter");
+  await page.waitForURL(`${studio.url}/`);
+  await keyboard.press("Control+k");
+  await keyboard.type("tell me");
+  await keyboard.press("ArrowDown");
+  await keyboard.press("ArrowUp");
+  await keyboard.press("Enter");
+  await page.waitForURL(/\/c\/\d+/);
+  await page.getByRole("button", { name: "Continue" }).waitFor();
+  for (let tries = 0; tries < 40; tries++) {
+    await keyboard.press("Shift+Tab");
+    if ((await page.evaluate(() => document.activeElement?.textContent)) === "Continue") break;
+  }
+  await keyboard.press("Enter");
+  await says(page, "word50");
+  await ended(page);
+  await page.locator("body").click({ position: { x: 640, y: 300 } });
+  await keyboard.press("o");
+  await page.getByRole("complementary", { name: "Options" }).waitFor();
+  await keyboard.press("n");
+  await page.waitForURL(`${studio.url}/`);
+  await visitor.close();
+});
+
+test("who asks for less motion gets none", async () => {
+  await studio.script({ pieces: WORDS, rate: 20 });
+  const visitor = await studio.newcomer({ reducedMotion: "reduce" });
+  const { page } = visitor;
+  await ask(page, "Tell me a story");
+  await says(page, "word2");
+  const animations = await page.evaluate(() => document.getAnimations().length);
+  expect(animations).toBe(0);
+  await page.keyboard.press("Escape");
+  await ended(page);
+  await visitor.close();
+});

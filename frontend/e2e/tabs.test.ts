@@ -1,0 +1,84 @@
+/** Several tabs and several conversations at once. */
+
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { answer, ask, ended, says } from "./manners";
+import { Studio } from "./studio";
+
+const TOKENS = 400;
+
+let studio: Studio;
+
+beforeAll(async () => {
+  studio = await Studio.open({ tokens: TOKENS, rate: 20, slots: 10 });
+});
+
+afterAll(async () => {
+  await studio.close();
+});
+
+test("with eight tabs that all have a reply running, a stop still reaches the gateway, and every reply goes on", { timeout: 120_000 }, async () => {
+  const visitor = await studio.newcomer();
+  const tabs = [visitor.page];
+  for (let count = 1; count < 8; count++) tabs.push(await visitor.tab("/"));
+  for (const [at, tab] of tabs.entries()) {
+    await ask(tab, `Question ${at}`);
+    await says(tab, "word3");
+  }
+  const last = tabs[7] ?? visitor.page;
+  await last.keyboard.press("Escape");
+  await ended(last);
+  const first = visitor.page; // it made way for the others: it goes on where it was as soon as somebody uses it
+  await first.getByText("this one goes on when you use it").waitFor();
+  const before = (await answer(first).innerText()).split(" ").length;
+  await first.locator(".answer").last().click();
+  await first.waitForFunction((count) => (document.querySelector(".answer > .markdown")?.textContent.split(" ").length ?? 0) > count + 5, before);
+  for (const tab of tabs.slice(0, 7)) {
+    await tab.keyboard.press("Escape");
+    await ended(tab);
+    const words = (await answer(tab).innerText()).trim().split(" ");
+    expect(words).toEqual(words.map((_, at) => `word${at}`).map((word, at) => (at === words.length - 1 ? words[at] : word)));
+  }
+  await visitor.close();
+});
+
+test("a second tab sees a reply begin that it did not send, and the list marks what runs and what is unread", async () => {
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
+  await ask(page, "First");
+  await says(page, "word2");
+  await page.keyboard.press("Escape");
+  await ended(page);
+  const second = await visitor.tab(new URL(page.url()).pathname);
+  await ended(second);
+  await ask(page, "Second");
+  await says(second, "word5");
+  await second.getByRole("link", { name: "New conversation" }).click();
+  await page.getByRole("link", { name: "New conversation" }).click();
+  await page.getByRole("img", { name: "A reply is running" }).waitFor();
+  await page.getByRole("img", { name: "Unread" }).waitFor({ timeout: 40_000 });
+  await page.locator(".sessions li > a").first().click();
+  await says(page, `word${TOKENS - 1}`);
+  await expect.poll(() => page.getByRole("img", { name: "Unread" }).count()).toBe(0);
+  await visitor.close();
+});
+
+test("a log-in that is ended elsewhere leads to the sign-in page, and back", async () => {
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
+  await ask(page, "Hello");
+  await says(page, "word1");
+  await page.keyboard.press("Escape");
+  await ended(page);
+  const path = new URL(page.url()).pathname;
+  await page.evaluate(async () => {
+    const all = (await (await fetch("/api/auth/tokens")).json()) as { id: number }[];
+    for (const { id } of all) await fetch(`/api/auth/tokens/${id}`, { method: "DELETE" });
+  });
+  await page.getByRole("link", { name: "Templates" }).click();
+  await page.waitForURL(/sign-in/);
+  await page.goto(studio.url + path);
+  await page.waitForURL(`**/sign-in?to=${encodeURIComponent(path)}`);
+  visitor.complaints.length = 0; // a browser says that it was refused
+  await visitor.close();
+});
