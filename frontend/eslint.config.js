@@ -23,7 +23,8 @@ export default defineConfig(
       "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
     },
   },
-  ...Object.entries(LAYERS).map(([layer, above]) => ({
+  { files: ["src/features/**"], rules: { "no-restricted-imports": ["error", { patterns: [...LAYERS.features.map((name) => `**/${name}/**`), { regex: "^\\.\\./[a-z]" }] }] } },
+  ...Object.entries(LAYERS).filter(([layer]) => layer !== "features").map(([layer, above]) => ({
     files: [`src/${layer}/**`],
     rules: { "no-restricted-imports": ["error", { patterns: above.map((name) => `**/${name}/**`) }] },
   })),

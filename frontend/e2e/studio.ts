@@ -2,7 +2,8 @@
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -12,7 +13,8 @@ import { chromium, type Browser, type BrowserContext, type Page } from "playwrig
 import { expect } from "vitest";
 
 const PYTHON = fileURLToPath(new URL("../../.venv/bin/python", import.meta.url));
-const SERVE = ["-c", "from lam.cli import main; main()", "serve"];
+const MAIN = "from lam.cli import main; main()";
+const COMMON = { LAM_PORT: "0", LAM_MAX_STREAMS_PER_USER: "20" };
 const FLAGS =
   "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
 
@@ -23,19 +25,42 @@ export class Studio {
     readonly folder: string,
     private readonly modelUrl: string,
     private gateway: ChildProcess,
-    private readonly model: ChildProcess,
+    /** The model first, then what stands between it and the gateway. */
+    private readonly others: ChildProcess[],
     private readonly browser: Browser,
   ) {}
 
-  /** `tokens` words (`word0 word1 …`), `rate` a second; `slots` replies at once. */
-  static async open({ tokens, rate, slots = 8 }: { tokens: number; rate: number; slots?: number }): Promise<Studio> {
+  /** `tokens` words (`word0 word1 …`), `rate` a second; `slots` replies at once. `inOnePiece`: by a worker that cannot stream. */
+  static async open({ tokens, rate, slots = 8, inOnePiece = false }: { tokens: number; rate: number; slots?: number; inOnePiece?: boolean }): Promise<Studio> {
     const folder = mkdtempSync(join(tmpdir(), "lam-page-"));
     const scripted = ["-m", "lam.testing.server", "--port", "0", "--tokens", String(tokens), "--rate", String(rate), "--slots", String(slots)];
     const [model, line] = await started(scripted, {}, "http://");
-    const settings = { LAM_DATA_DIR: folder, LAM_PORT: "0", LAM_REGISTRATION: "open", LAM_TITLES: "false", LAM_MAX_STREAMS_PER_USER: "20", LLM_SERVER_URL: line.trim() };
-    const [gateway] = await started(SERVE, settings, "serves http");
+    const settings = { ...COMMON, LAM_DATA_DIR: folder, LAM_REGISTRATION: "open", LAM_TITLES: "false", LLM_SERVER_URL: line.trim() };
+    const others = [model];
+    if (inOnePiece) {
+      const port = await freePort();
+      Object.assign(settings, { LLM_COMM_MODE: "mqtt", MQTT_BROKER_PORT: String(port) });
+      writeFileSync(join(folder, "mosquitto.conf"), `listener ${port} 127.0.0.1\nallow_anonymous true\n`);
+      const [broker] = await started(["-v", "-c", join(folder, "mosquitto.conf")], {}, "running", "mosquitto");
+      const command = ["-c", MAIN, "worker", "--llm", line.trim(), "--broker", `127.0.0.1:${port}`, "--no-stream"];
+      const [worker] = await started(command, {}, "Ctrl-C stops it");
+      others.push(worker, broker);
+    }
+    const [gateway] = await started(["-c", MAIN, "serve"], settings, "serves http");
+    return Studio.with(folder, settings, line.trim(), gateway, others);
+  }
+
+  /** Everything as `lam up` starts it, with the real model. */
+  static async real(mode: "sse" | "mqtt"): Promise<Studio> {
+    const folder = mkdtempSync(join(tmpdir(), "lam-page-"));
+    const settings = { ...COMMON, LAM_DATA_DIR: folder };
+    const [gateway] = await started(["-c", MAIN, "up", "--mode", mode], settings, "Stop:");
+    return Studio.with(folder, settings, "", gateway, []);
+  }
+
+  private static async with(folder: string, settings: Record<string, string>, modelUrl: string, gateway: ChildProcess, others: ChildProcess[]): Promise<Studio> {
     const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS.split(" ") });
-    return new Studio(readFileSync(join(folder, "url"), "utf8").trim(), settings, folder, line.trim(), gateway, model, browser);
+    return new Studio(readFileSync(join(folder, "url"), "utf8").trim(), settings, folder, modelUrl, gateway, others, browser);
   }
 
   /** What the model answers from now on: fields of `Reply` in lam/testing/server.py. */
@@ -61,17 +86,17 @@ export class Studio {
   /** The gateway is killed, and started again at the same address. */
   async restartGateway(): Promise<void> {
     await ended(this.gateway, "SIGKILL");
-    [this.gateway] = await started(SERVE, { ...this.settings, LAM_PORT: new URL(this.url).port }, "serves http");
+    [this.gateway] = await started(["-c", MAIN, "serve"], { ...this.settings, LAM_PORT: new URL(this.url).port }, "serves http");
   }
 
   async killModel(): Promise<void> {
-    await ended(this.model, "SIGKILL");
+    for (const model of this.others.slice(0, 1)) await ended(model, "SIGKILL");
   }
 
   async close(): Promise<void> {
     await this.browser.close();
     await ended(this.gateway, "SIGTERM");
-    await ended(this.model, "SIGTERM");
+    for (const other of this.others) await ended(other, "SIGTERM");
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -127,8 +152,8 @@ async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void>
   await exit;
 }
 
-async function started(words: string[], environment: Record<string, string>, says: string): Promise<[ChildProcess, string]> {
-  const child = spawn(PYTHON, words, { env: { ...process.env, ...environment }, stdio: ["ignore", "pipe", "pipe"] });
+async function started(words: string[], environment: Record<string, string>, says: string, program = PYTHON): Promise<[ChildProcess, string]> {
+  const child = spawn(program, words, { env: { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin`, ...environment }, stdio: ["ignore", "pipe", "pipe"] });
   const found = await new Promise<string>((resolve, reject) => {
     for (const output of [child.stdout, child.stderr]) {
       createInterface({ input: output }).on("line", (line) => {
@@ -138,4 +163,12 @@ async function started(words: string[], environment: Record<string, string>, say
     child.once("exit", () => reject(new Error(`${words.join(" ")} did not start`)));
   });
   return [child, found];
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
 }

@@ -1,7 +1,7 @@
 /** The events of a reply's stream, as docs/protocols/http-stream.md describes them. */
 
-export type Stage = "queued" | "loading" | "prompt";
-export type FinishReason = "stop" | "length" | "cancelled" | "tool_calls";
+type Stage = "queued" | "loading" | "prompt";
+type FinishReason = "stop" | "length" | "cancelled" | "tool_calls";
 
 export interface Metadata {
   type: "metadata";
@@ -31,12 +31,12 @@ export interface Progress {
   simulated?: boolean;
 }
 
-export interface Thinking {
+interface Thinking {
   type: "thinking";
   content: string;
 }
 
-export interface Chunk {
+interface Chunk {
   type: "chunk";
   content: string;
 }

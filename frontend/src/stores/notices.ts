@@ -1,6 +1,6 @@
 /** Short sentences at the edge of the page, some with a way back. Knows no React. */
 
-export interface Notice {
+interface Notice {
   id: number;
   text: string;
   /** What the button says, and does. */
@@ -9,7 +9,7 @@ export interface Notice {
 
 const SHOWN_MS = 8_000;
 
-export class Notices {
+class Notices {
   private shown: readonly Notice[] = [];
   private readonly listeners = new Set<() => void>();
   private last = 0;

@@ -46,9 +46,11 @@ const COMPONENTS: Components = {
 /** A text that may still grow: what is incomplete at its end is completed for the eye. */
 export function Markdown({ text, growing }: { text: string; growing: boolean }) {
   const [blocks] = useState(() => new Blocks());
+  const [hasGrown, setHasGrown] = useState(growing);
+  if (growing && !hasGrown) setHasGrown(true);
   const groups = blocks.of(text);
   return (
-    <div className="markdown">
+    <div className={hasGrown ? "markdown has-grown" : "markdown"}>
       {groups.map((group, at) => (
         <Group key={at} blocks={group} growing={growing && at === groups.length - 1} />
       ))}

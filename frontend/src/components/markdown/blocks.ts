@@ -3,7 +3,7 @@
 export type Block = { kind: "markdown"; text: string } | { kind: "code"; language: string; text: string; closed: boolean };
 
 /** Blocks come in groups of this many, so that a very long text costs few comparisons. */
-export const GROUP = 32;
+export const GROUP = 8;
 /** A list longer than this is cut between two of its items: a list has no end that could be seen before the next text comes. */
 const LONG_LIST = 4096;
 

@@ -4,7 +4,7 @@ import { answered, api } from "../../api/http";
 import type { Document } from "../../protocol/documents";
 
 export const KINDS = ".pdf,.docx,.txt,.md";
-export const LONGEST_CONTENT = 100_000;
+const LONGEST_CONTENT = 100_000;
 
 /** The text of a file, read by the gateway. Throws ApiError with what is wrong with it. */
 export async function read(file: File): Promise<Document> {

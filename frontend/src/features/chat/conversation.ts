@@ -72,7 +72,7 @@ export function useConversation(session: number | null, settings: SessionSetting
   }, [session, settings, streams, queries, navigate]);
 }
 
-export function told(error: unknown): void {
+function told(error: unknown): void {
   notices.show(error instanceof Error ? error.message : String(error));
 }
 

@@ -8,7 +8,7 @@ import type { SessionAnswer, SessionChanges, SessionSettings } from "../../api/s
 
 const QUIET_MS = 600;
 
-export function sessionOf(id: number) {
+function sessionOf(id: number) {
   return queryOptions({
     queryKey: ["session", id],
     queryFn: () => answered(api.GET("/api/chatbot/sessions/{session_id}", { params: { path: { session_id: id } } })),
