@@ -23,9 +23,9 @@ export default defineConfig(
       "@typescript-eslint/no-confusing-void-expression": ["error", { ignoreArrowShorthand: true }],
     },
   },
-  { files: ["src/features/**"], rules: { "no-restricted-imports": ["error", { patterns: [...LAYERS.features.map((name) => `**/${name}/**`), { regex: "^\\.\\./[a-z]" }] }] } },
-  ...Object.entries(LAYERS).filter(([layer]) => layer !== "features").map(([layer, above]) => ({
-    files: [`src/${layer}/**`],
-    rules: { "no-restricted-imports": ["error", { patterns: above.map((name) => `**/${name}/**`) }] },
-  })),
+  ...Object.entries(LAYERS).map(([layer, above]) => {
+    const patterns = [{ group: above.map((name) => `**/${name}/**`) }];
+    if (layer === "features") patterns.push({ regex: "^\\.\\./[a-z]" }); // another feature
+    return { files: [`src/${layer}/**`], rules: { "no-restricted-imports": ["error", { patterns }] } };
+  }),
 );
