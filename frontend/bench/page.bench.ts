@@ -6,33 +6,16 @@
  * frames are those of a headless Chromium without a screen: it makes one whenever the last is done, at most 60 a second.
  */
 
-import { execSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
-
 import type { CDPSession, Page } from "playwright-core";
 import { test } from "vitest";
 
 import { ask, ended, says } from "../e2e/manners";
 import { Studio } from "../e2e/studio";
+import { keep, memory, pieces } from "./measuring";
 
 const TOKENS = Number(process.env["PAGE_TOKENS"] ?? 60_000);
 const RATE = 300;
 const SLOWER = 4;
-
-/** Prose, lists, tables, code and formulas, as models mix them. */
-function pieces(count: number): string[] {
-  const found: string[] = [];
-  const push = (text: string): void => void found.push(...(text.match(/\s*\S+|\s+/g) ?? []));
-  for (let part = 0; found.length < count; part++) {
-    push(`## Part ${part}\n\n`);
-    push("A paragraph with **bold** words, `code` and a [link](https://example.org) that goes on for a while, as paragraphs do. ".repeat(4) + "\n\n");
-    push(Array.from({ length: 8 }, (_, at) => `- point ${at} of part ${part}, said in some words\n`).join("") + "\n");
-    push("| a | b | c |\n|---|---|---|\n" + "| 1 | two | three |\n".repeat(5) + "\n");
-    push("```python\n" + Array.from({ length: 30 }, (_, at) => `def function_${at}(x):\n    return x * ${at}  # a line\n`).join("") + "```\n\n");
-    push(`And $x_${part}^2 = ${part}$ is a formula.\n\n`);
-  }
-  return found.slice(0, count);
-}
 
 function quantile(sorted: number[], share: number): number {
   return Math.round(sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0);
@@ -112,12 +95,6 @@ async function spent(devtools: CDPSession, page: Page, seconds: number): Promise
   );
 }
 
-async function memory(devtools: CDPSession): Promise<number> {
-  await devtools.send("HeapProfiler.collectGarbage");
-  const { usedSize } = await devtools.send("Runtime.getHeapUsage");
-  return Math.round(usedSize / 2 ** 20);
-}
-
 test("page", async () => {
   const studio = await Studio.open({ tokens: 1, rate: 0 });
   await studio.script({ pieces: pieces(TOKENS), rate: RATE });
@@ -171,15 +148,7 @@ test("page", async () => {
     stop_ms: stopMs,
     heap_mib: { early: memoryEarly, late: memoryLate },
   };
-  const date = new Date().toISOString();
-  const commit = execSync("git rev-parse --short HEAD").toString().trim();
-  console.log(JSON.stringify(figures, null, 2));
-  if (process.env["PAGE_KEEP"]) {
-    const folder = new URL("../../bench/results/", import.meta.url);
-    mkdirSync(folder, { recursive: true });
-    const about = { scenario: "page", date: `${date.slice(0, 19)}+00:00`, commit, machine: { cpus: 2, node: process.versions.node, system: "Linux" } };
-    writeFileSync(new URL(`${date.slice(0, 10)}-page.json`, folder), JSON.stringify({ ...about, ...figures }, null, 2) + "\n");
-  }
+  keep("page", figures);
   await visitor.close();
   await studio.close();
 });

@@ -1,0 +1,34 @@
+/** The page's memory while replies come for an hour (PAGE_MINUTES says fewer), one after the other in one conversation. */
+
+import { test } from "vitest";
+
+import { ask, ended, says } from "../e2e/manners";
+import { Studio } from "../e2e/studio";
+import { keep, memory, pieces } from "./measuring";
+
+const MINUTES = Number(process.env["PAGE_MINUTES"] ?? 60);
+const RATE = 30;
+const TOKENS = 900;
+
+test("page-soak", { timeout: (MINUTES + 5) * 60_000 }, async () => {
+  const studio = await Studio.open({ tokens: 1, rate: 0 });
+  await studio.script({ pieces: pieces(TOKENS), rate: RATE });
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
+  page.setDefaultTimeout(300_000);
+  const devtools = await page.context().newCDPSession(page);
+  const heap: Record<string, number> = {};
+  const began = Date.now();
+  let replies = 0;
+  for (let minute = 0; minute < MINUTES; minute = (Date.now() - began) / 60_000) {
+    await ask(page, `Reply number ${++replies}`);
+    await page.locator(".turn").last().getByText(`number ${replies}`).waitFor();
+    await says(page, "Part 0");
+    await ended(page);
+    heap[minute.toFixed(1)] = await memory(devtools);
+  }
+  const elements = await page.evaluate(() => document.querySelectorAll("*").length);
+  keep("page-soak", { minutes: MINUTES, replies, pieces_each: TOKENS, pieces_per_second: RATE, elements_at_the_end: elements, heap_mib: heap });
+  await visitor.close();
+  await studio.close();
+});
