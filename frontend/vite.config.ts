@@ -1,10 +1,28 @@
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+
 import react from "@vitejs/plugin-react";
-import { defineConfig } from "vite";
+import { defineConfig, type Plugin } from "vite";
 
 const gateway = process.env["LAM_URL"] ?? "http://127.0.0.1:3000";
 
+/** What compresses well lies beside its file compressed: the gateway hands it on as it is. */
+function compressed(): Plugin {
+  return {
+    name: "compressed",
+    apply: "build",
+    writeBundle({ dir = "" }, bundle) {
+      for (const name of Object.keys(bundle).filter((one) => /\.(js|css|html)$/.test(one))) {
+        const file = join(dir, name);
+        writeFileSync(`${file}.gz`, gzipSync(readFileSync(file), { level: 9 }));
+      }
+    },
+  };
+}
+
 export default defineConfig({
-  plugins: [react()],
+  plugins: [react(), compressed()],
   // The gateway serves what is built from inside its own package. Nothing is inlined: the policy lets no data: fonts in.
   build: { outDir: "../backend/src/lam/page", emptyOutDir: true, chunkSizeWarningLimit: 800, assetsInlineLimit: 0 },
   server: { proxy: { "/api": gateway } },

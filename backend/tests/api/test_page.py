@@ -1,3 +1,4 @@
+import gzip
 from pathlib import Path
 
 import aiohttp
@@ -40,6 +41,17 @@ async def test_what_is_built_is_kept_for_ever_by_browsers(gateway: Gateway, buil
     status, text, response = await get(gateway, "/assets/index-1234.js")
     assert (status, text) == (200, "1")
     assert "immutable" in response.headers["Cache-Control"]
+
+
+async def test_what_was_compressed_by_the_build_goes_out_like_that_to_whoever_takes_it(gateway: Gateway, built: Path) -> None:
+    (built / "assets" / "index-1234.js.gz").write_bytes(gzip.compress(b"1"))
+    for accepted, encoding in (("gzip, br", "gzip"), ("identity", None)):
+        async with aiohttp.ClientSession(headers={"Accept-Encoding": accepted}) as http:
+            async with http.get(gateway.url + "/assets/index-1234.js") as response:
+                assert (response.status, await response.text()) == (200, "1")
+                assert response.headers.get("Content-Encoding") == encoding
+                assert "javascript" in response.headers["Content-Type"]
+                assert response.headers["Vary"] == "Accept-Encoding"
 
 
 @pytest.mark.parametrize("path", ["/assets/index-9999.js", "/..%2fsecret.txt", "/assets/..%2f..%2fsecret.txt", "/favicon.ico"])
