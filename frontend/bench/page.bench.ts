@@ -95,8 +95,25 @@ async function spent(devtools: CDPSession, page: Page, seconds: number): Promise
   );
 }
 
+/** A newcomer's first load: what it transfers, and when something is to be seen. */
+async function firstLoad(studio: Studio): Promise<Record<string, number>> {
+  const page = await studio.blank();
+  const devtools = await page.context().newCDPSession(page);
+  await devtools.send("Emulation.setCPUThrottlingRate", { rate: SLOWER });
+  await page.goto(studio.url);
+  await page.getByLabel("E-mail").waitFor();
+  const found = await page.evaluate(() => {
+    const entries = performance.getEntriesByType("resource").concat(performance.getEntriesByType("navigation")) as PerformanceResourceTiming[];
+    const paint = performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0;
+    return { bytes: entries.reduce((sum, { transferSize }) => sum + transferSize, 0), requests: entries.length, first_paint_ms: Math.round(paint) };
+  });
+  await page.context().close();
+  return found;
+}
+
 test("page", async () => {
   const studio = await Studio.open({ tokens: 1, rate: 0 });
+  const load = await firstLoad(studio);
   await studio.script({ pieces: pieces(TOKENS), rate: RATE });
   const visitor = await studio.newcomer();
   const { page } = visitor;
@@ -141,6 +158,7 @@ test("page", async () => {
     pieces_per_second: RATE,
     pieces: TOKENS,
     slower: SLOWER,
+    first_load: load,
     characters_when_stopped: length,
     frame_ms: { early: summary(early), middle: summary(middle), late: summary(late) },
     ms_per_second: { early: earlySpent, late: lateSpent },

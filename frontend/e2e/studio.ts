@@ -100,6 +100,11 @@ export class Studio {
     rmSync(this.folder, { recursive: true, force: true });
   }
 
+  /** A browser that was never here, on an empty page. */
+  async blank(): Promise<Page> {
+    return (await this.browser.newContext()).newPage();
+  }
+
   /** A new account's browser, signed in through the page as a newcomer does it; what its console complains of ends the test. */
   async newcomer(options: Parameters<Browser["newContext"]>[0] = {}): Promise<Visitor> {
     const context = await this.browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
