@@ -105,7 +105,11 @@ test("options are saved quietly and hold from the next message on", async () => 
   await ended(page);
   expect((await studio.log()).at(-1)?.body).toMatchObject({ temperature: 0, messages: [{ content: "Be long." }, {}, {}, {}] });
   await page.getByRole("button", { name: "Reset Temperature" }).click();
-  await page.getByText("In force from your next message.").waitFor();
+  await page.getByLabel("System prompt").fill("Be quick."); // and the message is sent before a moment has passed
+  await ask(page, "Third");
+  await page.locator(".answer").nth(2).waitFor();
+  await ended(page);
+  expect((await studio.log()).at(-1)?.body).toMatchObject({ temperature: 0.7, messages: [{ content: "Be quick." }, {}, {}, {}, {}, {}] });
   await visitor.close();
 });
 

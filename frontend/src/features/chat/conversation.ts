@@ -11,6 +11,7 @@ import { withDocuments } from "../../protocol/documents";
 import type { Draft } from "../../stores/drafts";
 import { LiveStream } from "../../stores/live-stream";
 import { notices } from "../../stores/notices";
+import { unsaved } from "../../stores/unsaved";
 import { changeMessage, messageList } from "./messages";
 import { useLiveReply, useLiveStreams, useStream } from "./streams";
 
@@ -30,23 +31,25 @@ export function useConversation(session: number | null, settings: SessionSetting
   const [, navigate] = useLocation();
 
   return useMemo(() => {
-    const send = (message: Send, hides: number | null): void =>
+    const send = async (message: Send, hides: number | null): Promise<void> => {
+      await unsaved.settle(message.session_id);
       streams.put(message.session_id, { stream: LiveStream.sending(message), asked: message.content ?? null, hides });
+    };
     return {
       async say({ text, documents, template }) {
         const chosen = template && { template_id: template.id, variables: template.variables };
         const id = session ?? (await answered(api.POST("/api/chatbot/sessions", { body: { ...settings, ...chosen } }))).id;
-        send({ session_id: id, content: withDocuments(documents, text), ...(session !== null && chosen) }, null);
+        await send({ session_id: id, content: withDocuments(documents, text), ...(session !== null && chosen) }, null);
         if (session === null) navigate(`/c/${id}`);
       },
       edit(turn, content) {
-        send({ session_id: turn.session_id, content, parent_id: turn.parent_id ?? 0 }, turn.id);
+        send({ session_id: turn.session_id, content, parent_id: turn.parent_id ?? 0 }, turn.id).catch(told);
       },
       regenerate(reply) {
-        send({ session_id: reply.session_id, regenerate: reply.id }, reply.id);
+        send({ session_id: reply.session_id, regenerate: reply.id }, reply.id).catch(told);
       },
       goOn(reply) {
-        send({ session_id: reply.session_id, continue: reply.id }, reply.id);
+        send({ session_id: reply.session_id, continue: reply.id }, reply.id).catch(told);
       },
       async show(message) {
         if (session === null) return;

@@ -1,10 +1,11 @@
 /** The settings of a session, or of the one that the next message begins; saved quietly. */
 
 import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useState } from "react";
 
 import { answered, api } from "../../api/http";
 import type { SessionAnswer, SessionChanges, SessionSettings } from "../../api/schema";
+import { unsaved } from "../../stores/unsaved";
 
 const QUIET_MS = 600;
 
@@ -22,38 +23,41 @@ export interface SettingsInForce {
   state: "saved" | "saving" | Error;
 }
 
-/** Of a session that is there. What is typed is shown at once and stored when no more comes for a moment, or the session is left. */
+/** Of a session that is there. What is typed is shown at once and stored when no more comes for a moment, when the options are closed, or before the next message. */
 export function useSettings(id: number): SettingsInForce {
   const queries = useQueryClient();
   const session = useQuery(sessionOf(id));
-  const [unsaved, setUnsaved] = useState<SessionChanges>({});
-  const { mutate, isPending, error } = useMutation({
-    mutationFn: (changes: SessionChanges) =>
-      answered(api.PATCH("/api/chatbot/sessions/{session_id}", { params: { path: { session_id: id } }, body: changes, keepalive: true })),
+  const [changes, setChanges] = useState<SessionChanges | null>(null);
+  const { mutateAsync, isPending, error } = useMutation({
+    mutationFn: (sent: SessionChanges) =>
+      answered(api.PATCH("/api/chatbot/sessions/{session_id}", { params: { path: { session_id: id } }, body: sent, keepalive: true })),
     onSuccess: (now: SessionAnswer, sent) => {
       queries.setQueryData(sessionOf(id).queryKey, now);
-      setUnsaved((more) => (more === sent ? {} : more));
+      setChanges((more) => (more === sent ? null : more));
     },
   });
-  const waiting = useRef<SessionChanges | null>(null);
-  useEffect(() => {
-    if (Object.keys(unsaved).length === 0) return;
-    waiting.current = unsaved;
-    const timer = setTimeout(() => {
-      waiting.current = null;
-      mutate(unsaved);
-    }, QUIET_MS);
-    return () => clearTimeout(timer);
-  }, [unsaved, mutate]);
   useEffect(
     () => () => {
-      if (waiting.current !== null) mutate(waiting.current);
+      unsaved.settle(id).catch(() => undefined); // nobody is here any more to be told
     },
-    [mutate],
+    [id],
   );
+  useEffect(() => {
+    if (changes === null) return;
+    let saving: Promise<unknown> | null = null;
+    const save = (): Promise<unknown> => (saving ??= mutateAsync(changes).finally(() => (saving = null)));
+    const timer = setTimeout(() => {
+      save().catch(() => undefined); // `state` says what went wrong
+    }, QUIET_MS);
+    unsaved.put(id, save);
+    return () => {
+      clearTimeout(timer);
+      unsaved.drop(id);
+    };
+  }, [id, changes, mutateAsync]);
   return {
-    values: session.data && { ...session.data, ...unsaved },
-    change: (changes) => setUnsaved((more) => ({ ...more, ...changes })),
-    state: error ?? session.error ?? (isPending || Object.keys(unsaved).length > 0 ? "saving" : "saved"),
+    values: session.data && { ...session.data, ...changes },
+    change: (more) => setChanges((so) => ({ ...so, ...more })),
+    state: error ?? session.error ?? (isPending || changes !== null ? "saving" : "saved"),
   };
 }
