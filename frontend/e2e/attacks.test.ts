@@ -55,7 +55,7 @@ test("no script runs, nothing is asked of another origin, and the policy is neve
     await Promise.all(answers);
     for (const tab of tabs) {
       for (const link of await tab.locator(".markdown a").all()) {
-        expect(await link.getAttribute("href")).toMatch(/^(https?:|mailto:|#|$)/);
+        expect(await link.getAttribute("href")).toMatch(/^(https?:|\/\/|mailto:|#|$)/);
         expect(await link.getAttribute("rel")).toContain("noopener");
       }
       expect(await tab.locator(".markdown :is(script, iframe, img, svg:not(.lucide), form, style, link, object)").count()).toBe(0);

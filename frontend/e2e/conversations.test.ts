@@ -127,6 +127,7 @@ test("what was said long ago is found and shown, and a deleted conversation can 
   await page.getByRole("link", { name: /heron/ }).hover();
   await page.getByRole("button", { name: /^Delete What/ }).click();
   await expect.poll(() => page.getByRole("link", { name: /heron/ }).count()).toBe(0);
+  expect(await page.evaluate(() => document.activeElement?.tagName)).not.toBe("BODY");
   await page.getByRole("button", { name: "Undo" }).click();
   await page.getByRole("link", { name: /heron/ }).hover();
   await page.getByRole("button", { name: /^Delete What/ }).click();
@@ -182,6 +183,9 @@ test("scrolling up stays where it is while the reply goes on, and nothing moves 
   await says(page, "Line 50");
   const thread = page.getByRole("region", { name: "Conversation" });
   await thread.hover();
+  await page.mouse.wheel(0, -12); // slowly, still near the end
+  await page.waitForTimeout(300);
+  expect(await thread.evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight)).toBeGreaterThan(12);
   await page.mouse.wheel(0, -400);
   await page.getByRole("button", { name: "To the end" }).waitFor();
   const at = (): Promise<number | undefined> => page.getByText("Line 20", { exact: true }).evaluate((line) => line.getBoundingClientRect().top);
@@ -234,6 +238,81 @@ test("everything goes by the keyboard alone", async () => {
   await page.getByRole("complementary", { name: "Options" }).waitFor();
   await keyboard.press("n");
   await page.waitForURL(`${studio.url}/`);
+  await visitor.close();
+});
+
+test("a message that the gateway does not take stands where it was written, with the reason, and can be sent again", async () => {
+  await studio.script({ pieces: ["Yes"] });
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
+  await ask(page, "First");
+  await ended(page);
+  await page.route("**/messages/stream", (route) => route.fulfill({ status: 429, json: { detail: "Too many wait.", code: "queue_full" } }));
+  await ask(page, "Second");
+  await page.getByText("Too many wait.").waitFor();
+  expect(await page.getByLabel("Message", { exact: true }).inputValue()).toBe("Second");
+  await page.unroute("**/messages/stream");
+  await page.keyboard.press("Enter");
+  await page.locator(".answer").nth(1).waitFor();
+  await ended(page);
+  expect(await page.locator(".said").allInnerTexts()).toEqual(["First", "Second"]);
+  visitor.complaints.length = 0; // a browser says that it was refused
+  await visitor.close();
+});
+
+test("who leaves in the moment of sending has sent, and what was not taken is there again after a reload", async () => {
+  await studio.script({ pieces: WORDS, rate: 30 });
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
+  await ask(page, "First");
+  await ended(page);
+  const path = new URL(page.url()).pathname;
+  await page.route("**/messages/stream", async (route) => {
+    await page.waitForTimeout(500);
+    await route.continue();
+  });
+  await ask(page, "Second");
+  await page.getByRole("link", { name: "New conversation" }).click();
+  await page.getByText("What shall we talk about?").waitFor();
+  await page.waitForTimeout(1_000);
+  await page.unroute("**/messages/stream");
+  await page.goto(studio.url + path);
+  await page.locator(".answer").nth(1).waitFor();
+  await ended(page);
+  expect((await answer(page).innerText()).trim()).toBe(WORDS.join("").trim());
+  await page.route("**/messages/stream", (route) => route.abort());
+  await ask(page, "Third");
+  await page.getByText("Connection lost, trying again").waitFor();
+  await page.waitForTimeout(400);
+  await page.reload();
+  expect(await page.getByLabel("Message", { exact: true }).inputValue()).toBe("Third");
+  visitor.complaints.length = 0; // a browser says that it was cut off
+  await visitor.close();
+});
+
+test("the focus is never lost", async () => {
+  await studio.script({ pieces: ["Yes"] });
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
+  const focused = (): Promise<string | null> => page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.tagName ?? null);
+  await ask(page, "First");
+  await ended(page);
+  await page.getByRole("button", { name: "Regenerate" }).click();
+  await page.getByText("2/2").waitFor();
+  await ended(page);
+  expect(await focused()).toBe("Message");
+  await page.getByRole("button", { name: "Previous version" }).click();
+  await page.getByText("1/2").waitFor();
+  await expect.poll(focused).toBe("Next version");
+  await page.getByRole("button", { name: "Edit" }).focus();
+  await page.keyboard.press("Enter");
+  expect(await focused()).toBe("Say it differently");
+  await page.keyboard.press("Escape");
+  expect(await focused()).toBe("Message");
+  await page.keyboard.press("Control+k");
+  await expect.poll(focused).toBe("Find a command or a conversation");
+  await page.keyboard.press("Escape");
+  await expect.poll(focused).toBe("Message");
   await visitor.close();
 });
 

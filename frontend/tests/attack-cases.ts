@@ -21,6 +21,8 @@ export const CASES = [
   "$$\\href{javascript:alert(1)}{x} \\url{https://evil.example} \\includegraphics{https://evil.example/x.png} \\htmlStyle{position:fixed}{x}$$",
   "\\[ <img src=x onerror=alert(1)> \\] and \\( <script>alert(1)</script> \\) and $<b onclick=x>$",
   "<document name=\"x\" characters=\"5\">\n<b>\n</document>\n\n<details open ontoggle=alert(1)>",
+  "[Sign in](//evil.example/) [https://paypal.com](https://paypal.co) [example.org](https://example.org.evil.example) [\u202Emoc.live](https://evil.example)",
+  "$\\smash{\\raisebox{20em}{\\text{Sign in again}}}$",
   "<math><mtext><table><mglyph><style><img src=x onerror=alert(1)>",
   "[a]: javascript:alert(1)\n[b]: <data:text/html,x> 'onmouseover=x'\n\n[a] [b] ![a] ![b][b]",
 ];

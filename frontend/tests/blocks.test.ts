@@ -80,6 +80,13 @@ describe("blocks", () => {
     expect(after.flat()).toEqual(new Blocks().of(paragraphs.join("")).flat());
   });
 
+  test("of code in a list, indented or not, end where the code ends", () => {
+    const list = "1. Install:\n```bash\nnpm i\n\nnpm start\n```\n2. Then open it.\n\nDone.";
+    expect(texts(new Blocks().of(list))).toEqual(["1. Install:", "bash:npm i\n\nnpm start", "2. Then open it.", "Done."]);
+    const indented = "- Install:\n\n  ```bash\n  npm i\n\nnot indented\n  ```\n- Then\n\nDone.";
+    expect(texts(new Blocks().of(indented))).toEqual(["- Install:\n\n  ```bash\n  npm i\n\nnot indented\n  ```\n- Then", "Done."]);
+  });
+
   test("of a long list are cut between its items, the numbers go on", () => {
     const item = (at: number): string => `${at}. ${"word ".repeat(40)}\n   - inside\n`;
     const list = Array.from({ length: 60 }, (_, at) => item(at + 1)).join("");

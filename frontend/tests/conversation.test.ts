@@ -55,6 +55,11 @@ describe("rows", () => {
     expect(kinds({ asked: "edited", hides: 1, about: null })).toEqual(["asked asked", "live live"]);
   });
 
+  test("what a reply takes the place of stays hidden while its stream is known and the new path is not", () => {
+    const about = { user_message_id: 3, assistant_message_id: 5 };
+    expect(kinds({ asked: null, hides: 4, about })).toEqual(["turn 1", "answer 2", "turn 3", "live 5"]);
+  });
+
   test("the last exchange begins with what was said last", () => {
     expect(lastExchange(rows(FOUR, null))).toBe(2);
     expect(lastExchange(rows(FOUR, { asked: "hi", hides: null, about: null }))).toBe(4);

@@ -26,7 +26,8 @@ describe("what is none stays as it is", () => {
     "```\n$x$\n```",
     "\\$5 and \\$6",
     "no signs at all",
-    "https://example.org/?a=$b",
+    "https://example.org/?a=$b&c=$d",
+    "US$5 or CA$7",
   ])("%j", (text) => {
     expect(withMarks(text)).toBe(text);
   });

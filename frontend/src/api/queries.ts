@@ -10,6 +10,7 @@ const OTHERWISE_MS = 20_000; // another device may have begun something
 export const me = queryOptions({
   queryKey: ["me"],
   queryFn: () => answered(api.GET("/api/auth/me")),
+  retry: false, // the page says that the gateway is not there, and tries again by itself
   staleTime: 60_000,
 });
 

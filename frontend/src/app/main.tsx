@@ -4,6 +4,7 @@ import { createRoot } from "react-dom/client";
 
 import { ApiError } from "../api/http";
 import { me } from "../api/queries";
+import { signedIn } from "../features/account/account";
 import { preferences } from "../stores/preferences";
 import "../styles/index.css";
 import { App } from "./App";
@@ -17,7 +18,9 @@ const queries: QueryClient = new QueryClient({
   queryCache: new QueryCache({ onError: (error, query) => query.queryKey[0] !== "me" && noticeSignOut(error) }),
   mutationCache: new MutationCache({ onError: noticeSignOut }),
   defaultOptions: {
+    mutations: { networkMode: "always" }, // the gateway may be on this machine, whatever the network does
     queries: {
+      networkMode: "always",
       staleTime: 5_000,
       retry: (failures, error) => failures < 3 && !(error instanceof ApiError && error.status >= 400 && error.status < 500),
     },
@@ -27,6 +30,7 @@ const queries: QueryClient = new QueryClient({
 const root = document.getElementById("root");
 if (root === null) throw new Error("the page has no root");
 preferences.apply();
+signedIn.watch();
 createRoot(root).render(
   <StrictMode>
     <QueryClientProvider client={queries}>

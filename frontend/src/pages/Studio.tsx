@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 import { Menu, SlidersHorizontal } from "lucide-react";
-import { useMemo, useState, useSyncExternalStore } from "react";
+import { useCallback, useMemo, useState, useSyncExternalStore } from "react";
 import { useLocation, useSearch } from "wouter";
 
 import { ApiError } from "../api/http";
@@ -10,8 +10,9 @@ import { AccountMenu } from "../features/account/AccountMenu";
 import { Composer } from "../features/chat/Composer";
 import { useConversation, useReplies } from "../features/chat/conversation";
 import { messageList } from "../features/chat/messages";
-import { useLiveReply } from "../features/chat/streams";
+import { useLiveReply, useLiveStreams } from "../features/chat/streams";
 import { Thread } from "../features/chat/Thread";
+import { beginEdit } from "../features/chat/Turn";
 import { Options } from "../features/options/Options";
 import { useCommands } from "../features/palette/commands";
 import { SessionList } from "../features/sessions/SessionList";
@@ -26,12 +27,13 @@ const FRESH: SessionSettings = {};
 export function Studio({ session }: { session: number | null }) {
   const [isListOpen, setListOpen] = useState(false);
   const [fresh, setFresh] = useState(FRESH);
-  const [edited, setEdited] = useState<number | null>(null);
+  const onMade = useCallback(() => setFresh(FRESH), []);
+  const streams = useLiveStreams();
   const { options } = useSyncExternalStore(preferences.subscribe, preferences.get);
   const messages = useQuery({ ...messageList(session ?? 0), enabled: session !== null });
   const listed = useQuery(sessionList).data?.find(({ id }) => id === session);
   const live = useLiveReply(session);
-  const conversation = useConversation(session, fresh);
+  const conversation = useConversation(session, fresh, onMade);
   const [sought, onSought] = useSought(conversation.show);
   useReplies(session, messages.data, listed?.running ?? false);
   useCommands(useStudioCommands(listed));
@@ -69,8 +71,6 @@ export function Studio({ session }: { session: number | null }) {
             messages={messages.data ?? []}
             live={live}
             conversation={conversation}
-            edited={edited}
-            onEdit={setEdited}
             sought={sought}
             onSought={onSought}
           />
@@ -83,9 +83,9 @@ export function Studio({ session }: { session: number | null }) {
             </button>
           </p>
         )}
-        <Composer key={`composer ${session ?? "new"}`} session={session} live={live} say={conversation.say} onEditLast={() => lastTurn && setEdited(lastTurn.id)} />
+        <Composer key={`composer ${session ?? "new"}`} session={session} live={live} say={conversation.say} onEditLast={() => lastTurn && beginEdit(lastTurn)} />
       </main>
-      {options && <Options session={session} fresh={fresh} onFresh={setFresh} onClose={() => preferences.set({ options: false })} />}
+      {options && <Options session={session} fresh={fresh} onFresh={setFresh} onClose={() => preferences.set({ options: false })} onEmptied={(emptied) => streams.drop(emptied)} />}
     </div>
   );
 }

@@ -48,7 +48,7 @@ export function Templates({ chosen }: { chosen: string | null }) {
       <div className="halves" data-chosen={chosen === null ? undefined : ""}>
         <TemplateList chosen={chosen} />
         {chosen === "new" && <TemplateForm template={null} />}
-        {template && <TemplateForm key={`${template.id} ${template.updated_at}`} template={template} />}
+        {template && <TemplateForm key={template.id} template={template} />}
       </div>
     </Page>
   );

@@ -20,7 +20,8 @@ export class Decoder {
   }
 }
 
-/** The events of a response body, in the batches in which they came. Ends with the connection, early or not. */
+/** The events of a response body, in the batches in which they came; an empty one for a mere sign of life. Ends with the connection,
+ * early or not. */
 export async function* readBatches(body: ReadableStream<Uint8Array>): AsyncGenerator<Numbered[]> {
   const decoder = new Decoder();
   const text = new TextDecoder("utf-8", { ignoreBOM: false });
@@ -29,8 +30,7 @@ export async function* readBatches(body: ReadableStream<Uint8Array>): AsyncGener
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      const batch = decoder.feed(text.decode(value, { stream: true }));
-      if (batch.length > 0) yield batch;
+      yield decoder.feed(text.decode(value, { stream: true }));
     }
   } finally {
     await reader.cancel().catch(() => undefined);

@@ -2,14 +2,15 @@
 
 const GRACE_MS = 8_000;
 
-export class Deletions {
-  private readonly waiting = new Map<number, ReturnType<typeof setTimeout>>();
+type CarryOut = () => Promise<void>;
+
+class Deletions {
+  private readonly waiting = new Map<number, { timer: ReturnType<typeof setTimeout>; carryOut: CarryOut }>();
   private readonly listeners = new Set<() => void>();
   private hidden: ReadonlySet<number> = new Set();
 
-  /** `carryOut` deletes one; it must reach the gateway even when the page is left in the same moment. */
-  constructor(private readonly carryOut: (session: number) => Promise<void>) {
-    globalThis.addEventListener("pagehide", () => this.flush());
+  constructor() {
+    globalThis.addEventListener("pagehide", () => void this.flush());
   }
 
   subscribe = (listener: () => void): (() => void) => {
@@ -20,32 +21,29 @@ export class Deletions {
   /** Those that are not to be shown. */
   get = (): ReadonlySet<number> => this.hidden;
 
-  begin(session: number): void {
-    this.waiting.set(
-      session,
-      setTimeout(() => void this.end(session), GRACE_MS),
-    );
+  /** `carryOut` deletes it, never throws, and must reach the gateway even when the page is left in the same moment. */
+  begin(session: number, carryOut: CarryOut): void {
+    this.waiting.set(session, { timer: setTimeout(() => void this.end(session), GRACE_MS), carryOut });
     this.tell();
   }
 
   undo(session: number): void {
-    clearTimeout(this.waiting.get(session));
+    clearTimeout(this.waiting.get(session)?.timer);
     if (this.waiting.delete(session)) this.tell();
   }
 
-  private flush(): void {
-    for (const session of this.waiting.keys()) void this.end(session);
+  /** Carries all of them out now. */
+  async flush(): Promise<void> {
+    await Promise.all([...this.waiting.keys()].map((session) => this.end(session)));
   }
 
-  /** It stays hidden until the gateway has answered; where that failed it is there again. */
+  /** It stays hidden until the gateway has answered. */
   private async end(session: number): Promise<void> {
-    clearTimeout(this.waiting.get(session));
-    try {
-      await this.carryOut(session);
-    } finally {
-      this.waiting.delete(session);
-      this.tell();
-    }
+    const found = this.waiting.get(session);
+    clearTimeout(found?.timer);
+    await found?.carryOut();
+    this.waiting.delete(session);
+    this.tell();
   }
 
   private tell(): void {
@@ -53,3 +51,5 @@ export class Deletions {
     for (const listener of this.listeners) listener();
   }
 }
+
+export const deletions = new Deletions();

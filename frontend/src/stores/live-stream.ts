@@ -11,6 +11,8 @@ export type Connection = "connecting" | "open" | "lost" | "released" | "ended" |
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 5000;
 const HIDDEN_PAUSE_MS = 250;
+/** The gateway breaks each silence after 15 s: a connection that says nothing for so long is dead. */
+const DEAD_MS = 45_000;
 const PASSING = new Set([0, 408, 429, 500, 502, 503, 504]);
 
 export class LiveStream {
@@ -27,20 +29,36 @@ export class LiveStream {
   private frame: number | null = null;
   private later: ReturnType<typeof setTimeout> | null = null;
 
+  /** It was let go before its stream was known: the message must have arrived before the connection can be. */
+  private leaves = false;
+
   private constructor(
     private readonly first: Send | null,
     private streamId: string | null,
-  ) {
-    this.attach();
+    private readonly ready: (() => Promise<void>) | null = null,
+  ) {}
+
+  /** Sends a message, once `ready` allows it. The same message is sent again if the connection breaks before its stream is known: it
+   * is still one run. */
+  static sending(message: Send, ready: () => Promise<void>): LiveStream {
+    const stream = new LiveStream({ client_request_id: requestId(), ...message }, null, ready);
+    stream.attach();
+    return stream;
   }
 
-  /** Sends a message. The same message is sent again if the connection breaks before its stream is known: it is still one run. */
-  static sending(message: Send): LiveStream {
-    return new LiveStream({ client_request_id: requestId(), ...message }, null);
-  }
-
+  /** Reads once it is attached. */
   static following(streamId: string): LiveStream {
     return new LiveStream(null, streamId);
+  }
+
+  /** Whether it was begun here. */
+  get isOwn(): boolean {
+    return this.first !== null;
+  }
+
+  /** The gateway did not take the message. */
+  get wasRefused(): boolean {
+    return this.connection === "refused" && this.snapshot.metadata === null;
   }
 
   get id(): string | null {
@@ -58,6 +76,7 @@ export class LiveStream {
 
   /** Reads on from where it was. */
   attach(): void {
+    this.leaves = false;
     if (this.reading !== null || this.over) return;
     this.reading = new AbortController();
     void this.read(this.reading.signal);
@@ -65,7 +84,9 @@ export class LiveStream {
 
   /** Lets the connection go; the run goes on without this reader. */
   release(): void {
-    if (this.over) return;
+    if (this.over || this.connection === "released") return;
+    this.leaves = this.streamId === null;
+    if (this.leaves) return;
     this.reading?.abort();
     this.reading = null;
     this.set("released");
@@ -118,10 +139,17 @@ export class LiveStream {
 
   /** One connection. Why it ended too early; null when all has come. */
   private async readOnce(signal: AbortSignal, arrived: () => void): Promise<ApiError | null> {
+    const connection = new AbortController();
+    const abort = (): void => connection.abort();
+    signal.addEventListener("abort", abort);
+    let dead = setTimeout(abort, DEAD_MS);
     try {
-      for await (const batch of this.batches(signal)) {
+      for await (const batch of this.batches(connection.signal)) {
         if (gone(signal)) return null;
+        clearTimeout(dead);
+        dead = setTimeout(abort, DEAD_MS);
         arrived();
+        if (batch.length === 0) continue; // the gateway said only that it is there
         const complete = this.take(batch);
         if (this.snapshot.terminal !== null) {
           this.end();
@@ -132,13 +160,19 @@ export class LiveStream {
       return unreachable();
     } catch (error) {
       return error instanceof ApiError ? error : unreachable();
+    } finally {
+      clearTimeout(dead);
+      signal.removeEventListener("abort", abort);
     }
   }
 
-  private batches(signal: AbortSignal): AsyncGenerator<Numbered[]> {
-    if (this.streamId !== null) return follow(this.streamId, this.snapshot.last, signal);
-    if (this.first === null) throw new Error("a stream that is neither sent nor followed");
-    return send(this.first, signal);
+  private async *batches(signal: AbortSignal): AsyncGenerator<Numbered[]> {
+    if (this.streamId !== null) {
+      yield* follow(this.streamId, this.snapshot.last, signal);
+    } else if (this.first !== null) {
+      await this.ready?.();
+      yield* send(this.first, signal);
+    }
   }
 
   private take(batch: Numbered[]): boolean {
@@ -146,6 +180,10 @@ export class LiveStream {
     this.streamId = this.snapshot.metadata?.stream_id ?? this.streamId;
     this.problem = null;
     this.set("open");
+    if (this.leaves && this.streamId !== null) {
+      this.leaves = false;
+      this.release();
+    }
     return complete;
   }
 

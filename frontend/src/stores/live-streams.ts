@@ -1,5 +1,6 @@
 /** The replies that run, by session. A tab reads one at a time: that of the session in sight. */
 
+import { drafts, type Draft } from "./drafts";
 import { LiveStream } from "./live-stream";
 
 const HIDDEN_MS = 30_000;
@@ -15,8 +16,11 @@ export interface LiveReply {
   hides: number | null;
 }
 
-/** What tabs tell one another: a reply of a session began or ended; this tab has begun to read. */
-type Word = { about: "reply"; session: number } | { about: "reader"; tab: number };
+/** What stands where it was written again if the gateway does not take it. */
+export type Back = Partial<Draft>;
+
+/** What tabs tell one another: a reply of a session began or ended; this tab has begun to read, or no longer does. */
+type Word = { about: "reply"; session: number } | { about: "reader"; tab: number; reads: boolean };
 
 export class LiveStreams {
   private readonly replies = new Map<number, LiveReply>();
@@ -33,8 +37,9 @@ export class LiveStreams {
 
   constructor() {
     this.tabs.onmessage = ({ data }: MessageEvent<Word>) => {
-      if (data.about === "reply") for (const listener of this.announced) listener(data.session);
-      else this.makeWay(data.tab);
+      if (data.about === "reply") this.announceHere(data.session);
+      else if (data.reads) this.makeWay(data.tab);
+      else this.later.delete(data.tab);
     };
   }
 
@@ -48,11 +53,30 @@ export class LiveStreams {
   }
 
   /** A reply that begins, or one that was found running. The one before it has ended, or nobody waits for it here. */
-  put(session: number, reply: LiveReply): void {
+  put(session: number, reply: LiveReply, back: Back = {}): void {
     this.replies.get(session)?.stream.release();
     this.replies.set(session, reply);
     if (reply.asked !== null) this.sent++;
+    this.watch(session, reply, back);
     this.tell();
+    if (session === this.shown) this.attend();
+  }
+
+  /** What was sent is given back if the gateway does not take it; the other tabs hear when this one has read its reply. */
+  private watch(session: number, reply: LiveReply, back: Back): void {
+    const { stream } = reply;
+    if (stream.isOwn) drafts.sent(session, back);
+    const unsubscribe = stream.subscribe(() => {
+      if (stream.snapshot.metadata !== null) drafts.taken(session);
+      if (stream.isOwn && stream.wasRefused) {
+        drafts.giveBack(session, stream.problem?.message ?? "The gateway did not take it.");
+        if (this.replies.get(session) === reply) this.drop(session);
+        this.announceHere(session);
+      }
+      if (!stream.over) return;
+      unsubscribe();
+      this.say({ about: "reader", tab: this.tab, reads: false });
+    });
   }
 
   drop(session: number): void {
@@ -70,10 +94,10 @@ export class LiveStreams {
   /** Somebody looks at this tab: it reads, and the tab that nobody looked at for longest lets go. */
   attend(): void {
     const stream = this.get(this.shown)?.stream;
-    if (stream === undefined || stream.over) return;
+    if (stream === undefined || stream.over || document.visibilityState === "hidden") return;
     this.later.clear();
     stream.attach();
-    this.say({ about: "reader", tab: this.tab });
+    this.say({ about: "reader", tab: this.tab, reads: true });
   }
 
   /** The tab came into sight, or went out of it: after 30 s its connection is free for others. */
@@ -89,7 +113,11 @@ export class LiveStreams {
     this.say({ about: "reply", session });
   }
 
-  /** What other tabs announce. */
+  private announceHere(session: number): void {
+    for (const listener of this.announced) listener(session);
+  }
+
+  /** What other tabs announce, and what turned out otherwise here. */
   onAnnounced(listener: (session: number) => void): () => void {
     this.announced.add(listener);
     return () => this.announced.delete(listener);

@@ -2,6 +2,13 @@
 
 class Unsaved {
   private readonly saves = new Map<number, () => Promise<unknown>>();
+  private readonly running = new Map<number, Promise<unknown>>();
+
+  constructor() {
+    globalThis.addEventListener("pagehide", () => {
+      for (const session of this.saves.keys()) this.settle(session).catch(() => undefined); // nobody is there to be told
+    });
+  }
 
   /** `save` stores what was changed; until `drop` it is called before a message is sent. */
   put(session: number, save: () => Promise<unknown>): void {
@@ -14,7 +21,13 @@ class Unsaved {
 
   /** Throws what the saving throws: a message is not sent with settings that its writer did not mean. */
   async settle(session: number): Promise<void> {
-    await this.saves.get(session)?.();
+    const saving = this.saves.get(session)?.();
+    if (saving !== undefined) this.running.set(session, saving);
+    try {
+      await this.running.get(session);
+    } finally {
+      this.running.delete(session);
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-import { memo, useState, type ComponentProps } from "react";
+import { memo, useEffect, useState, type ComponentProps } from "react";
 import ReactMarkdown, { type Components } from "react-markdown";
 import remarkGfm from "remark-gfm";
 import remarkMath from "remark-math";
@@ -11,11 +11,14 @@ import { cutOpen, withMarks } from "./math";
 
 const PLUGINS: ComponentProps<typeof ReactMarkdown>["remarkPlugins"] = [remarkGfm, [remarkMath, { singleDollarTextMath: false }]];
 
+/** Groups that are built in one go. */
+const AT_ONCE = 4;
+
 /** No raw HTML, no remote images; links open elsewhere and say where they go. */
 const COMPONENTS: Components = {
   a: ({ href, children }) => (
     <Outward href={href}>
-      {children}
+      <bdi>{children}</bdi>
       <Host href={href} said={children} />
     </Outward>
   ),
@@ -23,7 +26,7 @@ const COMPONENTS: Components = {
     const address = typeof src === "string" ? src : undefined;
     return (
       <Outward href={address}>
-        {alt ? `Image: ${alt}` : "Image"}
+        <bdi>{alt ? `Image: ${alt}` : "Image"}</bdi>
         <Host href={address} said={alt} />
       </Outward>
     );
@@ -49,13 +52,23 @@ export function Markdown({ text, growing }: { text: string; growing: boolean }) 
   const [hasGrown, setHasGrown] = useState(growing);
   if (growing && !hasGrown) setHasGrown(true);
   const groups = blocks.of(text);
+  const from = useGradual(groups.length, growing);
   return (
     <div className={hasGrown ? "markdown has-grown" : "markdown"}>
-      {groups.map((group, at) => (
-        <Group key={at} blocks={group} growing={growing && at === groups.length - 1} />
-      ))}
+      {groups.map((group, at) => at >= from && <Group key={at} blocks={group} growing={growing && at === groups.length - 1} />)}
     </div>
   );
+}
+
+/** Where to begin: a long text that is there at once is built from its end, some groups at a time, so that it holds up nothing. */
+function useGradual(count: number, growing: boolean): number {
+  const [from, setFrom] = useState(growing ? 0 : Math.max(0, count - AT_ONCE));
+  useEffect(() => {
+    if (from === 0) return;
+    const timer = setTimeout(() => setFrom(Math.max(0, from - AT_ONCE)));
+    return () => clearTimeout(timer);
+  }, [from]);
+  return from;
 }
 
 /** A full group is the same array each time, and is not looked into again. */
@@ -94,10 +107,21 @@ function Outward({ href, children }: ComponentProps<"a">) {
   );
 }
 
-/** Where a link goes, unless it says so itself. */
+/** Where a link goes, unless it says just that. `<bdi>`: a text that turns the direction of writing turns only itself. */
 function Host({ href, said }: { href: string | undefined; said: unknown }) {
-  if (href === undefined || !/^https?:/.test(href) || !URL.canParse(href)) return null;
-  const { host } = new URL(href);
-  if (typeof said === "string" && said.includes(host)) return null;
-  return <span className="host"> ({host})</span>;
+  const host = hostOf(href);
+  if (host === null || (typeof said === "string" && (said === host || hostOf(said) === host))) return null;
+  return (
+    <span className="host">
+      {" "}
+      (<bdi>{host}</bdi>)
+    </span>
+  );
+}
+
+/** The host of an address on the web; null for one that stays on this page. */
+function hostOf(href: string | undefined): string | null {
+  const full = href?.startsWith("//") ? `https:${href}` : href;
+  if (full === undefined || !/^https?:/i.test(full) || !URL.canParse(full)) return null;
+  return new URL(full).host;
 }

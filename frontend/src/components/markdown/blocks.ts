@@ -41,6 +41,7 @@ function split(text: string, from: number): { blocks: Block[]; settled: number; 
   let math: string | null = null; // the line that ends the formula
   let blank = false;
   let list = false;
+  let inner: string | null = null; // the mark of a fence inside of the list
   let line = from;
   while (line < text.length) {
     const newline = text.indexOf("\n", line);
@@ -54,8 +55,10 @@ function split(text: string, from: number): { blocks: Block[]; settled: number; 
       }
     } else if (math !== null) {
       if (said.trim() === math) math = null;
+    } else if (inner !== null) {
+      if (closes(said, inner)) inner = null;
     } else {
-      const opening = list ? null : FENCE.exec(said); // a fence inside a list belongs to the list
+      const opening = list && /^ {2}/.test(said) ? null : FENCE.exec(said); // an indented fence belongs to the list; another one ends it
       const begins = blank && said.trim() !== "" && !/^\s/.test(said) && !(list && LIST.test(said));
       const isCut = list && newline !== -1 && line - at > LONG_LIST && OUTER_ITEM.test(said);
       if (line > at && (begins || isCut || (opening !== null && newline !== -1))) {
@@ -63,6 +66,7 @@ function split(text: string, from: number): { blocks: Block[]; settled: number; 
         [settled, at, list] = [blocks.length, line, false];
       }
       if (line === at) list = LIST.test(said);
+      if (list) inner = /^\s*(`{3,}|~{3,})[^`]*$/.exec(said)?.[1] ?? null;
       const fenced = list ? null : FENCE.exec(said);
       if (fenced !== null && newline !== -1) {
         fence = { mark: fenced[1] ?? "```", language: (fenced[2] ?? "").trim().split(/\s/)[0] ?? "", body: next };

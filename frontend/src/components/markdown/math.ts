@@ -1,11 +1,11 @@
 /**
  * Formulas in the notations that models write, told apart from money and from code.
  *
- * `$$…$$`, `\[…\]` and `\(…\)` always are formulas. `$…$` is one by pandoc's rule: no white space inside next to the marks, and no
- * digit after the second (https://pandoc.org/MANUAL.html#math). All of them become `$$…$$`, which the parser is told to look for.
+ * `$$…$$`, `\[…\]` and `\(…\)` always are formulas. `$…$` is one by pandoc's rule (no white space inside next to the marks, and no
+ * digit after the second: https://pandoc.org/MANUAL.html#math), and nothing of an address or a word may touch it. All of them become `$$…$$`, which the parser is told to look for.
  */
 
-const INLINE_DOLLARS = /\$(?![\s$])((?:[^$\\\n]|\\[^\n])*?[^\s\\$])\$(?![\d$])/y;
+const INLINE_DOLLARS = /(?<![\w=/&?])\$(?![\s$])((?:[^$\\\n]|\\[^\n])*?[^\s\\$])\$(?![\w$])/y;
 const INLINE_PARENTHESES = /\\\(((?:[^\\\n]|\\[^()\n])+?)\\\)/y;
 const DISPLAY_ENDS: Record<string, string> = { $$: "$$", "\\[": "\\]" };
 

@@ -3,7 +3,7 @@
 import katex from "katex";
 import "katex/dist/katex.min.css";
 
-/** Puts the formula into the element; false where it cannot be read, and the element is as it was. Builds nodes, never markup. */
+/** Puts the formula into the element; false where it cannot be read. Builds nodes, never markup. */
 export function typeset(formula: string, display: boolean, element: HTMLElement): boolean {
   try {
     katex.render(formula, element, { displayMode: display, throwOnError: true, trust: false, strict: "ignore", maxExpand: 200, maxSize: 50 });

@@ -18,10 +18,11 @@ export function SignIn() {
       if (isNew) await answered(api.POST("/api/auth/register", { body: account }));
       await answered(api.POST("/api/auth/login", { body: account }));
     },
-    onSuccess: () => {
-      signedIn.set(true);
+    onSuccess: (_nothing, { email }) => {
+      const where = /^\/(?![/\\])/.test(to) ? to : "/";
       queries.clear();
-      navigate(to.startsWith("/") && !to.startsWith("//") ? to : "/", { replace: true });
+      if (signedIn.begin(email.trim().toLowerCase())) location.assign(where);
+      else navigate(where, { replace: true });
     },
   });
   const submit = (event: SubmitEvent<HTMLFormElement>): void => {

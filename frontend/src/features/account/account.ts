@@ -1,28 +1,45 @@
 /** Whether somebody is signed in here, and how that ends. */
 
 import { answered, api } from "../../api/http";
+import { deletions } from "../../stores/deletions";
 
 const KNOWN = "signed-in";
+const PERSON = "person";
 const STAYS = "preferences"; // of the device, not of the person
 
 /** Whether somebody was signed in here; who was not need not be asked for, which would be an error in the console. */
 export const signedIn = {
   get: (): boolean => localStorage.getItem(KNOWN) !== null,
-  set: (is: boolean): void => {
-    if (is) localStorage.setItem(KNOWN, "yes");
-    else localStorage.removeItem(KNOWN);
+  /** True where somebody else was here before: nothing of theirs is left, and the page must begin anew. */
+  begin: (email: string): boolean => {
+    const isOther = (localStorage.getItem(PERSON) ?? email) !== email;
+    if (isOther) forget();
+    localStorage.setItem(PERSON, email);
+    localStorage.setItem(KNOWN, "yes");
+    return isOther;
+  },
+  /** Another tab was signed out: this one is, too. */
+  watch: (): void => {
+    globalThis.addEventListener("storage", ({ key, newValue }) => {
+      if (key === KNOWN && newValue === null) location.reload();
+    });
   },
 };
 
+function forget(): void {
+  for (const key of Object.keys(localStorage)) {
+    if (key !== STAYS) localStorage.removeItem(key);
+  }
+}
+
 export async function signOut(): Promise<void> {
+  await deletions.flush();
   await answered(api.POST("/api/auth/logout"));
   leave();
 }
 
 /** Begins anew, so that nothing of this account stays here, neither in memory nor as a draft. */
 export function leave(): void {
-  for (const key of Object.keys(localStorage)) {
-    if (key !== STAYS) localStorage.removeItem(key);
-  }
+  forget();
   location.assign("/sign-in");
 }

@@ -18,7 +18,7 @@ export function Machinery() {
         </Fact>
         {engine && (
           <Fact name="Model" state={engine.state} isGood={engine.state === "ready"}>
-            {engine.detail ?? `${engine.running} running, ${engine.waiting} waiting${engine.slots === null ? "" : `, ${engine.slots} slots`}`}
+            {engine.detail ?? `${engine.running} running, ${engine.waiting} waiting${engine.slots === null ? "" : `, ${engine.slots} ${engine.slots === 1 ? "slot" : "slots"}`}`}
           </Fact>
         )}
         {broker && (

@@ -30,7 +30,7 @@ export function Users({ own }: { own: number }) {
         <table>
           <thead>
             <tr>
-              {["User", "Since", "Last here", "Conversations", "Running", "May"].map((head) => (
+              {["User", "Since", "Last here", "Conversations", "Running", "Rights"].map((head) => (
                 <th key={head} scope="col">
                   {head}
                 </th>
@@ -46,7 +46,7 @@ export function Users({ own }: { own: number }) {
                 <td>{user.last_used_at === null ? "never" : ago(user.last_used_at)}</td>
                 <td>{user.sessions}</td>
                 <td>{user.running}</td>
-                <td>{user.is_admin ? "all (admin)" : "chat"}</td>
+                <td>{user.is_admin ? "admin" : "user"}</td>
                 <td>
                   {user.id !== own && user.email !== "local" && (
                     <div className="buttons">

@@ -24,6 +24,7 @@ export const Answer = memo(function Answer({ message, live, busy, conversation }
   useEachChange(live?.stream);
   const view = seen(message, live);
   return (
+    <>
     <article className="answer" aria-busy={view.isGrowing} id={message ? `message-${message.id}` : undefined}>
       <Thoughts text={view.thinking} isThinking={view.isGrowing && view.text === ""} />
       <Markdown text={view.text} growing={view.isGrowing} />
@@ -43,11 +44,12 @@ export const Answer = memo(function Answer({ message, live, busy, conversation }
           </span>
         </footer>
       )}
-      {live && (
-        <p className="for-ears" role="status">
-          {announced(live)}
-        </p>
-      )}
     </article>
+    {live && (
+      <p className="for-ears" role="status">
+        {announced(live)}
+      </p>
+    )}
+    </>
   );
 });

@@ -2,7 +2,7 @@ import { FileText, ScrollText, X } from "lucide-react";
 import type { ReactNode } from "react";
 
 import type { Draft } from "../../stores/drafts";
-import type { Pending } from "./draft";
+import type { Pending } from "./uploads";
 
 interface Props {
   draft: Draft;

@@ -1,17 +1,19 @@
 import { ArrowUp, Paperclip, Square } from "lucide-react";
-import { useEffect, useRef, useState, type ClipboardEvent, type DragEvent, type KeyboardEvent } from "react";
+import { useEffect, useRef, useState, useSyncExternalStore, type ClipboardEvent, type DragEvent, type KeyboardEvent } from "react";
 
 import type { TemplateAnswer } from "../../api/schema";
 import { useChoices } from "../../components/choices";
+import { isEnter, isEscape } from "../../components/keys";
 import { Variables } from "../../components/Variables";
 import { withDocuments } from "../../protocol/documents";
-import { EMPTY, type Draft } from "../../stores/drafts";
+import { drafts, type Draft } from "../../stores/drafts";
 import type { LiveReply } from "../../stores/live-streams";
 import { KINDS, tooLong } from "./attachments";
 import { Chips } from "./Chips";
-import { useDraft } from "./draft";
+import { told } from "./conversation";
 import { SlashMenu, useSlash } from "./SlashMenu";
 import { useIsBusy, useStream } from "./streams";
+import { useUploads } from "./uploads";
 
 interface Props {
   session: number | null;
@@ -22,15 +24,18 @@ interface Props {
 
 /** Where one writes. Enter sends, Shift+Enter breaks the line; while a reply runs, Stop stands where Send was, and Esc stops too. */
 export function Composer({ session, live, say, onEditLast }: Props) {
-  const { draft, change, setDraft, pending, attach, forget } = useDraft(session);
-  const [problem, setProblem] = useState<string | null>(null);
+  const draft = useSyncExternalStore(drafts.subscribe, () => drafts.get(session));
+  const { pending, attach, forget } = useUploads(session);
+  const [closed, setClosed] = useState<string | null>(null); // what was written when the templates were closed
   const [chosen, setChosen] = useState<TemplateAnswer | null>(null);
   const box = useRef<HTMLTextAreaElement>(null);
   const files = useRef<HTMLInputElement>(null);
   const busy = useIsBusy(live);
   const isStopping = useStream(live?.stream, ({ stoppedAt }) => stoppedAt !== null) ?? false;
-  const stop = useStop(live, busy, setProblem);
-  const slash = useSlash(draft.text);
+  const change = (changes: Partial<Draft>): void => drafts.change(session, changes);
+  const stop = useStop(live, busy);
+  const offered = useSlash(draft.text);
+  const slash = draft.text === closed ? null : offered;
   const take = (template: TemplateAnswer, variables: Record<string, string>): void => {
     change({ text: "", template: { id: template.id, title: template.title, variables } });
     setChosen(null);
@@ -47,29 +52,30 @@ export function Composer({ session, live, say, onEditLast }: Props) {
 
   const send = async (): Promise<void> => {
     if (!canSend) return;
-    const long = tooLong(withDocuments(draft.documents, draft.text));
-    setProblem(long);
-    if (long !== null) return;
-    setDraft(EMPTY);
+    const problem = tooLong(withDocuments(draft.documents, draft.text));
+    if (problem !== null) {
+      change({ problem });
+      return;
+    }
+    change({ text: "", documents: [], template: null });
     try {
       await say(draft);
     } catch (error) {
-      setDraft(draft); // nothing is lost
-      setProblem(error instanceof Error ? error.message : String(error));
+      change({ ...draft, problem: error instanceof Error ? error.message : String(error) }); // nothing is lost
     }
   };
 
   const press = (event: KeyboardEvent): void => {
-    if (choices.onKeyDown(event)) return;
-    if (event.key === "Enter" && !event.shiftKey && !event.nativeEvent.isComposing) {
+    if (slash !== null && choices.onKeyDown(event)) return;
+    if (isEnter(event)) {
       event.preventDefault();
       void send();
     } else if (event.key === "ArrowUp" && draft.text === "" && !busy) {
       event.preventDefault();
       onEditLast();
-    } else if (event.key === "Escape" && slash !== null) {
-      event.stopPropagation();
-      change({ text: "" });
+    } else if (slash !== null && isEscape(event)) {
+      event.stopPropagation(); // it closes the templates, and stops no reply
+      setClosed(draft.text);
     }
   };
   const receive = (event: DragEvent | ClipboardEvent, list: FileList): void => {
@@ -89,9 +95,9 @@ export function Composer({ session, live, say, onEditLast }: Props) {
       onDragOver={(event) => event.preventDefault()}
       onDrop={(event) => receive(event, event.dataTransfer.files)}
     >
-      {problem !== null && (
+      {draft.problem !== null && (
         <p className="problem" role="alert">
-          {problem}
+          {draft.problem}
         </p>
       )}
       {slash !== null && <SlashMenu found={slash} at={choices.at} onAt={choices.setAt} take={(at) => choose(slash[at])} />}
@@ -121,7 +127,9 @@ export function Composer({ session, live, say, onEditLast }: Props) {
           value={draft.text}
           autoFocus
           onChange={(event) => change({ text: event.currentTarget.value })}
-          onPaste={(event) => receive(event, event.clipboardData.files)}
+          onPaste={(event) => {
+            if (!event.clipboardData.types.includes("text/plain")) receive(event, event.clipboardData.files); // a text brings its picture along
+          }}
           onKeyDown={press}
         />
         {busy ? (
@@ -153,19 +161,17 @@ export function Composer({ session, live, say, onEditLast }: Props) {
 }
 
 /** Stops the reply; Esc does it from anywhere. */
-function useStop(live: LiveReply | undefined, busy: boolean, onProblem: (problem: string) => void): () => void {
+function useStop(live: LiveReply | undefined, busy: boolean): () => void {
   const stream = live?.stream;
-  const stop = (): void => {
-    stream?.stop().catch((error: unknown) => onProblem(error instanceof Error ? error.message : String(error)));
-  };
   useEffect(() => {
     if (!busy || stream === undefined) return;
     const press = (event: globalThis.KeyboardEvent): void => {
-      if (event.key !== "Escape" || event.defaultPrevented) return;
-      stream.stop().catch((error: unknown) => onProblem(error instanceof Error ? error.message : String(error)));
+      if (event.key === "Escape" && !event.isComposing && !event.defaultPrevented) stream.stop().catch(told);
     };
     document.addEventListener("keydown", press);
     return () => document.removeEventListener("keydown", press);
-  }, [busy, stream, onProblem]);
-  return stop;
+  }, [busy, stream]);
+  return () => {
+    stream?.stop().catch(told);
+  };
 }

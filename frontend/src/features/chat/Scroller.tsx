@@ -11,10 +11,12 @@ interface Props {
   onNearTop: () => void;
   /** Grows when the reader themselves said something: then the end is shown again, wherever they were. */
   sent: number;
+  /** Somebody looks for a message: the end is not what they want to see. */
+  isSought: boolean;
 }
 
 /** A column that follows its end until somebody scrolls up; a button brings the end back. */
-export function Scroller({ box, children, onNearTop, sent }: Props) {
+export function Scroller({ box, children, onNearTop, sent, isSought }: Props) {
   const column = useRef<HTMLDivElement>(null);
   const follows = useRef(true);
   const before = useRef(0);
@@ -23,12 +25,15 @@ export function Scroller({ box, children, onNearTop, sent }: Props) {
   const toEnd = (): void => {
     follows.current = true;
     setAway(false);
+    box.current?.focus();
     box.current?.scrollTo({ top: box.current.scrollHeight });
   };
 
   useEffect(() => {
     const pin = (): void => {
-      if (follows.current) box.current?.scrollTo({ top: box.current.scrollHeight });
+      if (!follows.current || !box.current) return;
+      box.current.scrollTo({ top: box.current.scrollHeight });
+      before.current = box.current.scrollTop;
     };
     const observer = new ResizeObserver(pin);
     for (const element of [column.current, box.current]) if (element) observer.observe(element);
@@ -36,16 +41,20 @@ export function Scroller({ box, children, onNearTop, sent }: Props) {
   }, [box]);
 
   useLayoutEffect(() => {
-    follows.current = true;
+    follows.current = !isSought;
+    if (isSought) return;
     box.current?.scrollTo({ top: box.current.scrollHeight });
-  }, [box, sent]);
+    before.current = box.current?.scrollTop ?? 0;
+  }, [box, sent, isSought]);
 
   const look = (): void => {
     if (!box.current) return;
     const { scrollHeight, scrollTop, clientHeight } = box.current;
-    const isNear = scrollHeight - scrollTop - clientHeight < NEAR_PX;
-    if (isNear) follows.current = true;
-    else if (scrollTop < before.current - 1) follows.current = false;
+    const distance = scrollHeight - scrollTop - clientHeight;
+    const isNear = distance < NEAR_PX;
+    if (distance < 1) follows.current = true;
+    else if (scrollTop < before.current - 1) follows.current = false; // somebody goes up, however slowly
+    else if (isNear && scrollTop > before.current) follows.current = true;
     before.current = scrollTop;
     setAway(!isNear && !follows.current);
     if (scrollTop < EARLY_PX) onNearTop();

@@ -1,7 +1,8 @@
-import { useEffect, useRef, useState } from "react";
+import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { Virtualizer, type VirtualizerHandle } from "virtua";
 
 import type { MessageAnswer } from "../../api/schema";
+import { drafts } from "../../stores/drafts";
 import type { LiveReply } from "../../stores/live-streams";
 import { Answer } from "./Answer";
 import type { Conversation } from "./conversation";
@@ -16,19 +17,18 @@ interface Props {
   messages: MessageAnswer[];
   live: LiveReply | undefined;
   conversation: Conversation;
-  edited: number | null;
-  onEdit: (turn: number | null) => void;
   /** A message that somebody looks for; `onSought` once it is in sight, or not to be found on this path. */
   sought: number | null;
   onSought: (isThere: boolean) => void;
 }
 
 /** The conversation, and the reply on its way at its end. */
-export function Thread({ session, messages, live, conversation, edited, onEdit, sought, onSought }: Props) {
+export function Thread({ session, messages, live, conversation, sought, onSought }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const list = useRef<VirtualizerHandle>(null);
   const older = useOlder(session);
   const sent = useSentCount();
+  const edited = useSyncExternalStore(drafts.subscribe, () => drafts.get(session).edit?.turn ?? null);
   const busy = useIsBusy(live);
   const reply = useStream(live?.stream, ({ snapshot }) => snapshot.metadata?.assistant_message_id ?? null);
   const about = (reply != null && live?.stream.snapshot.metadata) || null;
@@ -53,7 +53,7 @@ export function Thread({ session, messages, live, conversation, edited, onEdit, 
   const shown = (row: Row) => {
     switch (row.kind) {
       case "turn":
-        return <Turn key={row.key} turn={row.message} busy={busy} isEdited={edited === row.message.id} onEdit={onEdit} conversation={conversation} />;
+        return <Turn key={row.key} turn={row.message} busy={busy} isEdited={edited === row.message.id} conversation={conversation} />;
       case "asked":
         return (
           <article key={row.key} className="turn">
@@ -66,7 +66,7 @@ export function Thread({ session, messages, live, conversation, edited, onEdit, 
     }
   };
   return (
-    <Scroller box={box} onNearTop={() => void older()} sent={sent}>
+    <Scroller box={box} onNearTop={() => void older()} sent={sent} isSought={sought !== null}>
       <Virtualizer ref={list} scrollRef={box} shift={shift} bufferSize={400} data={before}>
         {shown}
       </Virtualizer>

@@ -1,34 +1,41 @@
 import { FileText, Pencil } from "lucide-react";
-import { memo, useState } from "react";
+import { memo, useSyncExternalStore } from "react";
 
 import type { MessageAnswer } from "../../api/schema";
+import { isEnter, isEscape } from "../../components/keys";
 import { apart, withDocuments } from "../../protocol/documents";
+import { drafts } from "../../stores/drafts";
+import { tooLong } from "./attachments";
 import { Branches } from "./Branches";
 import type { Conversation } from "./conversation";
+import { focusComposer } from "./focus";
 
 interface Props {
   turn: MessageAnswer;
   busy: boolean;
   isEdited: boolean;
-  onEdit: (turn: number | null) => void;
   conversation: Conversation;
 }
 
 /** What the user said; it can be said differently, which begins another branch. */
-export const Turn = memo(function Turn({ turn, busy, isEdited, onEdit, conversation }: Props) {
-  if (isEdited) return <Edited turn={turn} onEdit={onEdit} conversation={conversation} />;
+export const Turn = memo(function Turn({ turn, busy, isEdited, conversation }: Props) {
+  if (isEdited) return <Edited turn={turn} busy={busy} conversation={conversation} />;
   return (
     <article className="turn" id={`message-${turn.id}`}>
       <Said content={turn.content} />
       <footer>
         <Branches message={turn} busy={busy} conversation={conversation} />
-        <button type="button" className="quiet icon" title="Edit" aria-label="Edit" disabled={busy} onClick={() => onEdit(turn.id)}>
+        <button type="button" className="quiet icon" title="Edit" aria-label="Edit" disabled={busy} onClick={() => beginEdit(turn)}>
           <Pencil aria-hidden />
         </button>
       </footer>
     </article>
   );
 });
+
+export function beginEdit(turn: MessageAnswer): void {
+  drafts.change(turn.session_id, { edit: { turn: turn.id, text: apart(turn.content).text } });
+}
 
 /** A turn as it was said, its documents in front. */
 export function Said({ content }: { content: string }) {
@@ -48,12 +55,21 @@ export function Said({ content }: { content: string }) {
   );
 }
 
-function Edited({ turn, onEdit, conversation }: Omit<Props, "busy" | "isEdited">) {
+/** The text lives with the drafts: it is kept when the turn is out of sight, and through a reload. */
+function Edited({ turn, busy, conversation }: Omit<Props, "isEdited">) {
   const { documents, text } = apart(turn.content);
-  const [draft, setDraft] = useState(text);
+  const draft = useSyncExternalStore(drafts.subscribe, () => drafts.get(turn.session_id).edit?.text ?? text);
+  const write = (said: string): void => drafts.change(turn.session_id, { edit: { turn: turn.id, text: said } });
+  const close = (): void => {
+    drafts.change(turn.session_id, { edit: null });
+    focusComposer();
+  };
+  const content = withDocuments(documents, draft);
+  const problem = tooLong(content);
   const send = (): void => {
-    onEdit(null);
-    if (draft.trim()) conversation.edit(turn, withDocuments(documents, draft));
+    if (busy || problem !== null) return;
+    drafts.change(turn.session_id, { edit: null });
+    if (draft.trim()) conversation.edit(turn, content);
   };
   return (
     <article className="turn" id={`message-${turn.id}`}>
@@ -62,20 +78,27 @@ function Edited({ turn, onEdit, conversation }: Omit<Props, "busy" | "isEdited">
         value={draft}
         autoFocus
         onFocus={(event) => event.currentTarget.setSelectionRange(draft.length, draft.length)}
-        onChange={(event) => setDraft(event.currentTarget.value)}
+        onChange={(event) => write(event.currentTarget.value)}
         onKeyDown={(event) => {
-          if (event.key === "Escape") onEdit(null);
-          if (event.key === "Enter" && !event.shiftKey && !event.nativeEvent.isComposing) {
+          if (isEscape(event)) {
+            event.stopPropagation(); // it ends the editing, and stops no reply
+            close();
+          } else if (isEnter(event)) {
             event.preventDefault();
             send();
           }
         }}
       />
+      {problem !== null && (
+        <p className="problem" role="alert">
+          {problem}
+        </p>
+      )}
       <footer>
-        <button type="button" className="primary" onClick={send}>
+        <button type="button" className="primary" disabled={busy || problem !== null} onClick={send}>
           Send
         </button>
-        <button type="button" onClick={() => onEdit(null)}>
+        <button type="button" onClick={close}>
           Cancel
         </button>
       </footer>

@@ -7,11 +7,13 @@ import { useLocation } from "wouter";
 import { answered, api } from "../../api/http";
 import type { MessageAnswer, SessionSettings } from "../../api/schema";
 import type { Send } from "../../api/streams";
-import { withDocuments } from "../../protocol/documents";
+import { apart, withDocuments } from "../../protocol/documents";
 import type { Draft } from "../../stores/drafts";
 import { LiveStream } from "../../stores/live-stream";
+import type { Back } from "../../stores/live-streams";
 import { notices } from "../../stores/notices";
 import { unsaved } from "../../stores/unsaved";
+import { focusComposer } from "./focus";
 import { changeMessage, messageList } from "./messages";
 import { useLiveReply, useLiveStreams, useStream } from "./streams";
 
@@ -25,31 +27,37 @@ export interface Conversation {
 }
 
 /** Without a session, the first message makes it, with the settings that were chosen for it. */
-export function useConversation(session: number | null, settings: SessionSettings): Conversation {
+export function useConversation(session: number | null, settings: SessionSettings, onMade: () => void): Conversation {
   const streams = useLiveStreams();
   const queries = useQueryClient();
   const [, navigate] = useLocation();
 
   return useMemo(() => {
-    const send = async (message: Send, hides: number | null): Promise<void> => {
-      await unsaved.settle(message.session_id);
-      streams.put(message.session_id, { stream: LiveStream.sending(message), asked: message.content ?? null, hides });
+    const send = (message: Send, hides: number | null, back: Back): void => {
+      const stream = LiveStream.sending(message, () => unsaved.settle(message.session_id));
+      streams.put(message.session_id, { stream, asked: message.content ?? null, hides }, back);
+      focusComposer();
     };
     return {
       async say({ text, documents, template }) {
         const chosen = template && { template_id: template.id, variables: template.variables };
-        const id = session ?? (await answered(api.POST("/api/chatbot/sessions", { body: { ...settings, ...chosen } }))).id;
-        await send({ session_id: id, content: withDocuments(documents, text), ...(session !== null && chosen) }, null);
-        if (session === null) navigate(`/c/${id}`);
+        let id = session;
+        if (id === null) {
+          const body = { ...settings, ...chosen, ...(chosen && { system_prompt: null }) };
+          id = (await answered(api.POST("/api/chatbot/sessions", { body }))).id;
+          onMade();
+        }
+        send({ session_id: id, content: withDocuments(documents, text), ...(session !== null && chosen) }, null, { text, documents, template });
+        if (session === null && location.pathname === "/") navigate(`/c/${id}`);
       },
       edit(turn, content) {
-        send({ session_id: turn.session_id, content, parent_id: turn.parent_id ?? 0 }, turn.id).catch(told);
+        send({ session_id: turn.session_id, content, parent_id: turn.parent_id ?? 0 }, turn.id, { edit: { turn: turn.id, text: apart(content).text } });
       },
       regenerate(reply) {
-        send({ session_id: reply.session_id, regenerate: reply.id }, reply.id).catch(told);
+        send({ session_id: reply.session_id, regenerate: reply.id }, reply.id, {});
       },
       goOn(reply) {
-        send({ session_id: reply.session_id, continue: reply.id }, reply.id).catch(told);
+        send({ session_id: reply.session_id, continue: reply.id }, reply.id, {});
       },
       async show(message) {
         if (session === null) return;
@@ -72,10 +80,10 @@ export function useConversation(session: number | null, settings: SessionSetting
         }
       },
     };
-  }, [session, settings, streams, queries, navigate]);
+  }, [session, settings, onMade, streams, queries, navigate]);
 }
 
-function told(error: unknown): void {
+export function told(error: unknown): void {
   notices.show(error instanceof Error ? error.message : String(error));
 }
 
@@ -87,19 +95,20 @@ export function useReplies(session: number | null, messages: MessageAnswer[] | u
   const live = useLiveReply(session);
   const known = useStream(live?.stream, ({ snapshot }) => snapshot.metadata?.assistant_message_id ?? null) ?? null;
   const over = useStream(live?.stream, (stream) => stream.over) ?? false;
+  const isOwn = live?.stream.isOwn ?? false;
 
   useEffect(() => {
     if (session === null || (known === null && !over)) return;
     for (const queryKey of [["messages", session], ["session", session], ["sessions"]]) void queries.invalidateQueries({ queryKey });
-    streams.announce(session);
-  }, [queries, streams, session, known, over]);
+    if (isOwn) streams.announce(session);
+  }, [queries, streams, session, known, over, isOwn]);
 
   const newest = messages?.at(-1);
   const running = newest?.status === "streaming" ? newest.stream_id : null;
   useEffect(() => {
     if (session === null || running === null || streams.get(session) !== undefined) return;
     streams.put(session, { stream: LiveStream.following(running), asked: null, hides: null });
-  }, [streams, session, running]);
+  }, [streams, session, running, live]); // also when one that ended makes room
 
   const isReleased = useStream(live?.stream, ({ connection }) => connection === "released") ?? false;
   useEffect(() => {
@@ -115,7 +124,8 @@ export function useReplies(session: number | null, messages: MessageAnswer[] | u
     () =>
       streams.onAnnounced((elsewhere) => {
         void queries.invalidateQueries({ queryKey: ["sessions"] });
-        void queries.invalidateQueries({ queryKey: ["messages", elsewhere] });
+        const refetchType = document.visibilityState === "hidden" ? "none" : "active"; // reading it would mark it as read
+        void queries.invalidateQueries({ queryKey: ["messages", elsewhere], refetchType });
       }),
     [queries, streams],
   );

@@ -16,7 +16,10 @@ function page(session: number, before?: number): Promise<MessageAnswer[]> {
 export function messageList(session: number) {
   return queryOptions({
     queryKey: ["messages", session],
-    queryFn: async ({ client }) => joined(known(client, session), await page(session)),
+    queryFn: async ({ client }) => {
+      const newest = await page(session);
+      return joined(known(client, session), newest); // older ones may have come meanwhile
+    },
     structuralSharing: (old, now) => shared(old as MessageAnswer[] | undefined, now as MessageAnswer[]),
   });
 }
@@ -33,7 +36,9 @@ export function useOlder(session: number | null): () => Promise<boolean> {
     return older.length > 0;
   };
   return () => {
-    loading.current ??= load().finally(() => (loading.current = null));
+    loading.current ??= load()
+      .catch(() => false) // whoever scrolls on asks again
+      .finally(() => (loading.current = null));
     return loading.current;
   };
 }

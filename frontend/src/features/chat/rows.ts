@@ -10,7 +10,7 @@ export type Row =
   | { kind: "asked"; key: string; text: string }
   | { kind: "live"; key: string; message: MessageAnswer | null };
 
-/** `hides`: the first message that the reply on its way takes the place of. `about`: what its stream says of it, once it has. */
+/** `hides`: the first message that the reply on its way takes the place of, as long as the old path is known. `about`: what its stream says of it, once it has. */
 export interface OnItsWay {
   asked: string | null;
   hides: number | null;
@@ -19,7 +19,7 @@ export interface OnItsWay {
 
 export function rows(messages: MessageAnswer[], live: OnItsWay | null): Row[] {
   const about = live?.about ?? null;
-  const from = live?.hides == null || about !== null ? -1 : messages.findIndex(({ id }) => id === live.hides);
+  const from = live?.hides == null ? -1 : messages.findIndex(({ id }) => id === live.hides);
   const shown = from === -1 ? messages : messages.slice(0, from);
   const found = shown.map((message): Row => {
     const isLive = about !== null && message.id === about.assistant_message_id;

@@ -11,10 +11,12 @@ interface Props {
   fresh: SessionSettings;
   onFresh: (settings: SessionSettings) => void;
   onClose: () => void;
+  /** All messages of the session are gone. */
+  onEmptied: (session: number) => void;
 }
 
 /** What holds for the next messages of a conversation; before the first message, for the conversation it begins. */
-export function Options({ session, fresh, onFresh, onClose }: Props) {
+export function Options({ session, fresh, onFresh, onClose, onEmptied }: Props) {
   return (
     <aside className="options" aria-label="Options">
       <header>
@@ -24,20 +26,20 @@ export function Options({ session, fresh, onFresh, onClose }: Props) {
         </button>
       </header>
       {session === null ? (
-        <Fields {...{ values: fresh, state: "saved", change: (changes: SessionChanges) => onFresh({ ...fresh, ...changes }) }} />
+        <Fields {...{ values: fresh, state: "saved", change: (changes: SessionChanges) => onFresh({ ...fresh, ...(changes.template_id && { system_prompt: null }), ...changes }) }} />
       ) : (
-        <OfSession key={session} session={session} />
+        <OfSession key={session} session={session} onEmptied={onEmptied} />
       )}
     </aside>
   );
 }
 
-function OfSession({ session }: { session: number }) {
+function OfSession({ session, onEmptied }: { session: number; onEmptied: (session: number) => void }) {
   const settings = useSettings(session);
   return (
     <>
       <Fields {...settings} />
-      <Transfer session={session} />
+      <Transfer session={session} onEmptied={() => onEmptied(session)} />
     </>
   );
 }

@@ -5,12 +5,15 @@ import { answered, api } from "../../api/http";
 import { Confirm } from "../../components/Confirm";
 
 /** The conversation as a file, and its emptying. */
-export function Transfer({ session }: { session: number }) {
+export function Transfer({ session, onEmptied }: { session: number; onEmptied: () => void }) {
   const queries = useQueryClient();
   const [asks, setAsks] = useState(false);
   const empty = useMutation({
     mutationFn: () => answered(api.POST("/api/chatbot/sessions/{session_id}/reset", { params: { path: { session_id: session } } })),
-    onSuccess: () => queries.resetQueries({ queryKey: ["messages", session] }),
+    onSuccess: () => {
+      onEmptied();
+      return queries.resetQueries({ queryKey: ["messages", session] });
+    },
     onSettled: () => queries.invalidateQueries({ queryKey: ["sessions"] }),
   });
   const file = `/api/chatbot/sessions/${session}/export`;

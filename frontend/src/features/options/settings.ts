@@ -8,6 +8,8 @@ import type { SessionAnswer, SessionChanges, SessionSettings } from "../../api/s
 import { unsaved } from "../../stores/unsaved";
 
 const QUIET_MS = 600;
+/** Characters: browsers refuse to carry more than 64 KiB beyond the end of a page. */
+const MOST_KEPT_ALIVE = 16_000;
 
 function sessionOf(id: number) {
   return queryOptions({
@@ -29,8 +31,16 @@ export function useSettings(id: number): SettingsInForce {
   const session = useQuery(sessionOf(id));
   const [changes, setChanges] = useState<SessionChanges | null>(null);
   const { mutateAsync, isPending, error } = useMutation({
+    scope: { id: `settings ${id}` }, // one after the other, or the last to arrive would win
+    networkMode: "always",
     mutationFn: (sent: SessionChanges) =>
-      answered(api.PATCH("/api/chatbot/sessions/{session_id}", { params: { path: { session_id: id } }, body: sent, keepalive: true })),
+      answered(
+        api.PATCH("/api/chatbot/sessions/{session_id}", {
+          params: { path: { session_id: id } },
+          body: sent,
+          keepalive: JSON.stringify(sent).length < MOST_KEPT_ALIVE,
+        }),
+      ),
     onSuccess: (now: SessionAnswer, sent) => {
       queries.setQueryData(sessionOf(id).queryKey, now);
       setChanges((more) => (more === sent ? null : more));

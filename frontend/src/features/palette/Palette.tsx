@@ -6,6 +6,7 @@ import { sessionList } from "../../api/queries";
 import { Dialog } from "../../components/Dialog";
 import { useChoices } from "../../components/choices";
 import { commands } from "../../stores/commands";
+import { deletions } from "../../stores/deletions";
 
 const MOST = 12;
 
@@ -22,12 +23,13 @@ export function Palette({ onClose }: { onClose: () => void }) {
   const words = text.toLowerCase().split(/\s+/).filter(Boolean);
   const all = useSyncExternalStore(commands.subscribe, commands.get);
   const sessions = useQuery(sessionList);
+  const hidden = useSyncExternalStore(deletions.subscribe, deletions.get);
   const [, navigate] = useLocation();
   const has = (title: string): boolean => words.every((word) => title.toLowerCase().includes(word));
   const found: Choice[] = [
     ...all.filter(({ title }) => has(title)).map((command) => ({ group: "Do", ...command })),
     ...(sessions.data ?? [])
-      .filter(({ title }) => has(title))
+      .filter(({ id, title }) => !hidden.has(id) && has(title))
       .slice(0, MOST)
       .map(({ id, title }) => ({ group: "Conversations", title, run: () => navigate(`/c/${id}`) })),
   ];

@@ -3,6 +3,7 @@ import { memo, useState } from "react";
 import { Link, useLocation } from "wouter";
 
 import type { ListedSession } from "../../api/schema";
+import { isEnter, isEscape } from "../../components/keys";
 import { useChangeSession, useDeleteSession } from "./sessions";
 
 /** One session in the list: opened, renamed in place, deleted. */
@@ -26,8 +27,8 @@ export const Entry = memo(function Entry({ session, isShown, onChosen }: { sessi
           onFocus={(event) => event.currentTarget.select()}
           onBlur={(event) => rename(event.currentTarget.value)}
           onKeyDown={(event) => {
-            if (event.key === "Enter") rename(event.currentTarget.value);
-            if (event.key === "Escape") {
+            if (isEnter(event)) rename(event.currentTarget.value);
+            if (isEscape(event)) {
               event.stopPropagation();
               setRenamed(false);
             }
@@ -55,6 +56,7 @@ export const Entry = memo(function Entry({ session, isShown, onChosen }: { sessi
           onClick={() => {
             if (isShown) navigate("/");
             remove(session);
+            document.querySelector<HTMLElement>(".new-session")?.focus(); // the button is gone
           }}
         >
           <Trash2 aria-hidden />

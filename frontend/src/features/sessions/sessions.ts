@@ -1,12 +1,12 @@
 /** Sessions as server data: what changes them, what is found in them, and how they are listed. */
 
 import { keepPreviousData, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
-import { useSyncExternalStore } from "react";
+import { useCallback, useSyncExternalStore } from "react";
 
 import { answered, api } from "../../api/http";
 import { sessionList } from "../../api/queries";
 import type { ListedSession, SessionChanges } from "../../api/schema";
-import { Deletions } from "../../stores/deletions";
+import { deletions } from "../../stores/deletions";
 import { notices } from "../../stores/notices";
 
 export function useChangeSession() {
@@ -22,16 +22,23 @@ export function useChangeSession() {
   });
 }
 
-const deletions = new Deletions(async (session) => {
-  await answered(api.DELETE("/api/chatbot/sessions/{session_id}", { params: { path: { session_id: session } }, keepalive: true }));
-});
-
 /** Hides it at once and deletes it when nobody took that back. */
 export function useDeleteSession(): (session: Pick<ListedSession, "id" | "title">) => void {
-  return ({ id, title }) => {
-    deletions.begin(id);
-    notices.show(`“${title}” is deleted.`, { label: "Undo", run: () => deletions.undo(id) });
-  };
+  const queries = useQueryClient();
+  return useCallback(
+    ({ id, title }) => {
+      deletions.begin(id, async () => {
+        try {
+          await answered(api.DELETE("/api/chatbot/sessions/{session_id}", { params: { path: { session_id: id } }, keepalive: true }));
+          queries.setQueryData(sessionList.queryKey, (all) => all?.filter((one) => one.id !== id));
+        } catch (error) {
+          notices.show(`“${title}” is still there: ${error instanceof Error ? error.message : String(error)}`);
+        }
+      });
+      notices.show(`“${title}” is deleted.`, { label: "Undo", run: () => deletions.undo(id) });
+    },
+    [queries],
+  );
 }
 
 /** Those that are to be shown. */

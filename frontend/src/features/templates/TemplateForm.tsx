@@ -5,15 +5,18 @@ import type { TemplateAnswer } from "../../api/schema";
 import { Confirm } from "../../components/Confirm";
 import { Problem } from "../../components/Problem";
 import { Variables } from "../../components/Variables";
-import { notices } from "../../stores/notices";
 import { useDeleteTemplate, useSaveTemplate, useTryTemplate } from "./templates";
 import { Versions } from "./Versions";
 
-const EMPTY = { title: "", description: null as string | null, content: "", is_active: true, is_public: false };
+type Draft = Pick<TemplateAnswer, "title" | "description" | "content" | "is_active" | "is_public">;
+
+const EMPTY: Draft = { title: "", description: null, content: "", is_active: true, is_public: false };
+/** What was written and not saved, by template (null: a new one): it is there again when one comes back to it. */
+const kept = new Map<number | null, Draft>();
 
 /** One template: written, tried, put away, deleted. `template` null: a new one. */
 export function TemplateForm({ template }: { template: TemplateAnswer | null }) {
-  const [draft, setDraft] = useState(template ?? EMPTY);
+  const [draft, setDraft] = useState<Draft>(kept.get(template?.id ?? null) ?? template ?? EMPTY);
   const [asks, setAsks] = useState<"variables" | "delete" | null>(null);
   const [, navigate] = useLocation();
   const save = useSaveTemplate(template?.id ?? null);
@@ -22,6 +25,10 @@ export function TemplateForm({ template }: { template: TemplateAnswer | null }) 
   const stored = template ?? EMPTY;
   const isChanged = (["title", "description", "content", "is_active", "is_public"] as const).some((name) => draft[name] !== stored[name]);
 
+  const write = (said: Draft): void => {
+    kept.set(template?.id ?? null, said);
+    setDraft(said);
+  };
   const submit = (event: SubmitEvent<HTMLFormElement>): void => {
     event.preventDefault();
     const { title, description, content, is_active, is_public } = draft;
@@ -29,7 +36,7 @@ export function TemplateForm({ template }: { template: TemplateAnswer | null }) 
       { title, description, content, is_active, is_public },
       {
         onSuccess: (saved) => {
-          notices.show(template?.version === saved.version ? "Saved." : `Saved as version ${saved.version}.`);
+          kept.delete(template?.id ?? null);
           navigate(`/templates/${saved.id}`);
         },
       },
@@ -43,11 +50,11 @@ export function TemplateForm({ template }: { template: TemplateAnswer | null }) 
     <form className="fields" onSubmit={submit}>
       <label>
         Title
-        <input value={draft.title} required maxLength={200} autoFocus={template === null} onChange={(event) => setDraft({ ...draft, title: event.currentTarget.value })} />
+        <input value={draft.title} required maxLength={200} autoFocus={template === null} onChange={(event) => write({ ...draft, title: event.currentTarget.value })} />
       </label>
       <label>
         Description
-        <input value={draft.description ?? ""} maxLength={2000} onChange={(event) => setDraft({ ...draft, description: event.currentTarget.value || null })} />
+        <input value={draft.description ?? ""} maxLength={2000} onChange={(event) => write({ ...draft, description: event.currentTarget.value || null })} />
       </label>
       <div className="field">
         <label htmlFor="template-prompt">Prompt</label>
@@ -59,7 +66,7 @@ export function TemplateForm({ template }: { template: TemplateAnswer | null }) 
           required
           maxLength={100_000}
           aria-describedby="template-variables"
-          onChange={(event) => setDraft({ ...draft, content: event.currentTarget.value })}
+          onChange={(event) => write({ ...draft, content: event.currentTarget.value })}
         />
         <span className="muted" id="template-variables">
           Variables: {"{{name}}"}, {"{{name=default}}"}, {"{{name|what it is for}}"}.
@@ -67,11 +74,11 @@ export function TemplateForm({ template }: { template: TemplateAnswer | null }) 
         </span>
       </div>
       <label className="check">
-        <input type="checkbox" checked={draft.is_active} onChange={(event) => setDraft({ ...draft, is_active: event.currentTarget.checked })} />
+        <input type="checkbox" checked={draft.is_active} onChange={(event) => write({ ...draft, is_active: event.currentTarget.checked })} />
         Offered when a message begins with /
       </label>
       <label className="check">
-        <input type="checkbox" checked={draft.is_public} onChange={(event) => setDraft({ ...draft, is_public: event.currentTarget.checked })} />
+        <input type="checkbox" checked={draft.is_public} onChange={(event) => write({ ...draft, is_public: event.currentTarget.checked })} />
         Anybody who knows its number{template ? ` (${template.id})` : ""} may read it
       </label>
       <Problem of={save.error ?? attempt.error ?? remove.error} />
@@ -90,7 +97,7 @@ export function TemplateForm({ template }: { template: TemplateAnswer | null }) 
           </button>
         )}
       </div>
-      {template && <Versions id={template.id} current={template.version} onUse={(content) => setDraft({ ...draft, content })} />}
+      {template && <Versions id={template.id} current={template.version} onUse={(content) => write({ ...draft, content })} />}
     </form>
     {template && asks === "variables" && (
       <Variables title={template.title} variables={template.variables} submit="Begin" onDone={begin} onClose={() => setAsks(null)} />

@@ -4,6 +4,7 @@ import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query
 
 import { answered, api } from "../../api/http";
 import type { NewTemplate, TemplateAnswer, TemplateFile } from "../../api/schema";
+import { notices } from "../../stores/notices";
 
 export function versions(id: number) {
   return queryOptions({
@@ -18,7 +19,10 @@ export function useSaveTemplate(id: number | null) {
   return useMutation({
     mutationFn: (said: NewTemplate): Promise<TemplateAnswer> =>
       answered(id === null ? api.POST("/api/templates", { body: said }) : api.PATCH("/api/templates/{template_id}", { params: { path: { template_id: id } }, body: said })),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["templates"] }),
+    onSuccess: ({ version }) => {
+      notices.show(`Saved as version ${version}.`);
+      return queries.invalidateQueries({ queryKey: ["templates"] });
+    },
   });
 }
 
