@@ -179,7 +179,7 @@ export interface paths {
             cookie?: never;
         };
         /** Where I am logged in, the last used first */
-        get: operations["list_logins_api_auth_tokens_get"];
+        get: operations["list_tokens_api_auth_tokens_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -202,7 +202,7 @@ export interface paths {
          * End one of my logins
          * @description Its open streams are closed within seconds; the replies go on.
          */
-        delete: operations["revoke_login_api_auth_tokens__token_id__delete"];
+        delete: operations["revoke_token_api_auth_tokens__token_id__delete"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1010,10 +1010,10 @@ export interface components {
             updated_at: string;
         };
         /**
-         * LoginAnswer
+         * ListedToken
          * @description One place where the account is logged in. Secrets are not kept, so none is told.
          */
-        LoginAnswer: {
+        ListedToken: {
             /**
              * Created At
              * Format: date-time
@@ -1931,7 +1931,7 @@ export type FoundAnswer = components['schemas']['FoundAnswer'];
 export type HealthAnswer = components['schemas']['HealthAnswer'];
 export type ListedAccount = components['schemas']['ListedAccount'];
 export type ListedSession = components['schemas']['ListedSession'];
-export type LoginAnswer = components['schemas']['LoginAnswer'];
+export type ListedToken = components['schemas']['ListedToken'];
 export type MessageAnswer = components['schemas']['MessageAnswer'];
 export type MessageChanges = components['schemas']['MessageChanges'];
 export type ModelAnswer = components['schemas']['ModelAnswer'];
@@ -2905,7 +2905,7 @@ export interface operations {
             };
         };
     };
-    list_logins_api_auth_tokens_get: {
+    list_tokens_api_auth_tokens_get: {
         parameters: {
             query?: never;
             header?: never;
@@ -2920,7 +2920,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["LoginAnswer"][];
+                    "application/json": components["schemas"]["ListedToken"][];
                 };
             };
             /** @description No token, or one that is no longer good. */
@@ -2955,7 +2955,7 @@ export interface operations {
             };
         };
     };
-    revoke_login_api_auth_tokens__token_id__delete: {
+    revoke_token_api_auth_tokens__token_id__delete: {
         parameters: {
             query?: never;
             header?: never;

@@ -95,7 +95,7 @@ class Accounts:
         async with self._database.read() as unit:
             return await unit.tokens.good(token_ids, _now())
 
-    async def logins(self, identity: Identity) -> list[Token]:
+    async def tokens(self, identity: Identity) -> list[Token]:
         """Where the account is logged in, the last used first."""
         async with self._database.read() as unit:
             return await unit.tokens.of_user(identity.user.id, _now())

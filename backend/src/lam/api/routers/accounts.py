@@ -8,7 +8,7 @@ from fastapi import APIRouter, Path, Request, Response
 from lam.api.dependencies import COOKIE, Caller, Parts
 from lam.api.errors import answers
 from lam.api.origin import require_own_page
-from lam.api.schemas.accounts import Account, Credentials, LoginAnswer, NewAccount, NewPassword, TokenAnswer
+from lam.api.schemas.accounts import Account, Credentials, ListedToken, NewAccount, NewPassword, TokenAnswer
 from lam.api.schemas.base import MAX_ID
 
 router = APIRouter(prefix="/api/auth", tags=["accounts"])
@@ -50,13 +50,13 @@ async def me(caller: Caller) -> Account:
 
 
 @router.get("/tokens", responses=answers(401, 503), summary="Where I am logged in, the last used first")
-async def list_logins(caller: Caller, parts: Parts) -> list[LoginAnswer]:
-    found = await parts.accounts.logins(caller)
-    return [LoginAnswer(**msgspec.structs.asdict(login), current=login.id == caller.token_id) for login in found]
+async def list_tokens(caller: Caller, parts: Parts) -> list[ListedToken]:
+    found = await parts.accounts.tokens(caller)
+    return [ListedToken(**msgspec.structs.asdict(login), current=login.id == caller.token_id) for login in found]
 
 
 @router.delete("/tokens/{token_id}", status_code=204, responses=answers(401, 403, 404, 422, 503), summary="End one of my logins")
-async def revoke_login(token_id: Annotated[int, Path(ge=1, le=MAX_ID)], caller: Caller, parts: Parts) -> None:
+async def revoke_token(token_id: Annotated[int, Path(ge=1, le=MAX_ID)], caller: Caller, parts: Parts) -> None:
     """Its open streams are closed within seconds; the replies go on."""
     await parts.accounts.revoke(caller, token_id)
 

@@ -26,7 +26,7 @@ class Account(Schema):
     created_at: Time
 
 
-class LoginAnswer(Schema):
+class ListedToken(Schema):
     """One place where the account is logged in. Secrets are not kept, so none is told."""
 
     id: int
