@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import os
 import signal
@@ -66,6 +67,8 @@ async def serve(
                 folder = DataFolder(settings.lam_data_dir)
                 folder.write(folder.url, url)
                 ready(url)
+                gc.collect()
+                gc.freeze()  # what the start has made stays: the collector need not look at it again and again
                 asked = asyncio.create_task(stop.wait())
                 lost = asyncio.create_task(app.state.services.database_lost.wait())
                 reasons = {serving, asked, lost, *([ended] if ended else [])}

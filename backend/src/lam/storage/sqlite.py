@@ -1,7 +1,8 @@
 """SQLite: its engine, and connections that cross to their thread once a statement instead of four times.
 
 aiosqlite runs every call on the connection's own thread: making a cursor, executing, fetching, closing. Each crossing costs two
-wake-ups, more than the statement itself. The cursor here does all four in one, and a rollback with nothing to roll back in none.
+wake-ups, more than the statement itself. The cursor here does all four in one, and a rollback with nothing to roll back in none; a writing transaction begins together with
+its first statement.
 """
 
 import sqlite3
@@ -49,6 +50,9 @@ class _Cursor:
     def _run(self, many: bool, sql: str, parameters: Any) -> None:
         """On the connection's thread."""
         connection = self._connection._conn
+        if self._connection.begins:
+            connection.execute("BEGIN IMMEDIATE")  # a later upgrade from reader to writer could fail at once
+            self._connection.begins = False
         cursor = connection.executemany(sql, parameters) if many else connection.execute(sql, parameters)
         try:
             self.description = cursor.description
@@ -60,7 +64,9 @@ class _Cursor:
 
 
 class OneHopConnection(aiosqlite.Connection):
-    """aiosqlite's connection with the cursor above."""
+    """aiosqlite's connection with the cursor above. `begins`: the next statement opens a writing transaction."""
+
+    begins = False
 
     async def run(self, call: Callable[[], None]) -> None:
         """Calls it on the connection's thread."""
@@ -69,7 +75,13 @@ class OneHopConnection(aiosqlite.Connection):
     def cursor(self) -> Any:
         return _Cursor(self)
 
+    async def commit(self) -> None:
+        if self.in_transaction:
+            await super().commit()
+        self.begins = False
+
     async def rollback(self) -> None:
+        self.begins = False
         if self.in_transaction:
             await super().rollback()
 
@@ -105,4 +117,5 @@ def _prepare(connection: Any, _record: Any) -> None:
 
 def _begin(connection: Connection) -> None:
     if connection.get_execution_options().get("lam_write"):
-        connection.exec_driver_sql("BEGIN IMMEDIATE")  # a later upgrade from reader to writer could fail at once
+        driver: Any = connection.connection.driver_connection
+        driver.begins = True

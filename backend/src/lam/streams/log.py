@@ -3,25 +3,24 @@
 from collections.abc import AsyncIterator, Sequence
 from typing import Protocol
 
+from msgspec import Struct
+
 from lam.protocol import sse
 from lam.protocol.events import Event
 
 
-class Record:
+class Record(Struct, gc=False, eq=False):
     """One numbered event. `frame` is its SSE text, encoded on first use and shared by all readers."""
 
-    __slots__ = ("_frame", "event", "number")
-
-    def __init__(self, number: int, event: Event) -> None:
-        self.number = number
-        self.event = event
-        self._frame: bytes | None = None
+    number: int
+    event: Event
+    encoded: bytes | None = None
 
     @property
     def frame(self) -> bytes:
-        frame = self._frame
+        frame = self.encoded
         if frame is None:
-            frame = self._frame = sse.encode(self.number, self.event)
+            frame = self.encoded = sse.encode(self.number, self.event)
         return frame
 
 

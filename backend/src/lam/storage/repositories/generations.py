@@ -20,6 +20,7 @@ _KEYS: dict[Grouping, Sequence[ColumnElement[Any]]] = {
     "model": (generations.c.model,),
     "user": (generations.c.user_id, users.c.email),
 }
+_ADD = insert(generations)
 
 
 def _outcome(status: str) -> ColumnElement[int]:
@@ -43,7 +44,7 @@ _SUMS = (
 
 class Generations(Repository):
     async def add(self, generation: Generation) -> None:
-        await self._changed(insert(generations).values(**msgspec.structs.asdict(generation)))
+        await self._changed(_ADD, msgspec.structs.asdict(generation))
 
     async def summed(self, grouping: Grouping, since: datetime, until: datetime, user_id: int | None, limit: int) -> list[UsageRow]:
         """Sums over `since <= created_at < until`, of one user or of all; days in their order, the rest by tokens, most first."""

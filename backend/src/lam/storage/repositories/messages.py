@@ -21,11 +21,16 @@ _APPEND = insert(checkpoints).from_select(
     [column.name for column in _CHECKPOINT],
     select(*(bindparam(column.name, type_=column.type) for column in _CHECKPOINT)).where(_STILL_STREAMING),
 )
+_ADD = insert(messages).returning(messages.c.id)
+_FINISH = update(messages).where(messages.c.id == bindparam("finished"), messages.c.status == "streaming")
+_FORGET = delete(checkpoints).where(checkpoints.c.message_id == bindparam("finished"))
+_OWNER = select(messages.c.session_id).where(messages.c.id == bindparam("finished")).scalar_subquery()
+_USED = update(sessions).where(sessions.c.id == _OWNER)
 
 
 class Messages(Repository):
     async def add(self, **values: Any) -> int:
-        return await self._inserted(insert(messages).values(**values).returning(messages.c.id))
+        return await self._inserted(_ADD, values)
 
     async def path(self, leaf_id: int | None, limit: int = WHOLE_PATH) -> list[Message]:
         """The newest `limit` messages on the way from the first message to `leaf_id`, oldest first."""
@@ -119,6 +124,7 @@ class Messages(Repository):
 
     async def finish(self, message_id: int, ending: Ending, now: datetime) -> bool:
         """The one write that ends a message; False when it had already ended, or is gone, and nothing was changed."""
+        finished = {"finished": message_id}
         values = {
             "status": ending.status,
             "content": ending.content,
@@ -128,15 +134,13 @@ class Messages(Repository):
             "timings": ending.timings,
             "error": ending.error,
         }
-        query = update(messages).where(messages.c.id == message_id, messages.c.status == "streaming").values(**values)
-        if not await self._changed(query):
+        if not await self._changed(_FINISH, finished | values):
             return False
-        await self._changed(delete(checkpoints).where(checkpoints.c.message_id == message_id))
-        owner = select(messages.c.session_id).where(messages.c.id == message_id).scalar_subquery()
+        await self._changed(_FORGET, finished)
         changes: dict[str, Any] = {"updated_at": now, "last_used_at": now}
         if ending.unread:
             changes["unread"] = True
-        await self._changed(update(sessions).where(sessions.c.id == owner).values(**changes))
+        await self._changed(_USED, finished | changes)
         return True
 
     async def delete_all(self, session_id: int) -> None:

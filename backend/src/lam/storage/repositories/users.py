@@ -2,14 +2,26 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, insert, or_, select, update
 
 from lam.storage.models import Token, User
 from lam.storage.repositories.base import Repository
 from lam.storage.schema import tokens, users
 
 _TOKEN = (tokens.c.id, tokens.c.user_id, tokens.c.expires_at, tokens.c.last_used_at)
+
+
+def _good(now: Any) -> ColumnElement[bool]:
+    return or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > now)
+
+
+_FIND = (
+    select(*_TOKEN, users.c.email, users.c.password_hash, users.c.is_admin, users.c.created_at)
+    .join(users, users.c.id == tokens.c.user_id)
+    .where(tokens.c.hash == bindparam("looked_for"), _good(bindparam("now")))
+)
 
 
 class Users(Repository):
@@ -42,12 +54,7 @@ class Tokens(Repository):
 
     async def find(self, token_hash: str, now: datetime) -> tuple[Token, User] | None:
         """The token and its owner, in one query; None when it is unknown or has expired."""
-        query = (
-            select(*_TOKEN, users.c.email, users.c.password_hash, users.c.is_admin, users.c.created_at)
-            .join(users, users.c.id == tokens.c.user_id)
-            .where(tokens.c.hash == token_hash, _good(now))
-        )
-        row = (await self._connection.execute(query)).first()
+        row = (await self._connection.execute(_FIND, {"looked_for": token_hash, "now": now})).first()
         return None if row is None else (Token(*row[:4]), User(row[1], *row[4:]))
 
     async def good(self, token_ids: Collection[int], now: datetime) -> set[int]:
@@ -67,7 +74,3 @@ class Tokens(Repository):
 
     async def forget_expired(self, now: datetime) -> None:
         await self._changed(delete(tokens).where(~_good(now)))
-
-
-def _good(now: datetime):  # type: ignore[no-untyped-def]  # SQLAlchemy's own inference is exact here
-    return or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > now)
