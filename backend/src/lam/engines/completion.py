@@ -104,12 +104,17 @@ class CompletionDecoder:
         events: list[EngineEvent] = []
         try:
             for event in self._sse.feed(piece):
+                data = event.data
                 if event.event == b"error":
-                    raise reported_error(_json(event.data))
-                if event.data == b"[DONE]":
+                    raise reported_error(_json(data))
+                if data == b"[DONE]":
                     self._end()
                 elif not self.ended:
-                    self._take(_decode(event.data), events)
+                    try:
+                        part = _completion.decode(data)
+                    except ValueError:
+                        part = _leniently(data)
+                    self._take(part, events)
         except TooLong:
             self.failure = LlmError("The model server sent an endless line instead of a stream.")
         except GenerationError as error:
@@ -125,7 +130,7 @@ class CompletionDecoder:
     def whole(self, body: bytes) -> list[EngineEvent]:
         """The same for a server that answers with one JSON document although it was asked for a stream. Raises LlmError."""
         events: list[EngineEvent] = []
-        self._take(_decode(body), events)
+        self._take(_leniently(body), events)
         if self.finish_reason is None:
             raise LlmError("The model server's answer holds no finish reason.")
         self._end()
@@ -147,6 +152,8 @@ class CompletionDecoder:
     def _take(self, part: _Completion, events: list[EngineEvent]) -> None:
         if part.error is not None:
             raise reported_error(part.error)
+        if part.model != self._named and part.model is not None:
+            self._named, self._model = part.model, valid(part.model)
         if part.prompt_progress is not None:
             progress = part.prompt_progress
             model = UNSET if part.model is None else valid(part.model)
@@ -162,8 +169,6 @@ class CompletionDecoder:
             self._usage = part.usage
         if part.timings is not None:
             self._timings = part.timings
-        if part.model != self._named and part.model is not None:
-            self._named, self._model = part.model, valid(part.model)
 
     def _take_delta(self, delta: _Delta, events: list[EngineEvent]) -> None:
         thinking = delta.reasoning_content or delta.reasoning
@@ -191,12 +196,9 @@ def _counted(usage: _Usage) -> Usage | None:
     return Usage(prompt, completion, total, cached) if possible else None
 
 
-def _decode(data: bytes) -> _Completion:
+def _leniently(data: bytes) -> _Completion:
+    """With lone surrogates too, which msgspec refuses and json.loads keeps for `valid` to replace."""
     try:
-        return _completion.decode(data)
-    except ValueError:
-        pass
-    try:  # lone surrogates, which msgspec refuses and json.loads keeps for `valid` to replace
         return msgspec.convert(_json(data), _Completion)
     except msgspec.ValidationError as error:
         raise LlmError(f"The model server sent something that is not a chat completion ({error}).") from error

@@ -82,13 +82,15 @@ class Decoder:
         self._data_size = 0
         self._after_cr = False
         self._first_line = True
+        self._between = False  # the last piece ended with an event
         self._event = b""
         self._id = b""
         self.comments = 0
 
     def feed(self, piece: bytes) -> list[SseEvent]:
         """Raises TooLong where one event grows beyond the limit."""
-        if self._whole(piece):
+        if self._between and len(piece) < self._limit and piece.endswith(b"\n\n") and b"\r" not in piece:
+            # whole blocks: what a server that writes event by event sends all the time
             events: list[SseEvent] = []
             for block in piece[:-2].split(b"\n\n"):
                 if block.startswith(b"data: ") and b"\n" not in block:
@@ -98,18 +100,11 @@ class Decoder:
                         self._take(line, events)
                     self._dispatch(events)
             return events
-        return self._feed_slices(piece)
+        events = self._feed_slice(piece)
+        self._between = not (self._held or self._data or self._event or self._after_cr or self._first_line)
+        return events
 
-    def _whole(self, piece: bytes) -> bool:
-        """Whether a piece holds whole blocks and follows one: what a server that writes event by event sends all the time."""
-        return (
-            piece.endswith(b"\n\n")
-            and not (self._held or self._data or self._after_cr or self._first_line or self._event)
-            and len(piece) < self._limit
-            and b"\r" not in piece
-        )
-
-    def _feed_slices(self, piece: bytes) -> list[SseEvent]:
+    def _feed_slice(self, piece: bytes) -> list[SseEvent]:
         if self._after_cr and piece:
             self._after_cr = False
             if piece[0] == 10:  # the LF of a CRLF whose CR ended the last piece

@@ -1,11 +1,11 @@
 """What every repository shares: the connection of its unit of work, and rows as values.
 
 A statement that every reply runs is built once, with `bindparam`, and gets its `values` when it runs: building one and finding its
-compiled form costs as much again as running it.
+compiled form costs as much again as running it. `QUICK` marks those that touch a few rows by their keys (decision 30).
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 from sqlalchemy import Executable, Row, RowMapping
@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 T = TypeVar("T", bound=msgspec.Struct)
 Values = Mapping[str, Any]
+QUICK: Final = {"lam_quick": True}  # for `execution_options`
 
 
 class Repository:

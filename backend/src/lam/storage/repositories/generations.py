@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import ColumnElement, func, insert, select
 
 from lam.storage.models import Generation, UsageRow
-from lam.storage.repositories.base import Repository
+from lam.storage.repositories.base import QUICK, Repository
 from lam.storage.schema import generations, sessions, users
 
 Grouping = Literal["total", "day", "session", "model", "user"]
@@ -20,7 +20,7 @@ _KEYS: dict[Grouping, Sequence[ColumnElement[Any]]] = {
     "model": (generations.c.model,),
     "user": (generations.c.user_id, users.c.email),
 }
-_ADD = insert(generations)
+_ADD = insert(generations).execution_options(**QUICK)
 
 
 def _outcome(status: str) -> ColumnElement[int]:

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import ColumnElement, bindparam, delete, exists, insert, literal, or_, select, text, update
 
 from lam.storage.models import Checkpoint, Ending, Message, SentRequest
-from lam.storage.repositories.base import Repository
+from lam.storage.repositories.base import QUICK, Repository
 from lam.storage.schema import checkpoints, messages, requests, sessions
 
 WHOLE_PATH = 1_000_000
@@ -21,11 +21,11 @@ _APPEND = insert(checkpoints).from_select(
     [column.name for column in _CHECKPOINT],
     select(*(bindparam(column.name, type_=column.type) for column in _CHECKPOINT)).where(_STILL_STREAMING),
 )
-_ADD = insert(messages).returning(messages.c.id)
+_ADD = insert(messages).returning(messages.c.id).execution_options(**QUICK)
 _FINISH = update(messages).where(messages.c.id == bindparam("finished"), messages.c.status == "streaming")
-_FORGET = delete(checkpoints).where(checkpoints.c.message_id == bindparam("finished"))
+_FORGET = delete(checkpoints).where(checkpoints.c.message_id == bindparam("finished")).execution_options(**QUICK)
 _OWNER = select(messages.c.session_id).where(messages.c.id == bindparam("finished")).scalar_subquery()
-_USED = update(sessions).where(sessions.c.id == _OWNER)
+_USED = update(sessions).where(sessions.c.id == _OWNER).execution_options(**QUICK)
 
 
 class Messages(Repository):

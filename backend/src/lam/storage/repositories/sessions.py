@@ -6,14 +6,15 @@ from typing import Any
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from lam.storage.models import Session
-from lam.storage.repositories.base import Repository
+from lam.storage.repositories.base import QUICK, Repository
 from lam.storage.schema import messages, sessions
 
 PREVIEW_CHARACTERS = 180
 _OWNED = select(sessions).where(sessions.c.id == bindparam("session"), sessions.c.user_id == bindparam("owner"))
+_OWNED = _OWNED.execution_options(**QUICK)
 _OWNED_LOCKED = _OWNED.with_for_update()
 _SENT = update(sessions).where(sessions.c.id == bindparam("session"))
-_SENT = _SENT.values(message_count=sessions.c.message_count + bindparam("added"))
+_SENT = _SENT.values(message_count=sessions.c.message_count + bindparam("added")).execution_options(**QUICK)
 
 
 class Sessions(Repository):

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, delete, insert, or_, select, update
 
 from lam.storage.models import Token, User
-from lam.storage.repositories.base import Repository
+from lam.storage.repositories.base import QUICK, Repository
 from lam.storage.schema import tokens, users
 
 _TOKEN = (tokens.c.id, tokens.c.user_id, tokens.c.expires_at, tokens.c.last_used_at)
@@ -21,6 +21,7 @@ _FIND = (
     select(*_TOKEN, users.c.email, users.c.password_hash, users.c.is_admin, users.c.created_at)
     .join(users, users.c.id == tokens.c.user_id)
     .where(tokens.c.hash == bindparam("looked_for"), _good(bindparam("now")))
+    .execution_options(**QUICK)
 )
 
 
