@@ -17,15 +17,17 @@ PROGRAM = Path(__file__).parent / "build" / "load"
 
 class Script(Struct, frozen=True):
     """What a stream gets from the model server. `pace_us`: microseconds a token, 0: as fast as they are taken; `lock`: the next
-    token only when the client has the last."""
+    token only when the client has the last; `wait_us`: microseconds to the first one."""
 
     stream: int
     tokens: int
     pace_us: int = 0
     lock: bool = False
+    wait_us: int = 0
 
     def __str__(self) -> str:
-        return f"@lam stream={self.stream} tokens={self.tokens} pace_us={self.pace_us} lock={int(self.lock)} @"
+        times = f"pace_us={self.pace_us} wait_us={self.wait_us} lock={int(self.lock)}"
+        return f"@lam stream={self.stream} tokens={self.tokens} {times} @"
 
 
 class Load:

@@ -16,7 +16,8 @@ PEERS = ("LiteLLM", "Open WebUI")
 class Streams(Struct, frozen=True):
     """`pace_us`, `lock`: see `Script`. `stagger_us`: between the beginnings of two streams. `peer_share`: the part of the requests
     or of the tokens that suffices for a contestant which costs a hundred times as much. `short`: the part for the short set.
-    `fresh`: started anew for each round, because memory is asked for."""
+    `fresh`: started anew for each round, because memory is asked for. `together`: all wait for the last one, and flow at once; that
+    takes so long that a peer does it once."""
 
     question: str
     streams: int
@@ -30,6 +31,14 @@ class Streams(Struct, frozen=True):
     peer_share: float = 1
     short: float = 1
     fresh: bool = False
+    together: bool = False
+
+    def scripts(self, streams: int, tokens: int) -> list[Script]:
+        waits = [0] * streams
+        if self.together:
+            whole = streams * self.stagger_us
+            waits = [whole - number * self.stagger_us + number * self.pace_us // streams for number in range(streams)]
+        return [Script(number, tokens, self.pace_us, self.lock, waits[number]) for number in range(streams)]
 
     def for_(self, name: str, short: bool) -> tuple[int, int]:
         """Streams and tokens of each."""
@@ -51,10 +60,11 @@ STREAMS = {
     "many": Streams(
         "A thousand streams at 10 tokens a second: do they flow, in how much memory?",
         1000,
-        160,
+        40,
         pace_us=100_000,
         stagger_us=12_000,
         fresh=True,
+        together=True,
         contestants=("direct", "minimal", "LAM"),
         peers=("LiteLLM",),
     ),
@@ -77,8 +87,10 @@ async def measure(scenario: Streams, load: Load, names: tuple[str, ...], rounds:
         opened = {} if scenario.fresh else {name: await stack.enter_async_context(CONTESTANTS[name](load)) for name in names}
         for name, contestant in opened.items():
             await _warm(contestant, load, name)
-        for _ in range(rounds):
+        for number in range(rounds):
             for name in names:
+                if number and scenario.together and name in PEERS:
+                    continue
                 if scenario.fresh:
                     async with CONTESTANTS[name](load) as contestant:
                         await _warm(contestant, load, name)
@@ -95,8 +107,7 @@ async def _warm(contestant: Contestant, load: Load, name: str) -> None:
 
 
 async def once(scenario: Streams, load: Load, contestant: Contestant, streams: int, tokens: int) -> Figures:
-    scripts = [Script(number, tokens, scenario.pace_us, scenario.lock) for number in range(streams)]
-    requests = await contestant.requests(scripts)
+    requests = await contestant.requests(scenario.scripts(streams, tokens))
     await load.expect(streams, tokens)
     processes = contestant.processes
     for process in processes.values():

@@ -20,18 +20,19 @@ def scenario(result: Figures) -> str:
         [figures] = contestants.values()
         rows = [[words(name), shown(value)] for name, value in flat(figures).items()]
         return head + table(["figure", "LAM"], rows)
-    return head + _beside(contestants)
+    return head + _beside(contestants, together=bool(result["settings"].get("together")))
 
 
-def _beside(contestants: dict[str, Figures]) -> str:
+def _beside(contestants: dict[str, Figures], *, together: bool) -> str:
     one_token = all(abs(f["cpu_us_per_token"] - 1000 * f["cpu_ms_per_request"]) < 1 for f in contestants.values())
     cost, unit = ("cpu_ms_per_request", "CPU ms a request") if one_token else ("cpu_us_per_token", "CPU µs a token")
+    moment = "behind_ms" if together else "first_token_ms"
     base = contestants.get(_BASE) or contestants["LAM"]
     against = f"× {_BASE}" if _BASE in contestants else "× LAM"
     rows = []
     for name, figures in contestants.items():
         measured = figures[cost] > 0
-        first, gap = figures["first_token_ms"], figures.get("gap_ms", {})
+        first, gap = figures[moment], figures.get("gap_ms", {})
         rows.append(
             [
                 name,
@@ -45,7 +46,7 @@ def _beside(contestants: dict[str, Figures]) -> str:
                 shown(figures["steal_percent"]),
             ]
         )
-    heads = ["", unit, against, "first token ms p50 / p99", "gap ms p99", "tokens/s", "KiB a stream", "errors", "steal %"]
+    heads = ["", unit, against, f"{words(moment)[:-3]} ms p50 / p99", "gap ms p99", "tokens/s", "KiB a stream", "errors", "steal %"]
     return table(heads, rows)
 
 

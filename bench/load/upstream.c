@@ -1,7 +1,8 @@
 /* The model server: OpenAI-compatible, streaming, as llama.cpp's server writes it, one write a token.
 
    What a request gets stands in its text: `@lam stream=7 tokens=200 pace_us=20000 lock=0 @`. With pace_us=0 tokens go out as fast as
-   they are taken; with lock=1 the next one only when the client has the last. Token number i is `w<i> `. */
+   they are taken; with lock=1 the next one only when the client has the last. wait_us is the time to the first one. Token number i is
+   `w<i> `. */
 #define _GNU_SOURCE
 #include "load.h"
 
@@ -144,13 +145,15 @@ static void begin(struct upstream *one, const char *body) {
     snprintf(text, sizeof text, "%s", script);
     one->stream = (int)option(text, "stream="), one->tokens = option(text, "tokens=");
     one->pace = option(text, "pace_us=") * 1000, one->lock = (int)option(text, "lock=");
-    one->sent = 0, one->streaming = 1, one->due = now();
+    one->sent = 0, one->streaming = 1, one->due = now() + option(text, "wait_us=") * 1000;
     if (one->stream < script_count) scripts[one->stream].server = one;
     one->out_count = (size_t)sprintf(one->out, "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n");
     chunk(one, FIRST, sizeof FIRST - 1);
     if (!flush(one)) return;
     if (one->lock)
         send_token(one);
+    else if (one->due > now())
+        wait_turn(one, one->due);
     else {
         one->pending++;
         step(one);
