@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, bindparam, delete, exists, insert, literal, or_, select, text, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, func, insert, literal, or_, select, text, update
 
 from lam.storage.models import Checkpoint, Ending, Message, SentRequest
 from lam.storage.repositories.base import QUICK, Repository
@@ -20,6 +20,12 @@ _STILL_STREAMING = exists().where(
 _APPEND = insert(checkpoints).from_select(
     [column.name for column in _CHECKPOINT],
     select(*(bindparam(column.name, type_=column.type) for column in _CHECKPOINT)).where(_STILL_STREAMING),
+)
+_ROW = func.json_each(bindparam("rows")).table_valued("value")
+_FIELDS = [func.json_extract(_ROW.c.value, f"$.{column.name}", type_=column.type) for column in _CHECKPOINT]
+_APPEND_ALL = insert(checkpoints).from_select(
+    [column.name for column in _CHECKPOINT],
+    select(*_FIELDS).where(exists().where(messages.c.id == _FIELDS[0], messages.c.status == "streaming")),
 )
 _ADD = insert(messages).returning(messages.c.id).execution_options(**QUICK)
 _FINISH = update(messages).where(messages.c.id == bindparam("finished"), messages.c.status == "streaming")
@@ -154,7 +160,10 @@ def _at(ids: Sequence[int], position: int | None) -> int | None:
 class Checkpoints(Repository):
     async def append(self, rows: Sequence[Checkpoint]) -> None:
         """Adds text to messages that are still streaming; a late one for a message that has ended is dropped."""
-        await self._connection.execute(_APPEND, [msgspec.structs.asdict(row) for row in rows])
+        if self._connection.dialect.name == "sqlite":  # one statement: each needs the interpreter's lock, which a busy loop holds
+            await self._connection.execute(_APPEND_ALL, {"rows": msgspec.json.encode(rows).decode()})
+        else:
+            await self._connection.execute(_APPEND, [msgspec.structs.asdict(row) for row in rows])
 
     async def forget_stray(self) -> None:
         """Checkpoints of messages that have ended: a write that came too late can leave one behind in PostgreSQL."""
