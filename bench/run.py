@@ -43,7 +43,7 @@ async def one(name: str, load: Load, rounds: int, *, full: bool) -> Figures:
         question, measured, settings = OWN[name]
         figures, all_rounds = await measured(load, rounds)
     else:
-        question, settings = SOAK, {}
+        question, settings, rounds = SOAK, {}, 1
         figures, all_rounds = await soak(load)
     return about(name, question, repeat, settings | {"rounds": rounds}) | {"contestants": figures, "rounds": all_rounds}
 
