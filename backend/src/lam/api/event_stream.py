@@ -27,14 +27,19 @@ HEADERS: Final = [
 
 
 class Connection:
-    """One open stream: by which token it was opened, what writes it, and whether it shall end."""
+    """One open stream: by which token it was opened, what writes it, and whether it shall end: then `end` is called."""
 
-    __slots__ = ("closing", "token_id", "writer")
+    __slots__ = ("closing", "end", "token_id", "writer")
 
     def __init__(self, token_id: int) -> None:
         self.token_id = token_id
         self.writer: LogWriter | None = None  # once the answer has begun
         self.closing = asyncio.Event()
+        self.end: Callable[[], object] = lambda: None
+
+    def close(self) -> None:
+        self.closing.set()
+        self.end()
 
     @property
     def waiting_since(self) -> float | None:
@@ -83,7 +88,7 @@ class OpenStreams:
     def close_stalled(self, now: float) -> None:
         for connection in self._open:
             if connection.waiting_since is not None and now - connection.waiting_since >= STALLED_SECONDS:
-                connection.closing.set()
+                connection.close()
 
     async def close_revoked(self) -> None:
         used = {connection.token_id for connection in self._open}
@@ -92,7 +97,7 @@ class OpenStreams:
         good = await self._still_good(used)
         for connection in self._open:
             if connection.token_id in used and connection.token_id not in good:
-                connection.closing.set()
+                connection.close()
 
 
 class EventStream(Response):
@@ -116,13 +121,13 @@ class EventStream(Response):
             with run.reading() if run is not None else nullcontext():
                 writer = asyncio.create_task(self._write(send, connection), name="writer")
                 gone = asyncio.create_task(disconnected(receive), name="disconnected")
-                closing = asyncio.create_task(connection.closing.wait(), name="closing")
+                connection.end = writer.cancel
                 try:
-                    await asyncio.wait({writer, gone, closing}, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait({writer, gone}, return_when=asyncio.FIRST_COMPLETED)
                 finally:
-                    for task in (writer, gone, closing):
-                        task.cancel()
-                    await asyncio.gather(writer, gone, closing, return_exceptions=True)
+                    writer.cancel()
+                    gone.cancel()
+                    await asyncio.gather(writer, gone, return_exceptions=True)
                 if not writer.cancelled():
                     writer.result()
                 elif connection.closing.is_set() and connection.writer is not None and connection.waiting_since is None:

@@ -42,12 +42,14 @@ class MemoryLog:
         for event in events:
             number += 1
             self._records.append(Record(number, event))
-        self._tell()
+        for heard in tuple(self._listeners):
+            heard()
         return number
 
     def close(self) -> None:
         self._closed = True
-        self._tell()
+        for heard in tuple(self._listeners):
+            heard()
 
     def since(self, after: int) -> Sequence[Record]:
         return self._records[after:]
@@ -57,10 +59,6 @@ class MemoryLog:
 
     def unlisten(self, heard: Callable[[], None]) -> None:
         self._listeners.pop(heard, None)
-
-    def _tell(self) -> None:
-        for heard in tuple(self._listeners):
-            heard()
 
     async def follow(self, after: int = 0) -> AsyncIterator[Sequence[Record]]:
         more = asyncio.Event()

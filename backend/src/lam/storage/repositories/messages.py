@@ -128,8 +128,9 @@ class Messages(Repository):
     async def streaming(self) -> list[Message]:
         return await self._all(Message, select(messages).where(messages.c.status == "streaming"))
 
-    async def finish(self, message_id: int, ending: Ending, now: datetime) -> bool:
-        """The one write that ends a message; False when it had already ended, or is gone, and nothing was changed."""
+    async def finish(self, message_id: int, ending: Ending, now: datetime, *, forget: bool = True) -> bool:
+        """The one write that ends a message; False when it had already ended, or is gone, and nothing was changed. `forget`: its
+        checkpoints, if it may have any."""
         finished = {"finished": message_id}
         values = {
             "status": ending.status,
@@ -142,7 +143,8 @@ class Messages(Repository):
         }
         if not await self._changed(_FINISH, finished | values):
             return False
-        await self._changed(_FORGET, finished)
+        if forget:
+            await self._changed(_FORGET, finished)
         changes: dict[str, Any] = {"updated_at": now, "last_used_at": now}
         if ending.unread:
             changes["unread"] = True
