@@ -7,6 +7,7 @@ import platform
 import statistics
 import subprocess
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,7 +41,7 @@ def about(scenario: str, question: str, repeat: str, settings: Figures) -> Figur
         "question": question,
         "repeat": repeat,
         "date": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "commit": _commit(),
+        "commit": commit(),
         "machine": {
             "cpus": os.cpu_count(),
             "processor": _processor(),
@@ -67,7 +68,10 @@ def kept() -> dict[str, Figures]:
     return found
 
 
-def _commit() -> str:
+@cache
+def commit() -> str:
+    """What stands in the working tree when this is first called; with + if the gateway differs from it."""
+
     def git(*command: str) -> str:
         return subprocess.run(["git", *command], capture_output=True, text=True, check=False, cwd=FOLDER.parent).stdout.strip()
 

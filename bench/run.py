@@ -14,7 +14,7 @@ import readers
 import tables
 from load import Load, load
 from msgspec.structs import asdict
-from results import Figures, about, keep, kept
+from results import Figures, about, commit, keep, kept
 from soak import soak
 
 from streams import STREAMS, measure
@@ -35,6 +35,8 @@ async def one(name: str, load: Load, rounds: int, *, full: bool) -> Figures:
     repeat = f"python bench/run.py --full --rounds {rounds} '{name}'" if full else f"python bench/run.py '{name}'"
     if name in STREAMS:
         scenario = STREAMS[name]
+        if scenario.together and not full:
+            rounds = 1  # it takes a minute
         names = (*scenario.contestants, *(scenario.peers if full else ()))
         settings = {key: value for key, value in asdict(scenario).items() if key not in ("question", "contestants", "peers")}
         figures, all_rounds = await measure(scenario, load, names, rounds, not full)
@@ -50,6 +52,7 @@ async def one(name: str, load: Load, rounds: int, *, full: bool) -> Figures:
 
 async def run(names: list[str], rounds: int, *, full: bool, keeping: bool) -> None:
     before = kept()
+    commit()  # as it is before anything is measured
     async with load() as loaded:
         for name in names:
             result = await one(name, loaded, rounds, full=full)

@@ -20,13 +20,14 @@ def scenario(result: Figures) -> str:
         [figures] = contestants.values()
         rows = [[words(name), shown(value)] for name, value in flat(figures).items()]
         return head + table(["figure", "LAM"], rows)
-    return head + _beside(contestants, together=bool(result["settings"].get("together")))
+    return head + _beside(contestants, result["settings"])
 
 
-def _beside(contestants: dict[str, Figures], *, together: bool) -> str:
-    one_token = all(abs(f["cpu_us_per_token"] - 1000 * f["cpu_ms_per_request"]) < 1 for f in contestants.values())
-    cost, unit = ("cpu_ms_per_request", "CPU ms a request") if one_token else ("cpu_us_per_token", "CPU µs a token")
-    moment = "behind_ms" if together else "first_token_ms"
+def _beside(contestants: dict[str, Figures], settings: Figures) -> str:
+    cost, unit = (
+        ("cpu_ms_per_request", "CPU ms a request") if settings.get("tokens") == 1 else ("cpu_us_per_token", "CPU µs a token")
+    )
+    moment = "behind_ms" if settings.get("together") else "first_token_ms"
     base = contestants.get(_BASE) or contestants["LAM"]
     against = f"× {_BASE}" if _BASE in contestants else "× LAM"
     rows = []

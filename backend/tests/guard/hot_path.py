@@ -11,7 +11,6 @@ from collections.abc import Callable
 from lam.api.log_writer import LogWriter
 from lam.engines.completion import CompletionDecoder
 from lam.protocol.events import Chunk, EngineEvent, Finished
-from lam.protocol.snapshot import Snapshot
 from lam.streams.log import Record
 from lam.streams.memory_log import MemoryLog
 
@@ -37,11 +36,9 @@ def decode(times: int) -> None:
 
 
 def append(times: int) -> None:
-    log, snapshot = MemoryLog(), Snapshot()
+    log = MemoryLog()
     for _ in range(times):
-        events = [Chunk(" token")]
-        log.append(events)
-        snapshot.add(events[0])
+        log.append([Chunk(" token")])
 
 
 def encode(times: int) -> None:
