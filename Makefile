@@ -10,10 +10,10 @@ NPM := cd frontend && $(if $(NODE_OK),,PATH="$(CURDIR)/$(BIN):$$PATH") npm
 LOCKS := backend/requirements/local.txt backend/requirements/model.txt backend/pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install page run test check fix contracts lock bench clean
+.PHONY: help install page run test check fix contracts lock bench bench-full clean
 
 help:  ## List the commands
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
 
 install: $(VENV)/.installed  ## Install what is pinned into .venv, and the demo model
 
@@ -83,10 +83,13 @@ lock:  ## Compile requirements/*.in into pinned, hashed requirements/*.txt (need
 	  uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $$name.in -o $$name.txt || exit 1; done
 
-bench: $(VENV)/.installed-dev  ## Measure the hot path beside what people would use instead
-	$(BIN)/python bench/run.py
-	$(BIN)/python bench/library.py
-	$(BIN)/python bench/mqtt.py
+bench: $(VENV)/.installed-dev  ## Measure the hot path beside what people would use instead, in five minutes
+	@$(BIN)/python bench/run.py
+
+bench-full: $(VENV)/.installed-dev  ## The same beside LiteLLM and Open WebUI too, and the long scenarios: two hours, 8 GB
+	$(BIN)/python bench/peers.py
+	$(BIN)/python bench/run.py --full
+	$(BIN)/python bench/library.py --keep
 
 clean:  ## Remove what was installed and built here
 	rm -rf $(VENV) frontend/node_modules backend/src/lam/page backend/.mypy_cache backend/.ruff_cache backend/.import_linter_cache

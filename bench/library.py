@@ -18,7 +18,10 @@ from typing import Any
 
 import aiohttp
 import msgspec
-from gateways import Process, measured, served
+import tables
+from contestants import gateway as served
+from processes import Process
+from results import about, keep
 
 from lam.client.client import Client
 
@@ -29,6 +32,7 @@ TEXT = "the quick brown fox jumps over a lazy dog while seven wizards brew stron
 WORDS = TEXT.split()
 LOOKED_FOR = {"a common word": "dragon", "three words": "quick wizards potions", "a rare one": "number19998", "none": "unheard"}
 REPEAT = 15
+QUESTION = "Long sessions, search over many messages, hostile documents: how long does each take?"
 
 
 def session_file(first: int, count: int) -> bytes:
@@ -61,7 +65,11 @@ async def timed(call: Callable[[], Awaitable[Any]], gateway: Process) -> dict[st
 async def library(messages: int) -> dict[str, Any]:
     figures: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
-        async with served(folder, {"LLM_SERVER_URL": "http://127.0.0.1:9"}) as (gateway, url, token), Client(url, token) as client:
+        async with (
+            served(folder, {"LLM_SERVER_URL": "http://127.0.0.1:9"}, ready=False) as lam,
+            Client(lam.url, lam.token) as client,
+        ):
+            gateway = lam.processes["gateway"]
             began = time.perf_counter()
             for first in range(0, messages, 2000):
                 made = await post(client, "/api/chatbot/sessions/import", io.BytesIO(session_file(first, 2000)))
@@ -114,8 +122,13 @@ def main() -> None:
     parser.add_argument("--messages", type=int, default=20_000)
     parser.add_argument("--keep", action="store_true", help="write the result to bench/results/")
     args = parser.parse_args()
-    with measured("library", keep=args.keep) as figures:
-        figures |= asyncio.run(library(args.messages))
+    figures = asyncio.run(library(args.messages))
+    result = about("library", QUESTION, "python bench/library.py --keep", {"messages": args.messages}) | {
+        "contestants": {"LAM": figures}
+    }
+    print(tables.scenario(result))
+    if args.keep:
+        keep(result)
 
 
 if __name__ == "__main__":

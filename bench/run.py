@@ -1,116 +1,80 @@
-"""Measures the gateway in front of the scripted server, beside the scripted server alone, in one run.
+"""Measures the gateway beside what people would use instead, in one run, in turns (A B C A B C …); prints medians and ratios.
 
-`make bench` runs the scenario *concurrent*: 200 streams of 20 tokens a second. It prints the CPU time of the gateway process per
-forwarded token (from /proc/PID/schedstat), the time to first token that the gateway adds, and its peak memory; it fails when an
-event is lost, doubled or out of order. Results go to bench/results/ as JSON with machine and commit.
+`make bench` runs the short set beside the model server directly, nginx and the minimal gateway; `make bench-full` adds the other
+products and the long scenarios, and keeps the results.
 """
 
 import argparse
 import asyncio
-import statistics
-import tempfile
-import time
-from typing import Any
+import resource
+from collections.abc import Awaitable, Callable
+from typing import Any, Final
 
-import aiohttp
-from gateways import Process, measured, served, started
+import readers
+import tables
+from load import Load, load
+from msgspec.structs import asdict
+from results import Figures, about, commit, keep, kept
+from soak import soak
 
-from lam.client.client import Client
-from lam.protocol.sse import Decoder
+from streams import STREAMS, measure
 
-
-async def direct(http: aiohttp.ClientSession, url: str, _session: int) -> tuple[float, list[str]]:
-    """One stream straight from the scripted server: seconds to the first token, and the tokens."""
-    body = {"messages": [{"role": "user", "content": "hi"}], "stream": True}
-    began, first, tokens = time.perf_counter(), 0.0, []
-    async with http.post(url + "/v1/chat/completions", json=body) as response:
-        decoder = Decoder()
-        while piece := await response.content.readany():
-            for event in decoder.feed(piece):
-                if b'"content":"' in event.data:
-                    first = first or time.perf_counter() - began
-                    tokens.append(event.data.split(b'"content":"')[1].split(b'"')[0].decode())
-    return first, tokens
+Measured = tuple[Figures, Figures]
+SHORT: Final = ("lock-step", "paced", "saturated", "small", "many", "fan-out")
+OWN: Final[dict[str, tuple[str, Callable[[Load, int], Awaitable[Measured]], dict[str, Any]]]] = {
+    "fan-out": ("One stream, 200 readers: what does a reader cost?", readers.fan_out, readers.FAN_OUT),
+    "resume storm": ("500 readers are cut at once: when does each go on?", readers.resume_storm, readers.STORM),
+    "idle watchers": ("5 000 readers of a stream that is silent: what do they cost?", readers.watchers, readers.WATCHERS),
+}
+SOAK: Final = "Half an hour of streams: does memory stay where it was?"
+ALL: Final = (*STREAMS, *OWN, "soak")
 
 
-async def through(http: aiohttp.ClientSession, url: str, session: int) -> tuple[float, list[str]]:
-    """The same through the gateway."""
-    body = {"session_id": session, "content": "hi"}
-    began, first, tokens, last = time.perf_counter(), 0.0, [], 0
-    async with http.post(url + "/api/chatbot/messages/stream", json=body) as response:
-        if response.status != 200:
-            raise SystemExit(f"the gateway answers {response.status}: {await response.text()}")
-        decoder = Decoder(limit=1 << 24)
-        while piece := await response.content.readany():
-            for event in decoder.feed(piece):
-                last += 1
-                if int(event.id) != last:
-                    raise SystemExit(f"event {event.id!r} came as number {last}")
-                if b'"type": "chunk"' in event.data:
-                    first = first or time.perf_counter() - began
-                    tokens.append(event.data.split(b'"content": "')[1].split(b'"')[0].decode())
-    return first, tokens
+async def one(name: str, load: Load, rounds: int, *, full: bool) -> Figures:
+    """The result of one scenario."""
+    repeat = f"python bench/run.py --full --rounds {rounds} '{name}'" if full else f"python bench/run.py '{name}'"
+    if name in STREAMS:
+        scenario = STREAMS[name]
+        if scenario.together and not full:
+            rounds = 1  # it takes a minute
+        names = (*scenario.contestants, *(scenario.peers if full else ()))
+        settings = {key: value for key, value in asdict(scenario).items() if key not in ("question", "contestants", "peers")}
+        figures, all_rounds = await measure(scenario, load, names, rounds, not full)
+        question = scenario.question
+    elif name in OWN:
+        question, measured, settings = OWN[name]
+        figures, all_rounds = await measured(load, rounds)
+    else:
+        question, settings, rounds = SOAK, {}, 1
+        figures, all_rounds = await soak(load)
+    return about(name, question, repeat, settings | {"rounds": rounds}) | {"contestants": figures, "rounds": all_rounds}
 
 
-async def concurrent(streams: int, rate: float, tokens: int) -> dict[str, Any]:
-    """Many paced streams, begun one after the other within one token's pace each."""
-    upstream_command = ("-m", "lam.testing.server", "--port", "0", "--rate", str(rate), "--tokens", str(tokens))
-    with tempfile.TemporaryDirectory() as folder:
-        async with started(*upstream_command, "--slots", str(streams), says="http://") as (_, line):
-            upstream = line.strip()
-            env = {"LLM_SERVER_URL": upstream, "LAM_MAX_STREAMS_PER_USER": str(streams)}
-            async with served(folder, env) as (gateway, url, token):
-                async with Client(url, token) as client:
-                    while not (await client.call("GET", "/api/health"))["ready"]:
-                        await asyncio.sleep(0.1)
-                    sessions = [int((await client.create_session())["id"]) for _ in range(streams)]
-                return await _compare(url, upstream, token, sessions, tokens, rate, gateway)
-
-
-async def _compare(
-    url: str, upstream: str, token: str, sessions: list[int], tokens: int, rate: float, gateway: Process
-) -> dict[str, Any]:
-    expected = [f"word{number} " for number in range(tokens)]
-    headers = {"Authorization": f"Bearer {token}"}
-    figures: dict[str, Any] = {}
-    async with aiohttp.ClientSession(headers=headers, connector=aiohttp.TCPConnector(limit=0)) as http:
-        for name, one, target in (("direct", direct, upstream), ("gateway", through, url)):
-            before = gateway.cpu_seconds()
-
-            async def later(number: int, session: int, one: Any = one, target: str = target) -> tuple[float, list[str]]:
-                await asyncio.sleep(number / rate)
-                found: tuple[float, list[str]] = await one(http, target, session)
-                return found
-
-            results = await asyncio.gather(*(later(number, session) for number, session in enumerate(sessions)))
-            if any(received != expected for _, received in results):
-                raise SystemExit(f"{name}: a token was lost, doubled or out of order")
-            firsts = sorted(1000 * first for first, _ in results)
-            figures[name] = {
-                "first_token_ms": {"p50": round(statistics.median(firsts), 1), "p99": round(firsts[int(0.99 * len(firsts))], 1)},
-                "cpu_us_per_token": round(1e6 * (gateway.cpu_seconds() - before) / (len(sessions) * tokens), 1),
-            }
-    direct_ms, ours = figures["direct"]["first_token_ms"], figures["gateway"]
-    return {
-        "streams": len(sessions),
-        "tokens_per_second_each": rate,
-        "tokens_each": tokens,
-        "cpu_us_per_forwarded_token": ours["cpu_us_per_token"],
-        "first_token_ms": {"direct": direct_ms, "gateway": ours["first_token_ms"]},
-        "first_token_added_ms_p50": round(ours["first_token_ms"]["p50"] - direct_ms["p50"], 1),
-        "peak_memory_mib": round(gateway.peak_mib(), 1),
-    }
+async def run(names: list[str], rounds: int, *, full: bool, keeping: bool) -> None:
+    before = kept()
+    commit()  # as it is before anything is measured
+    async with load() as loaded:
+        for name in names:
+            result = await one(name, loaded, rounds, full=full)
+            print(tables.scenario(result), flush=True)
+            if keeping:
+                keep(result)
+    if not full and before:
+        print("The last results of the full set\n================================\n")
+        for result in before.values():
+            print(tables.scenario(result))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--streams", type=int, default=200)
-    parser.add_argument("--rate", type=float, default=20, help="tokens a second of each stream")
-    parser.add_argument("--tokens", type=int, default=300, help="tokens of each stream")
-    parser.add_argument("--keep", action="store_true", help="write the result to bench/results/")
+    parser.add_argument("scenarios", nargs="*", choices=[*ALL, []], help="which; all of the set when none is named")
+    parser.add_argument("--full", action="store_true", help="beside the other products too, at full length; results are kept")
+    parser.add_argument("--rounds", type=int, help="medians of that many; 3, with --full 5")
     args = parser.parse_args()
-    with measured("concurrent", keep=args.keep) as result:
-        result |= asyncio.run(concurrent(args.streams, args.rate, args.tokens))
+    files = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    resource.setrlimit(resource.RLIMIT_NOFILE, (files, files))  # children inherit it: a stream is two sockets
+    names = args.scenarios or list(ALL if args.full else SHORT)
+    asyncio.run(run(names, args.rounds or (5 if args.full else 3), full=args.full, keeping=args.full))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
-"""Writes what is generated from the code: contracts/openapi.json and docs/reference/. A test fails where they differ."""
+"""Writes what is generated: contracts/openapi.json and docs/reference/ from the code, docs/performance.md from the results of the
+benches. A test fails where they differ."""
 
 import json
+import sys
 from pathlib import Path
 
 import click
@@ -25,6 +27,7 @@ def generated() -> dict[Path, str]:
         reference / "settings.md": settings_page(),
         reference / "errors.md": errors_page(),
         reference / "commands.md": commands_page(),
+        ROOT / "docs" / "performance.md": performance_page(),
     }
 
 
@@ -72,6 +75,14 @@ def commands_page() -> str:
     root = click.Context(main, info_name="lam", max_content_width=100, terminal_width=100, **main.context_settings)
     helps = (f"## {context.command_path}\n\n```text\n{context.get_help()}\n```\n" for context in _contexts(root))
     return "\n".join(["# Commands\n", GENERATED, about, *helps])
+
+
+def performance_page() -> str:
+    """The benches' results beside their goals; `bench/` is no package, its files stand beside each other."""
+    sys.path.insert(0, str(ROOT / "bench"))
+    import report
+
+    return str(report.page())
 
 
 def _contexts(context: click.Context) -> list[click.Context]:

@@ -348,7 +348,7 @@ async def test_a_missing_and_a_wrong_token_are_401(gateway: Gateway) -> None:
 
 
 async def test_silence_is_broken_by_a_comment(gateway: Gateway, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lam.api.event_stream.SILENCE_SECONDS", 0.05)
+    monkeypatch.setattr("lam.api.log_writer.SILENCE_SECONDS", 0.05)
     scripted.reply = Reply(("a", "b"), hold=True)
     async with gateway.client() as client:
         async with raw_stream(client, (await client.create_session())["id"]) as stream:
@@ -361,12 +361,12 @@ async def test_silence_is_broken_by_a_comment(gateway: Gateway, scripted: Script
 
 
 async def test_a_write_holds_whole_events_of_at_most_16_kib() -> None:
-    from lam.api.event_stream import WRITE_BYTES, _bodies
+    from lam.api.log_writer import WRITE_BYTES, bodies
     from lam.streams.log import Record
 
     records = [Record(number, Chunk("x" * (number * 97 % 9000))) for number in range(1, 200)]
     records.append(Record(200, Chunk("y" * 40_000)))
-    bodies = list(_bodies(records))
-    assert b"".join(bodies) == b"".join(record.frame for record in records)
-    assert all(body.startswith(b"id: ") and body.endswith(b"\n\n") for body in bodies)
-    assert [len(body) > WRITE_BYTES for body in bodies] == [False] * (len(bodies) - 1) + [True]
+    writes = list(bodies(records))
+    assert b"".join(writes) == b"".join(record.frame for record in records)
+    assert all(body.startswith(b"id: ") and body.endswith(b"\n\n") for body in writes)
+    assert [len(body) > WRITE_BYTES for body in writes] == [False] * (len(writes) - 1) + [True]

@@ -66,12 +66,29 @@ async def test_readers_share_one_frame(log: StreamLog) -> None:
     assert frames[0] is frames[1]
 
 
-async def test_silence_gives_an_empty_batch(log: StreamLog) -> None:
-    batches = log.follow(idle=0.02)
-    assert await anext(batches) == ()
+async def test_listeners_are_told_in_the_appenders_own_step(log: StreamLog) -> None:
+    told: list[int] = []
+
+    def heard() -> None:
+        told.append(log.last)
+
+    log.listen(heard)
+    log.append([Chunk("a"), Chunk("b")])
+    log.append([Chunk("c")])
+    assert told == [2, 3]
+    log.close()
+    assert told == [2, 3, 3]
+    assert [record.number for record in log.since(1)] == [2, 3]
+
+
+async def test_who_no_longer_listens_is_not_told(log: StreamLog) -> None:
+    told: list[str] = []
+    first, second = (lambda: told.append("first")), (lambda: told.append("second"))
+    log.listen(first)
+    log.listen(second)
+    log.unlisten(first)
     log.append([Chunk("a")])
-    assert len(await anext(batches)) == 1
-    assert await anext(batches) == ()
+    assert told == ["second"]
 
 
 async def test_a_follower_that_gives_up_disturbs_nobody(log: StreamLog) -> None:

@@ -1,11 +1,8 @@
-"""A reader: writes a stream's log to one HTTP connection, and notices when the other side is gone.
-
-A plain ASGI callable: whatever one batch of the log holds goes out in one write, and nothing is done per event beyond that.
-"""
+"""A reader: follows a stream's log over one HTTP connection, and notices when the other side is gone. A plain ASGI callable."""
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import nullcontext
 from types import TracebackType
 from typing import Final, Self
@@ -13,15 +10,12 @@ from typing import Final, Self
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from lam.api.log_writer import LogWriter
 from lam.chat.streams import Following
 from lam.errors import LamError
-from lam.protocol.sse import COMMENT
-from lam.streams.log import Record
 
 log = logging.getLogger(__name__)
 
-SILENCE_SECONDS: Final = 15
-WRITE_BYTES: Final = 16384
 STALLED_SECONDS: Final = 60
 WATCH_SECONDS: Final = 3
 
@@ -33,15 +27,24 @@ HEADERS: Final = [
 
 
 class Connection:
-    """One open stream: by which token it was opened, and since when it has been waiting for the other side to take a byte."""
+    """One open stream: by which token it was opened, what writes it, and whether it shall end: then `end` is called."""
 
-    __slots__ = ("closing", "started", "token_id", "waiting_since")
+    __slots__ = ("closing", "end", "token_id", "writer")
 
     def __init__(self, token_id: int) -> None:
         self.token_id = token_id
-        self.waiting_since: float | None = None
-        self.started = False
+        self.writer: LogWriter | None = None  # once the answer has begun
         self.closing = asyncio.Event()
+        self.end: Callable[[], object] = lambda: None
+
+    def close(self) -> None:
+        self.closing.set()
+        self.end()
+
+    @property
+    def waiting_since(self) -> float | None:
+        """Since when the other side has taken nothing of what was sent."""
+        return self.writer.waiting_since if self.writer else None
 
 
 class OpenStreams:
@@ -85,7 +88,7 @@ class OpenStreams:
     def close_stalled(self, now: float) -> None:
         for connection in self._open:
             if connection.waiting_since is not None and now - connection.waiting_since >= STALLED_SECONDS:
-                connection.closing.set()
+                connection.close()
 
     async def close_revoked(self) -> None:
         used = {connection.token_id for connection in self._open}
@@ -94,7 +97,7 @@ class OpenStreams:
         good = await self._still_good(used)
         for connection in self._open:
             if connection.token_id in used and connection.token_id not in good:
-                connection.closing.set()
+                connection.close()
 
 
 class EventStream(Response):
@@ -118,50 +121,25 @@ class EventStream(Response):
             with run.reading() if run is not None else nullcontext():
                 writer = asyncio.create_task(self._write(send, connection), name="writer")
                 gone = asyncio.create_task(disconnected(receive), name="disconnected")
-                closing = asyncio.create_task(connection.closing.wait(), name="closing")
+                connection.end = writer.cancel
                 try:
-                    await asyncio.wait({writer, gone, closing}, return_when=asyncio.FIRST_COMPLETED)
+                    await asyncio.wait({writer, gone}, return_when=asyncio.FIRST_COMPLETED)
                 finally:
-                    for task in (writer, gone, closing):
-                        task.cancel()
-                    await asyncio.gather(writer, gone, closing, return_exceptions=True)
+                    writer.cancel()
+                    gone.cancel()
+                    await asyncio.gather(writer, gone, return_exceptions=True)
                 if not writer.cancelled():
                     writer.result()
-                elif connection.closing.is_set() and connection.started and connection.waiting_since is None:
+                elif connection.closing.is_set() and connection.writer is not None and connection.waiting_since is None:
                     await send({"type": "http.response.body", "body": b""})
         finally:
             self._open_streams.leave(connection)
 
     async def _write(self, send: Send, connection: Connection) -> None:
-        clock = asyncio.get_running_loop().time
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        connection.started = True
-        async for batch in self._following.log.follow(self._following.after, idle=SILENCE_SECONDS):
-            for body in _bodies(batch):
-                connection.waiting_since = clock()
-                await send({"type": "http.response.body", "body": body, "more_body": True})
-                connection.waiting_since = None
+        connection.writer = LogWriter(self._following.log, self._following.after, send)
+        await connection.writer.run()
         await send({"type": "http.response.body", "body": b""})
-
-
-def _bodies(batch: Sequence[Record]) -> Iterator[bytes]:
-    """The batch as writes of whole events, each of at most 16 KiB unless one event is larger."""
-    if len(batch) == 1:
-        yield batch[0].frame
-        return
-    if not batch:
-        yield COMMENT
-        return
-    frames: list[bytes] = []
-    size = 0
-    for record in batch:
-        frame = record.frame
-        if frames and size + len(frame) > WRITE_BYTES:
-            yield b"".join(frames)
-            frames, size = [], 0
-        frames.append(frame)
-        size += len(frame)
-    yield b"".join(frames)
 
 
 async def disconnected(receive: Receive) -> None:

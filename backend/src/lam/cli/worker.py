@@ -1,6 +1,7 @@
 """`lam worker`: beside a model, for gateways at a broker."""
 
 import asyncio
+import gc
 import logging
 import os
 import platform
@@ -61,6 +62,8 @@ async def _work(settings: Settings, name: str, *, streaming: bool) -> None:
             ) as work,
         ):
             click.echo(f"Worker {name}: {settings.llm_server_url}, broker {broker.address}; Ctrl-C stops it.", err=True)
+            gc.collect()
+            gc.freeze()  # as the gateway does
             while not stop.is_set():  # noqa: ASYNC110  # polled: on Windows a signal wakes no event loop
                 await asyncio.sleep(POLL_SECONDS)
             await work.drain(settings.lam_drain_seconds)

@@ -13,7 +13,7 @@ from msgspec import UNSET, Struct
 
 from lam.engines.thinking import ThinkSplitter
 from lam.errors import ContextExceeded, GenerationError, LlmError
-from lam.protocol.events import EngineEvent, Finished, FinishReason, Progress, Thinking, ToolCall, Usage
+from lam.protocol.events import Chunk, EngineEvent, Finished, FinishReason, Progress, Thinking, ToolCall, Usage
 from lam.protocol.sse import Decoder, TooLong
 from lam.protocol.text import valid
 
@@ -25,46 +25,46 @@ _FINISH_REASONS: Final[dict[str, FinishReason]] = {
 }
 
 
-class _Function(Struct):
+class _Function(Struct, gc=False):
     name: str | None = None
     arguments: str | None = None
 
 
-class _ToolCall(Struct):
+class _ToolCall(Struct, gc=False):
     index: int = 0
     id: str | None = None
     function: _Function | None = None
 
 
-class _Delta(Struct):
+class _Delta(Struct, gc=False):
     content: str | None = None
     reasoning_content: str | None = None
     reasoning: str | None = None
     tool_calls: list[_ToolCall] | None = None
 
 
-class _Choice(Struct):
+class _Choice(Struct, gc=False):
     delta: _Delta | None = None
     message: _Delta | None = None
     finish_reason: str | None = None
 
 
-class _TokenDetails(Struct):
+class _TokenDetails(Struct, gc=False):
     cached_tokens: int | None = None
 
 
-class _Usage(Struct):
+class _Usage(Struct, gc=False):
     prompt_tokens: int | None = None
     completion_tokens: int | None = None
     total_tokens: int | None = None
     prompt_tokens_details: _TokenDetails | None = None
 
 
-class _Timings(Struct):
+class _Timings(Struct, gc=False):
     predicted_per_second: float | None = None
 
 
-class _PromptProgress(Struct):
+class _PromptProgress(Struct, gc=False):
     total: int = 0
     cache: int = 0
     processed: int = 0
@@ -95,6 +95,7 @@ class CompletionDecoder:
         self._usage: _Usage | None = None
         self._timings: _Timings | None = None
         self._model: str | None = None
+        self._named: str | None = None  # the model as it was last read
         self.finish_reason: str | None = None
         self.ended = False
         self.failure: GenerationError | None = None
@@ -103,12 +104,17 @@ class CompletionDecoder:
         events: list[EngineEvent] = []
         try:
             for event in self._sse.feed(piece):
+                data = event.data
                 if event.event == b"error":
-                    raise reported_error(_json(event.data))
-                if event.data == b"[DONE]":
+                    raise reported_error(_json(data))
+                if data == b"[DONE]":
                     self._end()
                 elif not self.ended:
-                    self._take(_decode(event.data), events)
+                    try:
+                        part = _completion.decode(data)
+                    except ValueError:
+                        part = _leniently(data)
+                    self._take(part, events)
         except TooLong:
             self.failure = LlmError("The model server sent an endless line instead of a stream.")
         except GenerationError as error:
@@ -124,7 +130,7 @@ class CompletionDecoder:
     def whole(self, body: bytes) -> list[EngineEvent]:
         """The same for a server that answers with one JSON document although it was asked for a stream. Raises LlmError."""
         events: list[EngineEvent] = []
-        self._take(_decode(body), events)
+        self._take(_leniently(body), events)
         if self.finish_reason is None:
             raise LlmError("The model server's answer holds no finish reason.")
         self._end()
@@ -146,6 +152,8 @@ class CompletionDecoder:
     def _take(self, part: _Completion, events: list[EngineEvent]) -> None:
         if part.error is not None:
             raise reported_error(part.error)
+        if part.model != self._named and part.model is not None:
+            self._named, self._model = part.model, valid(part.model)
         if part.prompt_progress is not None:
             progress = part.prompt_progress
             model = UNSET if part.model is None else valid(part.model)
@@ -161,15 +169,17 @@ class CompletionDecoder:
             self._usage = part.usage
         if part.timings is not None:
             self._timings = part.timings
-        if part.model is not None:
-            self._model = valid(part.model)
 
     def _take_delta(self, delta: _Delta, events: list[EngineEvent]) -> None:
         thinking = delta.reasoning_content or delta.reasoning
         if thinking:
             events.append(Thinking(valid(thinking)))
         if delta.content:
-            events.extend(self._splitter.feed(valid(delta.content)))
+            text = valid(delta.content)
+            if self._splitter.answering:
+                events.append(Chunk(text))
+            else:
+                events.extend(self._splitter.feed(text))
         for call in delta.tool_calls or ():
             function = call.function or _Function()
             name = None if function.name is None else valid(function.name)
@@ -186,12 +196,9 @@ def _counted(usage: _Usage) -> Usage | None:
     return Usage(prompt, completion, total, cached) if possible else None
 
 
-def _decode(data: bytes) -> _Completion:
+def _leniently(data: bytes) -> _Completion:
+    """With lone surrogates too, which msgspec refuses and json.loads keeps for `valid` to replace."""
     try:
-        return _completion.decode(data)
-    except ValueError:
-        pass
-    try:  # lone surrogates, which msgspec refuses and json.loads keeps for `valid` to replace
         return msgspec.convert(_json(data), _Completion)
     except msgspec.ValidationError as error:
         raise LlmError(f"The model server sent something that is not a chat completion ({error}).") from error

@@ -21,6 +21,11 @@ class ThinkSplitter:
         self._state: Literal["start", "thinking", "answer"] = "answer" if answering else "start"
         self._held = ""
 
+    @property
+    def answering(self) -> bool:
+        """Whether all that comes is text of the answer: it need not be fed any more."""
+        return self._state == "answer"
+
     def feed(self, text: str) -> list[Chunk | Thinking]:
         if self._state == "answer":
             return [Chunk(text)] if text else []

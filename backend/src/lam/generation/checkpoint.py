@@ -31,6 +31,8 @@ async def checkpoint(database: Database, runs: Iterable[Run]) -> None:
     taken = [(run, unsaved) for run in runs if not run.settled and (unsaved := run.unsaved())]
     if not taken:
         return
+    for run, _ in taken:
+        run.has_checkpoints = True
     async with database.write() as unit:
         await unit.checkpoints.append([unsaved for _, unsaved in taken])
     for run, unsaved in taken:

@@ -233,7 +233,7 @@ class Pump:
         """The message as it stays, and what it cost, in one transaction."""
         order, now = self._run.order, datetime.now(UTC)
         async with self._database.write() as unit:
-            if await unit.messages.finish(order.assistant_message_id, ending, now):
+            if await unit.messages.finish(order.assistant_message_id, ending, now, forget=self._run.has_checkpoints):
                 await unit.generations.add(spent(order.user_id, order.session_id, "reply", ending, now))
 
     def _ending(self, failure: GenerationError | None) -> tuple[Ending, Event]:

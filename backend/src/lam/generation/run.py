@@ -53,7 +53,8 @@ class Run:
         self.order = order
         self.log = log
         self.began_at = datetime.now(UTC)
-        self.snapshot = Snapshot()
+        self._snapshot = Snapshot()
+        self._folded = 0  # the last event in it
         self.ended = asyncio.Event()
         self.saved = asyncio.Event()
         self.lonely = asyncio.Event()
@@ -61,6 +62,7 @@ class Run:
         self.stop_request: Stop | None = None
         self.cancel: Callable[[], object] = lambda: None
         self.settled = False  # how the run ends can no longer change
+        self.has_checkpoints = False
         self._detach_seconds = detach_seconds
         self._readers = 0
         self._detach: asyncio.TimerHandle | None = None
@@ -71,9 +73,14 @@ class Run:
 
     def write(self, events: Sequence[Event]) -> None:
         self.log.append(events)
-        add = self.snapshot.add
-        for event in events:
-            add(event)
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """Of all that was written; folded when somebody asks, not token by token."""
+        for record in self.log.since(self._folded):
+            self._snapshot.add(record.event)
+        self._folded = self.log.last
+        return self._snapshot
 
     def close(self, ending: Ending, terminal: Event) -> None:
         """The one ending: the terminal event, and after it nothing."""

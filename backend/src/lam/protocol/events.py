@@ -1,6 +1,7 @@
 """The vocabulary of a stream: one class per event type of the contract, and `Finished`, which only engines and the pump use.
 
-An addition that is not known is left out of the JSON where the contract says so (`UNSET`), and null elsewhere.
+An addition that is not known is left out of the JSON where the contract says so (`UNSET`), and null elsewhere. A log holds many of
+them: those that a token makes are not looked at by the garbage collector (`gc=False`), because they can hold no cycle.
 """
 
 from typing import Any, Literal
@@ -55,15 +56,15 @@ class Progress(Struct, frozen=True, tag_field="type", tag="progress"):
     simulated: bool | UnsetType = UNSET
 
 
-class Thinking(Struct, frozen=True, tag_field="type", tag="thinking"):
+class Thinking(Struct, frozen=True, gc=False, tag_field="type", tag="thinking"):
     content: str
 
 
-class Chunk(Struct, frozen=True, tag_field="type", tag="chunk"):
+class Chunk(Struct, frozen=True, gc=False, tag_field="type", tag="chunk"):
     content: str
 
 
-class ToolCall(Struct, frozen=True, tag_field="type", tag="tool_call"):
+class ToolCall(Struct, frozen=True, gc=False, tag_field="type", tag="tool_call"):
     """A piece of a tool call: `id` and `name` come once, `arguments` is the next piece of JSON text."""
 
     index: int

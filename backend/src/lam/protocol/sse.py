@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from lam.protocol.events import Event
+from lam.protocol.events import Chunk, Event
 
 MAX_EVENT_BYTES: Final = 1 << 20
 COMMENT: Final = b": still here\n\n"
@@ -24,10 +24,16 @@ def encode(number: int, event: Event) -> bytes:
 
     U+2028, U+2029 and U+0085 are escaped, so that readers which split text into lines do not tear an event apart.
     """
+    if type(event) is Chunk:  # what `format` would make of it, for a fifth of the price
+        return b'id: %d\ndata: {"type": "chunk", "content": %b}\n\n' % (number, _one_line(_encoder.encode(event.content)))
     data = msgspec.json.format(_encoder.encode(event), indent=0)
-    if not data.isascii():
-        data = data.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029").replace(b"\xc2\x85", b"\\u0085")
-    return b"id: %d\ndata: %b\n\n" % (number, data)
+    return b"id: %d\ndata: %b\n\n" % (number, _one_line(data))
+
+
+def _one_line(data: bytes) -> bytes:
+    if data.isascii():
+        return data
+    return data.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029").replace(b"\xc2\x85", b"\\u0085")
 
 
 def decode(data: bytes) -> Event | None:
@@ -53,7 +59,7 @@ class TooLong(ValueError):
     """A line or an event grew beyond the bound: the other side is not speaking SSE."""
 
 
-class SseEvent(Struct, frozen=True):
+class SseEvent(Struct, frozen=True, gc=False):
     """One dispatched event: its data without the last line end, and the `event:` and `id:` fields that were in force."""
 
     data: bytes
@@ -76,12 +82,29 @@ class Decoder:
         self._data_size = 0
         self._after_cr = False
         self._first_line = True
+        self._between = False  # the last piece ended with an event
         self._event = b""
         self._id = b""
         self.comments = 0
 
     def feed(self, piece: bytes) -> list[SseEvent]:
         """Raises TooLong where one event grows beyond the limit."""
+        if self._between and len(piece) < self._limit and piece.endswith(b"\n\n") and b"\r" not in piece:
+            # whole blocks: what a server that writes event by event sends all the time
+            events: list[SseEvent] = []
+            for block in piece[:-2].split(b"\n\n"):
+                if block.startswith(b"data: ") and b"\n" not in block:
+                    events.append(SseEvent(block[6:], b"", self._id))
+                else:
+                    for line in block.split(b"\n"):
+                        self._take(line, events)
+                    self._dispatch(events)
+            return events
+        events = self._feed_slice(piece)
+        self._between = not (self._held or self._data or self._event or self._after_cr or self._first_line)
+        return events
+
+    def _feed_slice(self, piece: bytes) -> list[SseEvent]:
         if self._after_cr and piece:
             self._after_cr = False
             if piece[0] == 10:  # the LF of a CRLF whose CR ended the last piece

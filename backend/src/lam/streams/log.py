@@ -1,35 +1,35 @@
 """The contract of a stream log, and the record it gives."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
+
+from msgspec import Struct
 
 from lam.protocol import sse
 from lam.protocol.events import Event
 
 
-class Record:
+class Record(Struct, gc=False, eq=False):
     """One numbered event. `frame` is its SSE text, encoded on first use and shared by all readers."""
 
-    __slots__ = ("_frame", "event", "number")
-
-    def __init__(self, number: int, event: Event) -> None:
-        self.number = number
-        self.event = event
-        self._frame: bytes | None = None
+    number: int
+    event: Event
+    encoded: bytes | None = None
 
     @property
     def frame(self) -> bytes:
-        frame = self._frame
+        frame = self.encoded
         if frame is None:
-            frame = self._frame = sse.encode(self.number, self.event)
+            frame = self.encoded = sse.encode(self.number, self.event)
         return frame
 
 
 class StreamLog(Protocol):
     """Append-only, numbered from 1 without gaps, closed once.
 
-    `follow(after)` gives batches of the records with higher numbers, live until the log is closed. Whoever falls behind gets all it
-    missed in one batch: the log is the only buffer. With `idle`, an empty batch is given after that many seconds of silence.
+    `since(after)` gives the records with higher numbers, `follow(after)` batches of them, live until the log is closed. Whoever
+    falls behind gets all it missed in one batch: the log is the only buffer. `listen(heard)`: `heard()` is called, in the
+    appender's own step, after each append and at the close; it must neither raise nor take long.
     """
 
     @property
@@ -40,6 +40,12 @@ class StreamLog(Protocol):
 
     def append(self, events: Sequence[Event]) -> int: ...
 
-    def follow(self, after: int = 0, *, idle: float | None = None) -> AsyncIterator[Sequence[Record]]: ...
+    def since(self, after: int) -> Sequence[Record]: ...
+
+    def follow(self, after: int = 0) -> AsyncIterator[Sequence[Record]]: ...
+
+    def listen(self, heard: Callable[[], None]) -> None: ...
+
+    def unlisten(self, heard: Callable[[], None]) -> None: ...
 
     def close(self) -> None: ...

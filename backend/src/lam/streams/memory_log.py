@@ -15,13 +15,12 @@ _RECORD_BYTES: Final = 320  # a record, its event and the frame's header, measur
 
 
 class MemoryLog:
-    """A `StreamLog`. Appending wakes the followers that wait; it never waits for one."""
+    """A `StreamLog`. Appending tells the listeners; it never waits for one."""
 
     def __init__(self) -> None:
         self._records: list[Record] = []
-        self._waiting: list[asyncio.Future[None]] = []
+        self._listeners: dict[Callable[[], None], None] = {}  # in the order of their coming
         self._closed = False
-        self.size = 0
 
     @property
     def last(self) -> int:
@@ -31,6 +30,11 @@ class MemoryLog:
     def closed(self) -> bool:
         return self._closed
 
+    @property
+    def size(self) -> int:
+        """Bytes it takes, roughly."""
+        return sum(_RECORD_BYTES + _text_size(record.event) for record in self._records)
+
     def append(self, events: Sequence[Event]) -> int:
         if self._closed:
             raise RuntimeError("the log is closed: a stream has one ending")
@@ -38,77 +42,39 @@ class MemoryLog:
         for event in events:
             number += 1
             self._records.append(Record(number, event))
-            self.size += _RECORD_BYTES + _text_size(event)
-        self._wake()
+        for heard in tuple(self._listeners):
+            heard()
         return number
 
     def close(self) -> None:
         self._closed = True
-        self._wake()
+        for heard in tuple(self._listeners):
+            heard()
 
-    def _wake(self) -> None:
-        if self._waiting:
-            waiting, self._waiting = self._waiting, []
-            for future in waiting:
-                if not future.done():
-                    future.set_result(None)
+    def since(self, after: int) -> Sequence[Record]:
+        return self._records[after:]
 
-    async def follow(self, after: int = 0, *, idle: float | None = None) -> AsyncIterator[Sequence[Record]]:
-        records = self._records
-        loop = asyncio.get_running_loop()
-        alarm = _Alarm(loop, idle) if idle is not None else None
+    def listen(self, heard: Callable[[], None]) -> None:
+        self._listeners[heard] = None
+
+    def unlisten(self, heard: Callable[[], None]) -> None:
+        self._listeners.pop(heard, None)
+
+    async def follow(self, after: int = 0) -> AsyncIterator[Sequence[Record]]:
+        more = asyncio.Event()
+        self.listen(more.set)
         try:
             while True:
-                if after < len(records):
-                    batch = records[after:]
-                    after = len(records)
-                    if alarm:
-                        alarm.spoke()
+                if batch := self.since(after):
+                    after += len(batch)
                     yield batch
                 elif self._closed:
                     return
                 else:
-                    future = loop.create_future()
-                    self._waiting.append(future)
-                    if alarm:
-                        alarm.future = future
-                    await future
-                    if alarm and alarm.rang:
-                        alarm.spoke()
-                        yield ()
+                    more.clear()
+                    await more.wait()
         finally:
-            if alarm:
-                alarm.stop()
-
-
-class _Alarm:
-    """Wakes one follower after `idle` seconds of silence: one timer that looks at the clock, not one for each event."""
-
-    __slots__ = ("_handle", "_idle", "_last", "_loop", "future", "rang")
-
-    def __init__(self, loop: asyncio.AbstractEventLoop, idle: float) -> None:
-        self._loop = loop
-        self._idle = idle
-        self._last = loop.time()
-        self.future: asyncio.Future[None] | None = None
-        self.rang = False
-        self._handle = loop.call_later(idle, self._ring)
-
-    def spoke(self) -> None:
-        self._last = self._loop.time()
-        self.rang = False
-
-    def stop(self) -> None:
-        self._handle.cancel()
-
-    def _ring(self) -> None:
-        left = self._last + self._idle - self._loop.time()
-        if left <= 0:
-            left = self._idle
-            if self.future is not None and not self.future.done():
-                self.rang = True
-                self.future.set_result(None)
-        self._handle = self._loop.call_later(left, self._ring)
+            self.unlisten(more.set)
 
 
 def _text_size(event: Event) -> int:
@@ -128,7 +94,7 @@ class Shelf:
         self._clock = clock
         self._keep_bytes = keep_bytes
         self._running: dict[str, MemoryLog] = {}
-        self._ended: OrderedDict[str, tuple[float, MemoryLog]] = OrderedDict()
+        self._ended: OrderedDict[str, tuple[float, int, MemoryLog]] = OrderedDict()  # since when, its size
         self._ended_bytes = 0
 
     def open(self, stream_id: str) -> MemoryLog:
@@ -138,13 +104,14 @@ class Shelf:
     def get(self, stream_id: str) -> MemoryLog | None:
         self._drop_old()
         ended = self._ended.get(stream_id)
-        return ended[1] if ended else self._running.get(stream_id)
+        return ended[2] if ended else self._running.get(stream_id)
 
     def ended(self, stream_id: str) -> None:
         """The log was closed, and its message can serve in its stead from now on."""
         log = self._running.pop(stream_id)
-        self._ended[stream_id] = (self._clock(), log)
-        self._ended_bytes += log.size
+        size = log.size
+        self._ended[stream_id] = (self._clock(), size, log)
+        self._ended_bytes += size
         self._drop_old()
 
     def clear(self) -> None:
@@ -155,8 +122,8 @@ class Shelf:
     def _drop_old(self) -> None:
         now = self._clock()
         while self._ended:
-            stream_id, (since, log) = next(iter(self._ended.items()))
+            stream_id, (since, size, _) = next(iter(self._ended.items()))
             if now - since < KEEP_SECONDS and self._ended_bytes <= self._keep_bytes:
                 return
             del self._ended[stream_id]
-            self._ended_bytes -= log.size
+            self._ended_bytes -= size

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import ColumnElement, func, insert, select
 
 from lam.storage.models import Generation, UsageRow
-from lam.storage.repositories.base import Repository
+from lam.storage.repositories.base import QUICK, Repository
 from lam.storage.schema import generations, sessions, users
 
 Grouping = Literal["total", "day", "session", "model", "user"]
@@ -20,6 +20,7 @@ _KEYS: dict[Grouping, Sequence[ColumnElement[Any]]] = {
     "model": (generations.c.model,),
     "user": (generations.c.user_id, users.c.email),
 }
+_ADD = insert(generations).execution_options(**QUICK)
 
 
 def _outcome(status: str) -> ColumnElement[int]:
@@ -43,7 +44,7 @@ _SUMS = (
 
 class Generations(Repository):
     async def add(self, generation: Generation) -> None:
-        await self._changed(insert(generations).values(**msgspec.structs.asdict(generation)))
+        await self._changed(_ADD, msgspec.structs.asdict(generation))
 
     async def summed(self, grouping: Grouping, since: datetime, until: datetime, user_id: int | None, limit: int) -> list[UsageRow]:
         """Sums over `since <= created_at < until`, of one user or of all; days in their order, the rest by tokens, most first."""

@@ -5,10 +5,10 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, bindparam, delete, exists, insert, literal, or_, select, text, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, func, insert, literal, or_, select, text, update
 
 from lam.storage.models import Checkpoint, Ending, Message, SentRequest
-from lam.storage.repositories.base import Repository
+from lam.storage.repositories.base import QUICK, Repository
 from lam.storage.schema import checkpoints, messages, requests, sessions
 
 WHOLE_PATH = 1_000_000
@@ -21,11 +21,22 @@ _APPEND = insert(checkpoints).from_select(
     [column.name for column in _CHECKPOINT],
     select(*(bindparam(column.name, type_=column.type) for column in _CHECKPOINT)).where(_STILL_STREAMING),
 )
+_ROW = func.json_each(bindparam("rows")).table_valued("value")
+_FIELDS = [func.json_extract(_ROW.c.value, f"$.{column.name}", type_=column.type) for column in _CHECKPOINT]
+_APPEND_ALL = insert(checkpoints).from_select(
+    [column.name for column in _CHECKPOINT],
+    select(*_FIELDS).where(exists().where(messages.c.id == _FIELDS[0], messages.c.status == "streaming")),
+)
+_ADD = insert(messages).returning(messages.c.id).execution_options(**QUICK)
+_FINISH = update(messages).where(messages.c.id == bindparam("finished"), messages.c.status == "streaming")
+_FORGET = delete(checkpoints).where(checkpoints.c.message_id == bindparam("finished")).execution_options(**QUICK)
+_OWNER = select(messages.c.session_id).where(messages.c.id == bindparam("finished")).scalar_subquery()
+_USED = update(sessions).where(sessions.c.id == _OWNER).execution_options(**QUICK)
 
 
 class Messages(Repository):
     async def add(self, **values: Any) -> int:
-        return await self._inserted(insert(messages).values(**values).returning(messages.c.id))
+        return await self._inserted(_ADD, values)
 
     async def path(self, leaf_id: int | None, limit: int = WHOLE_PATH) -> list[Message]:
         """The newest `limit` messages on the way from the first message to `leaf_id`, oldest first."""
@@ -124,8 +135,10 @@ class Messages(Repository):
     async def streaming(self) -> list[Message]:
         return await self._all(Message, select(messages).where(messages.c.status == "streaming"))
 
-    async def finish(self, message_id: int, ending: Ending, now: datetime) -> bool:
-        """The one write that ends a message; False when it had already ended, or is gone, and nothing was changed."""
+    async def finish(self, message_id: int, ending: Ending, now: datetime, *, forget: bool = True) -> bool:
+        """The one write that ends a message; False when it had already ended, or is gone, and nothing was changed. `forget`: its
+        checkpoints, if it may have any."""
+        finished = {"finished": message_id}
         values = {
             "status": ending.status,
             "content": ending.content,
@@ -135,15 +148,14 @@ class Messages(Repository):
             "timings": ending.timings,
             "error": ending.error,
         }
-        query = update(messages).where(messages.c.id == message_id, messages.c.status == "streaming").values(**values)
-        if not await self._changed(query):
+        if not await self._changed(_FINISH, finished | values):
             return False
-        await self._changed(delete(checkpoints).where(checkpoints.c.message_id == message_id))
-        owner = select(messages.c.session_id).where(messages.c.id == message_id).scalar_subquery()
+        if forget:
+            await self._changed(_FORGET, finished)
         changes: dict[str, Any] = {"updated_at": now, "last_used_at": now}
         if ending.unread:
             changes["unread"] = True
-        await self._changed(update(sessions).where(sessions.c.id == owner).values(**changes))
+        await self._changed(_USED, finished | changes)
         return True
 
     async def delete_all(self, session_id: int) -> None:
@@ -157,7 +169,10 @@ def _at(ids: Sequence[int], position: int | None) -> int | None:
 class Checkpoints(Repository):
     async def append(self, rows: Sequence[Checkpoint]) -> None:
         """Adds text to messages that are still streaming; a late one for a message that has ended is dropped."""
-        await self._connection.execute(_APPEND, [msgspec.structs.asdict(row) for row in rows])
+        if self._connection.dialect.name == "sqlite":  # one statement: each needs the interpreter's lock, which a busy loop holds
+            await self._connection.execute(_APPEND_ALL, {"rows": msgspec.json.encode(rows).decode()})
+        else:
+            await self._connection.execute(_APPEND, [msgspec.structs.asdict(row) for row in rows])
 
     async def forget_stray(self) -> None:
         """Checkpoints of messages that have ended: a write that came too late can leave one behind in PostgreSQL."""

@@ -3,13 +3,18 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from lam.storage.models import Session
-from lam.storage.repositories.base import Repository
+from lam.storage.repositories.base import QUICK, Repository
 from lam.storage.schema import messages, sessions
 
 PREVIEW_CHARACTERS = 180
+_OWNED = select(sessions).where(sessions.c.id == bindparam("session"), sessions.c.user_id == bindparam("owner"))
+_OWNED = _OWNED.execution_options(**QUICK)
+_OWNED_LOCKED = _OWNED.with_for_update()
+_SENT = update(sessions).where(sessions.c.id == bindparam("session"))
+_SENT = _SENT.values(message_count=sessions.c.message_count + bindparam("added")).execution_options(**QUICK)
 
 
 class Sessions(Repository):
@@ -18,8 +23,7 @@ class Sessions(Repository):
 
     async def owned(self, session_id: int, user_id: int, *, lock: bool = False) -> Session | None:
         """`lock`: nobody else changes it until this unit of work ends."""
-        query = select(sessions).where(sessions.c.id == session_id, sessions.c.user_id == user_id)
-        return await self._one(Session, query.with_for_update() if lock else query)
+        return await self._one(Session, _OWNED_LOCKED if lock else _OWNED, {"session": session_id, "owner": user_id})
 
     async def owner(self, session_id: int) -> int:
         query = select(sessions.c.user_id).where(sessions.c.id == session_id)
@@ -42,8 +46,7 @@ class Sessions(Repository):
 
     async def sent(self, session_id: int, leaf_id: int, now: datetime, *, added: int, **values: Any) -> None:
         """`added` messages more, the newest of them the reply that begins."""
-        count = sessions.c.message_count + added
-        await self.change(session_id, message_count=count, leaf_id=leaf_id, last_used_at=now, **values)
+        await self._changed(_SENT, {"session": session_id, "added": added, "leaf_id": leaf_id, "last_used_at": now, **values})
 
     async def give_title(self, session_id: int, session_key: str, title: str) -> bool:
         """Unless somebody gave it one, or reset it, meanwhile."""

@@ -2,14 +2,27 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, select, update
 
 from lam.storage.models import ListedUser, Token, User
-from lam.storage.repositories.base import Repository
+from lam.storage.repositories.base import QUICK, Repository
 from lam.storage.schema import sessions, tokens, users
 
 _TOKEN = (tokens.c.id, tokens.c.user_id, tokens.c.created_at, tokens.c.expires_at, tokens.c.last_used_at, tokens.c.device)
+
+
+def _good(now: Any) -> ColumnElement[bool]:
+    return or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > now)
+
+
+_FIND = (
+    select(*_TOKEN, users.c.email, users.c.password_hash, users.c.is_admin, users.c.created_at)
+    .join(users, users.c.id == tokens.c.user_id)
+    .where(tokens.c.hash == bindparam("looked_for"), _good(bindparam("now")))
+    .execution_options(**QUICK)
+)
 
 
 class Users(Repository):
@@ -61,12 +74,7 @@ class Tokens(Repository):
 
     async def find(self, token_hash: str, now: datetime) -> tuple[Token, User] | None:
         """The token and its owner, in one query; None when it is unknown or has expired."""
-        query = (
-            select(*_TOKEN, users.c.email, users.c.password_hash, users.c.is_admin, users.c.created_at)
-            .join(users, users.c.id == tokens.c.user_id)
-            .where(tokens.c.hash == token_hash, _good(now))
-        )
-        row = (await self._connection.execute(query)).first()
+        row = (await self._connection.execute(_FIND, {"looked_for": token_hash, "now": now})).first()
         return None if row is None else (Token(*row[: len(_TOKEN)]), User(row[1], *row[len(_TOKEN) :]))
 
     async def good(self, token_ids: Collection[int], now: datetime) -> set[int]:
@@ -90,7 +98,3 @@ class Tokens(Repository):
 
     async def forget_expired(self, now: datetime) -> None:
         await self._changed(delete(tokens).where(~_good(now)))
-
-
-def _good(now: datetime):  # type: ignore[no-untyped-def]  # SQLAlchemy's own inference is exact here
-    return or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > now)
