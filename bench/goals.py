@@ -42,6 +42,10 @@ def _of(results: Results, scenario: str, contestant: str = "LAM") -> Any:
     return results[scenario]["contestants"][contestant]
 
 
+def _page(results: Results) -> Any:
+    return _of(results, "page")
+
+
 def _times(scenario: str, one: str, other: str) -> Callable[[Results], float]:
     """CPU of one contestant in turns of another's."""
 
@@ -121,6 +125,11 @@ MEMORY: Final = (
     "the minimal gateway takes two thirds of what ours takes, for two sockets, their buffers and a request in the web "
     "framework. Ours adds the log (0.3 KB a token), and the tasks that own a run and its reader (tracemalloc: 5 KB in what "
     "they wait for alone)"
+)
+FRAMES: Final = (
+    "four seconds of a trace: of each second scripts take 0.16 s, painting, layers and their hand-over 0.31 s, layout and style 0.1 s; "
+    "this Chromium has no graphics card and paints in software, on the two cores that gateway, model server and other work share. "
+    "It does not grow with the reply: the last seconds are as the first"
 )
 FULL: Final = "10 000 tokens a second fill the core, and the last ones meet the endings of a thousand streams"
 
@@ -214,4 +223,20 @@ GOALS: Final = (
         most=5,
         unit=" %",
     ),
+    Goal("page: first load, compressed", lambda results: _page(results)["first_load"]["bytes"] / 1000, most=250, unit=" KB"),
+    Goal(
+        "page: longest of the frames while 60 000 tokens come",
+        lambda results: float(_page(results)["frame_ms"]["middle"]["max"]),
+        most=50,
+        unit=" ms",
+        why=FRAMES,
+    ),
+    Goal(
+        "page: a key until it is painted, 99th percentile",
+        lambda results: float(_page(results)["typing_ms"]["late"]["p99"]),
+        most=100,
+        unit=" ms",
+        why=FRAMES,
+    ),
+    Goal("page: a stop until it is seen", lambda results: float(_page(results)["stop_ms"]), most=100, unit=" ms", why=FRAMES),
 )

@@ -1,10 +1,14 @@
 /** What the benches of the page share: a text, the heap, and how figures are kept. */
 
 import { execSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
-import { cpus } from "node:os";
+import { writeFileSync } from "node:fs";
+import { cpus, release } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 
 import type { CDPSession } from "playwright-core";
+
+const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
 /** Prose, lists, tables, code and formulas, as models mix them. */
 export function pieces(count: number): string[] {
@@ -28,14 +32,29 @@ export async function memory(devtools: CDPSession): Promise<number> {
   return Math.round(usedSize / 2 ** 20);
 }
 
-/** Prints the figures; with PAGE_KEEP set they are written to bench/results/ with date, machine and commit. */
-export function keep(scenario: string, figures: Record<string, unknown>): void {
+export interface Result {
+  scenario: string;
+  /** What it answers, in a sentence. */
+  question: string;
+  /** The command that measures it again. */
+  repeat: string;
+  settings: Record<string, number>;
+  figures: Record<string, unknown>;
+}
+
+/** Prints the figures; with PAGE_KEEP set they are written to bench/results/, in the form that bench/report.py reads. */
+export function keep({ figures, ...about }: Result): void {
   console.log(JSON.stringify(figures, null, 2));
   if (!process.env["PAGE_KEEP"]) return;
-  const date = new Date().toISOString();
-  const commit = execSync("git rev-parse --short HEAD").toString().trim();
-  const folder = new URL("../../bench/results/", import.meta.url);
-  mkdirSync(folder, { recursive: true });
-  const about = { scenario, date: `${date.slice(0, 19)}+00:00`, commit, machine: { cpus: cpus().length, node: process.versions.node, system: "Linux" } };
-  writeFileSync(new URL(`${date.slice(0, 10)}-${scenario}.json`, folder), JSON.stringify({ ...about, ...figures }, null, 2) + "\n");
+  const now = new Date().toISOString().slice(0, 19);
+  const said = (command: string): string => execSync(command, { cwd: ROOT }).toString().trim();
+  const machine = {
+    cpus: cpus().length,
+    processor: cpus()[0]?.model.split(" ").slice(0, 2).join(" "),
+    python: said(".venv/bin/python -V").replace("Python ", ""),
+    node: process.versions.node,
+    system: release(),
+  };
+  const result = { ...about, date: `${now}+00:00`, commit: said("git rev-parse --short HEAD"), machine, contestants: { LAM: figures } };
+  writeFileSync(join(ROOT, "bench", "results", `${now.slice(0, 10)}-${about.scenario.replaceAll(" ", "-")}.json`), JSON.stringify(result, null, 1) + "\n");
 }

@@ -155,9 +155,6 @@ test("page", async () => {
   const stopMs = await stopping(page);
   await ended(page);
   const figures = {
-    pieces_per_second: RATE,
-    pieces: TOKENS,
-    slower: SLOWER,
     first_load: load,
     characters_when_stopped: length,
     frame_ms: { early: summary(early), middle: summary(middle), late: summary(late) },
@@ -166,7 +163,13 @@ test("page", async () => {
     stop_ms: stopMs,
     heap_mib: { early: memoryEarly, late: memoryLate },
   };
-  keep("page", figures);
+  keep({
+    scenario: "page",
+    question: "A long reply that comes fast, after 500 messages, in a Chromium slowed down four times: frames, keys, stop.",
+    repeat: "cd frontend && PAGE_KEEP=1 npm run bench",
+    settings: { pieces: TOKENS, pieces_per_second: RATE, slower: SLOWER },
+    figures,
+  });
   await visitor.close();
   await studio.close();
 });

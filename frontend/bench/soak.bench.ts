@@ -25,10 +25,16 @@ test("page-soak", { timeout: (MINUTES + 5) * 60_000 }, async () => {
     await page.locator(".turn").last().getByText(`number ${replies}`).waitFor();
     await says(page, "Part 0");
     await ended(page);
-    heap[minute.toFixed(1)] = await memory(devtools);
+    heap[`after ${Math.round((Date.now() - began) / 60_000)} min`] = await memory(devtools);
   }
   const elements = await page.evaluate(() => document.querySelectorAll("*").length);
-  keep("page-soak", { minutes: MINUTES, replies, pieces_each: TOKENS, pieces_per_second: RATE, elements_at_the_end: elements, heap_mib: heap });
+  keep({
+    scenario: "page soak",
+    question: "The page's heap while replies come one after the other in one conversation.",
+    repeat: "cd frontend && PAGE_KEEP=1 npm run soak",
+    settings: { minutes: MINUTES, pieces_each: TOKENS, pieces_per_second: RATE },
+    figures: { replies, elements_at_the_end: elements, heap_mib: heap },
+  });
   await visitor.close();
   await studio.close();
 });

@@ -1,4 +1,4 @@
-import { memo, useEffect, useState, type ReactElement } from "react";
+import { memo, startTransition, useEffect, useState, type ReactElement } from "react";
 
 import { CopyButton } from "../CopyButton";
 
@@ -51,7 +51,11 @@ function useColours(language: string, text: string, closed: boolean): ReactEleme
     let isCurrent = true;
     import("./highlight").then(
       ({ highlighted }) => {
-        if (isCurrent) setColoured(highlighted(language.toLowerCase(), text));
+        whenIdle(() => {
+          if (!isCurrent) return;
+          const found = highlighted(language.toLowerCase(), text);
+          startTransition(() => setColoured(found)); // in pieces: words that come meanwhile go first
+        });
       },
       () => undefined, // without colours it can be read too
     );
@@ -60,4 +64,9 @@ function useColours(language: string, text: string, closed: boolean): ReactEleme
     };
   }, [wanted, language, text]);
   return wanted ? coloured : null;
+}
+
+function whenIdle(run: () => void): void {
+  if ("requestIdleCallback" in globalThis) requestIdleCallback(run, { timeout: 500 });
+  else setTimeout(run);
 }
