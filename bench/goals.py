@@ -127,9 +127,9 @@ MEMORY: Final = (
     "they wait for alone)"
 )
 FRAMES: Final = (
-    "four seconds of a trace: of each second scripts take 0.16 s, painting, layers and their hand-over 0.31 s, layout and style 0.1 s; "
-    "this Chromium has no graphics card and paints in software, on the two cores that gateway, model server and other work share. "
-    "It does not grow with the reply: the last seconds are as the first"
+    "of each second in a trace of four, scripts take 0.16 s, painting, layers and their hand-over 0.31 s, layout and style "
+    "0.1 s; this Chromium has no graphics card and paints in software, on the two cores that gateway, model server and other "
+    "work share. It does not grow with the reply: the last seconds are as the first"
 )
 FULL: Final = "10 000 tokens a second fill the core, and the last ones meet the endings of a thousand streams"
 
