@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
-import { useRef } from "react";
 import { useLocation } from "wouter";
 
 import { me } from "../api/queries";
+import { FileButton } from "../components/FileButton";
 import { Page } from "../components/Page";
 import { Problem } from "../components/Problem";
 import { leave } from "../features/account/account";
@@ -14,7 +14,6 @@ import { Password } from "../features/settings/Password";
 
 export function Settings() {
   const account = useQuery(me);
-  const file = useRef<HTMLInputElement>(null);
   const [, navigate] = useLocation();
   const take = useImportSession();
   return (
@@ -28,22 +27,14 @@ export function Settings() {
         <p className="muted">From the JSON that a conversation’s options export.</p>
         <Problem of={take.error} />
         <div className="buttons">
-          <button type="button" disabled={take.isPending} onClick={() => file.current?.click()}>
-            Choose a file
-          </button>
+          <FileButton
+            label="Choose a file"
+            what="An exported conversation"
+            accept=".json"
+            disabled={take.isPending}
+            onFile={(file) => take.mutate(file, { onSuccess: ({ id }) => navigate(`/c/${id}`) })}
+          />
         </div>
-        <input
-          ref={file}
-          type="file"
-          hidden
-          accept=".json"
-          aria-label="An exported conversation"
-          onChange={(event) => {
-            const one = event.currentTarget.files?.[0];
-            if (one) take.mutate(one, { onSuccess: ({ id }) => navigate(`/c/${id}`) });
-            event.currentTarget.value = "";
-          }}
-        />
       </section>
       {account.data && <Leave email={account.data.email} onGone={leave} />}
     </Page>

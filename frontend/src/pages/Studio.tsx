@@ -55,7 +55,14 @@ export function Studio({ session }: { session: number | null }) {
             <Menu aria-hidden />
           </button>
           <h1 className="title">{title}</h1>
-          <button type="button" className="quiet icon" title="Options (O)" aria-label="Options" aria-expanded={options} onClick={() => preferences.set({ options: !options })}>
+          <button
+            type="button"
+            className="quiet icon"
+            title="Options (O)"
+            aria-label="Options"
+            aria-expanded={options}
+            onClick={() => preferences.set({ options: !options })}
+          >
             <SlidersHorizontal aria-hidden />
           </button>
         </header>
@@ -85,7 +92,9 @@ export function Studio({ session }: { session: number | null }) {
         )}
         <Composer key={`composer ${session ?? "new"}`} session={session} live={live} say={conversation.say} onEditLast={() => lastTurn && beginEdit(lastTurn)} />
       </main>
-      {options && <Options session={session} fresh={fresh} onFresh={setFresh} onClose={() => preferences.set({ options: false })} onEmptied={(emptied) => streams.drop(emptied)} />}
+      {options && (
+        <Options session={session} fresh={fresh} onFresh={setFresh} onClose={() => preferences.set({ options: false })} onEmptied={(emptied) => streams.drop(emptied)} />
+      )}
     </div>
   );
 }

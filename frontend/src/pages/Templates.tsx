@@ -1,8 +1,8 @@
 import { useQuery } from "@tanstack/react-query";
-import { useRef } from "react";
 import { Link } from "wouter";
 
 import { templates } from "../api/queries";
+import { FileButton } from "../components/FileButton";
 import { Page } from "../components/Page";
 import { Problem } from "../components/Problem";
 import { TemplateForm } from "../features/templates/TemplateForm";
@@ -13,7 +13,6 @@ import { NotFound } from "./NotFound";
 /** Prompts to begin with. `chosen`: a number, or `new`. */
 export function Templates({ chosen }: { chosen: string | null }) {
   const all = useQuery(templates);
-  const file = useRef<HTMLInputElement>(null);
   const take = useImportTemplates();
   const template = all.data?.find(({ id }) => `${id}` === chosen) ?? null;
   if (chosen !== null && chosen !== "new" && all.data !== undefined && template === null) return <NotFound />;
@@ -22,24 +21,10 @@ export function Templates({ chosen }: { chosen: string | null }) {
       <Link href="/templates/new" className="button primary">
         New template
       </Link>
-      <button type="button" disabled={take.isPending} onClick={() => file.current?.click()}>
-        Import
-      </button>
+      <FileButton label="Import" what="A file of templates" accept=".json" disabled={take.isPending} onFile={(file) => take.mutate(file)} />
       <a className="button" href="/api/templates/export" download>
         Export
       </a>
-      <input
-        ref={file}
-        type="file"
-        hidden
-        accept=".json"
-        aria-label="A file of templates"
-        onChange={(event) => {
-          const one = event.currentTarget.files?.[0];
-          if (one) take.mutate(one);
-          event.currentTarget.value = "";
-        }}
-      />
     </div>
   );
   return (

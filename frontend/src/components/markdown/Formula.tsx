@@ -22,7 +22,12 @@ export const Formula = memo(function Formula({ text, display }: { text: string; 
   }, [text, display]);
   const isShown = shown === text;
   return (
-    <span className={display ? "formula display" : "formula"} tabIndex={display ? 0 : undefined} role={display ? "group" : undefined} aria-label={display ? "Formula" : undefined}>
+    <span
+      className={display ? "formula display" : "formula"}
+      tabIndex={display ? 0 : undefined}
+      role={display ? "group" : undefined}
+      aria-label={display ? "Formula" : undefined}
+    >
       {!isShown && <code>{text}</code>}
       <span ref={place} hidden={!isShown} />
     </span>

@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 
+import { DataTable } from "../../components/DataTable";
 import { Problem } from "../../components/Problem";
 import { liveHealth } from "./admin";
 
@@ -18,7 +19,8 @@ export function Machinery() {
         </Fact>
         {engine && (
           <Fact name="Model" state={engine.state} isGood={engine.state === "ready"}>
-            {engine.detail ?? `${engine.running} running, ${engine.waiting} waiting${engine.slots === null ? "" : `, ${engine.slots} ${engine.slots === 1 ? "slot" : "slots"}`}`}
+            {engine.detail ??
+              `${engine.running} running, ${engine.waiting} waiting${engine.slots === null ? "" : `, ${engine.slots} ${engine.slots === 1 ? "slot" : "slots"}`}`}
           </Fact>
         )}
         {broker && (
@@ -32,35 +34,22 @@ export function Machinery() {
           </Fact>
         )}
       </dl>
-      {workers && (
-        <div className="table-scroll" tabIndex={0} role="region" aria-label="Workers">
-          <table>
-            <thead>
-              <tr>
-                {["Worker", "State", "Running", "Models", "Streams", "Version"].map((head) => (
-                  <th key={head} scope="col">
-                    {head}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {workers.map((worker) => (
-                <tr key={worker.name}>
-                  <th scope="row">{worker.name}</th>
-                  <td>{worker.state}</td>
-                  <td>
-                    {worker.running} of {worker.slots}
-                  </td>
-                  <td>{worker.models.join(", ")}</td>
-                  <td>{worker.streaming ? "yes" : "in one piece"}</td>
-                  <td>{worker.version}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-          {workers.length === 0 && <p className="muted">No worker is connected. `lam worker` beside a model makes one.</p>}
-        </div>
+      {workers?.length === 0 && <p className="muted">No worker is connected. `lam worker` beside a model makes one.</p>}
+      {workers && workers.length > 0 && (
+        <DataTable title="Workers" heads={["Worker", "State", "Running", "Models", "Streams", "Version"]}>
+          {workers.map((worker) => (
+            <tr key={worker.name}>
+              <th scope="row">{worker.name}</th>
+              <td>{worker.state}</td>
+              <td>
+                {worker.running} of {worker.slots}
+              </td>
+              <td>{worker.models.join(", ")}</td>
+              <td>{worker.streaming ? "yes" : "in one piece"}</td>
+              <td>{worker.version}</td>
+            </tr>
+          ))}
+        </DataTable>
       )}
     </section>
   );

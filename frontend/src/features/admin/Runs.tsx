@@ -1,6 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 
 import type { RunAnswer } from "../../api/schema";
+import { DataTable } from "../../components/DataTable";
 import { Problem } from "../../components/Problem";
 import { ago, count } from "../../components/said";
 import { runs } from "./admin";
@@ -16,31 +17,18 @@ export function Runs() {
       <Problem of={error} />
       {data?.length === 0 && <p className="muted">Nothing runs and nobody waits.</p>}
       {data && data.length > 0 && (
-        <div className="table-scroll" tabIndex={0} role="region" aria-label="Replies now">
-          <table>
-            <thead>
-              <tr>
-                {["For", "Model", "What it does", "Characters", "Readers", "Since"].map((head) => (
-                  <th key={head} scope="col">
-                    {head}
-                  </th>
-                ))}
-              </tr>
-            </thead>
-            <tbody>
-              {data.map((run, at) => (
-                <tr key={at}>
-                  <th scope="row">{run.email}</th>
-                  <td>{run.model ?? "the first"}</td>
-                  <td>{does(run)}</td>
-                  <td>{count(run.characters)}</td>
-                  <td>{run.readers}</td>
-                  <td>{ago(run.began_at)}</td>
-                </tr>
-              ))}
-            </tbody>
-          </table>
-        </div>
+        <DataTable title="Replies now" heads={["For", "Model", "What it does", "Characters", "Readers", "Since"]}>
+          {data.map((run, at) => (
+            <tr key={at}>
+              <th scope="row">{run.email}</th>
+              <td>{run.model ?? "the first"}</td>
+              <td>{does(run)}</td>
+              <td>{count(run.characters)}</td>
+              <td>{run.readers}</td>
+              <td>{ago(run.began_at)}</td>
+            </tr>
+          ))}
+        </DataTable>
       )}
     </section>
   );

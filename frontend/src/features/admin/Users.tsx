@@ -3,6 +3,7 @@ import { useState } from "react";
 
 import type { ListedAccount } from "../../api/schema";
 import { Confirm } from "../../components/Confirm";
+import { DataTable } from "../../components/DataTable";
 import { Problem } from "../../components/Problem";
 import { ago, day } from "../../components/said";
 import { users, useDeed } from "./admin";
@@ -26,47 +27,33 @@ export function Users({ own }: { own: number }) {
           New user
         </button>
       </div>
-      <div className="table-scroll" tabIndex={0} role="region" aria-label="Users">
-        <table>
-          <thead>
-            <tr>
-              {["User", "Since", "Last here", "Conversations", "Running", "Rights"].map((head) => (
-                <th key={head} scope="col">
-                  {head}
-                </th>
-              ))}
-              <th scope="col">Change</th>
-            </tr>
-          </thead>
-          <tbody>
-            {data?.map((user) => (
-              <tr key={user.id}>
-                <th scope="row">{user.email === "local" ? "local (this machine’s own)" : user.email}</th>
-                <td>{day(user.created_at)}</td>
-                <td>{user.last_used_at === null ? "never" : ago(user.last_used_at)}</td>
-                <td>{user.sessions}</td>
-                <td>{user.running}</td>
-                <td>{user.is_admin ? "admin" : "user"}</td>
-                <td>
-                  {user.id !== own && user.email !== "local" && (
-                    <div className="buttons">
-                      <button type="button" className="quiet" onClick={() => deed.mutate({ user: user.id, changes: { is_admin: !user.is_admin } })}>
-                        {user.is_admin ? "Make no admin" : "Make admin"}
-                      </button>
-                      <button type="button" className="quiet" onClick={() => setAsked({ about: "password", user })}>
-                        New password
-                      </button>
-                      <button type="button" className="quiet danger" onClick={() => setAsked({ about: "delete", user })}>
-                        Delete
-                      </button>
-                    </div>
-                  )}
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      </div>
+      <DataTable title="Users" heads={["User", "Since", "Last here", "Conversations", "Running", "Rights", "Change"]}>
+        {data?.map((user) => (
+          <tr key={user.id}>
+            <th scope="row">{user.email === "local" ? "local (this machine’s own)" : user.email}</th>
+            <td>{day(user.created_at)}</td>
+            <td>{user.last_used_at === null ? "never" : ago(user.last_used_at)}</td>
+            <td>{user.sessions}</td>
+            <td>{user.running}</td>
+            <td>{user.is_admin ? "admin" : "user"}</td>
+            <td>
+              {user.id !== own && user.email !== "local" && (
+                <div className="buttons">
+                  <button type="button" className="quiet" onClick={() => deed.mutate({ user: user.id, changes: { is_admin: !user.is_admin } })}>
+                    {user.is_admin ? "Make no admin" : "Make admin"}
+                  </button>
+                  <button type="button" className="quiet" onClick={() => setAsked({ about: "password", user })}>
+                    New password
+                  </button>
+                  <button type="button" className="quiet danger" onClick={() => setAsked({ about: "delete", user })}>
+                    Delete
+                  </button>
+                </div>
+              )}
+            </td>
+          </tr>
+        ))}
+      </DataTable>
       {asked?.about === "new" && <NewUser onClose={close} />}
       {asked?.about === "password" && <ResetPassword user={asked.user} onClose={close} />}
       {asked?.about === "delete" && (

@@ -25,31 +25,31 @@ export const Answer = memo(function Answer({ message, live, busy, conversation }
   const view = seen(message, live);
   return (
     <>
-    <article className="answer" aria-busy={view.isGrowing} id={message ? `message-${message.id}` : undefined}>
-      <Thoughts text={view.thinking} isThinking={view.isGrowing && view.text === ""} />
-      <Markdown text={view.text} growing={view.isGrowing} />
-      {live && <Waiting stream={live.stream} />}
-      {view.ending && <p className="ending">{view.ending}</p>}
-      {view.problem && (
-        <p className="problem" role={live ? "alert" : undefined}>
-          {view.problem}
+      <article className="answer" aria-busy={view.isGrowing} id={message ? `message-${message.id}` : undefined}>
+        <Thoughts text={view.thinking} isThinking={view.isGrowing && view.text === ""} />
+        <Markdown text={view.text} growing={view.isGrowing} />
+        {live && <Waiting stream={live.stream} />}
+        {view.ending && <p className="ending">{view.ending}</p>}
+        {view.problem && (
+          <p className="problem" role={live ? "alert" : undefined}>
+            {view.problem}
+          </p>
+        )}
+        {!view.isGrowing && (
+          <footer>
+            {view.settled && <Actions message={view.settled} busy={busy} conversation={conversation} />}
+            <span className="figures">
+              {view.figures}
+              {view.isSimulated && <span title="The worker answered in one piece; the gateway showed it in pieces."> · shown in pieces</span>}
+            </span>
+          </footer>
+        )}
+      </article>
+      {live && (
+        <p className="for-ears" role="status">
+          {announced(live)}
         </p>
       )}
-      {!view.isGrowing && (
-        <footer>
-          {view.settled && <Actions message={view.settled} busy={busy} conversation={conversation} />}
-          <span className="figures">
-            {view.figures}
-            {view.isSimulated && <span title="The worker answered in one piece; the gateway showed it in pieces."> · shown in pieces</span>}
-          </span>
-        </footer>
-      )}
-    </article>
-    {live && (
-      <p className="for-ears" role="status">
-        {announced(live)}
-      </p>
-    )}
     </>
   );
 });

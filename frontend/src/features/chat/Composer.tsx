@@ -86,73 +86,79 @@ export function Composer({ session, live, say, onEditLast }: Props) {
 
   return (
     <>
-    <form
-      className="composer"
-      onSubmit={(event) => {
-        event.preventDefault();
-        void send();
-      }}
-      onDragOver={(event) => event.preventDefault()}
-      onDrop={(event) => receive(event, event.dataTransfer.files)}
-    >
-      {draft.problem !== null && (
-        <p className="problem" role="alert">
-          {draft.problem}
-        </p>
-      )}
-      {slash !== null && <SlashMenu found={slash} at={choices.at} onAt={choices.setAt} take={(at) => choose(slash[at])} />}
-      <div className="box">
-        <Chips draft={draft} pending={pending} change={change} forget={forget} />
-        <button type="button" className="quiet icon" title="Attach a document (pdf, docx, txt, md)" aria-label="Attach a document" onClick={() => files.current?.click()}>
-          <Paperclip aria-hidden />
-        </button>
-        <input
-          ref={files}
-          type="file"
-          hidden
-          multiple
-          accept={KINDS}
-          onChange={(event) => {
-            for (const file of event.currentTarget.files ?? []) void attach(file);
-            event.currentTarget.value = "";
-          }}
-        />
-        <textarea
-          ref={box}
-          aria-label="Message"
-          aria-controls={slash === null ? undefined : "slash"}
-          aria-activedescendant={slash?.length ? `slash-${choices.at}` : undefined}
-          placeholder="Ask anything"
-          rows={1}
-          value={draft.text}
-          autoFocus
-          onChange={(event) => change({ text: event.currentTarget.value })}
-          onPaste={(event) => {
-            if (!event.clipboardData.types.includes("text/plain")) receive(event, event.clipboardData.files); // a text brings its picture along
-          }}
-          onKeyDown={press}
-        />
-        {busy ? (
+      <form
+        className="composer"
+        onSubmit={(event) => {
+          event.preventDefault();
+          void send();
+        }}
+        onDragOver={(event) => event.preventDefault()}
+        onDrop={(event) => receive(event, event.dataTransfer.files)}
+      >
+        {draft.problem !== null && (
+          <p className="problem" role="alert">
+            {draft.problem}
+          </p>
+        )}
+        {slash !== null && <SlashMenu found={slash} at={choices.at} onAt={choices.setAt} take={(at) => choose(slash[at])} />}
+        <div className="box">
+          <Chips draft={draft} pending={pending} change={change} forget={forget} />
           <button
             type="button"
-            className="primary icon"
-            aria-label="Stop"
-            title="Stop (Esc)"
-            disabled={isStopping}
-            onClick={() => {
-              stop();
-              box.current?.focus();
-            }}
+            className="quiet icon"
+            title="Attach a document (pdf, docx, txt, md)"
+            aria-label="Attach a document"
+            onClick={() => files.current?.click()}
           >
-            <Square aria-hidden fill="currentColor" />
+            <Paperclip aria-hidden />
           </button>
-        ) : (
-          <button type="submit" className="primary icon" aria-label="Send" title={isReading ? "A document is still being read" : "Send (Enter)"} disabled={!canSend}>
-            <ArrowUp aria-hidden />
-          </button>
-        )}
-      </div>
-    </form>
+          <input
+            ref={files}
+            type="file"
+            hidden
+            multiple
+            accept={KINDS}
+            onChange={(event) => {
+              for (const file of event.currentTarget.files ?? []) void attach(file);
+              event.currentTarget.value = "";
+            }}
+          />
+          <textarea
+            ref={box}
+            aria-label="Message"
+            aria-controls={slash === null ? undefined : "slash"}
+            aria-activedescendant={slash?.length ? `slash-${choices.at}` : undefined}
+            placeholder="Ask anything"
+            rows={1}
+            value={draft.text}
+            autoFocus
+            onChange={(event) => change({ text: event.currentTarget.value })}
+            onPaste={(event) => {
+              if (!event.clipboardData.types.includes("text/plain")) receive(event, event.clipboardData.files); // a text brings its picture along
+            }}
+            onKeyDown={press}
+          />
+          {busy ? (
+            <button
+              type="button"
+              className="primary icon"
+              aria-label="Stop"
+              title="Stop (Esc)"
+              disabled={isStopping}
+              onClick={() => {
+                stop();
+                box.current?.focus();
+              }}
+            >
+              <Square aria-hidden fill="currentColor" />
+            </button>
+          ) : (
+            <button type="submit" className="primary icon" aria-label="Send" title={isReading ? "A document is still being read" : "Send (Enter)"} disabled={!canSend}>
+              <ArrowUp aria-hidden />
+            </button>
+          )}
+        </div>
+      </form>
       {chosen && (
         <Variables title={chosen.title} variables={chosen.variables} submit="Use it" onDone={(values) => take(chosen, values)} onClose={() => setChosen(null)} />
       )}

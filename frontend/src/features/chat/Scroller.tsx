@@ -53,7 +53,8 @@ export function Scroller({ box, children, onNearTop, sent, isSought }: Props) {
     const distance = scrollHeight - scrollTop - clientHeight;
     const isNear = distance < NEAR_PX;
     if (distance < 1) follows.current = true;
-    else if (scrollTop < before.current - 1) follows.current = false; // somebody goes up, however slowly
+    else if (scrollTop < before.current - 1)
+      follows.current = false; // somebody goes up, however slowly
     else if (isNear && scrollTop > before.current) follows.current = true;
     before.current = scrollTop;
     setAway(!isNear && !follows.current);

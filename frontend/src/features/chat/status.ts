@@ -34,5 +34,8 @@ export function figures(model: string | null, usage: Partial<Usage> | null, timi
   if (usage?.completion_tokens != null) said.push(`${usage.completion_tokens} ${usage.completion_tokens === 1 ? "token" : "tokens"}`);
   if (timings?.tokens_per_second != null) said.push(`${Math.round(timings.tokens_per_second)} tokens/s`);
   if (timings?.first_token_ms != null) said.push(`first after ${(timings.first_token_ms / 1000).toFixed(1)} s`);
-  return said.filter(Boolean).join(" · ").replaceAll(/(?<!·) (?!·)/g, "\u00a0");
+  return said
+    .filter(Boolean)
+    .join(" · ")
+    .replaceAll(/(?<!·) (?!·)/g, "\u00a0");
 }

@@ -26,7 +26,13 @@ export function Options({ session, fresh, onFresh, onClose, onEmptied }: Props) 
         </button>
       </header>
       {session === null ? (
-        <Fields {...{ values: fresh, state: "saved", change: (changes: SessionChanges) => onFresh({ ...fresh, ...(changes.template_id && { system_prompt: null }), ...changes }) }} />
+        <Fields
+          {...{
+            values: fresh,
+            state: "saved",
+            change: (changes: SessionChanges) => onFresh({ ...fresh, ...(changes.template_id && { system_prompt: null }), ...changes }),
+          }}
+        />
       ) : (
         <OfSession key={session} session={session} onEmptied={onEmptied} />
       )}

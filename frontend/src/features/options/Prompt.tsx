@@ -41,7 +41,9 @@ export function Prompt({ values, change }: Props) {
               {n_ctx === null ? "" : ` (${n_ctx.toLocaleString("en")} tokens)`}
             </option>
           ))}
-          {values.model && known.data && !known.data.models.some(({ name }) => name === values.model) && <option value={values.model}>{values.model} (not there now)</option>}
+          {values.model && known.data && !known.data.models.some(({ name }) => name === values.model) && (
+            <option value={values.model}>{values.model} (not there now)</option>
+          )}
         </select>
       </label>
       <label>
@@ -74,11 +76,15 @@ export function Prompt({ values, change }: Props) {
       </label>
       <label>
         System prompt
-        <textarea rows={4} maxLength={100_000} value={prompt} placeholder="What the model should know or be, in every reply" onChange={(event) => change({ system_prompt: event.currentTarget.value || null })} />
+        <textarea
+          rows={4}
+          maxLength={100_000}
+          value={prompt}
+          placeholder="What the model should know or be, in every reply"
+          onChange={(event) => change({ system_prompt: event.currentTarget.value || null })}
+        />
       </label>
-      {chosen && (
-        <Variables title={chosen.title} variables={chosen.variables} submit="Use it" onDone={(said) => take(chosen, said)} onClose={() => setChosen(null)} />
-      )}
+      {chosen && <Variables title={chosen.title} variables={chosen.variables} submit="Use it" onDone={(said) => take(chosen, said)} onClose={() => setChosen(null)} />}
     </>
   );
 }

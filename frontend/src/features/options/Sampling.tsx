@@ -68,7 +68,16 @@ function Slider({ name, range: [min, max, step], hint, value, otherwise, onChang
         {name} <output>{shown.toFixed(2)}</output>
       </label>
       <Reset name={name} isSet={value !== null} onReset={() => onChange(null)} />
-      <input id={id} type="range" min={min} max={max} step={step} value={shown} aria-describedby={`${id}-hint`} onChange={(event) => onChange(Number(event.currentTarget.value))} />
+      <input
+        id={id}
+        type="range"
+        min={min}
+        max={max}
+        step={step}
+        value={shown}
+        aria-describedby={`${id}-hint`}
+        onChange={(event) => onChange(Number(event.currentTarget.value))}
+      />
       <span id={`${id}-hint`} className="muted">
         {min} to {max}: {hint}
       </span>

@@ -47,70 +47,75 @@ export function TemplateForm({ template }: { template: TemplateAnswer | null }) 
   };
   return (
     <>
-    <form className="fields" onSubmit={submit}>
-      <label>
-        Title
-        <input value={draft.title} required maxLength={200} autoFocus={template === null} onChange={(event) => write({ ...draft, title: event.currentTarget.value })} />
-      </label>
-      <label>
-        Description
-        <input value={draft.description ?? ""} maxLength={2000} onChange={(event) => write({ ...draft, description: event.currentTarget.value || null })} />
-      </label>
-      <div className="field">
-        <label htmlFor="template-prompt">Prompt</label>
-        <textarea
-          id="template-prompt"
-          className="mono"
-          rows={10}
-          value={draft.content}
-          required
-          maxLength={100_000}
-          aria-describedby="template-variables"
-          onChange={(event) => write({ ...draft, content: event.currentTarget.value })}
+      <form className="fields" onSubmit={submit}>
+        <label>
+          Title
+          <input value={draft.title} required maxLength={200} autoFocus={template === null} onChange={(event) => write({ ...draft, title: event.currentTarget.value })} />
+        </label>
+        <label>
+          Description
+          <input value={draft.description ?? ""} maxLength={2000} onChange={(event) => write({ ...draft, description: event.currentTarget.value || null })} />
+        </label>
+        <div className="field">
+          <label htmlFor="template-prompt">Prompt</label>
+          <textarea
+            id="template-prompt"
+            className="mono"
+            rows={10}
+            value={draft.content}
+            required
+            maxLength={100_000}
+            aria-describedby="template-variables"
+            onChange={(event) => write({ ...draft, content: event.currentTarget.value })}
+          />
+          <span className="muted" id="template-variables">
+            Variables: {"{{name}}"}, {"{{name=default}}"}, {"{{name|what it is for}}"}.
+            {template && template.variables.length > 0 && ` Here: ${template.variables.map(({ name }) => name).join(", ")}.`}
+          </span>
+        </div>
+        <label className="check">
+          <input type="checkbox" checked={draft.is_active} onChange={(event) => write({ ...draft, is_active: event.currentTarget.checked })} />
+          Offered when a message begins with /
+        </label>
+        <label className="check">
+          <input type="checkbox" checked={draft.is_public} onChange={(event) => write({ ...draft, is_public: event.currentTarget.checked })} />
+          Anybody who knows its number{template ? ` (${template.id})` : ""} may read it
+        </label>
+        <Problem of={save.error ?? attempt.error ?? remove.error} />
+        <div className="buttons">
+          <button type="submit" className="primary" disabled={!isChanged || save.isPending}>
+            {template === null ? "Make it" : "Save"}
+          </button>
+          {template && (
+            <button
+              type="button"
+              disabled={isChanged || attempt.isPending}
+              title={isChanged ? "Save it first" : undefined}
+              onClick={() => (template.variables.length > 0 ? setAsks("variables") : begin({}))}
+            >
+              Try it in a chat
+            </button>
+          )}
+          {template && (
+            <button type="button" className="danger" onClick={() => setAsks("delete")}>
+              Delete
+            </button>
+          )}
+        </div>
+        {template && <Versions id={template.id} current={template.version} onUse={(content) => write({ ...draft, content })} />}
+      </form>
+      {template && asks === "variables" && (
+        <Variables title={template.title} variables={template.variables} submit="Begin" onDone={begin} onClose={() => setAsks(null)} />
+      )}
+      {template && asks === "delete" && (
+        <Confirm
+          title={`Delete “${template.title}”?`}
+          text="All its versions are removed for ever. Conversations keep the prompt they took."
+          does="Delete"
+          onClose={() => setAsks(null)}
+          onYes={() => remove.mutate(template.id, { onSuccess: () => navigate("/templates") })}
         />
-        <span className="muted" id="template-variables">
-          Variables: {"{{name}}"}, {"{{name=default}}"}, {"{{name|what it is for}}"}.
-          {template && template.variables.length > 0 && ` Here: ${template.variables.map(({ name }) => name).join(", ")}.`}
-        </span>
-      </div>
-      <label className="check">
-        <input type="checkbox" checked={draft.is_active} onChange={(event) => write({ ...draft, is_active: event.currentTarget.checked })} />
-        Offered when a message begins with /
-      </label>
-      <label className="check">
-        <input type="checkbox" checked={draft.is_public} onChange={(event) => write({ ...draft, is_public: event.currentTarget.checked })} />
-        Anybody who knows its number{template ? ` (${template.id})` : ""} may read it
-      </label>
-      <Problem of={save.error ?? attempt.error ?? remove.error} />
-      <div className="buttons">
-        <button type="submit" className="primary" disabled={!isChanged || save.isPending}>
-          {template === null ? "Make it" : "Save"}
-        </button>
-        {template && (
-          <button type="button" disabled={isChanged || attempt.isPending} title={isChanged ? "Save it first" : undefined} onClick={() => (template.variables.length > 0 ? setAsks("variables") : begin({}))}>
-            Try it in a chat
-          </button>
-        )}
-        {template && (
-          <button type="button" className="danger" onClick={() => setAsks("delete")}>
-            Delete
-          </button>
-        )}
-      </div>
-      {template && <Versions id={template.id} current={template.version} onUse={(content) => write({ ...draft, content })} />}
-    </form>
-    {template && asks === "variables" && (
-      <Variables title={template.title} variables={template.variables} submit="Begin" onDone={begin} onClose={() => setAsks(null)} />
-    )}
-    {template && asks === "delete" && (
-      <Confirm
-        title={`Delete “${template.title}”?`}
-        text="All its versions are removed for ever. Conversations keep the prompt they took."
-        does="Delete"
-        onClose={() => setAsks(null)}
-        onYes={() => remove.mutate(template.id, { onSuccess: () => navigate("/templates") })}
-      />
-    )}
+      )}
     </>
   );
 }

@@ -18,7 +18,9 @@ export function useSaveTemplate(id: number | null) {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: (said: NewTemplate): Promise<TemplateAnswer> =>
-      answered(id === null ? api.POST("/api/templates", { body: said }) : api.PATCH("/api/templates/{template_id}", { params: { path: { template_id: id } }, body: said })),
+      answered(
+        id === null ? api.POST("/api/templates", { body: said }) : api.PATCH("/api/templates/{template_id}", { params: { path: { template_id: id } }, body: said }),
+      ),
     onSuccess: ({ version }) => {
       notices.show(`Saved as version ${version}.`);
       return queries.invalidateQueries({ queryKey: ["templates"] });
