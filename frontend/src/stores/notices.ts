@@ -7,7 +7,8 @@ interface Notice {
   action?: { label: string; run: () => void };
 }
 
-const SHOWN_MS = 8_000;
+const SHOWN_MS = 4_000;
+const ACTION_MS = 8_000; // there is something to decide
 
 class Notices {
   private shown: readonly Notice[] = [];
@@ -21,11 +22,11 @@ class Notices {
 
   get = (): readonly Notice[] => this.shown;
 
-  /** Shows it for 8 s; the number takes it away earlier. */
+  /** Shows it for a while; the number takes it away earlier. */
   show(text: string, action?: Notice["action"]): number {
     const id = ++this.last;
     this.set([...this.shown, { id, text, ...(action && { action }) }]);
-    setTimeout(() => this.hide(id), SHOWN_MS);
+    setTimeout(() => this.hide(id), action ? ACTION_MS : SHOWN_MS);
     return id;
   }
 
