@@ -104,9 +104,3 @@ async def test_a_reply_is_rated_by_its_owner_and_keeps_it_through_a_file(gateway
             listed = await grace.call("GET", f"/api/chatbot/sessions/{one}/messages")
             assert [message["rating"] for message in listed] == [None, "good"]
         assert (await grace.call("PATCH", f"/api/chatbot/messages/{reply}", {"rating": None}))["rating"] is None
-
-
-async def test_the_models_come_with_what_holds_where_nobody_says(gateway: Gateway) -> None:
-    async with gateway.client() as client:
-        sampling = (await client.call("GET", "/api/models"))["sampling"]
-    assert sampling == {"temperature": 0.7, "top_p": 0.9, "max_tokens": 2048}
