@@ -39,7 +39,9 @@ export function seen(message: MessageAnswer | null, live: LiveReply | undefined)
 function seenLive(message: MessageAnswer | null, { stream }: LiveReply): Seen {
   const { snapshot, stoppedAt } = stream;
   const end = snapshot.terminal;
-  const text = end === null && stoppedAt !== null ? snapshot.text.slice(0, stoppedAt) : snapshot.text;
+  const known = message?.content ?? ""; // after a reload it stands there before the stream has told it again
+  const soFar = end === null && snapshot.text.length < known.length ? known : snapshot.text;
+  const text = end === null && stoppedAt !== null ? soFar.slice(0, stoppedAt) : soFar;
   const done = end?.type === "done" ? end : null;
   const status = end?.type === "error" ? "failed" : done?.finish_reason === "cancelled" ? "cancelled" : "complete";
   const cut = done?.finish_reason === "length" ? "The reply reached its longest length." : null;

@@ -1,0 +1,28 @@
+import { expect, test } from "vitest";
+
+import type { MessageAnswer } from "../src/api/schema";
+import { seen } from "../src/features/chat/seen";
+import type { LiveStream } from "../src/stores/live-stream";
+import type { LiveReply } from "../src/stores/live-streams";
+import { Snapshot } from "../src/protocol/fold";
+
+const STORED = { id: 2, role: "assistant", status: "streaming", content: "What was saved", thinking: null, metadata: null } as MessageAnswer;
+
+/** A reply on its way that has told so much. */
+function live(text: string, stoppedAt: number | null = null): LiveReply {
+  const snapshot = new Snapshot();
+  snapshot.text = text;
+  const stream = { snapshot, stoppedAt, over: false, connection: "open", problem: null } as unknown as LiveStream;
+  return { stream, asked: null, hides: null };
+}
+
+test("after a reload the text that is stored stands there until the stream has told more", () => {
+  expect(seen(STORED, live("")).text).toBe("What was saved");
+  expect(seen(STORED, live("What")).text).toBe("What was saved");
+  expect(seen(STORED, live("What was saved and more")).text).toBe("What was saved and more");
+});
+
+test("a stop ends the text where it was shown, and nothing grows any more", () => {
+  const stopped = seen(STORED, live("What was saved and more", 8));
+  expect(stopped).toMatchObject({ text: "What was", isGrowing: false, ending: "Stopped" });
+});
