@@ -26,7 +26,7 @@ def test_every_result_tells_how_to_repeat_it() -> None:
     page = report.page()
     for name, result in results.kept().items():
         assert f"### {name}\n" in page
-        assert result["repeat"].startswith("python bench/")
+        assert result["repeat"].startswith(("python bench/", "cd frontend && PAGE_KEEP=1 npm run"))
         assert result["commit"]
         assert not result["commit"].endswith("+"), f"{name} was measured with changes that are in no commit"
 

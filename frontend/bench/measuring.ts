@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 import type { CDPSession } from "playwright-core";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+const COMMIT = said("git rev-parse --short HEAD"); // before anything is measured
 
 /** Prose, lists, tables, code and formulas, as models mix them. */
 export function pieces(count: number): string[] {
@@ -32,6 +33,10 @@ export async function memory(devtools: CDPSession): Promise<number> {
   return Math.round(usedSize / 2 ** 20);
 }
 
+function said(command: string): string {
+  return execSync(command, { cwd: ROOT }).toString().trim();
+}
+
 export interface Result {
   scenario: string;
   /** What it answers, in a sentence. */
@@ -47,7 +52,6 @@ export function keep({ figures, ...about }: Result): void {
   console.log(JSON.stringify(figures, null, 2));
   if (!process.env["PAGE_KEEP"]) return;
   const now = new Date().toISOString().slice(0, 19);
-  const said = (command: string): string => execSync(command, { cwd: ROOT }).toString().trim();
   const machine = {
     cpus: cpus().length,
     processor: cpus()[0]?.model.split(" ").slice(0, 2).join(" "),
@@ -55,6 +59,6 @@ export function keep({ figures, ...about }: Result): void {
     node: process.versions.node,
     system: release(),
   };
-  const result = { ...about, date: `${now}+00:00`, commit: said("git rev-parse --short HEAD"), machine, contestants: { LAM: figures } };
+  const result = { ...about, date: `${now}+00:00`, commit: COMMIT, machine, contestants: { LAM: figures } };
   writeFileSync(join(ROOT, "bench", "results", `${now.slice(0, 10)}-${about.scenario.replaceAll(" ", "-")}.json`), JSON.stringify(result, null, 1) + "\n");
 }
