@@ -48,6 +48,7 @@ STATUS_SECONDS: Final = 10
 ACCEPT_SECONDS: Final = 3
 SILENT_SECONDS: Final = 15
 LOST_SECONDS: Final = 30
+ASK_SECONDS: Final = 4  # between them the last frames are asked for again and again: the asking and the answer can be lost too
 AWAY_SECONDS: Final = 60  # how long the broker may be away in the middle of a reply
 GAP_SECONDS: Final = 0.3  # frames that come late are awaited that long before they are asked for
 LONGEST_GAP_SECONDS: Final = 5
@@ -304,11 +305,13 @@ class MqttWorkersEngine:
                 await job.wait(GAP_SECONDS)
                 continue
             gap = None
-            if begun and quiet >= SILENT_SECONDS and now - asked >= SILENT_SECONDS:
+            if not begun or quiet < SILENT_SECONDS:
+                await job.wait(SILENT_SECONDS - quiet)
+                continue
+            if now - asked >= ASK_SECONDS:
                 asked = now
                 self._resume(job)
-            limit = LOST_SECONDS if begun and quiet >= SILENT_SECONDS else SILENT_SECONDS
-            await job.wait(limit - quiet)
+            await job.wait(min(ASK_SECONDS, LOST_SECONDS - quiet))
 
     def _rejected(self, job: OpenJob, rejected: Rejected, *, begun: bool) -> None:
         """Raises what becomes of the run."""
