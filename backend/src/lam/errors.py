@@ -36,7 +36,8 @@ LamError
     ├── WorkerLost             worker_lost           outcome `interrupted`, like the next one once text has come
     ├── BrokerUnreachable      broker_unreachable
     ├── GenerationTimeout      timeout
-    ├── ContextExceeded        context_exceeded      never retryable
+    ├── ContextExceeded        context_exceeded      never retryable; carries the `limit` that was exceeded
+    ├── ContentFiltered        content_filtered      never retryable: a filter refused the prompt, or the whole reply
     └── TooLarge               too_large             never retryable
 
 A message is one sentence that says what happened and, where there is something to do, what to do next. Which HTTP status a
@@ -186,9 +187,14 @@ class GatewayUnreachable(LamError):
 
 
 class GenerationError(LamError):
-    """A run that ended badly, after its first event. `retryable`: the same request may succeed later."""
+    """A run that ended badly, after its first event. `retryable`: the same request may succeed later.
+
+    `model_is_free`: the other side ended the request, or never had it. False where we closed the connection in the middle: then
+    the model may go on for a moment.
+    """
 
     retryable: bool = True
+    model_is_free: bool = True
     outcome: Literal["failed", "interrupted"] = "failed"
 
 
@@ -226,6 +232,12 @@ class LlmOverloaded(GenerationError):
     code = "llm_overloaded"
     summary = "The model server has too much to do at the moment."
 
+    def __init__(self, message: str | None = None, *, retry_after: float | None = None, retryable: bool = True) -> None:
+        """`retry_after`: seconds that the server asks to wait, None where it does not say."""
+        super().__init__(message)
+        self.retry_after = retry_after
+        self.retryable = retryable
+
 
 class NoWorker(GenerationError):
     code = "no_worker"
@@ -255,7 +267,24 @@ class GenerationTimeout(GenerationError):
 
 class ContextExceeded(GenerationError):
     code = "context_exceeded"
-    summary = "The message is longer than the model's context."
+    summary = "The message is longer than the model's context; shorten it and send it again."
+    retryable = False
+
+    def __init__(self, message: str | None = None, *, prompt_tokens: int | None = None, limit: int | None = None) -> None:
+        """`prompt_tokens`: of the prompt that was refused; `limit`: the most there is room for. None: the server did not say."""
+        if message is None and prompt_tokens is not None and limit is not None:
+            message = (
+                f"The message needs {prompt_tokens} tokens, and the model's context has room for {limit}; "
+                "shorten it and send it again."
+            )
+        super().__init__(message)
+        self.prompt_tokens = prompt_tokens
+        self.limit = limit
+
+
+class ContentFiltered(GenerationError):
+    code = "content_filtered"
+    summary = "The model server's content filter refused this message."
     retryable = False
 
 
@@ -277,6 +306,7 @@ def all_errors(root: type[LamError] = LamError) -> list[type[LamError]]:
     return [root, *(found for child in root.__subclasses__() for found in all_errors(child))]
 
 
-def from_code(code: str, message: str | None) -> LamError:
-    """The error that an event or an answer tells of."""
-    return next((kind for kind in all_errors() if kind.code == code and kind is not SessionBusy), LamError)(message)
+def from_code(code: str, message: str | None, *, stream_id: str = "") -> LamError:
+    """The error that an event or an answer tells of; `stream_id` comes with `session_busy`."""
+    kind = next((kind for kind in all_errors() if kind.code == code), LamError)
+    return SessionBusy(stream_id) if kind is SessionBusy else kind(message)

@@ -76,6 +76,7 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(app)
     for part in (accounts, chat, sessions, messages, templates, usage, admin, system):  # `chat` knows /sessions/import
         app.include_router(part.router)
+    app.include_router(accounts.profile_router)
     app.include_router(system.metrics_router)
     describe(app)
     app.include_router(page.router)  # the last one: it takes every other address
@@ -122,6 +123,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Services]:
                 max_streams_per_user=settings.lam_max_streams_per_user,
                 detach_seconds=settings.lam_detach_seconds,
                 timeout=settings.llm_timeout,
+                longest_reply=settings.lam_max_reply_chars,
             )
         )
         passwords = Passwords()

@@ -108,6 +108,9 @@ class Settings(BaseSettings):
     )
     lam_max_streams_per_user: int = Field(4, ge=1, description="Replies one user may have waiting or running.")
     lam_max_queue: int = Field(256, ge=0, description="Replies that may wait for one model.")
+    lam_max_reply_chars: int = Field(
+        2_000_000, ge=1, description="Characters of a reply, thoughts included; a longer one is cut there and ends as `length`."
+    )
     lam_detach_seconds: float = Field(10, ge=0, description="How long a `cancel` run goes on without a reader.")
     lam_drain_seconds: float = Field(20, ge=0, description="How long running replies may go on after SIGTERM.")
 

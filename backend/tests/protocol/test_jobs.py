@@ -21,9 +21,9 @@ from lam.protocol.jobs import (
     decode,
     decode_frame,
     encode,
+    frame_event,
     from_wire,
     to_wire,
-    told,
 )
 from lam.protocol.topics import Topics, matches
 
@@ -53,7 +53,7 @@ def test_frames_are_numbered_from_one_and_kept() -> None:
     assert outbox.after(1) == [second]
     assert decode_frame(outbox.after(2)[0]) == Frame("j", 2), "nothing after the last: a beat that names it"
     assert not outbox.ended
-    outbox.add([told(Finished("stop"))])
+    outbox.add([frame_event(Finished("stop"))])
     assert outbox.ended
 
 

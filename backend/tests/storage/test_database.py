@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from lam.errors import ConfigError, Conflict, StorageUnavailable
 from lam.generation.checkpoint import checkpoint
+from lam.protocol.events import Chunk, Relabel
 from lam.storage.database import Database, migrations
 from lam.storage.lock import exclusive
 from lam.storage.models import Checkpoint, Ending
@@ -131,12 +132,12 @@ async def test_a_unit_of_work_that_fails_changes_nothing(database: Database) -> 
 async def test_a_message_ends_once_and_no_late_checkpoint_undoes_it(database: Database) -> None:
     message = await streaming_message(database)
     async with database.write() as unit:
-        await unit.checkpoints.append([Checkpoint(message, 3, "Once", "hm")])
-        assert [part.content for part in await unit.checkpoints.of(message)] == ["Once"]
+        await unit.checkpoints.append([Checkpoint(message, 3, [Chunk("Once"), Relabel("thinking"), Chunk("Yes")])])
+        assert [part.events for part in await unit.checkpoints.of(message)] == [[Chunk("Once"), Relabel("thinking"), Chunk("Yes")]]
     async with database.write() as unit:
         assert await unit.messages.finish(message, Ending("complete", "Once upon"), NOW)
         assert not await unit.messages.finish(message, Ending("cancelled", "Once"), NOW)
-        await unit.checkpoints.append([Checkpoint(message, 9, "late", "")])
+        await unit.checkpoints.append([Checkpoint(message, 9, [Chunk("late")])])
         assert await unit.checkpoints.of(message) == []
     async with database.read() as unit:
         stored = await unit.messages.by_id(message)
@@ -213,7 +214,7 @@ async def test_checkpoints_that_could_not_be_saved_are_not_forgotten(database: D
         settled = False
 
         def unsaved(self) -> Checkpoint:
-            return Checkpoint(1, 1, "text", "")
+            return Checkpoint(1, 1, [Chunk("text")])
 
         def checkpointed(self, saved: Checkpoint) -> None:
             taken.append(saved)

@@ -1,37 +1,123 @@
 """What the model is told: the system prompt, then the active path of the session, then the new turn."""
 
-from collections.abc import Iterable
-from typing import TypeVar
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from typing import Any, Final, TypeVar
 
-from lam.protocol.chat import ChatRequest, Role, Sampling, Turn, joined
+from msgspec import Struct
+
+from lam.errors import ContentFiltered, ContextExceeded, TooLarge
+from lam.protocol.chat import ChatRequest, Role, Sampling, Turn
 from lam.settings import Settings
-from lam.storage.models import Message, Session
+from lam.storage.database import UnitOfWork
+from lam.storage.models import Message, Reply, Session
 
 T = TypeVar("T")
+FILTERED: Final = "content_filter"
+_REFUSED: Final = frozenset({ContextExceeded.code, TooLarge.code, ContentFiltered.code})
 
 
-def chat_request(
-    settings: Settings,
-    session: Session,
-    path: Iterable[Message],
-    new_turn: str | None,
-    so_far: str | None,
-    sampling: Sampling,
-    model: str | None,
-) -> ChatRequest:
-    """The path, then what the user says now, then the text that the reply goes on with; None: there is none.
+class Prompt(Struct, frozen=True, kw_only=True):
+    """What a reply is asked for with. `new_turn`: what the user says now; `so_far`: the text that the reply goes on with.
 
-    A reply with text is told whatever its status, one without is left out; reasoning is never sent back.
+    `session_key`: the name of the conversation for a worker that keeps it. `thoughts_over`: `so_far` has its thoughts behind it.
     """
-    told = [Turn(message.role, message.content) for message in path if message.role != "system"]
-    new: list[tuple[Role, str | None]] = [("user", new_turn), ("assistant", so_far)]
-    turns = joined([*told, *(Turn(role, text) for role, text in new if text is not None)])
+
+    path: Sequence[Message]
+    new_turn: str | None
+    so_far: str | None
+    sampling: Sampling
+    model: str | None
+    session_key: str
+    thoughts_over: bool = False
+
+
+def chat_request(settings: Settings, session: Session, prompt: Prompt) -> ChatRequest:
+    """A reply with text is told whatever its status, one without anything is left out; reasoning is never sent back."""
+    turns = [Turn(message.role, written(message)) for message in prompt.path if message.role != "system"]
+    new: list[tuple[Role, str | None]] = [("user", prompt.new_turn), ("assistant", prompt.so_far)]
+    turns += [Turn(role, text) for role, text in new if text is not None]
+    turns = [turn for turn in turns if turn.content]
     keep = 0
     if session.system_prompt:
-        turns, keep = (Turn("system", session.system_prompt), *turns), 1
+        turns, keep = [Turn("system", session.system_prompt), *turns], 1
     return ChatRequest(
-        turns, keep, sampling, model, settings.llm_max_history_tokens, settings.llm_skip_thinking, session.session_key
+        tuple(turns),
+        keep,
+        prompt.sampling,
+        prompt.model,
+        settings.llm_max_history_tokens,
+        settings.llm_skip_thinking,
+        prompt.session_key,
+        thoughts_over=prompt.thoughts_over,
     )
+
+
+def written(message: Message) -> str:
+    """The message as text: its tool calls too, in the form that many models were taught."""
+    calls = [
+        f"<tool_call>\n{json.dumps({'name': call.get('name'), 'arguments': _arguments(call)}, ensure_ascii=False)}\n</tool_call>"
+        for call in message.tool_calls
+    ]
+    return "\n".join([message.content, *calls]) if calls and message.content else message.content or "\n".join(calls)
+
+
+async def left_out(unit: UnitOfWork, session_id: int, messages: Sequence[Message], longest: int) -> frozenset[int]:
+    """The ids of the messages on a path that the model is not told. `longest`: the longest prompt there is room for, 0: unknown."""
+    doubtful = [message.parent_id for message in messages if message.parent_id and _is_doubtful(message)]
+    if not doubtful:
+        return frozenset()
+    return out_of_context(messages, await unit.messages.replies_under(session_id, doubtful), longest)
+
+
+def out_of_context(messages: Sequence[Message], replies: Iterable[Reply], longest: int) -> frozenset[int]:
+    """A user's turn is left out while every reply to it holds no text and was refused: as too long for a context not smaller than
+    today's, as too large to travel, by a content filter. A filtered reply with text stays out together with its turn. `messages`: a
+    path, `replies`: all replies to its doubtful turns, on whichever branch."""
+    beneath: dict[int, list[Reply]] = {}
+    for reply in replies:
+        beneath.setdefault(reply.parent_id, []).append(reply)
+    found: set[int] = set()
+    for message in messages:
+        if message.parent_id is None or not _is_doubtful(message):
+            continue
+        filtered = message.about.get("finish_reason") == FILTERED and bool(message.content)
+        others = beneath.get(message.parent_id, [])
+        if filtered or (others and all(_refused(reply, longest) for reply in others)):
+            found |= {message.id, message.parent_id}
+    return frozenset(found)
+
+
+def _is_doubtful(message: Message) -> bool:
+    """Whether a reply may keep its turn out."""
+    if message.role != "assistant":
+        return False
+    return message.about.get("finish_reason") == FILTERED or (not message.content and (message.error or {}).get("code") in _REFUSED)
+
+
+def _refused(reply: Reply, longest: int) -> bool:
+    error = reply.error or {}
+    if reply.has_text or error.get("code") not in _REFUSED:
+        return False
+    limit = error.get("limit") if error.get("code") == ContextExceeded.code else None
+    return not (isinstance(limit, int) and longest > limit)
+
+
+def conversation(session: Session, path: Sequence[Message]) -> tuple[str, dict[str, Any]]:
+    """The name under which a worker that keeps conversations keeps this one, and what its next reply remembers of it.
+
+    Such a worker reads the system prompt only when a conversation begins: another prompt begins another one.
+    """
+    prompt = hashlib.sha256((session.system_prompt or "").encode()).hexdigest()[:16]
+    newest = next((about for message in reversed(path) if "conversation" in (about := message.about)), None)
+    name, number = session.session_key, 1
+    if newest is not None:
+        name, number = str(newest["conversation"]), int(newest.get("conversation_number") or 1)
+        if newest.get("conversation_prompt") != prompt:
+            number += 1
+            name = f"{session.session_key}-{number}"
+    return name, {"conversation": name, "conversation_number": number, "conversation_prompt": prompt}
 
 
 def sampling_for(
@@ -45,6 +131,13 @@ def sampling_for(
         _first(top_p, session.top_p, settings.llm_top_p),
         min(asked, limit) if limit else asked,
     )
+
+
+def _arguments(call: dict[str, Any]) -> Any:
+    try:
+        return json.loads(call.get("arguments") or "{}")
+    except (ValueError, RecursionError):
+        return call.get("arguments")
 
 
 def _first(*values: T | None) -> T:

@@ -12,7 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from lam.chat.branches import Aim, Newest, anew, at_end, beside, going_on
-from lam.chat.history import chat_request, sampling_for
+from lam.chat.history import Prompt, chat_request, conversation, left_out, sampling_for
 from lam.chat.models import require_model
 from lam.chat.sessions import require_session
 from lam.chat.streams import Following, Streams
@@ -24,6 +24,7 @@ from lam.generation.run import OnDisconnect, Order, Run
 from lam.generation.supervisor import Claim, Supervisor
 from lam.protocol.chat import ChatRequest
 from lam.protocol.text import utf16_length
+from lam.protocol.window import longest
 from lam.settings import Settings
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Message, Rating, SentRequest, Session
@@ -65,19 +66,27 @@ class Send(Struct, frozen=True):
 
 
 class Shown(Struct, frozen=True):
-    """A message, and the ids of all that stand in its place, itself included, in the order of their making."""
+    """A message, and the ids of all that stand in its place, itself included, in the order of their making.
+
+    `in_context`: the model is told it with the next turn, as far as the context has room.
+    """
 
     message: Message
     siblings: list[int]
+    in_context: bool = True
 
 
 class _Plan(Struct, frozen=True):
-    """What a request comes to: the session as it will be, what changes about it, where it aims, what the model is asked."""
+    """What a request comes to: the session as it will be, what changes about it, where it aims, what the model is asked.
+
+    `about`: what the reply's metadata tells from its beginning.
+    """
 
     session: Session
     changes: dict[str, Any]
     aim: Aim
     request: ChatRequest
+    about: dict[str, Any]
 
 
 class Messages:
@@ -124,7 +133,8 @@ class Messages:
                     raise Invalid(f"Message {before} is not in this session.")
                 leaf = edge.parent_id
             messages = await unit.messages.path(leaf, limit)
-            shown = await _with_siblings(unit, session_id, [self._live(message) for message in messages])
+            out = await left_out(unit, session_id, messages, self._longest(session.model))
+            shown = await _with_siblings(unit, session_id, [self._live(message) for message in messages], out)
         if session.unread:
             with suppress(StorageUnavailable):  # a mark for the list; the messages are here
                 async with self._database.write() as unit:
@@ -154,12 +164,18 @@ class Messages:
             rated = self._live(msgspec.structs.replace(found, rating=rating))
             return (await _with_siblings(unit, found.session_id, [rated]))[0]
 
+    def _longest(self, model: str | None) -> int:
+        """The longest prompt that the model has room for; 0: unknown."""
+        return longest(self._engine.context(model) or 0, self._settings.llm_max_history_tokens)
+
     def _live(self, message: Message) -> Message:
         """A message that is being written holds its text so far."""
         run: Run | None = self._supervisor.get(message.stream_id) if message.status == "streaming" and message.stream_id else None
         if run is None:
             return message
         changes: dict[str, Any] = {"content": run.snapshot.text, "thinking": run.snapshot.thinking or None}
+        if run.snapshot.calls:
+            changes["metadata"] = message.about | {"tool_calls": run.snapshot.calls}
         return msgspec.structs.replace(message, **changes)
 
     async def _store(self, claim: Claim, user_id: int, send: Send) -> Order:
@@ -175,15 +191,15 @@ class Messages:
             if aim.new_turn:
                 asked = await unit.messages.add(role="user", content=send.content, status="complete", parent_id=asked, **row)
             assert asked is not None
-            text, thinking, about = "", "", None
+            text, thinking, calls, about = "", "", list[dict[str, Any]](), plan.about
             if aim.goes_on is not None:
-                text, thinking = aim.goes_on.content, aim.goes_on.thinking or ""
-                about = {"continues": utf16_length(text)}
+                text, thinking, calls = aim.goes_on.content, aim.goes_on.thinking or "", aim.goes_on.tool_calls
+                about |= {"continues": utf16_length(text)} | ({"tool_calls": calls} if calls else {})
             reply = await unit.messages.add(
                 role="assistant",
                 content=text,
                 thinking=thinking or None,
-                metadata=about,
+                metadata=about or None,
                 status="streaming",
                 parent_id=asked,
                 continues_id=aim.goes_on.id if aim.goes_on else None,
@@ -208,6 +224,8 @@ class Messages:
             text,
             thinking,
             session.title_pending,
+            tuple(calls),
+            about,
         )
 
     async def _plan(self, unit: UnitOfWork, user_id: int, send: Send, *, lock: bool = False) -> _Plan:
@@ -217,12 +235,24 @@ class Messages:
         if self._engine.keeps_history:
             _require_new_turn(session, send)
         aim = await _aim(unit, session, send)
-        path = [] if self._engine.keeps_history else aim.path
-        sampling = sampling_for(self._settings, session, send.temperature, send.top_p, send.max_tokens)
-        new_turn = send.content if aim.new_turn else None
-        so_far = self._live(aim.goes_on).content if aim.goes_on else None
         model = send.model or session.model
-        return _Plan(session, changes, aim, chat_request(self._settings, session, path, new_turn, so_far, sampling, model))
+        path, key, about = aim.path, session.session_key, dict[str, Any]()
+        if self._engine.keeps_history:
+            path, (key, about) = [], conversation(session, aim.path)
+        elif path:
+            out = await left_out(unit, session.id, path, self._longest(model))
+            path = [message for message in path if message.id not in out]  # never a turn that is asked again: it has no reply here
+        goes_on = self._live(aim.goes_on) if aim.goes_on else None
+        prompt = Prompt(
+            path=path,
+            new_turn=send.content if aim.new_turn else None,
+            so_far=goes_on.content if goes_on else None,
+            sampling=sampling_for(self._settings, session, send.temperature, send.top_p, send.max_tokens),
+            model=model,
+            session_key=key,
+            thoughts_over=bool(goes_on and goes_on.thinking),
+        )
+        return _Plan(session, changes, aim, chat_request(self._settings, session, prompt), about)
 
     @staticmethod
     async def _changes(unit: UnitOfWork, user_id: int, session: Session, send: Send) -> dict[str, Any]:
@@ -263,6 +293,8 @@ async def _aim(unit: UnitOfWork, session: Session, send: Send) -> Aim:
     return await at_end(unit, session)
 
 
-async def _with_siblings(unit: UnitOfWork, session_id: int, messages: Sequence[Message]) -> list[Shown]:
+async def _with_siblings(
+    unit: UnitOfWork, session_id: int, messages: Sequence[Message], out: frozenset[int] = frozenset()
+) -> list[Shown]:
     found = await unit.messages.siblings(session_id, [message.parent_id for message in messages])
-    return [Shown(message, sorted({message.id, *found.get(message.parent_id, ())})) for message in messages]
+    return [Shown(message, sorted({message.id, *found.get(message.parent_id, ())}), message.id not in out) for message in messages]

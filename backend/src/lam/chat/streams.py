@@ -5,7 +5,8 @@ from msgspec import UNSET, Struct
 from lam.errors import Interrupted, Invalid, NotFound
 from lam.generation.run import Run
 from lam.generation.supervisor import Supervisor
-from lam.protocol.events import Chunk, Done, Error, Event, Metadata, Thinking, Timings, Usage
+from lam.protocol.events import Done, Error, Event, Metadata, Timings, Usage
+from lam.protocol.snapshot import events_of
 from lam.protocol.text import utf16_length, utf16_prefix
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Message
@@ -64,10 +65,11 @@ class Streams:
 
 async def _rebuilt(unit: UnitOfWork, message: Message, user_id: int) -> MemoryLog:
     session = await unit.sessions.owned(message.session_id, user_id)
-    about = message.metadata or {}
-    text, thinking, error = message.content, message.thinking or "", message.error
+    about = message.about
+    text, thinking, calls, error = message.content, message.thinking or "", message.tool_calls, message.error
     if message.status == "streaming":  # its log is gone and its ending is not stored yet
-        text, thinking = await unit.checkpoints.so_far(message)
+        reply = await unit.checkpoints.so_far(message)
+        text, thinking, calls = reply.text, reply.thinking, reply.calls
         error = {"code": Interrupted.code, "message": Interrupted.summary, "retryable": True}
     base = utf16_prefix(text, about.get("continues", 0))  # a stop may have cut into it
     events: list[Event] = [
@@ -84,9 +86,8 @@ async def _rebuilt(unit: UnitOfWork, message: Message, user_id: int) -> MemoryLo
             continues=utf16_length(base) if "continues" in about else UNSET,
         )
     ]
-    if thinking:
-        events.append(Thinking(thinking))
-    events.extend(Chunk(part) for part in (base, text[len(base) :]) if part)
+    events += events_of(base, thinking)
+    events += events_of(text[len(base) :], "", calls)
     if error:
         events.append(Error(error["message"], error["code"], error["retryable"], message.id))
     else:

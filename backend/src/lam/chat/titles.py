@@ -17,9 +17,11 @@ from lam.engines.base import Engine
 from lam.errors import GenerationError, Interrupted, StorageUnavailable
 from lam.generation.admission import Admission, Ticket
 from lam.generation.run import Run
-from lam.generation.spending import spent
+from lam.generation.spending import estimated_usage, spent
 from lam.protocol.chat import ChatRequest, Sampling, Turn
-from lam.protocol.events import Chunk, Finished
+from lam.protocol.documents import apart
+from lam.protocol.events import Finished, Relabel
+from lam.protocol.snapshot import Snapshot
 from lam.storage.database import Database
 from lam.storage.models import Ending
 
@@ -72,22 +74,23 @@ class Titles:
         task = asyncio.current_task()
         assert task is not None
         order = run.order
-        lane = self._engine.lane(order.request.model)
         # A server that cannot tell when its slot is free again would keep it for longer than a title takes.
-        tells = await self._engine.busy(lane) is not None
-        place = self._admission.lend(lane, task.cancel if tells else lambda: None)
+        tells = await self._engine.busy(self._engine.lane(order.request.model)) is not None
+        place = self._admission.lend(order.request.model, task.cancel if tells else lambda: None)
         if place is None:
             return
         began = asyncio.get_running_loop().time()
         try:
-            text, finished = await self._ask(place, order.request, reply.content)
+            answer, finished = await self._ask(place, order.request, reply.content)
+            text = answer.text
             title = cleaned(text)
+            usage = finished.usage or estimated_usage(answer, order.request.turns)
             now = datetime.now(UTC)
             ending = Ending(
                 "complete",
                 text,
                 metadata={"model": finished.model or self._engine.answering(order.request.model)},
-                usage=msgspec.structs.asdict(finished.usage) if finished.usage else None,
+                usage=msgspec.to_builtins(usage) if usage else None,
                 timings={
                     "total_ms": round(1000 * (asyncio.get_running_loop().time() - began)),
                     "tokens_per_second": finished.tokens_per_second,
@@ -104,31 +107,40 @@ class Titles:
         except Exception:
             log.exception("The session %d got no title", order.session_id)
 
-    async def _ask(self, place: Ticket, request: ChatRequest, reply: str) -> tuple[str, Finished]:
-        told = request.turns[:-1] if request.continues else request.turns
-        turns = (*told, Turn("assistant", reply), Turn("user", QUESTION))
+    async def _ask(self, place: Ticket, request: ChatRequest, reply: str) -> tuple[Snapshot, Finished]:
+        before = request.turns[:-1] if request.continues else request.turns
+        turns = (*before, Turn("assistant", reply), Turn("user", QUESTION))
         question = msgspec.structs.replace(
             request, turns=turns, sampling=Sampling(0, request.sampling.top_p, TOKENS), skip_thinking=True
         )
-        pieces: list[str] = []
+        answer = Snapshot()
         finished: Finished | None = None
+        free = False
         try:
             async with asyncio.timeout(PATIENCE_SECONDS), self._engine.generate(question) as batches:
                 async for batch in batches:
-                    pieces.extend(event.content for event in batch if isinstance(event, Chunk))
+                    for event in batch:
+                        answer.add(event)
+                        if isinstance(event, Relabel) and event.to == "answer":
+                            raise Interrupted("It thought until its tokens were used up.")
                     if batch and isinstance(batch[-1], Finished):
                         finished = batch[-1]
                         break
+        except GenerationError as error:
+            free = error.model_is_free
+            raise
         finally:
-            place.leave(model_is_free=finished is not None)
+            place.leave(model_is_free=free or finished is not None)
         if finished is None:
             raise Interrupted
-        return "".join(pieces), finished
+        return answer, finished
 
 
 def first_words(text: str) -> str:
-    """The beginning of a text as a title: whole words where there are any, 60 characters at most."""
-    words = " ".join(text.split())
+    """The beginning of a message as a title: whole words where there are any, 60 characters at most; of a message that consists of
+    documents, the name of the first one."""
+    documents, asked = apart(text)
+    words = " ".join(asked.split()) or " ".join(document.name for document in documents[:1])
     if len(words) <= LONGEST:
         return words or DEFAULT_TITLE
     head = words[: LONGEST - 1]

@@ -13,6 +13,7 @@ from lam.chat.sessions import new_key, require_session
 from lam.chat.titles import DEFAULT_TITLE
 from lam.errors import Interrupted, Invalid
 from lam.protocol.chat import LONGEST_TEXT
+from lam.protocol.documents import apart
 from lam.protocol.events import FinishReason, Mode, Timings, Usage
 from lam.protocol.text import valid
 from lam.storage.database import Database, UnitOfWork
@@ -54,6 +55,7 @@ class ErrorPart(Struct, frozen=True):
     code: str = Interrupted.code
     message: str = Interrupted.summary
     retryable: bool = True
+    limit: int | None = None
 
 
 class MessagePart(Struct, frozen=True):
@@ -154,8 +156,9 @@ async def _with_checkpoints(unit: UnitOfWork, message: Message) -> Message:
     """A reply that still runs, with what is stored of it."""
     if message.status != "streaming":
         return message
-    content, thinking = await unit.checkpoints.so_far(message)
-    return msgspec.structs.replace(message, content=content, thinking=thinking or None)
+    reply = await unit.checkpoints.so_far(message)
+    about = message.about | ({"tool_calls": reply.calls} if reply.calls else {})
+    return msgspec.structs.replace(message, content=reply.text, thinking=reply.thinking or None, metadata=about or None)
 
 
 def _encoded(part: SessionPart, messages: list[Message]) -> bytes:
@@ -163,7 +166,7 @@ def _encoded(part: SessionPart, messages: list[Message]) -> bytes:
 
 
 def markdown(session: Session, messages: Iterable[Message]) -> str:
-    """Headings for who speaks; what was thought is quoted; what went wrong is said."""
+    """Headings for who speaks; thoughts and the texts of documents are quoted; what went wrong is said."""
     parts = [f"# {session.title}"]
     if session.system_prompt:
         parts.append(_quoted(f"System prompt: {session.system_prompt}"))
@@ -171,8 +174,11 @@ def markdown(session: Session, messages: Iterable[Message]) -> str:
         parts.append("## You" if message.role == "user" else "## Assistant")
         if message.thinking:
             parts.append(_quoted(message.thinking))
-        if message.content:
-            parts.append(message.content)
+        documents, text = apart(message.content) if message.role == "user" else ([], message.content)
+        parts.extend(f"**{document.name}**\n\n{_quoted(document.text)}" for document in documents)
+        if text:
+            parts.append(text)
+        parts.extend(_tool_call(call) for call in message.tool_calls)
         if message.status in ("cancelled", "interrupted", "failed"):
             parts.append(f"*{message.status}{': ' + message.error['message'] if message.error else ''}*")
     return "\n\n".join(parts) + "\n"
@@ -180,6 +186,10 @@ def markdown(session: Session, messages: Iterable[Message]) -> str:
 
 def _stored(kind: type[T], value: dict[str, Any] | None) -> T | None:
     return None if value is None else msgspec.convert(value, kind)
+
+
+def _tool_call(call: dict[str, Any]) -> str:
+    return f"Tool call: `{call.get('name') or 'unnamed'}`\n\n```json\n{call.get('arguments') or ''}\n```"
 
 
 def _quoted(text: str) -> str:

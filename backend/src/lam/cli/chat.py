@@ -4,17 +4,18 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import aclosing, contextmanager
-from typing import Final
+from typing import Any, Final
 
 import click
 from msgspec import UNSET
 
 from lam.client.client import Client
 from lam.data_folder import DataFolder
-from lam.errors import LamError, from_code
-from lam.protocol.events import Chunk, Done, Error, Metadata, Progress, Thinking
+from lam.errors import LamError, LlmOverloaded, from_code
+from lam.protocol.events import Chunk, Done, Error, Metadata, Progress, Relabel, Thinking
+from lam.protocol.snapshot import Snapshot
 from lam.settings import load_settings
 
 CLEAR: Final = "\r\x1b[K"
@@ -81,6 +82,7 @@ async def _reply(client: Client, session_id: int, prompt: str) -> None:
     """Streams one reply. Raises the LamError it ended with."""
     stream_id: str | None = None
     screen = _Screen()
+    reply = Snapshot()
     stopping: asyncio.Task[object] | None = None
     task = asyncio.current_task()
 
@@ -94,6 +96,7 @@ async def _reply(client: Client, session_id: int, prompt: str) -> None:
     with _on_interrupt(interrupted):
         async with aclosing(client.send(session_id, prompt)) as events:
             async for event in events:
+                reply.add(event)
                 if isinstance(event, Metadata):
                     stream_id = event.stream_id
                     screen.begin()
@@ -103,28 +106,30 @@ async def _reply(client: Client, session_id: int, prompt: str) -> None:
                     screen.wait("Thinking")
                 elif isinstance(event, Chunk):
                     screen.write(event.content)
+                elif isinstance(event, Relabel):
+                    screen.relabel(reply.text)
                 elif isinstance(event, Done):
-                    screen.end(_summary(event))
+                    screen.end(_summary(event), reply.calls)
                 elif isinstance(event, Error):
-                    screen.end(None)
+                    screen.end(None, reply.calls)
                     raise from_code(event.code, event.message)
         if stopping is not None:
             await stopping
 
 
 class _Screen:
-    """The answer on stdout; what is being waited for on stderr, where a person watches."""
+    """The answer on stdout; what is being waited for, and what is no text, on stderr, where a person watches."""
 
     def __init__(self) -> None:
         self._watched = sys.stderr.isatty()
         self._waiting = False
         self._last = "\n"
-        self._written = 0
-        self._skip = 0
+        self._answer: list[str] = []  # as much of it as stands on stdout
+        self._repeated = ""  # what events that start over will say again
 
     def begin(self) -> None:
         """The events start (over): what was written already is not written again."""
-        self._skip = self._written
+        self._repeated, self._answer = "".join(self._answer), []
 
     def wait(self, sentence: str) -> None:
         if self._watched and self._last == "\n":
@@ -133,22 +138,41 @@ class _Screen:
             self._waiting = True
 
     def write(self, text: str) -> None:
-        text, self._skip = text[self._skip :], max(0, self._skip - len(text))
+        self._answer.append(text)
+        if self._repeated:
+            known = min(text, self._repeated, key=len)
+            if not (text.startswith(known) and self._repeated.startswith(known)):  # another text than before
+                self._break()
+                known = self._repeated = ""
+            text, self._repeated = text[len(known) :], self._repeated[len(known) :]
         if not text:
             return
         self._clear()
         sys.stdout.write(text)
         sys.stdout.flush()
-        self._written += len(text)
         self._last = text[-1:]
 
-    def end(self, summary: str | None) -> None:
+    def relabel(self, answer: str) -> None:
+        """What stands there was the model's reasoning; or what was taken for that is the answer."""
+        if self._answer:
+            self._break()
+            _tell("The text above was the model's reasoning; its answer follows.")
+        self._answer, self._repeated = [], ""
+        self.write(answer)
+
+    def end(self, summary: str | None, calls: Iterable[dict[str, Any]]) -> None:
+        self._break()
+        for call in calls:
+            _tell(f"Tool call {call['name'] or 'without a name'}: {call['arguments']}")
+        if summary:
+            _tell(summary)
+
+    def _break(self) -> None:
         self._clear()
         if self._last != "\n":
             sys.stdout.write("\n")
             sys.stdout.flush()
-        if summary:
-            _tell(summary)
+            self._last = "\n"
 
     def _clear(self) -> None:
         if self._waiting:
@@ -158,8 +182,10 @@ class _Screen:
 
 
 def _explained(progress: Progress) -> str:
+    if progress.stage == "unreachable":
+        return "Can't reach the model; trying again"
     if progress.stage == "loading":
-        return "Loading the model"
+        return "The model is busy" if progress.reason == LlmOverloaded.code else "Loading the model"
     if progress.stage == "queued":
         return f"Waiting, {progress.position} ahead of you" if progress.position else "Waiting for a place"
     if progress.total is UNSET or progress.processed is UNSET:

@@ -37,7 +37,8 @@ class Engine(Protocol):
     closes the connection to the model at once: that is the cancel.
 
     `lane(model)` names the queue that requests for this model wait in, `answering(model)` the model that will answer them, None
-    while that is not known. `watch_capacity` is called with the places of each lane, at once and whenever they change.
+    while that is not known. `context(model)`: tokens that its context holds, None while not known. `watch_capacity` is called with
+    the places of each lane, at once and whenever they change, or what `lane` says.
     `require_continuing` raises NotSupported for a request that goes on with a reply where the server cannot do that, and a
     GenerationError where it cannot be asked.
     `simulates(model)` tells whether answers come in one piece and are paced; None while that depends on who takes the job.
@@ -59,6 +60,8 @@ class Engine(Protocol):
     def lane(self, model: str | None) -> str: ...
 
     def answering(self, model: str | None) -> str | None: ...
+
+    def context(self, model: str | None) -> int | None: ...
 
     def watch_capacity(self, callback: Callable[[Capacity], None]) -> None: ...
 

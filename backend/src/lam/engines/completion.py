@@ -1,7 +1,8 @@
 """The stream of an OpenAI-compatible `/chat/completions`, decoded: bytes in, our events out. Pure: no I/O, no clock.
 
 Source of the format: OpenAI's API reference, "Chat completion chunk object", and what llama.cpp's server adds to it
-(`prompt_progress`, `timings`, `reasoning_content`). Every field is optional: servers differ.
+(`prompt_progress`, `timings`, `reasoning_content`). Every field is optional: servers differ. A document is decoded strictly first;
+where that fails, field by field, so that an odd field costs no text (`chunk_shapes.py`).
 """
 
 import json
@@ -9,185 +10,304 @@ import math
 from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import UNSET
 
+from lam.engines.chunk_shapes import Choice, Completion, Delta, TokenCounts, ToolCallPiece, leniently
+from lam.engines.endings import ending_of
+from lam.engines.refusals import failure_of, read_refusal
 from lam.engines.thinking import ThinkSplitter
-from lam.errors import ContextExceeded, GenerationError, LlmError
-from lam.protocol.events import Chunk, EngineEvent, Finished, FinishReason, Progress, Thinking, ToolCall, Usage
-from lam.protocol.sse import Decoder, TooLong
+from lam.engines.tool_calls import ToolCallNumbers
+from lam.engines.upstream_body import UpstreamBody
+from lam.errors import ContentFiltered, GenerationError, Interrupted, LlmError
+from lam.protocol.events import Chunk, EngineEvent, Finished, Progress, Thinking, ToolCall, Usage
+from lam.protocol.sse import SseEvent, TooLong
 from lam.protocol.text import valid
 
 MOST_TOKENS: Final = 2**31 - 1
-_FINISH_REASONS: Final[dict[str, FinishReason]] = {
-    "length": "length",
-    "tool_calls": "tool_calls",
-    "function_call": "tool_calls",
-}
-
-
-class _Function(Struct, gc=False):
-    name: str | None = None
-    arguments: str | None = None
-
-
-class _ToolCall(Struct, gc=False):
-    index: int = 0
-    id: str | None = None
-    function: _Function | None = None
-
-
-class _Delta(Struct, gc=False):
-    content: str | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
-    tool_calls: list[_ToolCall] | None = None
-
-
-class _Choice(Struct, gc=False):
-    delta: _Delta | None = None
-    message: _Delta | None = None
-    finish_reason: str | None = None
-
-
-class _TokenDetails(Struct, gc=False):
-    cached_tokens: int | None = None
-
-
-class _Usage(Struct, gc=False):
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-    prompt_tokens_details: _TokenDetails | None = None
-
-
-class _Timings(Struct, gc=False):
-    predicted_per_second: float | None = None
-
-
-class _PromptProgress(Struct, gc=False):
-    total: int = 0
-    cache: int = 0
-    processed: int = 0
-
-
-class _Completion(Struct):
-    choices: list[_Choice] | None = None
-    model: str | None = None
-    usage: _Usage | None = None
-    timings: _Timings | None = None
-    prompt_progress: _PromptProgress | None = None
-    error: Any = None
-
-
-_completion: Final = msgspec.json.Decoder(_Completion)
+LONGEST_PING: Final = 200
+_completion: Final = msgspec.json.Decoder(Completion)
+_NO_REASON: Final = frozenset({"", "null", "none"})
 
 
 class CompletionDecoder:
-    """Feed it what a read brought; it gives the events in it. `ended` after `[DONE]`; `finish_reason` once one was seen.
+    """Feed it what a read brought; it gives the events in it. `close` tells how the reply ended, once nothing more will come.
 
     What is not such a stream, or an error that the server reports in mid-stream, becomes `failure`: the events before it still
-    count, so they are given first, and nothing is taken afterwards. `answering`: the answer has begun earlier, and tags are text.
+    count, so they are given first. After `over` nothing is taken. `reason`: the last finish reason; text may follow it.
+    `news` counts the documents that came, pings not counted.
     """
 
-    def __init__(self, *, answering: bool = False) -> None:
-        self._sse = Decoder()
-        self._splitter = ThinkSplitter(answering=answering)
-        self._usage: _Usage | None = None
-        self._timings: _Timings | None = None
+    def __init__(self, splitter: ThinkSplitter | None = None) -> None:
+        self._body = UpstreamBody()
+        self.splitter = splitter or ThinkSplitter()
+        self._usage: TokenCounts | None = None
+        self._speed: float | None = None
         self._model: str | None = None
         self._named: str | None = None  # the model as it was last read
-        self.finish_reason: str | None = None
-        self.ended = False
+        self._choice: int | None = None  # of several answers to one prompt the first is ours
+        self._content: list[str] = []  # as the server wrote it, tags included
+        self._thoughts: list[str] = []
+        self._calls = ToolCallNumbers()
+        self._texts = 0  # chunks that held text
+        self._plain = False  # one of them held no finish reason, or another one
+        self._said = ""  # words in the place of a document
+        self.reason: str | None = None
+        self.done = False  # [DONE] came
         self.failure: GenerationError | None = None
+        self.news = 0
+
+    @property
+    def over(self) -> bool:
+        return self.done or self.failure is not None
+
+    @property
+    def reason_on_every_text(self) -> bool:
+        """The reason tells nothing: every chunk with text carries it."""
+        return self._texts > 0 and not self._plain
 
     def feed(self, piece: bytes) -> list[EngineEvent]:
         events: list[EngineEvent] = []
         try:
-            for event in self._sse.feed(piece):
-                data = event.data
-                if event.event == b"error":
-                    raise reported_error(_json(data))
-                if data == b"[DONE]":
-                    self._end()
-                elif not self.ended:
-                    try:
-                        part = _completion.decode(data)
-                    except ValueError:
-                        part = _leniently(data)
-                    self._take(part, events)
+            self._take_all(self._body.feed(piece), events)
         except TooLong:
-            self.failure = LlmError("The model server sent an endless line instead of a stream.")
+            self.failure = _garbage("The model server sent an endless line instead of a stream.")
         except GenerationError as error:
             self.failure = error
-        if self.failure is not None:
-            events.extend(self.flush())
         return events
 
-    def flush(self) -> list[EngineEvent]:
-        """What was held back because it could have become a tag; to be asked for when nothing more will come."""
-        return list(self._splitter.finish())
-
-    def whole(self, body: bytes) -> list[EngineEvent]:
-        """The same for a server that answers with one JSON document although it was asked for a stream. Raises LlmError."""
+    def end(self) -> list[EngineEvent]:
+        """The body ended: what it ended with."""
         events: list[EngineEvent] = []
-        self._take(_leniently(body), events)
-        if self.finish_reason is None:
-            raise LlmError("The model server's answer holds no finish reason.")
-        self._end()
+        try:
+            self._take_all(self._body.end(), events)
+        except GenerationError as error:
+            self.failure = error
         return events
 
-    def finished(self) -> Finished:
-        """The ending; only after a finish reason was seen."""
-        reason = _FINISH_REASONS.get(self.finish_reason or "", "stop")
-        speed = self._timings.predicted_per_second if self._timings else None
-        if speed is not None and not 0 <= speed < math.inf:
-            speed = None
-        return Finished(reason, _counted(self._usage) if self._usage else None, speed, self._model)
+    def close(self, *, broken: bool = False) -> tuple[list[EngineEvent], GenerationError | None]:
+        """The last events, `Finished` at their end, or what hindered it. `broken`: the connection broke before the body's end."""
+        failure = self._hindrance(broken=broken)
+        events: list[EngineEvent] = list(self.splitter.finish(complete=failure is None))
+        if failure is None:
+            usage = _counted(self._usage) if self._usage else None
+            reason = ending_of(self.reason or "")
+            events.append(Finished("stop" if reason == "interrupted" else reason, usage, self._speed, self._model))
+        return events, failure
 
-    def _end(self) -> None:
-        if self.finish_reason is None:
-            raise LlmError("The model server ended its stream without a finish reason.")
-        self.ended = True
+    def _hindrance(self, *, broken: bool) -> GenerationError | None:
+        if self.failure is not None and (self.reason is None or self.reason_on_every_text):
+            return self.failure
+        if self.reason is None:
+            if self.done:
+                return LlmError("The model server ended its stream without a finish reason.")
+            if words := self._said or (self._body.words if not self.news else ""):
+                return failure_of(read_refusal(words))
+            return Interrupted("The connection to the model server was lost; what had arrived is kept.")
+        if broken and self.reason_on_every_text:
+            return Interrupted("The connection to the model server was lost; what had arrived is kept.")
+        ending = ending_of(self.reason)
+        if ending == "interrupted":
+            return Interrupted(f"The model server ended the reply early ({valid(self.reason)[:80]}); what had arrived is kept.")
+        if ending == "content_filter" and not self._content and not self._calls.any:
+            return ContentFiltered()
+        return None
 
-    def _take(self, part: _Completion, events: list[EngineEvent]) -> None:
-        if part.error is not None:
-            raise reported_error(part.error)
+    def _take_all(self, documents: list[SseEvent], events: list[EngineEvent]) -> None:
+        for document in documents:
+            data = document.data
+            if document.event == b"error":
+                raise failure_of(read_refusal(_json(data)))
+            try:
+                part = _completion.decode(data)
+            except (ValueError, RecursionError):
+                self._take_odd(data, events)
+                if self.done:
+                    return
+                continue
+            if not self._take_plain(part, events):
+                self._take(part, data, events)
+
+    def _take_plain(self, part: Completion, events: list[EngineEvent]) -> bool:
+        """The usual chunk, a piece of text and nothing else; whether it was one. All that follows must treat it the same."""
+        choices = part.choices
+        if (
+            choices is None
+            or len(choices) != 1
+            or part.usage is not None
+            or part.timings is not None
+            or part.prompt_progress is not None
+            or part.error is not None
+            or part.model != self._named
+        ):
+            return False
+        choice = choices[0]
+        delta = choice.delta
+        if (
+            delta is None
+            or choice.index != self._choice
+            or choice.finish_reason is not None
+            or choice.text is not None
+            or choice.message is not None
+            or delta.reasoning_content is not None
+            or delta.reasoning is not None
+            or delta.tool_calls is not None
+            or delta.refusal is not None
+            or delta.function_call is not None
+        ):
+            return False
+        text = delta.content
+        if not text:
+            return False
+        if self.reason is not None:
+            self.news += 1
+        self._texts += 1
+        self._plain = True
+        self._content.append(text)
+        if not text.isascii() or "\x00" in text:
+            text = valid(text)
+        splitter = self.splitter
+        if splitter.passing and "\n" not in text:
+            splitter.passed.append(text)
+            events.append(Chunk(text))
+        else:
+            events.extend(splitter.feed(text))
+        return True
+
+    def _take_odd(self, data: bytes, events: list[EngineEvent]) -> None:
+        """What does not decode strictly: the end marker, a ping, or a document with an odd field."""
+        word = data.strip().strip(b'"')
+        if word.upper() == b"[DONE]":
+            self.done = True
+        elif not word or word == b"null":
+            pass
+        elif not any(sign in data for sign in b'{"') and len(data) <= LONGEST_PING:
+            if b" " in word:  # more than a ping's one word: if nothing better comes, it says why
+                self._said = word.decode("utf-8", "replace")
+        else:
+            value = _json(data)
+            for document in value if isinstance(value, list) else [value]:
+                if not isinstance(document, dict):
+                    raise _garbage("The model server sent something that is not a chat completion.")
+                self._take(leniently(document), data, events)
+
+    def _take(self, part: Completion, data: bytes, events: list[EngineEvent]) -> None:
+        self.news += 1
+        if part.error:
+            raise failure_of(read_refusal({"error": part.error}))
         if part.model != self._named and part.model is not None:
             self._named, self._model = part.model, valid(part.model)
         if part.prompt_progress is not None:
             progress = part.prompt_progress
             model = UNSET if part.model is None else valid(part.model)
             events.append(Progress("prompt", UNSET, progress.processed, progress.total, progress.cache, model))
-        for choice in part.choices or ():
-            delta = choice.delta or choice.message
-            if delta is not None:
-                self._take_delta(delta, events)
-            if choice.finish_reason is not None:
-                self.finish_reason = choice.finish_reason
-                events.extend(self.flush())
+        for position, choice in enumerate(part.choices or ()):
+            index = position if choice.index is None else choice.index
+            if self._choice is None:
+                self._choice = index
+            if index == self._choice:
+                self._take_choice(choice, events)
         if part.usage is not None:
             self._usage = part.usage
         if part.timings is not None:
-            self._timings = part.timings
+            self._speed = _possible(part.timings.predicted_per_second)
+        if part.choices is None and part.is_empty:
+            _raise_reported(data)
 
-    def _take_delta(self, delta: _Delta, events: list[EngineEvent]) -> None:
-        thinking = delta.reasoning_content or delta.reasoning
-        if thinking:
-            events.append(Thinking(valid(thinking)))
+    def _take_choice(self, choice: Choice, events: list[EngineEvent]) -> None:
+        before = len(events)
+        if choice.delta is not None:
+            self._take_delta(choice.delta, events)
+        if choice.text:
+            self._take_content(choice.text, events)
+        if choice.message is not None:
+            self._take_message(choice.message, events)
+        reason = choice.finish_reason
+        if reason is not None and reason.strip().lower() in _NO_REASON:
+            reason = None
+        if len(events) > before:
+            self._texts += 1
+            if reason is None or (self._texts > 1 and reason != self.reason):
+                self._plain = True
+        if reason is not None:
+            self.reason = reason
+
+    def _take_delta(self, delta: Delta, events: list[EngineEvent]) -> None:
+        thoughts = delta.reasoning_content or delta.reasoning
+        if thoughts:
+            self._take_thoughts(thoughts, events)
         if delta.content:
-            text = valid(delta.content)
-            if self._splitter.answering:
-                events.append(Chunk(text))
+            self._take_content(delta.content, events)
+        for kind, text in delta.parts or ():
+            if kind == "thoughts":
+                self._take_thoughts(text, events)
             else:
-                events.extend(self._splitter.feed(text))
-        for call in delta.tool_calls or ():
-            function = call.function or _Function()
-            name = None if function.name is None else valid(function.name)
-            call_id = None if call.id is None else valid(call.id)
-            events.append(ToolCall(call.index, call_id, name, valid(function.arguments or "")))
+                self._take_content(text, events)
+        if delta.refusal:
+            self._take_content(delta.refusal, events)
+        if delta.tool_calls:
+            for call in delta.tool_calls:
+                self._take_call(call, events)
+        if delta.function_call is not None:
+            self._take_call(ToolCallPiece(function=delta.function_call), events)
+
+    def _take_message(self, message: Delta, events: list[EngineEvent]) -> None:
+        """A whole message: the answer itself, or one that repeats what the chunks said. Only what is new in it counts."""
+        pieces = [("thoughts", message.reasoning_content or message.reasoning or ""), ("text", message.content or "")]
+        pieces += message.parts or ()
+        thoughts = "".join(text for kind, text in pieces if kind == "thoughts")
+        text = "".join(text for kind, text in pieces if kind == "text") + (message.refusal or "")
+        if rest := _rest(thoughts, self._thoughts):
+            self._take_thoughts(rest, events)
+        if rest := _rest(text, self._content):
+            self._take_content(rest, events)
+        calls = [*(message.tool_calls or ()), *([ToolCallPiece(function=message.function_call)] if message.function_call else ())]
+        if not self._calls.any:
+            for position, call in enumerate(calls):
+                self._take_call(call if call.index is not None else msgspec.structs.replace(call, index=position), events)
+
+    def _take_thoughts(self, text: str, events: list[EngineEvent]) -> None:
+        if not self._thoughts:
+            events.extend(self.splitter.settle())
+        self._thoughts.append(text)
+        events.append(Thinking(valid(text)))
+
+    def _take_content(self, text: str, events: list[EngineEvent]) -> None:
+        self._content.append(text)
+        events.extend(self.splitter.feed(valid(text)))
+
+    def _take_call(self, call: ToolCallPiece, events: list[EngineEvent]) -> None:
+        name = valid(call.function.name) if call.function and call.function.name else None
+        arguments = valid(call.function.arguments or "") if call.function else ""
+        call_id = valid(call.id) if call.id else None
+        number = self._calls.number(call.index, call_id, name, arguments)
+        events.append(ToolCall(number, call_id, name, arguments))
 
 
-def _counted(usage: _Usage) -> Usage | None:
+def _rest(whole: str, pieces: list[str]) -> str:
+    """What of a whole text the pieces have not said; nothing where they said something else, which then stands."""
+    if not pieces:
+        return whole
+    pieces[:] = ["".join(pieces)]
+    if whole.startswith(pieces[0]):
+        return whole[len(pieces[0]) :]
+    trimmed = pieces[0].lstrip()
+    return whole[len(trimmed) :] if whole.startswith(trimmed) else ""
+
+
+def _raise_reported(data: bytes) -> None:
+    """A document without anything of a completion may be an error that does not call itself one."""
+    value = _json(data)
+    if isinstance(value, dict) and (
+        value.get("object") == "error" or value.get("type") == "error" or isinstance(value.get("detail"), str | list)
+    ):
+        raise failure_of(read_refusal(value))
+
+
+def _possible(speed: float | None) -> float | None:
+    return speed if speed is not None and 0 <= speed < math.inf else None
+
+
+def _counted(usage: TokenCounts) -> Usage | None:
     """None for figures that cannot be: a count is neither negative nor larger than every database takes."""
     prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
     cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else None
@@ -196,42 +316,17 @@ def _counted(usage: _Usage) -> Usage | None:
     return Usage(prompt, completion, total, cached) if possible else None
 
 
-def _leniently(data: bytes) -> _Completion:
-    """With lone surrogates too, which msgspec refuses and json.loads keeps for `valid` to replace."""
-    try:
-        return msgspec.convert(_json(data), _Completion)
-    except msgspec.ValidationError as error:
-        raise LlmError(f"The model server sent something that is not a chat completion ({error}).") from error
-
-
 def _json(data: bytes) -> Any:
+    """With lone surrogates too, which msgspec refuses and json.loads keeps for `valid` to replace; and with U+FFFD for bytes that
+    are not UTF-8."""
     try:
-        return json.loads(data.decode("utf-8"))
-    except UnicodeDecodeError as error:
-        raise LlmError("The model server sent text that is not UTF-8.") from error
+        return json.loads(data.decode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
-        raise LlmError("The model server sent something that is not JSON.") from error
+        raise _garbage("The model server sent something that is not JSON.") from error
 
 
-def reported_error(error: Any, status: int | None = None) -> GenerationError:
-    """The error object of an OpenAI-compatible server as one of ours. A 4xx is not worth repeating as it is.
-
-    `status`: of the HTTP answer it came in; without one the object's own code tells.
-    """
-    if isinstance(error, dict) and isinstance(error.get("error"), dict):
-        error = error["error"]
-    if not isinstance(error, dict):
-        return LlmError(f"The model server reports: {valid(str(error))[:500]}")
-    if error.get("type") == "exceed_context_size_error" or error.get("code") == "context_length_exceeded":
-        return context_exceeded(error.get("n_prompt_tokens"), error.get("n_ctx"), str(error.get("message") or ""))
-    code = status or error.get("code")
-    message = valid(str(error.get("message") or error))[:500]
-    return LlmError(f"The model server reports: {message}", retryable=not (isinstance(code, int) and 400 <= code < 500))
-
-
-def context_exceeded(prompt: Any, n_ctx: Any, message: str = "") -> ContextExceeded:
-    if isinstance(prompt, int) and isinstance(n_ctx, int):
-        return ContextExceeded(
-            f"The message needs {prompt} tokens, and the model's context has room for {n_ctx}; shorten it and send it again."
-        )
-    return ContextExceeded(f"The message is longer than the model's context: {valid(message)[:300]}" if message else None)
+def _garbage(message: str) -> LlmError:
+    """Of a stream that we leave in its middle."""
+    error = LlmError(message)
+    error.model_is_free = False
+    return error

@@ -15,15 +15,28 @@ from typing import Final, Self
 import msgspec
 from msgspec import UNSET
 
+from lam.background import Background
 from lam.engines.base import Batches, Capacity, Health, Model
 from lam.engines.open_job import OpenJob
 from lam.engines.paced import paced
 from lam.engines.worker_list import Seen, WorkerList
-from lam.errors import BrokerUnreachable, GenerationError, LlmError, NotSupported, NoWorker, TooLarge, WorkerLost, from_code
+from lam.errors import (
+    BrokerUnreachable,
+    ContextExceeded,
+    GenerationError,
+    LlmError,
+    NotSupported,
+    NoWorker,
+    TooLarge,
+    WorkerLost,
+    from_code,
+)
 from lam.mqtt.connection import Broker, Connection, Will
-from lam.protocol.chat import ChatRequest, Turn
-from lam.protocol.events import Chunk, EngineEvent, Finished, Mode, Progress, Thinking, ToolCall
+from lam.protocol.chat import ChatRequest, Turn, joined
+from lam.protocol.events import Chunk, EngineEvent, Finished, Mode, Progress, Relabel, Thinking, ToolCall
 from lam.protocol.jobs import (
+    ACCEPTS,
+    PROTOCOL,
     Accepted,
     Action,
     BadPayload,
@@ -37,10 +50,11 @@ from lam.protocol.jobs import (
     decode,
     decode_frame,
     encode,
+    finish_reason,
     to_wire,
 )
 from lam.protocol.topics import NAME, Topics, checked_name
-from lam.protocol.window import cuts, trimmed
+from lam.protocol.window import cuts, shorter, trimmed
 
 log = logging.getLogger(__name__)
 
@@ -123,16 +137,13 @@ class MqttWorkersEngine:
         self._clock = asyncio.get_running_loop().time
         self._workers = WorkerList(self._clock, self._worker_moved, self._worker_gone)
         await self.connection.__aenter__()
-        self._tasks = [
-            asyncio.create_task(self._keep_telling(), name="gateway-status"),
-            asyncio.create_task(self._keep_watch(), name="worker-list"),
-        ]
+        self._tasks = Background()
+        self._tasks.keep("gateway-status", self._keep_telling)
+        self._tasks.keep("worker-list", self._keep_watch)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.close()
         self.connection.publish(self.topics.gateway_status(self.name, self.instance), b"", retain=True)
         await self.connection.__aexit__(kind, error, trace)
 
@@ -143,6 +154,11 @@ class MqttWorkersEngine:
 
     def answering(self, model: str | None) -> str | None:
         return model or self._model or min(filter(None, self._workers.capacity()), default=None)
+
+    def context(self, model: str | None) -> int | None:
+        name = self.answering(model)
+        served = (one for seen in self._workers.all() for one in seen.status.models if one.name == name and one.n_ctx)
+        return max((one.n_ctx or 0 for one in served), default=None)
 
     def watch_capacity(self, callback: Callable[[Capacity], None]) -> None:
         self._watchers.append(callback)
@@ -164,9 +180,9 @@ class MqttWorkersEngine:
             return Health("unreachable", self._broker_problem())
         workers = [seen.status for seen in self._workers.all()]
         if not workers:
-            return Health("unreachable", "No worker is there; start one with `lam worker`.")
+            return Health("unreachable", "No worker is connected; start one with `lam worker`.")
         if not any(worker.state == "ready" or worker.running >= worker.slots > 0 for worker in workers):
-            return Health("unreachable", "Workers are there, but the models beside them are not.")
+            return Health("unreachable", "Workers are connected, but their models are not available.")
         return Health("ready", slots=sum(worker.slots for worker in workers))
 
     def workers(self) -> list[WorkerStatus]:
@@ -199,7 +215,7 @@ class MqttWorkersEngine:
                     raise self.missing(model)
                 if self._clock() - shown >= SHOW_SECONDS:
                     shown = self._clock()
-                    yield [Progress("loading")]
+                    yield [Progress("unreachable", reason=self.missing(model).code)]
                 else:
                     yield []
                 await self._until_changed(PATIENCE_PAUSE)
@@ -217,6 +233,13 @@ class MqttWorkersEngine:
                     waiting_since, attempts = self._clock(), attempts + 1
                 if attempts >= MOST_ATTEMPTS:
                     raise WorkerLost(f"{attempts} workers in turn were lost before they said anything.") from None
+            except ContextExceeded:
+                start = None
+                if not job.begun and "unmerged" not in worker.status.accepts:  # it got them as one, and could not drop any
+                    start = shorter(request.turns, request.keep, request.keep)
+                if start is None:
+                    raise
+                request = msgspec.structs.replace(request, turns=trimmed(request.turns, request.keep, start))
             finally:
                 self._close(job)
 
@@ -228,8 +251,10 @@ class MqttWorkersEngine:
         limit = self.connection.max_packet - len(topic) - 64
 
         def packed(turns: tuple[Turn, ...]) -> bytes:
+            if "unmerged" not in worker.status.accepts:
+                turns = joined(turns)
             wire = to_wire(msgspec.structs.replace(request, turns=turns, model=request.model or self._model))
-            return encode(Job(job.name, worker.status.instance, reply_to, wire, stream=worker.status.streaming))
+            return encode(Job(job.name, worker.status.instance, reply_to, wire, stream=worker.status.streaming, accepts=ACCEPTS))
 
         payload = _fitting(request, packed, limit)
         self._jobs[job.name] = job
@@ -276,7 +301,7 @@ class MqttWorkersEngine:
                     async for piece in paced(whole, *self._chunks):
                         yield piece
                     return
-            begun = begun or any(isinstance(event, Chunk | Thinking | ToolCall) for event in batch)
+            begun = job.begun = begun or any(isinstance(event, Chunk | Thinking | ToolCall | Relabel) for event in batch)
             if batch or signs:
                 yield batch
             if ended:
@@ -415,7 +440,7 @@ class MqttWorkersEngine:
         self._changed.set()
 
     def _tell(self) -> None:
-        status = GatewayStatus(self.name, self.instance, tuple(self._jobs))
+        status = GatewayStatus(self.name, self.instance, tuple(self._jobs), PROTOCOL, ACCEPTS)
         self.connection.publish(self.topics.gateway_status(self.name, self.instance), encode(status), retain=True)
 
     def _tell_capacity(self) -> None:
@@ -445,13 +470,15 @@ class MqttWorkersEngine:
 
 
 def _finished(event: JobFinished, simulated: bool) -> Finished:
-    return Finished(event.finish_reason, event.usage, event.tokens_per_second, event.model, simulated)
+    return Finished(finish_reason(event), event.usage, event.tokens_per_second, event.model, simulated)
 
 
 def _failure(event: Failed) -> GenerationError:
     known = from_code(event.code, event.message)
     failure = known if isinstance(known, GenerationError) else LlmError(event.message)
     failure.retryable = event.retryable
+    if isinstance(failure, ContextExceeded):
+        failure.prompt_tokens, failure.limit = event.prompt_tokens, event.limit
     return failure
 
 

@@ -17,6 +17,7 @@ class OpenJob:
         self.heard = now  # when a frame last came
         self.lost = False
         self.accepted = False
+        self.begun = False  # something of its reply was given on
         self._events: list[FrameEvent] = []
         self._signs = False
         self._news = asyncio.Event()

@@ -1,12 +1,10 @@
 """The engine of `sse` mode: any OpenAI-compatible server over HTTP, and all that llama.cpp's server offers more.
 
-The only home of the HTTP client on the gateway's side. It reads bytes as they arrive and hands on what one read brought in one
-batch. It retries only while nothing was shown: refused connections for a short while, a server that loads its model or has too
-much to do until `timeout`.
+It reads bytes as they arrive and hands on what one read brought in one batch. It retries only while nothing was shown: refused
+connections for a short while, a server that loads its model or has too much to do until `timeout`.
 """
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
@@ -15,9 +13,23 @@ from typing import Any, Final, Self
 import aiohttp
 import msgspec
 
+from lam.background import Background
 from lam.engines.base import Batches, Capacity, Health, Model
-from lam.engines.completion import CompletionDecoder, context_exceeded, reported_error
+from lam.engines.completion import CompletionDecoder
+from lam.engines.fitting import SHORT_REPLY, Fit, Fitter, template_arguments
+from lam.engines.http_questions import (
+    CLIENT_ERRORS,
+    PROBE_SECONDS,
+    KeyRefused,
+    Questions,
+    Silent,
+    client_session,
+)
+from lam.engines.patience import Patience
+from lam.engines.refusals import ModelMissing, ReplyTooLong
 from lam.engines.server_facts import ServerFacts, read_facts
+from lam.engines.tags import BARE_OPENERS
+from lam.engines.thinking import ThinkSplitter
 from lam.errors import (
     ContextExceeded,
     GenerationError,
@@ -28,27 +40,20 @@ from lam.errors import (
     LlmUnreachable,
     NotSupported,
 )
-from lam.protocol import window
-from lam.protocol.chat import ChatRequest, Turn
-from lam.protocol.events import EngineEvent, Mode, Progress
-
-log = logging.getLogger(__name__)
+from lam.protocol.chat import ChatRequest, Turn, joined
+from lam.protocol.events import EngineEvent, Mode
+from lam.protocol.window import shorter
 
 PING_SECONDS: Final = 5
-REFUSED_SECONDS: Final = 10
-PROBE_SECONDS: Final = 5
 PROBE_AGAIN_SECONDS: Final = 30
+PROPS_SECONDS: Final = 1  # how much longer than the list of models /props may take
 AFTER_FINISH_SECONDS: Final = 2
-KEEP_ALIVE_SECONDS: Final = 3  # shorter than any server's, so that no request meets a connection that is being closed
 REFUSAL_BYTES: Final = 65536
-UNKNOWN_PATH: Final = (404, 405, 501)
 HEALTH_SECONDS: Final = 1  # an answer is good for that long, however often it is asked for
 DEFAULT_SLOTS: Final = 8
 LANE: Final = "server"
-KEY: Final = "LLM_API_KEY"
 _FIRST_PAUSE: Final = 0.1
-_LONGEST_PAUSE: Final = 2.0
-_CLIENT_ERRORS: Final = (aiohttp.ClientError, ConnectionError, OSError)
+_NOT_A_STREAM: Final = ("text/html", "application/xhtml+xml")
 
 
 class OpenAIHttpEngine:
@@ -70,29 +75,29 @@ class OpenAIHttpEngine:
         timeout: float = 300,
     ) -> None:
         self.url = url.rstrip("/").removesuffix("/v1")
-        self._headers = {"Authorization": f"Bearer {api_key}"} if api_key else {}
+        self._api_key = api_key
         self._model = model
         self._slots = slots
         self._timeout = timeout
+        self._answers: tuple[Any, Any] = (None, None)  # of /props and /v1/models, as they were last given
         self._facts: ServerFacts | None = None
+        self._key_problem: KeyRefused | None = None
+        self._replied = False  # a reply was opened: the key is right
+        self._replies = 0  # open ones
         self._health: tuple[float, Health] | None = None
         self._watchers: list[Callable[[Capacity], None]] = []
+        self._thinking: dict[tuple[str | None, bool], bool] = {}  # by model and whether it is asked not to think
 
     async def __aenter__(self) -> Self:
-        self._client = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
-            headers=self._headers,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
-            auto_decompress=False,
-            skip_auto_headers=("Accept-Encoding",),
-        )
-        self._watch = asyncio.create_task(self._keep_facts_fresh(), name="engine-facts")
+        self._client = client_session(self._api_key)
+        self._questions = Questions(self._client, self.url)
+        self._fitter = Fitter(self._questions)
+        self._tasks = Background()
+        self._tasks.keep("engine-facts", self._keep_facts_fresh)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._watch.cancel()
-        await asyncio.gather(self._watch, return_exceptions=True)
+        await self._tasks.close()
         await self._client.close()
 
     # What it has
@@ -101,8 +106,10 @@ class OpenAIHttpEngine:
         return LANE  # one server: its models share its slots
 
     def answering(self, model: str | None) -> str | None:
-        listed = self._facts.models if self._facts else ()
-        return model or self._model or (listed[0].name if listed else None)
+        return model or self._model or (self._facts.default if self._facts else None)
+
+    def context(self, model: str | None) -> int | None:
+        return self._fitter.n_ctx(self._facts or ServerFacts(()), self.answering(model)) or None
 
     def watch_capacity(self, callback: Callable[[Capacity], None]) -> None:
         self._watchers.append(callback)
@@ -112,8 +119,10 @@ class OpenAIHttpEngine:
         return {LANE: self._slots or (self._facts.slots if self._facts else 0) or DEFAULT_SLOTS}
 
     async def busy(self, lane: str) -> int | None:
+        if self._facts is None or not self._facts.llama or self._facts.router:
+            return None
         try:
-            slots = await self._json("GET", "/slots")
+            slots = await self._questions.ask("GET", "/slots")
         except GenerationError:
             return None
         if not isinstance(slots, list):
@@ -124,11 +133,12 @@ class OpenAIHttpEngine:
         return False
 
     def missing(self, model: str | None) -> GenerationError:
-        return self._unreachable()
+        return self._questions.unreachable()
 
     async def models(self) -> Sequence[Model]:
         facts = await self._known_facts()
-        wanted = facts.named(self._model) or (Model(self._model, facts.n_ctx or None) if self._model else None)
+        first = self.answering(None)
+        wanted = facts.named(first) or (Model(first, facts.n_ctx or None) if first else None)
         return [wanted, *(m for m in facts.models if m != wanted)] if wanted else list(facts.models)
 
     async def health(self) -> Health:
@@ -143,7 +153,11 @@ class OpenAIHttpEngine:
         except LlmLoading as error:
             return Health("loading", error.message)
         except GenerationError as error:
+            if self._replies:  # a server with one thread answers nobody else while it writes
+                return Health("ready", slots=self._slots or None)
             return Health("unreachable", error.message)
+        if self._key_problem is not None and self._key_problem.llama and not self._replied:
+            return Health("unreachable", self._key_problem.message)
         return Health("ready", slots=self._slots or facts.slots or None)
 
     async def _keep_facts_fresh(self) -> None:
@@ -154,54 +168,62 @@ class OpenAIHttpEngine:
                 pause = PROBE_AGAIN_SECONDS
             except GenerationError:
                 pause = min(pause * 2, PROBE_SECONDS)
-            except Exception:
-                log.exception("The model server's facts could not be read")
-                pause = PROBE_AGAIN_SECONDS
             await asyncio.sleep(pause)
 
     async def _known_facts(self) -> ServerFacts:
-        return self._facts or await self._probe()
+        """What is known about the server. One that answers no question may chat all the same. Raises LlmUnreachable, LlmLoading."""
+        if self._facts is not None:
+            return self._facts
+        try:
+            return await self._probe()
+        except (LlmError, LlmOverloaded, Silent):
+            return ServerFacts(())
 
     async def _probe(self) -> ServerFacts:
-        """Asks the server what it is. Raises LlmLoading, LlmUnreachable or LlmError."""
-        answers: list[Any] = []
-        refusal: LlmError | None = None
-        for path in ("/props", "/v1/models"):
-            try:
-                answers.append(await self._json("GET", path))
-            except LlmError as error:
-                answers.append(None)
-                refusal = error
-        if refusal is not None and (KEY in refusal.message or not any(answers)):
-            raise refusal  # it tells nothing, and not for want of the question: what was known about it stays
-        props, models = answers
-        facts = read_facts(props, models)
+        """Asks the server what it is. What it does not say now stays as it was.
+
+        Raises LlmLoading, LlmUnreachable, LlmOverloaded or LlmError where it answers nothing.
+        """
+        models_task = asyncio.create_task(self._asked("/v1/models"), name="ask-models")
+        props_task = asyncio.create_task(self._asked("/props"), name="ask-props")
+        try:
+            models, models_error = await models_task
+            if models_error is None:
+                await asyncio.wait({props_task}, timeout=PROPS_SECONDS)
+                slow = None, Silent(f"The model server at {self.url} does not answer.")
+                props, props_error = props_task.result() if props_task.done() else slow
+            else:
+                props, props_error = await props_task
+        finally:
+            models_task.cancel()
+            props_task.cancel()
+            await asyncio.gather(models_task, props_task, return_exceptions=True)
+        for error in (props_error, models_error):
+            if isinstance(error, LlmLoading) or (type(error) is LlmUnreachable and models_error is not None):
+                raise error
+        if props_error is not None and models_error is not None:
+            raise models_error
+        self._key_problem = props_error if isinstance(props_error, KeyRefused) else None
+        if isinstance(models_error, KeyRefused):
+            raise models_error
+        before_props, before_models = self._answers
+        self._answers = (
+            before_props if isinstance(props_error, Silent) else props,
+            before_models if models_error is not None else models,
+        )
+        facts = read_facts(*self._answers)
         if facts != self._facts:
             self._facts = facts
+            self._thinking = {route: thinks for route, thinks in self._thinking.items() if thinks}
             for callback in self._watchers:
                 callback(self._capacity())
         return facts
 
-    async def _json(self, method: str, path: str, body: Any = None) -> Any:
-        """A small question to the server, answered in PROBE_SECONDS or not at all; None where it does not know the question."""
-        data = None if body is None else msgspec.json.encode(body)
-        headers = {"Content-Type": "application/json"} if data else None
+    async def _asked(self, path: str) -> tuple[Any, GenerationError | None]:
         try:
-            async with asyncio.timeout(PROBE_SECONDS):
-                async with self._client.request(method, self.url + path, data=data, headers=headers) as response:
-                    text = await response.read()
-        except TimeoutError as error:
-            raise LlmUnreachable(f"The model server at {self.url} does not answer.") from error
-        except _CLIENT_ERRORS as error:
-            raise self._unreachable() from error
-        if response.status in UNKNOWN_PATH:
-            return None
-        if response.status != 200:
-            raise self._refusal(response.status, text)
-        try:
-            return msgspec.json.decode(text)
-        except ValueError as error:
-            raise LlmError(f"The model server at {self.url} answers {path} with something that is not JSON.") from error
+            return await self._questions.ask("GET", path), None
+        except GenerationError as error:
+            return None, error
 
     # A reply
 
@@ -211,8 +233,9 @@ class OpenAIHttpEngine:
         if not facts.llama:
             raise NotSupported(f"The model server at {self.url} does not say that it can continue a reply; regenerate it instead.")
         turns = request.turns[-2:]
+        question = {"messages": turns, "model": self.answering(request.model)} | template_arguments(request)
         try:
-            answer = await self._json("POST", "/apply-template", {"messages": turns} | _template_arguments(request))
+            answer = await self._questions.ask("POST", "/apply-template", question)
         except LlmError as error:
             if error.retryable:
                 raise  # it failed; whether it could is not known
@@ -231,76 +254,114 @@ class OpenAIHttpEngine:
 
     async def _batches(self, request: ChatRequest) -> AsyncGenerator[list[EngineEvent]]:
         response: aiohttp.ClientResponse | None = None
-        patience = _Patience(self._timeout)
+        patience = Patience(self._timeout)
         while response is None:
             try:
                 response = await self._open(request)
             except (LlmUnreachable, LlmLoading, LlmOverloaded) as failure:
                 pause = patience.pause(failure)
-                yield [Progress("loading")] if patience.time_to_show() else []  # how long to wait is ours to decide, not the pump's
+                yield list(patience.progress(failure))  # how long to wait is ours to decide, not the pump's
                 await asyncio.sleep(pause)
-        decoder = CompletionDecoder(answering=request.continues)
+        route = (self.answering(request.model), request.skip_thinking)
+        decoder = CompletionDecoder(self._splitter(request, route))
         lost: Exception | None = None
+        self._replied = True
+        self._replies += 1
         try:
-            if response.content_type == "application/json":
-                yield decoder.whole(await response.read())
-            read = response.content.readany
-            while decoder.finish_reason is None and decoder.failure is None and (piece := await read()):
-                yield decoder.feed(piece)
-            if decoder.finish_reason is not None:
-                await self._read_figures(response, decoder)
-        except _CLIENT_ERRORS as error:
-            lost = error
+            reading = _Reading(response, decoder)
+            async for events in reading:
+                yield events
+            lost = reading.lost
         finally:
-            if decoder.ended and response.content.at_eof():
+            self._replies -= 1
+            if decoder.done and response.content.at_eof():
                 response.release()
             else:
                 response.close()  # at once: this frees the slot
-        if decoder.finish_reason is None:
-            yield decoder.flush()
-            raise decoder.failure or Interrupted("The connection to the model server was lost; what had arrived is kept.") from lost
-        yield [decoder.finished()]
+            if decoder.splitter.bare:
+                self._thinking[route] = True
+        events, hindrance = decoder.close(broken=lost is not None)
+        if events:
+            yield events
+        if hindrance is not None:
+            raise hindrance from lost
 
-    @staticmethod
-    async def _read_figures(response: aiohttp.ClientResponse, decoder: CompletionDecoder) -> None:
-        """After the finish reason only figures follow: they are worth a short wait, and whatever happens now, even a stop, comes
-        too late to change that the reply is complete."""
-        try:
-            async with asyncio.timeout(AFTER_FINISH_SECONDS):
-                while not decoder.ended and decoder.failure is None and (piece := await response.content.readany()):
-                    decoder.feed(piece)
-        except (TimeoutError, asyncio.CancelledError, *_CLIENT_ERRORS):
-            pass
+    def _splitter(self, request: ChatRequest, route: tuple[str | None, bool]) -> ThinkSplitter:
+        if request.continues:
+            return ThinkSplitter(so_far=request.turns[-1].content, watch=not request.thoughts_over, relabel=request.relabels)
+        return ThinkSplitter(thinks=self._thinking.get(route, False), relabel=request.relabels)
 
     async def _open(self, request: ChatRequest) -> aiohttp.ClientResponse:
-        """The opened stream of a 200. A context that was misjudged is answered by trimming once more."""
+        """The opened stream of a 200. A refusal that says why is answered: with a shorter conversation, a shorter reply, or the
+        model's present name."""
         facts = await self._known_facts()
-        start, turns, count = await self._fit(facts, request)
+        model = self.answering(request.model)
+        await self._learn_template(facts, model, request)
+        start, most_tokens, asked_again = request.keep, request.sampling.max_tokens, False
+        while True:
+            fit = await self._fitter.fit(facts, model, request, start)
+            allowed = self._allowed_tokens(facts, model, fit, most_tokens)
+            try:
+                return await self._post(self._body(facts, model, request, fit.turns, allowed))
+            except ReplyTooLong as refusal:
+                if refusal.limit >= allowed:
+                    raise
+                most_tokens = refusal.limit
+            except ModelMissing:
+                if request.model is not None or asked_again:
+                    raise
+                asked_again = True
+                facts = await self._probe()
+                model = self.answering(None)
+            except ContextExceeded as refusal:
+                self._fitter.learn(facts, model, refusal, fit)
+                again = await self._fitter.fit(facts, model, request, start)
+                if again.start > fit.start or self._allowed_tokens(facts, model, again, most_tokens) < allowed:
+                    start = again.start
+                elif (later := shorter(request.turns, request.keep, fit.start)) is not None:
+                    start = later
+                elif allowed > SHORT_REPLY:
+                    most_tokens = SHORT_REPLY
+                else:
+                    raise
+
+    def _allowed_tokens(self, facts: ServerFacts, model: str | None, fit: Fit, most_tokens: int) -> int:
+        """What the context leaves for the reply, at most `most_tokens`. An estimate that leaves nothing may be wrong."""
+        n_ctx = self._fitter.n_ctx(facts, model)
+        if not n_ctx or not fit.tokens:
+            return most_tokens
+        return max(1 if fit.exact else min(SHORT_REPLY, most_tokens), min(most_tokens, n_ctx - fit.tokens))
+
+    async def _learn_template(self, facts: ServerFacts, model: str | None, request: ChatRequest) -> None:
+        """Whether the server's template opens the thoughts itself: the prompt that it makes ends with the opening tag."""
+        route = (model, request.skip_thinking)
+        if route in self._thinking or not facts.llama or facts.router:
+            return
+        question = {"messages": [Turn("user", "?")], "model": model} | template_arguments(request)
         try:
-            return await self._post(self._body(facts, request, turns, count))
-        except ContextExceeded:
-            later = [cut for cut in window.cuts(request.turns, request.keep, 1) if cut > start]
-            if not later:
-                raise
-            shorter = window.trimmed(request.turns, request.keep, later[len(later) // 2])
-            return await self._post(self._body(facts, request, shorter, window.estimate(shorter)))
+            answer = await self._questions.ask("POST", "/apply-template", question)
+        except GenerationError:
+            return
+        prompt = answer.get("prompt") if isinstance(answer, dict) else None
+        end = prompt.rstrip().lower() if isinstance(prompt, str) else ""
+        self._thinking[route] = any(end.endswith(opener.rstrip().lower()) for opener in BARE_OPENERS)
 
     async def _post(self, body: dict[str, Any]) -> aiohttp.ClientResponse:
         headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
         try:
             url = self.url + "/v1/chat/completions"
-            response = await self._client.post(url, data=msgspec.json.encode(body), headers=headers)
+            response = await self._client.post(url, data=msgspec.json.encode(body), headers=headers, allow_redirects=False)
         except aiohttp.ServerDisconnectedError as error:
             raise Interrupted("The model server closed the connection before it answered.") from error
-        except _CLIENT_ERRORS as error:
-            raise self._unreachable() from error
-        if response.status == 200 and response.content_type in ("text/event-stream", "application/json"):
-            return response
+        except CLIENT_ERRORS as error:
+            raise self._questions.unreachable(error) from error
         kind = response.content_type
+        if response.status == 200 and kind not in _NOT_A_STREAM:
+            return response
         text = await self._refused_body(response)
         if response.status == 200:
             raise LlmError(f"The model server at {self.url} answers with {kind} instead of a stream; check LLM_SERVER_URL.")
-        raise self._refusal(response.status, text)
+        raise self._questions.refusal(response, text)
 
     @staticmethod
     async def _refused_body(response: aiohttp.ClientResponse) -> bytes:
@@ -310,20 +371,17 @@ class OpenAIHttpEngine:
             async with asyncio.timeout(PROBE_SECONDS):
                 while len(text) < REFUSAL_BYTES and (piece := await response.content.readany()):
                     text += piece
-        except (TimeoutError, *_CLIENT_ERRORS):
+        except (TimeoutError, *CLIENT_ERRORS):
             pass
         finally:
             response.close()
         return text
 
-    def _body(self, facts: ServerFacts, request: ChatRequest, turns: Sequence[Turn], count: int) -> dict[str, Any]:
-        model = self.answering(request.model)
-        max_tokens = request.sampling.max_tokens
-        n_ctx = self._n_ctx(facts, request)
-        if n_ctx and count:
-            max_tokens = max(1, min(max_tokens, n_ctx - count))
+    def _body(
+        self, facts: ServerFacts, model: str | None, request: ChatRequest, turns: Sequence[Turn], max_tokens: int
+    ) -> dict[str, Any]:
         body: dict[str, Any] = {
-            "messages": turns,
+            "messages": joined(turns),
             "stream": True,
             "stream_options": {"include_usage": True},
             "temperature": request.sampling.temperature,
@@ -335,105 +393,56 @@ class OpenAIHttpEngine:
         if facts.llama:
             body["return_progress"] = True
             body["sse_ping_interval"] = PING_SECONDS
-            body |= _template_arguments(request)
+            body |= template_arguments(request)
         return body
 
-    # The window
 
-    async def _fit(self, facts: ServerFacts, request: ChatRequest) -> tuple[int, tuple[Turn, ...], int]:
-        """Where the conversation begins so that it fits, its turns, and how many tokens they are (0: not counted).
+class _Reading:
+    """Iterates over what each read brings, until the reply is over. `lost`: how the connection broke, if it did.
 
-        Raises ContextExceeded when the newest message alone does not fit.
-        """
-        keep, turns = request.keep, request.turns
-        n_ctx = self._n_ctx(facts, request)
-        budget = window.budget(n_ctx, request)
-        bound = window.at_most(turns)
-        if not budget or (bound <= budget and bound + request.sampling.max_tokens <= n_ctx):
-            return keep, turns, 0
-        cuts = window.cuts(turns, keep, budget // 2)
-        low, high, found = 0, len(cuts) - 1, 0
-        while low < high:  # the first cut that fits, the last one if none does
-            middle = (low + high) // 2
-            count = await self._count(facts, request, window.trimmed(turns, keep, cuts[middle]))
-            if count <= budget:
-                high, found = middle, count
-            else:
-                low = middle + 1
-        chosen = window.trimmed(turns, keep, cuts[low])
-        if low == len(cuts) - 1:
-            found = await self._count(facts, request, chosen)
-            limit = n_ctx - 1 if n_ctx and not request.max_prompt_tokens else budget
-            if found > limit:
-                raise context_exceeded(found, limit)
-        return cuts[low], chosen, found
+    After a finish reason more text may come: the end is `[DONE]`, the body's end, or two seconds without a document.
+    """
 
-    def _n_ctx(self, facts: ServerFacts, request: ChatRequest) -> int:
-        """Tokens the context of the answering model holds; 0 where nobody says."""
-        model = facts.named(self.answering(request.model))
-        return facts.n_ctx or (model.n_ctx if model and model.n_ctx else 0)
+    def __init__(self, response: aiohttp.ClientResponse, decoder: CompletionDecoder) -> None:
+        self._read = response.content.readany
+        self._decoder = decoder
+        self._ended = False
+        self._deadline: float | None = None
+        self.lost: Exception | None = None
 
-    async def _count(self, facts: ServerFacts, request: ChatRequest, turns: Sequence[Turn]) -> int:
-        """Tokens of the prompt that the server would make of these turns; estimated where it has no tokenizer."""
-        if not facts.llama:
-            return window.estimate(turns)
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> list[EngineEvent]:
+        decoder = self._decoder
+        if self._ended or decoder.over:
+            raise StopAsyncIteration
         try:
-            prompt = (await self._json("POST", "/apply-template", {"messages": turns} | _template_arguments(request)))["prompt"]
-            question = {"content": prompt, "add_special": True, "parse_special": True}
-            return len((await self._json("POST", "/tokenize", question))["tokens"])
-        except (LlmError, KeyError, TypeError):
-            return window.estimate(turns)
+            piece = await self._read() if decoder.reason is None else await self._read_tail()
+        except CLIENT_ERRORS as error:
+            self.lost = error
+            raise StopAsyncIteration from None
+        if not piece:
+            self._ended = True
+            return decoder.end()
+        news = decoder.news
+        events = decoder.feed(piece)
+        if decoder.news != news:
+            self._deadline = None
+        return events
 
-    # Failures
-
-    def _unreachable(self) -> LlmUnreachable:
-        return LlmUnreachable(f"The model server at {self.url} cannot be reached; is it running, and is LLM_SERVER_URL right?")
-
-    def _refusal(self, status: int, text: bytes) -> GenerationError:
-        """An HTTP status other than 200 as one of our errors."""
+    async def _read_tail(self) -> bytes:
+        """A read after the finish reason. A stop comes too late then, unless every chunk carries the reason, which says nothing."""
+        if self._deadline is None:
+            self._deadline = asyncio.get_running_loop().time() + AFTER_FINISH_SECONDS
         try:
-            said: Any = msgspec.json.decode(text)
-        except ValueError:
-            said = None
-        error = said.get("error") if isinstance(said, dict) else None
-        if status == 401:  # llama.cpp lists its models all the same
-            return LlmError(f"The model server at {self.url} refuses the key; is {KEY} right?", retryable=False)
-        if status == 503 and isinstance(error, dict):
-            return LlmLoading()
-        if status == 429:
-            return LlmOverloaded()
-        if isinstance(error, dict):
-            return reported_error(error, status)
-        return LlmError(f"The model server at {self.url} answers with HTTP {status}.", retryable=not 400 <= status < 500)
-
-
-def _template_arguments(request: ChatRequest) -> dict[str, Any]:
-    return {"chat_template_kwargs": {"enable_thinking": False}} if request.skip_thinking else {}
-
-
-class _Patience:
-    """How long to go on trying a server that refuses, loads or is overloaded, and how to pause in between."""
-
-    def __init__(self, timeout: float) -> None:
-        self._clock = asyncio.get_running_loop().time
-        self._start = self._clock()
-        self._timeout = timeout
-        self._pause = _FIRST_PAUSE
-        self._shown: float | None = None
-
-    def pause(self, failure: GenerationError) -> float:
-        """Seconds until the next try. Raises the failure when its time is over."""
-        limit = min(self._timeout, REFUSED_SECONDS) if isinstance(failure, LlmUnreachable) else self._timeout
-        left = limit - (self._clock() - self._start)
-        if left <= 0:
-            raise failure
-        self._pause, pause = min(self._pause * 2, _LONGEST_PAUSE), self._pause
-        return min(pause, left)
-
-    def time_to_show(self) -> bool:
-        """Whether the reader should be told (again) what is being waited for: at once, then every 5 seconds."""
-        now = self._clock()
-        if self._shown is None or now - self._shown >= 5:
-            self._shown = now
-            return True
-        return False
+            async with asyncio.timeout_at(self._deadline):
+                return await self._read()
+        except TimeoutError:
+            self._ended = True
+            raise StopAsyncIteration from None
+        except asyncio.CancelledError:
+            if self._decoder.reason_on_every_text:
+                raise
+            self._ended = True
+            raise StopAsyncIteration from None

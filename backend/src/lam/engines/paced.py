@@ -1,13 +1,18 @@
 """Simulated streaming: a finished answer in paced pieces of whole grapheme clusters."""
 
 import asyncio
+import math
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from typing import Final
 
 import regex
 
 from lam.protocol.events import Chunk, EngineEvent
 
-_CLUSTER = regex.compile(r"\X")
+LONGEST_SECONDS: Final = 4
+"""A text that would take longer in pieces of the wanted size gets larger ones: the answer is there already."""
+
+_CLUSTER: Final = regex.compile(r"\X")
 
 
 def pieces(text: str, size: int) -> Iterator[str]:
@@ -26,7 +31,10 @@ def pieces(text: str, size: int) -> Iterator[str]:
 
 
 async def paced(events: Sequence[EngineEvent], size: int, delay: float) -> AsyncGenerator[list[EngineEvent]]:
-    """The events as batches, texts in pieces of `size` characters, `delay` seconds apart."""
+    """The events as batches, texts in pieces of `size` characters, `delay` seconds apart, in 4 seconds altogether at most."""
+    length = sum(len(event.content) for event in events if isinstance(event, Chunk))
+    if size > 0 and delay > 0:
+        size = max(size, math.ceil(length * delay / LONGEST_SECONDS))
     for event in events:
         if not isinstance(event, Chunk):
             yield [event]

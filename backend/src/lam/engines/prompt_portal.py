@@ -1,6 +1,7 @@
-"""The engine for older LAM workers and their `prompt_portal` topics: a request, its answer in one piece, no status, no cancel.
+"""The engine for older LAM workers and their `prompt_portal` topics: a request, its answer in one piece, no cancel.
 
-Such a worker keeps the conversation itself, by the session's key, so it is told only what is new.
+Such a worker keeps the conversation itself, by the session's key, so it is told only what is new. Whether there is one is known
+from its status where it publishes one, and from a broker that speaks MQTT 5, which says when nobody took a request.
 """
 
 import asyncio
@@ -16,10 +17,10 @@ from msgspec import Struct
 
 from lam.engines.base import Batches, Capacity, Health, Model
 from lam.engines.paced import paced
-from lam.errors import BrokerUnreachable, GenerationError, LlmError, TooLarge
+from lam.errors import BrokerUnreachable, GenerationError, LlmError, LlmOverloaded, NoWorker, TooLarge
 from lam.mqtt.connection import Broker, Connection
 from lam.protocol.chat import ChatRequest
-from lam.protocol.events import Chunk, EngineEvent, Finished, Mode
+from lam.protocol.events import Chunk, EngineEvent, Finished, Mode, Progress
 from lam.protocol.text import valid
 from lam.protocol.topics import checked_name
 
@@ -27,9 +28,17 @@ log = logging.getLogger(__name__)
 
 REQUESTS: Final = "prompt_portal/user_input"
 ANSWERS: Final = "prompt_portal/assistant_response"
+STATUS: Final = "prompt_portal/status"
 DEFAULT_SLOTS: Final = 8
 AWAY_SECONDS: Final = 60
 PAUSE: Final = 0.1
+UNHEARD_PAUSE: Final = 1.0  # before a request that nobody took is published again
+SHOW_SECONDS: Final = 5
+NEARLY_ZERO: Final = 1e-4  # such a worker takes temperature 0 for none, and uses its own
+NO_WORKER: Final = "No older worker is connected to the broker; start one."
+_FAILED: Final = ("Error: OpenAI API error: ", "Error: Generation failed: ", "Error processing message: ")
+_OVERLOADED: Final = ("Error: Rate limit exceeded. ", "Server is overloaded. Please try again in a moment.")
+_GONE: Final = frozenset({"offline", "disconnected", "stopped", "down", "shutdown"})
 
 
 class UserInput(Struct, frozen=True, rename="camel"):
@@ -76,7 +85,9 @@ class PromptPortalEngine:
         self._chunks = (chunk_size, chunk_delay)
         self._open: dict[str, asyncio.Future[bytes]] = {}  # by request
         self.connection = Connection(broker, self.client_id, max_packet=max_packet)
+        self._worker: bool | None = None  # whether one is connected, as far as that is known
         self.connection.subscribe(f"{ANSWERS}/+/{self.client_id}/+", self._answer)
+        self.connection.subscribe(STATUS, self._status)
 
     async def __aenter__(self) -> Self:
         await self.connection.__aenter__()
@@ -90,6 +101,9 @@ class PromptPortalEngine:
 
     def answering(self, model: str | None) -> str | None:
         return self._model
+
+    def context(self, model: str | None) -> int | None:
+        return None
 
     def watch_capacity(self, callback: Callable[[Capacity], None]) -> None:
         callback({"": self._slots})
@@ -109,7 +123,10 @@ class PromptPortalEngine:
     async def health(self) -> Health:
         if not self.connection.connected:
             return Health("unreachable", self._broker_problem())
-        return Health("ready", "Older workers do not tell whether they are there.", slots=self._slots)
+        if self._worker is False:
+            return Health("unreachable", NO_WORKER)
+        detail = None if self._worker else "Older workers do not tell whether they are connected."
+        return Health("ready", detail, slots=self._slots)
 
     async def require_continuing(self, request: ChatRequest) -> None:
         """Nothing to ask: what keeps the history is never asked to go on."""
@@ -123,25 +140,56 @@ class PromptPortalEngine:
             await batches.aclose()
 
     async def _batches(self, request: ChatRequest) -> AsyncGenerator[list[EngineEvent]]:
-        """The answer in paced pieces. Raises BrokerUnreachable, TooLarge, LlmError. How long to wait for it the reader decides."""
+        """The answer in paced pieces. Raises BrokerUnreachable, NoWorker, TooLarge, LlmError, LlmOverloaded.
+
+        How long to wait for an answer to a request that a worker took is for the reader to decide.
+        """
         request_id = secrets.token_urlsafe(12)
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._open[request_id] = answer
         try:
             payload = self._payload(request, request_id)
-            deadline = asyncio.get_running_loop().time() + min(AWAY_SECONDS, self._timeout)
-            while not self.connection.publish(REQUESTS, payload):
-                if asyncio.get_running_loop().time() >= deadline:
-                    raise BrokerUnreachable(self._broker_problem())
-                yield []
-                await asyncio.sleep(PAUSE)
+            async for signs in self._delivered(payload, answer):
+                yield signs
             text, envelope = read_answer(await answer, request_id)
         finally:
             del self._open[request_id]
+        self._worker = True
         about: dict[str, Any] = {"dialect": "prompt_portal"} | ({"payload": envelope} if envelope is not None else {})
         end = Finished("stop", model=self._model, simulated=True, about=about)
         async for batch in paced([Chunk(text), end] if text else [end], *self._chunks):
             yield batch
+
+    async def _delivered(self, payload: bytes, answer: "asyncio.Future[bytes]") -> AsyncGenerator[list[EngineEvent]]:
+        """Publishes the request until somebody took it, as far as the broker can tell; signs of life meanwhile."""
+        clock = asyncio.get_running_loop().time
+        began, shown = clock(), 0.0
+        unheard = asyncio.Event()
+        while not answer.done():
+            unheard.clear()
+            if not self.connection.publish(REQUESTS, payload, unheard=unheard.set):
+                if clock() - began >= min(AWAY_SECONDS, self._timeout):
+                    raise BrokerUnreachable(self._broker_problem())
+                yield []
+                await asyncio.sleep(PAUSE)
+                continue
+            waiting: set[asyncio.Future[Any]] = {answer, asyncio.create_task(unheard.wait(), name="unheard")}
+            try:
+                await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                for task in waiting - {answer}:
+                    task.cancel()
+            if answer.done():
+                return
+            self._worker = False
+            if clock() - began >= self._timeout:
+                raise NoWorker(NO_WORKER)
+            if clock() - shown >= SHOW_SECONDS:
+                shown = clock()
+                yield [Progress("unreachable", reason=NoWorker.code)]
+            else:
+                yield []
+            await asyncio.sleep(min(UNHEARD_PAUSE, self._timeout / 4))
 
     def _payload(self, request: ChatRequest, request_id: str) -> bytes:
         system = request.turns[0].content if request.keep else None
@@ -153,7 +201,7 @@ class PromptPortalEngine:
                 self.client_id,
                 f"{ANSWERS}/{request.session_key}/{self.client_id}/{request_id}",
                 system,
-                request.sampling.temperature,
+                request.sampling.temperature or NEARLY_ZERO,
                 request.sampling.top_p,
                 request.sampling.max_tokens,
             )
@@ -172,13 +220,22 @@ class PromptPortalEngine:
             return
         answer.set_result(payload)
 
+    def _status(self, _topic: str, payload: bytes, _retained: bool) -> None:
+        """What a worker says of itself, a word or an object with one: anything but that it is gone means that it is connected."""
+        try:
+            said = msgspec.json.decode(payload)
+        except (msgspec.DecodeError, RecursionError):
+            said = payload.decode("utf-8", "replace")
+        word = (said.get("status") or said.get("state")) if isinstance(said, dict) else said
+        self._worker = bool(payload) and str(word).strip().lower() not in _GONE
+
     def _broker_problem(self) -> str:
         return self.connection.problem or f"The broker at {self.connection.broker.address} is not connected yet."
 
 
 def read_answer(payload: bytes, request_id: str) -> tuple[str, dict[str, Any] | None]:
     """The text of an answer, and the object that held it: only an object that names this very request is one, all else is the text
-    itself. Raises LlmError."""
+    itself. Raises LlmError or LlmOverloaded, also for the sentences in which such a worker reports its own failures."""
     try:
         verbatim = payload.decode()
     except UnicodeDecodeError as error:
@@ -188,9 +245,18 @@ def read_answer(payload: bytes, request_id: str) -> tuple[str, dict[str, Any] | 
     except (msgspec.DecodeError, RecursionError):
         said = None
     if not isinstance(said, dict) or said.get("requestId") != request_id:
-        return valid(verbatim), None
+        return _answered(valid(verbatim)), None
     text = said.get("response")
     text = said.get("content") if text is None else text
     if not isinstance(text, str):
         raise LlmError("The worker's answer holds neither a response nor a content that is text.")
-    return valid(text), said
+    return _answered(valid(text)), said
+
+
+def _answered(text: str) -> str:
+    for prefix in _FAILED:
+        if text.startswith(prefix):
+            raise LlmError(f"The worker reports: {text[len(prefix) :].strip()[:500] or prefix.strip()}")
+    if text.startswith(_OVERLOADED):
+        raise LlmOverloaded(f"The worker reports: {text.strip()[:500]}")
+    return text

@@ -1,19 +1,31 @@
 """What a model server tells about itself: which kind it is, its models, its context, its slots."""
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from msgspec import Struct
 
 from lam.engines.base import Model
 
+_NO_CHAT: Final = re.compile(
+    r"(^|[^a-z])(text-?)?(embed(ding)?s?|rerank(er)?|colbert|bge|e5|gte|minilm|nomic-embed\S*|whisper|tts|stt|asr|parler|kokoro|clip"
+    r"|dall-?e|stable-?diffusion|sdxl|flux|moderation|guard)([^a-z]|$)",
+    re.IGNORECASE,
+)
+
 
 class ServerFacts(Struct, frozen=True):
-    """`llama`: the server showed at /props that it is llama.cpp. `n_ctx`: 0 where unknown. `slots`: 0 where unknown."""
+    """`llama`: the server showed at /props that it is llama.cpp. `router`: it loads each model when it is asked for.
+
+    `n_ctx`, `slots`: 0 where unknown. `default`: the model that answers when none is asked for, None where none is listed.
+    """
 
     models: tuple[Model, ...]
     llama: bool = False
     n_ctx: int = 0
     slots: int = 0
+    router: bool = False
+    default: str | None = None
 
     def named(self, model: str | None) -> Model | None:
         return next((m for m in self.models if m.name == model), None)
@@ -24,16 +36,54 @@ def read_facts(props: Any, models: Any) -> ServerFacts:
     props = props if isinstance(props, dict) else {}
     settings = props.get("default_generation_settings")
     slots = _count(props.get("total_slots"))
-    llama = slots > 0 or isinstance(settings, dict)
+    router = props.get("role") == "router"
+    llama = slots > 0 or isinstance(settings, dict) or router
     n_ctx = _count(settings.get("n_ctx")) if isinstance(settings, dict) else 0
-    listed = models.get("data") if isinstance(models, dict) else None
-    named = tuple(
-        Model(entry["id"], n_ctx or _count(entry.get("max_model_len")) or None)
-        for entry in (listed if isinstance(listed, list) else [])
-        if isinstance(entry, dict) and isinstance(entry.get("id"), str)
-    )
-    return ServerFacts(named, llama, n_ctx, slots)
+    listed = models.get("data") if isinstance(models, dict) else models
+    entries = [entry for entry in (listed if isinstance(listed, list) else []) if isinstance(entry, dict)]
+    entries = [entry for entry in entries if isinstance(entry.get("id"), str)]
+    named = tuple(Model(entry["id"], n_ctx or _context(entry) or None) for entry in entries)
+    return ServerFacts(named, llama, n_ctx, slots, router, _default(entries))
+
+
+def _default(entries: list[dict[str, Any]]) -> str | None:
+    """The first model that chats, a loaded one before others; the first of all where none looks as if it did."""
+    chat = [entry for entry in entries if _chats(entry)]
+    ready = [entry for entry in chat if _loaded(entry)]
+    first = next(iter(ready or chat or entries), None)
+    return None if first is None else str(first["id"])
+
+
+def _chats(entry: dict[str, Any]) -> bool:
+    """Whether a model can hold a conversation, from what the server says of it, else from its name."""
+    said = {str(entry.get(name) or "").lower() for name in ("type", "task", "pipeline_tag", "mode", "object")}
+    if any(re.search(r"embed|rerank|feature|transcription|speech|image_generation|moderation", kind) for kind in said):
+        return False
+    capabilities = entry.get("capabilities")
+    if isinstance(capabilities, dict) and isinstance(capabilities.get("completion_chat"), bool):
+        return bool(capabilities["completion_chat"])
+    if isinstance(capabilities, list) and capabilities and all(isinstance(name, str) for name in capabilities):
+        return not {"embedding", "embeddings", "rerank"} & set(capabilities) or bool({"completion", "chat"} & set(capabilities))
+    architecture = entry.get("architecture")
+    outputs = architecture.get("output_modalities") if isinstance(architecture, dict) else None
+    if isinstance(outputs, list) and outputs and "text" not in outputs:
+        return False
+    return _NO_CHAT.search(str(entry["id"])) is None
+
+
+def _loaded(entry: dict[str, Any]) -> bool:
+    status = entry.get("status")
+    state = status.get("value") if isinstance(status, dict) else entry.get("state", status)
+    return state == "loaded"
+
+
+def _context(entry: dict[str, Any]) -> int:
+    """Tokens of a model's context, by the names that vLLM, OpenRouter, LM Studio, Mistral, Together and llama.cpp give them."""
+    meta = entry.get("meta")
+    names = ("max_model_len", "loaded_context_length", "context_length", "max_context_length", "context_window", "max_input_tokens")
+    found = [_count(entry.get(name)) for name in names] + [_count(meta.get("n_ctx")) if isinstance(meta, dict) else 0]
+    return next((count for count in found if count), 0)
 
 
 def _count(value: Any) -> int:
-    return value if isinstance(value, int) and value > 0 else 0
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0

@@ -1,32 +1,38 @@
 """The one queue before the models: who may start now, who waits, and at which position.
 
 Order: round robin over users, first come first served within a user. A place is given back when its run's end shows that the
-model is free, else when the server is seen idle, at the latest after 10 seconds.
+model is free; after a connection that we closed ourselves when the server is seen idle, or after a second where it cannot be seen.
 """
 
 import asyncio
-from collections import OrderedDict, deque
+from bisect import insort
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable
+from itertools import count
 from typing import Final
 
 from lam.engines.base import Capacity
 from lam.errors import QueueFull
 
-SETTLE_SECONDS: Final = 10
+UNSEEN_SECONDS: Final = 1  # a server that does not tell whether it is idle
+SETTLE_SECONDS: Final = 10  # one that tells, and says it is busy with nothing of ours
 POLL_SECONDS: Final = 0.1
 
 Busy = Callable[[str], Awaitable[int | None]]
+Lanes = Callable[[str | None], str]
 
 
 class Ticket:
-    """A run's claim on a place. `position`: runs that would start before it; None once it has a place.
+    """A run's claim on a place for a model. `position`: runs that would start before it; None once it has a place.
 
     `moved` is called at each change of position while it waits, `wanted` when the place, which was only lent, is asked back.
     """
 
-    def __init__(self, lane: "_Lane", user_id: int) -> None:
+    def __init__(self, lane: "_Lane", number: int, user_id: int, model: str | None) -> None:
         self._lane = lane
+        self._number = number  # in the order of their coming
         self.user_id = user_id
+        self.model = model
         self.position: int | None = None
         self.moved: Callable[[int], None] | None = None
         self.wanted: Callable[[], object] | None = None
@@ -36,6 +42,13 @@ class Ticket:
     def served(self) -> bool:
         """Whether the lane has places at all, taken or not."""
         return self._lane.places > 0
+
+    def __lt__(self, other: "Ticket") -> bool:
+        return self._number < other._number
+
+    def join(self, lane: "_Lane") -> None:
+        """Waits in another lane from now on, at the place that its coming gives it there."""
+        self._lane = lane
 
     async def granted(self) -> None:
         await self._granted.wait()
@@ -56,30 +69,48 @@ class Ticket:
 
 
 class Admission:
-    """Queues by lane. `busy(lane)` asks the server how many of its places are in use."""
+    """Queues by lane. `lane_of(model)` names the lane that serves a model, `busy(lane)` asks how many of its places are in use.
 
-    def __init__(self, max_queue: int, busy: Busy) -> None:
+    What serves a model may change while a run waits for it: whenever the capacity does, each waiting ticket finds its lane anew.
+    """
+
+    def __init__(self, max_queue: int, busy: Busy, lane_of: Lanes = lambda model: model or "") -> None:
         self._max_queue = max_queue
         self._busy = busy
+        self._lane_of = lane_of
         self._lanes: dict[str, _Lane] = {}
         self._capacity: Capacity = {}
+        self._numbers = count()
 
     def resize(self, capacity: Capacity) -> None:
         self._capacity = capacity
+        moving = [ticket for name, lane in self._lanes.items() for ticket in lane.queue() if self._lane_of(ticket.model) != name]
+        for ticket in moving:
+            ticket.leave(model_is_free=True)
+            lane = self._lane(ticket.model)
+            ticket.join(lane)
+            lane.wait(ticket)
         for name, lane in self._lanes.items():
             lane.resize(capacity.get(name, 0))
 
-    def enter(self, lane: str, user_id: int) -> Ticket:
+    def enter(self, model: str | None, user_id: int) -> Ticket:
         """Raises QueueFull when no place is free and as many wait as may."""
-        found = self._lanes.get(lane)
-        if found is None:
-            found = self._lanes[lane] = _Lane(lane, self._capacity.get(lane, 0), self._max_queue, self._busy)
-        return found.enter(user_id)
+        lane = self._lane(model)
+        return lane.enter(Ticket(lane, next(self._numbers), user_id, model))
 
-    def lend(self, lane: str, wanted: Callable[[], object]) -> Ticket | None:
+    def lend(self, model: str | None, wanted: Callable[[], object]) -> Ticket | None:
         """A place that nobody needs at the moment, for work that can be dropped; `wanted` is called when somebody waits for it."""
-        found = self._lanes.get(lane)
-        return found.lend(wanted) if found else None
+        lane = self._lane(model)
+        ticket = Ticket(lane, next(self._numbers), 0, model)
+        ticket.wanted = wanted
+        return ticket if lane.lend(ticket) else None
+
+    def _lane(self, model: str | None) -> "_Lane":
+        name = self._lane_of(model)
+        lane = self._lanes.get(name)
+        if lane is None:
+            lane = self._lanes[name] = _Lane(name, self._capacity.get(name, 0), self._max_queue, self._busy)
+        return lane
 
     @property
     def waiting(self) -> int:
@@ -102,7 +133,7 @@ class _Lane:
         self._busy = busy
         self._running: set[Ticket] = set()
         self._settling = 0
-        self._ring: OrderedDict[int, deque[Ticket]] = OrderedDict()  # users in the order of their turns
+        self._ring: OrderedDict[int, list[Ticket]] = OrderedDict()  # users in the order of their turns
         self._settler: asyncio.Task[None] | None = None
 
     @property
@@ -117,25 +148,28 @@ class _Lane:
         self.places = places
         self._next()
 
-    def enter(self, user_id: int) -> Ticket:
-        ticket = Ticket(self, user_id)
+    def queue(self) -> list[Ticket]:
+        return [ticket for queue in self._ring.values() for ticket in queue]
+
+    def enter(self, ticket: Ticket) -> Ticket:
         if not self._ring and self._has_place():
             self._start(ticket)
             return ticket
         if self.waiting >= self._max_queue + len(self._lent()):
             raise QueueFull
-        self._ring.setdefault(user_id, deque()).append(ticket)
-        self._ask_back()
-        self._tell_positions()
+        self.wait(ticket)
         return ticket
 
-    def lend(self, wanted: Callable[[], object]) -> Ticket | None:
+    def wait(self, ticket: Ticket) -> None:
+        insort(self._ring.setdefault(ticket.user_id, []), ticket)
+        self._ask_back()
+        self._tell_positions()
+
+    def lend(self, ticket: Ticket) -> bool:
         if self._ring or not self._has_place():
-            return None
-        ticket = Ticket(self, 0)
-        ticket.wanted = wanted
+            return False
         self._start(ticket)
-        return ticket
+        return True
 
     def leave(self, ticket: Ticket, *, model_is_free: bool) -> None:
         if ticket in self._running:
@@ -177,7 +211,7 @@ class _Lane:
     def _next(self) -> None:
         while self._ring and self._has_place():
             user_id, queue = self._ring.popitem(last=False)
-            self._start(queue.popleft())
+            self._start(queue.pop(0))
             if queue:
                 self._ring[user_id] = queue
         self._tell_positions()
@@ -194,20 +228,25 @@ class _Lane:
             round_of_turns = [queue for queue in round_of_turns if len(queue) > depth]
 
     async def _settle(self) -> None:
-        """Gives places back as the server is seen to free them, and all that are left after 10 seconds without one."""
+        """Gives places back as the server is seen to free them; all that are left after a second where it cannot be seen, or after
+        ten seconds where it says that it is busy."""
         clock = asyncio.get_running_loop().time
-        deadline = clock() + SETTLE_SECONDS
+        since = clock()
         while self._settling:
-            busy = await self._busy(self._name)
-            if busy is not None:
-                still = max(0, min(self._settling, busy - len(self._running)))
-            else:
-                still = self._settling
-            if clock() >= deadline:
+            busy = await self._seen_busy()
+            still = self._settling if busy is None else max(0, min(self._settling, busy - len(self._running)))
+            if clock() - since >= (UNSEEN_SECONDS if busy is None else SETTLE_SECONDS):
                 still = 0
             if still < self._settling:
                 self._settling = still
-                deadline = clock() + SETTLE_SECONDS
+                since = clock()
                 self._next()
             if self._settling:
                 await asyncio.sleep(POLL_SECONDS)
+
+    async def _seen_busy(self) -> int | None:
+        try:
+            async with asyncio.timeout(UNSEEN_SECONDS):
+                return await self._busy(self._name)
+        except TimeoutError:
+            return None

@@ -15,11 +15,13 @@ import msgspec
 from msgspec import UNSET
 
 from lam.engines.base import Engine
-from lam.errors import GenerationError, GenerationTimeout, Interrupted, LlmError, StorageUnavailable
+from lam.errors import ContextExceeded, GenerationError, GenerationTimeout, Interrupted, LlmError, StorageUnavailable
 from lam.generation.admission import Ticket
-from lam.generation.run import Run, Stop, so_far
-from lam.generation.spending import spent
+from lam.generation.run import Run, Stop
+from lam.generation.spending import estimated_usage, spent
 from lam.protocol.events import (
+    Chunk,
+    ContentEvent,
     Done,
     EngineEvent,
     Error,
@@ -28,9 +30,12 @@ from lam.protocol.events import (
     FinishReason,
     Metadata,
     Progress,
+    Thinking,
     Timings,
+    ToolCall,
     Usage,
 )
+from lam.protocol.snapshot import events_of
 from lam.protocol.text import utf16_length, utf16_prefix
 from lam.storage.database import Database
 from lam.storage.models import Ending, Status
@@ -44,9 +49,11 @@ _LATE_PAUSE: Final = 1
 
 
 class Pump:
-    """Drives one run from its first event to its last."""
+    """Drives one run from its first event to its last. `longest`: characters of text and thoughts together; more are cut off."""
 
-    def __init__(self, run: Run, engine: Engine, ticket: Ticket, database: Database, *, timeout: float) -> None:
+    def __init__(
+        self, run: Run, engine: Engine, ticket: Ticket, database: Database, *, timeout: float, longest: int = 2_000_000
+    ) -> None:
         self._run = run
         self._engine = engine
         self._ticket = ticket
@@ -62,6 +69,10 @@ class Pump:
         self._model = engine.answering(run.order.request.model)
         self._simulated = engine.simulates(run.order.request.model)
         self._finished: Finished | None = None
+        self._room = max(1, longest - len(run.order.so_far))
+        self._cut_off = False  # the model would have said more
+        self._pieces = 0
+        self._prompt_tokens: int | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     async def drive(self) -> None:
@@ -76,11 +87,20 @@ class Pump:
         run.settled = True
         for timer in self._timers.values():
             timer.cancel()
-        self._ticket.leave(model_is_free=self._finished is not None or self._granted is None)
+        self._ticket.leave(model_is_free=self._model_is_free(inner))
         try:
             await self._end(self._failure(inner))
         finally:
             run.saved.set()
+
+    def _model_is_free(self, inner: asyncio.Task[None]) -> bool:
+        """Whether the end itself proves that; after a connection that we closed the server has to be seen idle."""
+        if self._granted is None:
+            return True
+        if self._finished is not None:
+            return not self._cut_off
+        error = None if inner.cancelled() else inner.exception()
+        return isinstance(error, GenerationError) and error.model_is_free
 
     def _announce(self) -> None:
         order = self._run.order
@@ -95,7 +115,8 @@ class Pump:
             self._simulated,
             continues=utf16_length(order.so_far) if order.so_far else UNSET,
         )
-        self._run.write([metadata, *so_far(order.so_far, order.thought_so_far)])
+        thoughts = order.thought_so_far if order.so_far else ""
+        self._run.open([metadata, *events_of(order.so_far, thoughts, order.calls_so_far)])
         self._ticket.moved = self._queued
         if self._ticket.position is not None:
             self._queued(self._ticket.position)
@@ -107,8 +128,10 @@ class Pump:
     async def _produce(self) -> None:
         await self._ticket.granted()
         self._granted = self._life = self._loop.time()
-        if self._progress is not None:
-            self._show(Progress("prompt"))
+        announced, asked = self._model, self._run.order.request.model
+        self._model, self._simulated = self._engine.answering(asked), self._engine.simulates(asked)  # they may have changed
+        if self._progress is not None or self._model != announced:
+            self._show(Progress("prompt", model=self._model or UNSET))
         self._later("silence", self._timeout, self._check_silence)
         async with self._engine.generate(self._run.order.request) as batches:
             async for batch in batches:
@@ -128,23 +151,58 @@ class Pump:
                 self._finished = last
                 batch = batch[:-1]
             if batch:
-                self._run.write(batch)  # type: ignore[arg-type]  # Finished was taken off
+                self._write(batch)  # type: ignore[arg-type]  # Finished was taken off
 
     def _take_early(self, batch: list[EngineEvent]) -> None:
         """Before the first token every read is a sign of life, and progress is told."""
         self._life = self._loop.time()
         for event in batch:
             if isinstance(event, Finished):
-                self._finished = event
+                self._finished = self._finished or event
             elif isinstance(event, Progress):
                 if event.model is not UNSET:
                     self._model = event.model
                 if event.simulated is not UNSET:
                     self._simulated = event.simulated
+                if event.total is not UNSET:
+                    self._prompt_tokens = event.total
                 self._show(event)
             else:
                 self._first_token = self._first_token or self._life
-                self._run.write([event])
+                self._write([event])
+            if self._cut_off:
+                return
+
+    def _write(self, events: list[ContentEvent | Progress]) -> None:
+        size = 0
+        for event in events:
+            kind = type(event)
+            if kind is Chunk or kind is Thinking:
+                size += len(event.content)  # type: ignore[union-attr]  # `is` is a third of isinstance's price here
+            elif kind is ToolCall:
+                size += len(event.arguments)  # type: ignore[union-attr]
+        if size > self._room:
+            events = self._cut(events)
+        self._room -= size
+        self._pieces += len(events)
+        self._run.write(events)
+
+    def _cut(self, events: list[ContentEvent | Progress]) -> list[ContentEvent | Progress]:
+        """What of the events there is room for. The run ends with them."""
+        room, kept = self._room, list[ContentEvent | Progress]()
+        for event in events:
+            if isinstance(event, Chunk | Thinking):
+                event = type(event)(event.content[:room])
+                room -= len(event.content)
+            elif isinstance(event, ToolCall):
+                event = ToolCall(event.index, event.id, event.name, event.arguments[:room])
+                room -= len(event.arguments)
+            kept.append(event)
+            if room <= 0:
+                break
+        self._cut_off = True
+        self._finished = Finished("length", model=self._model, simulated=bool(self._simulated))
+        return kept
 
     # What is being waited for
 
@@ -245,20 +303,21 @@ class Pump:
         finished = self._finished
         simulated = finished.simulated if finished else self._simulated
         model = (finished.model if finished else None) or self._model
-        usage = finished.usage if finished else None
+        usage = (finished.usage if finished else None) or self._estimated_usage()
         timings = self._timings()
         terminal: Event = Done(message_id, text, reason or "stop", model, simulated, usage, timings)
         error = None
         if failure is not None:
             terminal = Error(failure.message, failure.code, failure.retryable, message_id)
             error = {"code": failure.code, "message": failure.message, "retryable": failure.retryable}
+            if isinstance(failure, ContextExceeded) and failure.limit is not None:
+                error["limit"] = failure.limit
         metadata: dict[str, Any] = {"mode": self._engine.mode, "model": model, "simulated": simulated, "finish_reason": reason}
+        metadata |= self._run.order.about or {}
         if finished and finished.about:
             metadata |= finished.about
-        if self._run.order.so_far:
-            metadata["continues"] = utf16_length(self._run.order.so_far)
-        if snapshot.tool_calls:
-            metadata["tool_calls"] = [snapshot.tool_calls[index] for index in sorted(snapshot.tool_calls)]
+        if snapshot.calls:
+            metadata["tool_calls"] = snapshot.calls
         return (
             Ending(
                 status,
@@ -272,6 +331,13 @@ class Pump:
             ),
             terminal,
         )
+
+    def _estimated_usage(self) -> Usage | None:
+        order = self._run.order
+        if not self._pieces:
+            return None
+        pieces = 0 if self._simulated else self._pieces
+        return estimated_usage(self._run.snapshot, order.request.turns, pieces=pieces, prompt_tokens=self._prompt_tokens)
 
     def _status(self, failure: GenerationError | None) -> Status:
         if failure is not None:
@@ -293,4 +359,5 @@ class Pump:
 
 
 def _plain(value: Usage | Timings | None) -> dict[str, Any] | None:
-    return None if value is None else msgspec.structs.asdict(value)
+    plain: dict[str, Any] | None = None if value is None else msgspec.to_builtins(value)
+    return plain

@@ -5,8 +5,11 @@ Runs under the lock that makes this gateway the only one, so every such reply is
 
 from datetime import datetime
 
+import msgspec
+
 from lam.errors import Interrupted
-from lam.generation.spending import spent
+from lam.generation.spending import estimated_usage, spent
+from lam.protocol.chat import Turn
 from lam.storage.database import Database
 from lam.storage.models import Ending
 
@@ -18,8 +21,18 @@ async def recover(database: Database, now: datetime) -> int:
     async with database.write() as unit:
         orphans = await unit.messages.streaming()
         for message in orphans:
-            text, thinking = await unit.checkpoints.so_far(message)
-            ending = Ending("interrupted", text, thinking or None, message.metadata, error=error, unread=True)
+            reply = await unit.checkpoints.so_far(message)
+            about = message.about | ({"tool_calls": reply.calls} if reply.calls else {})
+            usage = estimated_usage(reply, [Turn(told.role, told.content) for told in await unit.messages.path(message.parent_id)])
+            ending = Ending(
+                "interrupted",
+                reply.text,
+                reply.thinking or None,
+                about or None,
+                msgspec.to_builtins(usage) if usage else None,
+                error=error,
+                unread=True,
+            )
             await unit.messages.finish(message.id, ending, now)
             owner = await unit.sessions.owner(message.session_id)
             await unit.generations.add(spent(owner, message.session_id, "reply", ending, now))

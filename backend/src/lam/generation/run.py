@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 from msgspec import Struct
 
 from lam.protocol.chat import ChatRequest
-from lam.protocol.events import Chunk, Event, Thinking
-from lam.protocol.snapshot import Snapshot
+from lam.protocol.events import Event
+from lam.protocol.snapshot import Snapshot, condensed
 from lam.storage.models import Checkpoint, Ending
 from lam.streams.log import StreamLog
 
@@ -18,7 +18,11 @@ OnDisconnect = Literal["cancel", "continue"]
 
 
 class Order(Struct, frozen=True):
-    """What a run is about: the request, and the rows that already stand in the database."""
+    """What a run is about: the request, and the rows that already stand in the database.
+
+    `so_far`, `thought_so_far`, `calls_so_far`: of the reply that this run goes on with. `about`: what the reply's metadata tells
+    from its beginning.
+    """
 
     session_id: int
     session_key: str
@@ -27,9 +31,11 @@ class Order(Struct, frozen=True):
     assistant_message_id: int
     request: ChatRequest
     on_disconnect: OnDisconnect = "cancel"
-    so_far: str = ""  # the text that this run goes on with, and what was thought before it
+    so_far: str = ""
     thought_so_far: str = ""
     wants_title: bool = False
+    calls_so_far: tuple[dict[str, Any], ...] = ()
+    about: dict[str, Any] | None = None
 
 
 class Stop(Struct, frozen=True):
@@ -37,12 +43,6 @@ class Stop(Struct, frozen=True):
 
     reason: Literal["stop", "timeout", "unserved", "drain"] = "stop"
     shown_chars: int | None = None
-
-
-def so_far(text: str, thinking: str) -> list[Event]:
-    """How a stream opens that goes on with an earlier reply: what was thought, then one chunk with the text so far."""
-    opening: list[Event] = [Thinking(thinking)] if thinking and text else []
-    return [*opening, Chunk(text)] if text else opening
 
 
 class Run:
@@ -66,10 +66,14 @@ class Run:
         self._detach_seconds = detach_seconds
         self._readers = 0
         self._detach: asyncio.TimerHandle | None = None
-        self._checkpointed = (len(order.so_far), len(order.thought_so_far))  # its row holds that already
+        self._checkpointed = 0  # the last event that is saved
         self._await_reader()
 
     # Writing, by the pump alone
+
+    def open(self, events: Sequence[Event]) -> None:
+        """The first events. What they tell its row holds already."""
+        self._checkpointed = self.log.append(events)
 
     def write(self, events: Sequence[Event]) -> None:
         self.log.append(events)
@@ -140,13 +144,9 @@ class Run:
     # Checkpoints
 
     def unsaved(self) -> Checkpoint | None:
-        """The text since the last checkpoint that was taken, None if there is none."""
-        answer, thinking = self.snapshot.text, self.snapshot.thinking
-        from_answer, from_thinking = self._checkpointed
-        if len(answer) == from_answer and len(thinking) == from_thinking:
-            return None
-        return Checkpoint(self.order.assistant_message_id, self.log.last, answer[from_answer:], thinking[from_thinking:])
+        """The events since the last checkpoint that was taken, None if there is nothing to save in them."""
+        events = condensed(record.event for record in self.log.since(self._checkpointed))
+        return Checkpoint(self.order.assistant_message_id, self.log.last, events) if events else None
 
     def checkpointed(self, taken: Checkpoint) -> None:
-        answer, thinking = self._checkpointed
-        self._checkpointed = (answer + len(taken.content), thinking + len(taken.thinking))
+        self._checkpointed = taken.number

@@ -49,6 +49,7 @@ class Supervisor:
         max_streams_per_user: int,
         detach_seconds: float,
         timeout: float,
+        longest_reply: int = 2_000_000,
     ) -> None:
         self._engine = engine
         self._database = database
@@ -56,12 +57,13 @@ class Supervisor:
         self._max_streams = max_streams_per_user
         self._detach_seconds = detach_seconds
         self._timeout = timeout
+        self._longest_reply = longest_reply
         self._runs: dict[str, Run] = {}
         self._outer: dict[str, asyncio.Task[None]] = {}
         self._sessions: dict[int, Run | Claim] = {}
         self._draining = False
         self.after_end: list[Callable[[Run], None]] = []  # called once a run's ending is stored and told
-        self.admission = Admission(max_queue, engine.busy)
+        self.admission = Admission(max_queue, engine.busy, engine.lane)
 
     async def __aenter__(self) -> Self:
         self._engine.watch_capacity(self.admission.resize)
@@ -107,7 +109,7 @@ class Supervisor:
         owned = sum(self._owner(held) == user_id for held in self._sessions.values())
         if owned >= self._max_streams:
             raise TooManyStreams(f"You have {owned} replies running, as many as this gateway allows; wait for one to end.")
-        ticket = self.admission.enter(self._engine.lane(model), user_id)
+        ticket = self.admission.enter(model, user_id)
         claim = Claim(secrets.token_urlsafe(18), session_id, user_id, ticket)
         self._sessions[session_id] = claim
         try:
@@ -122,7 +124,7 @@ class Supervisor:
         log_ = self._shelf.open(claim.stream_id)
         run = Run(claim.stream_id, order, log_, detach_seconds=self._detach_seconds)
         self._runs[run.stream_id] = self._sessions[claim.session_id] = run
-        pump = Pump(run, self._engine, claim.ticket, self._database, timeout=self._timeout)
+        pump = Pump(run, self._engine, claim.ticket, self._database, timeout=self._timeout, longest=self._longest_reply)
         self._outer[run.stream_id] = self._tasks.create_task(self._drive(run, pump), name=f"run-{run.stream_id}")
         if self._draining:
             run.stop(Stop("drain"))

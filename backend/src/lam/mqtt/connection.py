@@ -21,6 +21,7 @@ from gmqtt.mqtt.handler import MQTTConnectError
 from gmqtt.storage import PersistentStorage
 from msgspec import Struct
 
+from lam.background import Background
 from lam.errors import ConfigError
 from lam.protocol.topics import matches
 from lam.settings import Settings
@@ -35,6 +36,7 @@ MOST_WAITING: Final = 100_000
 LAST_WORD_SECONDS: Final = 0.1
 WATCH_SECONDS: Final = 1
 QUICK_ACK: Final = getattr(socket, "TCP_QUICKACK", None)  # Linux
+NO_SUBSCRIBERS: Final = 0x10  # the reason code of an acknowledgement in MQTT 5: nobody listens to that topic
 REFUSED_VERSION: Final = frozenset({1, 129, 130, 132})
 VERSIONS: Final = {"5": MQTTv50, "3.1.1": MQTTv311}
 
@@ -115,7 +117,8 @@ class Connection:
         self._handlers: list[tuple[str, Handler]] = []
         self._client: gmqtt.Client | None = None
         self._socket: socket.socket | None = None
-        self._waiting: deque[tuple[str, bytes, bool]] = deque()
+        self._waiting: deque[_Outgoing] = deque()
+        self._unheard: dict[int, Callable[[], None]] = {}  # whom to tell that nobody listens, by the packet's number
         self._version = VERSIONS[broker.version]
 
     @property
@@ -124,13 +127,13 @@ class Connection:
         return min(self._max_packet, self._broker_max)
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._keep(), name=f"mqtt-{self._client_id}")
+        self._tasks = Background()
+        self._tasks.keep(f"mqtt-{self._client_id}", self._keep)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.flushed()
-        self._task.cancel()
-        await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.close()
 
     def subscribe(self, topic_filter: str, handler: Handler) -> None:
         """From now on, and after every reconnect."""
@@ -138,14 +141,18 @@ class Connection:
         if self.connected and self._client is not None:
             self._client.subscribe(topic_filter, qos=1)
 
-    def publish(self, topic: str, payload: bytes, *, retain: bool = False) -> bool:
-        """Hands a message to the broker, at least once. False, and nothing happens, while there is no connection."""
+    def publish(self, topic: str, payload: bytes, *, retain: bool = False, unheard: Callable[[], None] | None = None) -> bool:
+        """Hands a message to the broker, at least once. False, and nothing happens, while there is no connection.
+
+        `unheard` is called where the broker says that nobody subscribes to the topic, which it can with MQTT 5 alone.
+        """
         if not self.connected:
             return False
-        if self._waiting or not self._send(topic, payload, retain):
+        message = _Outgoing(topic, payload, retain, unheard)
+        if self._waiting or not self._send(message):
             if len(self._waiting) >= MOST_WAITING:
                 return False
-            self._waiting.append((topic, payload, retain))
+            self._waiting.append(message)
         return True
 
     async def flushed(self, seconds: float = 1) -> None:
@@ -209,6 +216,16 @@ class Connection:
         client.on_connect = self._accepted
         client.on_message = self._received
         client.on_disconnect = lambda *_: lost.set()
+        handler = client._package_handler
+        acknowledge = handler._handle_puback_packet
+
+        def acknowledged(command: int, packet: bytes) -> None:  # the library does not read the reason code
+            unheard = self._unheard.pop(int.from_bytes(packet[:2]), None)
+            if unheard is not None and packet[2:3] == bytes([NO_SUBSCRIBERS]):
+                unheard()
+            acknowledge(command, packet)
+
+        handler._handle_puback_packet = acknowledged
         return client
 
     async def _connect(self, client: gmqtt.Client, lost: asyncio.Event) -> None:
@@ -262,6 +279,7 @@ class Connection:
         was_connected, self.connected = self.connected, False
         self._client = self._socket = None
         self._waiting.clear()
+        self._unheard.clear()
         client.on_disconnect = lambda *_: None
         if was_connected:
             for callback in self.on_lost:
@@ -300,18 +318,27 @@ class Connection:
                     log.exception("A message on %s could not be handled", topic)
         return 0
 
-    def _send(self, topic: str, payload: bytes, retain: bool) -> bool:
+    def _send(self, message: "_Outgoing") -> bool:
         """False when the broker wants to acknowledge others first."""
         assert self._client is not None
         try:
-            self._client.publish(topic, payload, qos=1, retain=retain)
+            self._client.publish(message.topic, message.payload, qos=1, retain=message.retain)
         except OverflowError:
             return False
+        if message.unheard is not None:
+            self._unheard[self._client._persistent_storage.last] = message.unheard
         return True
 
     def _flush(self) -> None:
-        while self._waiting and self.connected and self._send(*self._waiting[0]):
+        while self._waiting and self.connected and self._send(self._waiting[0]):
             self._waiting.popleft()
+
+
+class _Outgoing(Struct, frozen=True):
+    topic: str
+    payload: bytes
+    retain: bool
+    unheard: Callable[[], None] | None
 
 
 class _OlderVersion(Exception):
@@ -330,11 +357,16 @@ class _Client(gmqtt.Client):  # type: ignore[misc]  # the library is untyped
 
 
 class _InFlight(PersistentStorage):  # type: ignore[misc]  # the library is untyped
-    """What the broker has not acknowledged; tells when it did."""
+    """What the broker has not acknowledged; tells when it did. `last`: the number of the newest packet."""
 
     def __init__(self, acknowledged: Callable[[], None]) -> None:
         super().__init__()
         self._acknowledged = acknowledged
+        self.last = 0
+
+    def push_message(self, mid: int, raw_package: bytes) -> None:
+        self.last = mid
+        super().push_message(mid, raw_package)
 
     def remove_message_by_mid(self, mid: int) -> None:
         super().remove_message_by_mid(mid)

@@ -1,5 +1,6 @@
 """What is asked of an engine: turns, sampling, and the request that holds them."""
 
+from collections.abc import Sequence
 from typing import Final, Literal
 
 from msgspec import Struct
@@ -30,7 +31,8 @@ class ChatRequest(Struct, frozen=True):
     `turns`: oldest first, the last one the user's, or the beginning of the reply, which then goes on where it ends.
     `keep`: how many leading turns are never dropped (the system prompt).
     `session_key`: whose conversation this is, for who keeps it by that.
-    `max_prompt_tokens`: 0 leaves it to the model's context. `model`: None takes the server's own.
+    `max_prompt_tokens`: 0 leaves it to the model's context. `model`: None takes the server's own. `relabels`: whoever reads the
+    reply understands `relabel`. `thoughts_over`: the reply that goes on has had its thoughts.
     """
 
     turns: tuple[Turn, ...]
@@ -40,13 +42,15 @@ class ChatRequest(Struct, frozen=True):
     max_prompt_tokens: int = 0
     skip_thinking: bool = False
     session_key: str = ""
+    relabels: bool = True
+    thoughts_over: bool = False
 
     @property
     def continues(self) -> bool:
         return bool(self.turns) and self.turns[-1].role == "assistant"
 
 
-def joined(turns: list[Turn]) -> tuple[Turn, ...]:
+def joined(turns: Sequence[Turn]) -> tuple[Turn, ...]:
     """The turns as models accept them: none empty, and user turns that follow one another joined by a blank line."""
     result: list[Turn] = []
     for turn in turns:

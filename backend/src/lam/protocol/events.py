@@ -8,18 +8,19 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-FinishReason = Literal["stop", "length", "cancelled", "tool_calls"]
+FinishReason = Literal["stop", "length", "cancelled", "tool_calls", "content_filter"]
 Mode = Literal["sse", "mqtt"]
-Stage = Literal["queued", "loading", "prompt"]
+Stage = Literal["queued", "loading", "prompt", "unreachable"]
 
 
 class Usage(Struct, frozen=True):
-    """Tokens, as the model's server counted them."""
+    """Tokens, as the model's server counted them. `estimated`: it did not say (a stopped reply, say), so the gateway did."""
 
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
     cached_tokens: int | None = None
+    estimated: bool | UnsetType = UNSET
 
 
 class Timings(Struct, frozen=True):
@@ -45,7 +46,7 @@ class Metadata(Struct, frozen=True, tag_field="type", tag="metadata"):
 
 
 class Progress(Struct, frozen=True, tag_field="type", tag="progress"):
-    """`position`: runs that start before this one. `processed`, `total`, `cached`: prompt tokens."""
+    """`position`: runs that start before this one. `processed`, `total`, `cached`: prompt tokens. `reason`: an error's code."""
 
     stage: Stage
     position: int | UnsetType = UNSET
@@ -54,6 +55,7 @@ class Progress(Struct, frozen=True, tag_field="type", tag="progress"):
     cached: int | UnsetType = UNSET
     model: str | UnsetType = UNSET
     simulated: bool | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
 
 
 class Thinking(Struct, frozen=True, gc=False, tag_field="type", tag="thinking"):
@@ -71,6 +73,17 @@ class ToolCall(Struct, frozen=True, gc=False, tag_field="type", tag="tool_call")
     id: str | None = None
     name: str | None = None
     arguments: str = ""
+
+
+class Relabel(Struct, frozen=True, gc=False, tag_field="type", tag="relabel"):
+    """What was sent under the wrong name: text from `start` (UTF-16 code units) to here moves to the end of what it really is.
+
+    To `thinking` it moves from the answer: a closing tag came whose opening tag the server had put into the prompt. To `answer` it
+    moves from the thoughts: the reply was expected to begin with thoughts, and no closing tag came.
+    """
+
+    to: Literal["thinking", "answer"]
+    start: int = 0
 
 
 class Done(Struct, frozen=True, tag_field="type", tag="done"):
@@ -101,6 +114,7 @@ class Finished(Struct, frozen=True):
     about: dict[str, Any] | None = None
 
 
-Event = Metadata | Progress | Thinking | Chunk | ToolCall | Done | Error
-EngineEvent = Progress | Thinking | Chunk | ToolCall | Finished
+Event = Metadata | Progress | Thinking | Chunk | ToolCall | Relabel | Done | Error
+ContentEvent = Thinking | Chunk | ToolCall | Relabel
+EngineEvent = Progress | ContentEvent | Finished
 TERMINAL = (Done, Error)

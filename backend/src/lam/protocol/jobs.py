@@ -4,19 +4,23 @@ A job is a generation as a worker sees it. The worker answers with numbered fram
 `accepted` or `rejected`, the last one `finished` or `failed`. An empty frame repeats the last number: the worker is alive.
 """
 
-from typing import Any, Final, Literal, TypeVar
+from typing import Any, Final, Literal, TypeVar, cast, get_args
 
 import msgspec
 from msgspec import Struct
 
 from lam.protocol.chat import ChatRequest, Sampling, Turn
-from lam.protocol.events import Chunk, EngineEvent, Finished, FinishReason, Progress, Thinking, ToolCall, Usage
+from lam.protocol.events import Chunk, EngineEvent, Finished, FinishReason, Progress, Relabel, Thinking, ToolCall, Usage
 from lam.protocol.text import valid
 
 State = Literal["ready", "busy", "draining", "offline"]
 Reason = Literal["busy", "unknown_model", "draining", "invalid", "unknown_job", "not_supported"]
 Action = Literal["cancel", "resume", "release"]
 
+PROTOCOL: Final = "2"
+ACCEPTS: Final = ("relabel", "unmerged")
+"""What this release understands beside the first one's vocabulary: `relabel` events, with the finish reasons and stages of waiting
+that came with them, and turns of the user that follow one another, so that each can be dropped by itself."""
 MOST_PENDING: Final = 1000
 T = TypeVar("T")
 
@@ -31,7 +35,11 @@ class ServedModel(Struct, frozen=True):
 
 
 class WorkerStatus(Struct, frozen=True):
-    """`streaming`: it answers in pieces. `continues`: it can go on with a reply that was cut."""
+    """`streaming`: it answers in pieces. `continues`: it can go on with a reply that was cut.
+
+    `version`: the protocol's number (in the first release that of the program). `accepts`: what it understands beside the first
+    release's vocabulary. `release`: the program's version, for people.
+    """
 
     worker: str
     instance: str
@@ -41,7 +49,9 @@ class WorkerStatus(Struct, frozen=True):
     running: int = 0
     streaming: bool = True
     continues: bool = False
-    version: str = ""
+    version: str | int = ""
+    accepts: tuple[str, ...] = ()
+    release: str = ""
 
 
 class GatewayStatus(Struct, frozen=True):
@@ -50,6 +60,8 @@ class GatewayStatus(Struct, frozen=True):
     gateway: str
     instance: str
     jobs: tuple[str, ...] | None = None
+    version: str | int = ""
+    accepts: tuple[str, ...] = ()
 
 
 class JobRequest(Struct, frozen=True):
@@ -61,16 +73,21 @@ class JobRequest(Struct, frozen=True):
     sampling: Sampling
     model: str | None = None
     skip_thinking: bool = False
+    thoughts_over: bool = False
 
 
 class Job(Struct, frozen=True):
-    """`instance`: of the worker it is for. `reply_to`: where its frames go. `stream`: false asks for the answer in one piece."""
+    """`instance`: of the worker it is for. `reply_to`: where its frames go. `stream`: false asks for the answer in one piece.
+
+    `accepts`: as in the gateway's status, which may not have arrived yet.
+    """
 
     job: str
     instance: str
     reply_to: str
     request: JobRequest
     stream: bool = True
+    accepts: tuple[str, ...] = ()
 
 
 class Control(Struct, frozen=True):
@@ -92,21 +109,25 @@ class Rejected(Struct, frozen=True, tag_field="type", tag="rejected"):
 
 
 class JobFinished(Struct, frozen=True, tag_field="type", tag="finished"):
-    finish_reason: FinishReason
+    """A finish reason that is not known reads as `stop`."""
+
+    finish_reason: str
     usage: Usage | None = None
     tokens_per_second: float | None = None
     model: str | None = None
 
 
 class Failed(Struct, frozen=True, tag_field="type", tag="failed"):
-    """The worker's engine failed with one of our errors."""
+    """The worker's engine failed with one of our errors. `prompt_tokens`, `limit`: of a context that was exceeded, where known."""
 
     code: str
     message: str
     retryable: bool = True
+    prompt_tokens: int | None = None
+    limit: int | None = None
 
 
-FrameEvent = Accepted | Rejected | Progress | Thinking | Chunk | ToolCall | JobFinished | Failed
+FrameEvent = Accepted | Rejected | Progress | Thinking | Chunk | ToolCall | Relabel | JobFinished | Failed
 LAST: Final = (Rejected, JobFinished, Failed)
 
 
@@ -119,7 +140,19 @@ class Frame(Struct, frozen=True, omit_defaults=True):
     silent: bool = False
 
 
+class _AnyFrame(Struct, frozen=True):
+    """A frame of a later release: some of its events may mean nothing here."""
+
+    job: str
+    seq: int
+    events: tuple[msgspec.Raw, ...] = ()
+    silent: bool = False
+
+
 _frames: Final = msgspec.json.Decoder(Frame)
+_any_frames: Final = msgspec.json.Decoder(_AnyFrame)
+_events: Final = msgspec.json.Decoder(FrameEvent)
+_FINISH_REASONS: Final = frozenset(get_args(FinishReason))
 
 
 def encode(payload: Struct) -> bytes:
@@ -135,9 +168,9 @@ def decode(payload: bytes, kind: type[T]) -> T:
 
 
 def decode_frame(payload: bytes) -> Frame:
-    """With text that every encoder and database takes. Raises BadPayload."""
+    """With text that every encoder and database takes; events that are not known are left out. Raises BadPayload."""
     try:
-        frame = _frames.decode(payload)
+        frame = _decode_events(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadPayload(str(error)) from error
     if b"\\u0000" in payload:
@@ -145,6 +178,21 @@ def decode_frame(payload: bytes) -> Frame:
     if frame.seq < 1:
         raise BadPayload("seq must be 1 or more")
     return frame
+
+
+def _decode_events(payload: bytes) -> Frame:
+    try:
+        return _frames.decode(payload)
+    except msgspec.ValidationError:
+        frame = _any_frames.decode(payload)
+    events: list[FrameEvent] = []
+    for raw in frame.events:
+        try:
+            events.append(_events.decode(raw))
+        except msgspec.ValidationError:
+            if not isinstance(msgspec.json.decode(raw), dict):
+                raise
+    return Frame(frame.job, frame.seq, tuple(events) or (Progress("prompt"),), frame.silent)  # an event: an empty frame is a beat
 
 
 def _valid(event: FrameEvent) -> FrameEvent:
@@ -156,12 +204,18 @@ def _valid(event: FrameEvent) -> FrameEvent:
 
 def to_wire(request: ChatRequest) -> JobRequest:
     return JobRequest(
-        request.turns, request.keep, request.max_prompt_tokens, request.sampling, request.model, request.skip_thinking
+        request.turns,
+        request.keep,
+        request.max_prompt_tokens,
+        request.sampling,
+        request.model,
+        request.skip_thinking,
+        request.thoughts_over,
     )
 
 
-def from_wire(request: JobRequest) -> ChatRequest:
-    """Raises BadPayload for what no gateway sends."""
+def from_wire(request: JobRequest, *, relabels: bool = True) -> ChatRequest:
+    """`relabels`: the gateway understands that. Raises BadPayload for what no gateway sends."""
     sampling, turns = request.sampling, request.messages
     fits = (
         0 <= sampling.temperature <= 2
@@ -173,14 +227,30 @@ def from_wire(request: JobRequest) -> ChatRequest:
     )
     if not fits:
         raise BadPayload("the request is out of bounds")
-    return ChatRequest(turns, request.keep, sampling, request.model, request.max_prompt_tokens, request.skip_thinking)
+    return ChatRequest(
+        turns,
+        request.keep,
+        sampling,
+        request.model,
+        request.max_prompt_tokens,
+        request.skip_thinking,
+        relabels=relabels,
+        thoughts_over=request.thoughts_over,
+    )
 
 
-def told(event: EngineEvent) -> FrameEvent:
-    """An engine's event as it goes into a frame."""
+def frame_event(event: EngineEvent, *, accepts: bool = True) -> FrameEvent:
+    """An engine's event as it goes into a frame; without `accepts` in the words of the first release."""
     if isinstance(event, Finished):
-        return JobFinished(event.finish_reason, event.usage, event.tokens_per_second, event.model)
+        reason = "stop" if event.finish_reason == "content_filter" and not accepts else event.finish_reason
+        return JobFinished(reason, event.usage, event.tokens_per_second, event.model)
+    if isinstance(event, Progress) and event.stage == "unreachable" and not accepts:
+        return Progress("loading")
     return event
+
+
+def finish_reason(event: JobFinished) -> FinishReason:
+    return cast(FinishReason, event.finish_reason) if event.finish_reason in _FINISH_REASONS else "stop"
 
 
 class Outbox:

@@ -4,6 +4,7 @@ Format: the WHATWG HTML standard, section "Server-sent events". Lines end with L
 bytes are split here and never text: text splitters also break at U+2028, U+2029, U+0085, VT and FF.
 """
 
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -37,7 +38,10 @@ def _one_line(data: bytes) -> bytes:
 
 
 def decode(data: bytes) -> Event | None:
-    """One of our events from its JSON; None for a type this version does not know. Raises ValueError for anything else."""
+    """One of our events from its JSON; None for a type, or a stage of waiting, that this version does not know.
+
+    Raises ValueError for anything else.
+    """
     try:
         event: Event = _decoder.decode(data)
         return event
@@ -52,7 +56,7 @@ class _AnyEvent(Struct):
     type: str
 
 
-_KNOWN: Final = frozenset({"metadata", "progress", "thinking", "chunk", "tool_call", "done", "error"})
+_KNOWN: Final = frozenset({"metadata", "thinking", "chunk", "tool_call", "relabel", "done", "error"})
 
 
 class TooLong(ValueError):
@@ -71,11 +75,15 @@ class Decoder:
     """Feed it bytes, cut anywhere; it gives the events that became complete.
 
     `comments` counts comment lines: pings are a sign of life. A line that starts with `error:` becomes an event of that name,
-    because older llama.cpp servers report a failure in mid-stream that way. At most `limit` bytes are held for one event.
+    because older llama.cpp servers report a failure in mid-stream that way. Up to `limit` bytes are held for one event.
+
+    `whole` is for servers that forget the blank line between events, or the name of the field: it says of a data line whether it
+    is an event by itself, which is then given at once; a line that begins with `{` is a data line.
     """
 
-    def __init__(self, limit: int = MAX_EVENT_BYTES) -> None:
+    def __init__(self, limit: int = MAX_EVENT_BYTES, *, whole: Callable[[bytes], bool] | None = None) -> None:
         self._limit = limit
+        self._whole = whole
         self._held: list[bytes] = []  # the unfinished line, in the pieces it came in
         self._held_size = 0
         self._data: list[bytes] = []  # the data lines of the unfinished event
@@ -132,9 +140,7 @@ class Decoder:
             self._first_line = False
             line = line.removeprefix(_BOM)
         if line.startswith(b"data:"):
-            self._data.append(line[6:] if line[5:6] == b" " else line[5:])
-            self._data_size += len(line)
-            self._check_size()
+            self._take_data(line[6:] if line[5:6] == b" " else line[5:], events)
         elif not line:
             self._dispatch(events)
         elif line.startswith(b":"):
@@ -142,7 +148,18 @@ class Decoder:
         else:
             self._take_field(line, events)
 
+    def _take_data(self, value: bytes, events: list[SseEvent]) -> None:
+        if self._whole is not None and not self._data and self._whole(value):
+            events.append(SseEvent(value, self._event, self._id))
+            return
+        self._data.append(value)
+        self._data_size += len(value) + 6
+        self._check_size()
+
     def _take_field(self, line: bytes, events: list[SseEvent]) -> None:
+        if self._whole is not None and line.startswith(b"{"):
+            self._take_data(line, events)
+            return
         name, _, value = line.partition(b":")
         value = value.removeprefix(b" ")
         if name == b"event":

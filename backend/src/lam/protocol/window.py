@@ -8,6 +8,7 @@ prefix, stays warm in between.
 from collections.abc import Sequence
 
 from lam.protocol.chat import ChatRequest, Turn
+from lam.protocol.tokens import estimate_text
 
 CHARACTERS_PER_TOKEN = 3
 TOKENS_PER_TURN = 8
@@ -25,14 +26,20 @@ def budget(n_ctx: int, request: ChatRequest) -> int:
     return min(request.max_prompt_tokens, n_ctx - 1) if request.max_prompt_tokens else room
 
 
+def longest(n_ctx: int, max_prompt_tokens: int) -> int:
+    """The most tokens that a prompt which cannot be shortened may have; 0: unknown. One is left for the reply."""
+    room = max(0, n_ctx - 1)
+    return min(max_prompt_tokens, room or max_prompt_tokens) if max_prompt_tokens else room
+
+
 def at_most(turns: Sequence[Turn]) -> int:
     """More tokens than these turns can be, without asking a tokenizer: a token is at least one byte of text."""
-    return TEMPLATE_TOKENS + sum(TOKENS_PER_TURN + len(turn.content.encode()) for turn in turns)
+    return TEMPLATE_TOKENS + sum(TOKENS_PER_TURN + len(turn.content.encode("utf-8", "surrogatepass")) for turn in turns)
 
 
 def estimate(turns: Sequence[Turn]) -> int:
-    """What stands in for a count where there is no tokenizer: three characters a token."""
-    return sum(TOKENS_PER_TURN + -(-len(turn.content) // CHARACTERS_PER_TOKEN) for turn in turns)
+    """What stands in for a count where there is no tokenizer."""
+    return sum(TOKENS_PER_TURN + estimate_text(turn.content) for turn in turns)
 
 
 def cuts(turns: Sequence[Turn], keep: int, step_tokens: int) -> list[int]:
@@ -57,3 +64,11 @@ def cuts(turns: Sequence[Turn], keep: int, step_tokens: int) -> list[int]:
 
 def trimmed(turns: Sequence[Turn], keep: int, start: int) -> tuple[Turn, ...]:
     return (*turns[:keep], *turns[start:])
+
+
+def shorter(turns: Sequence[Turn], keep: int, start: int) -> int | None:
+    """Where to begin after a refusal that states no numbers: with about half as much; None when only the newest turn is left."""
+    later = [cut for cut in cuts(turns, keep, 1) if cut > start]
+    half = estimate(trimmed(turns, keep, start)) // 2
+    fitting = (cut for cut in later if estimate(trimmed(turns, keep, cut)) <= half)
+    return next(fitting, later[-1] if later else None)

@@ -5,6 +5,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from lam.protocol.events import ContentEvent
+
 Status = Literal["streaming", "complete", "cancelled", "interrupted", "failed"]
 Rating = Literal["good", "bad"]
 
@@ -101,6 +103,24 @@ class Message(Struct, frozen=True):
     rating: Rating | None
     created_at: datetime
 
+    @property
+    def about(self) -> dict[str, Any]:
+        """Its metadata, empty where it has none."""
+        return self.metadata or {}
+
+    @property
+    def tool_calls(self) -> list[dict[str, Any]]:
+        return self.about.get("tool_calls") or []
+
+
+class Reply(Struct, frozen=True):
+    """What is known about a reply beside its path: how it ended, and whether there is text in it."""
+
+    parent_id: int
+    has_text: bool
+    finish_reason: str | None
+    error: dict[str, Any] | None
+
 
 class Ending(Struct, frozen=True):
     """The final write of a message: everything that is known once its run has ended."""
@@ -113,6 +133,10 @@ class Ending(Struct, frozen=True):
     timings: dict[str, Any] | None = None
     error: dict[str, Any] | None = None
     unread: bool = False
+
+    @property
+    def tool_calls(self) -> list[dict[str, Any]]:
+        return (self.metadata or {}).get("tool_calls") or []
 
 
 class Generation(Struct, frozen=True):
@@ -135,12 +159,11 @@ class Generation(Struct, frozen=True):
 
 
 class Checkpoint(Struct, frozen=True):
-    """Text of a running message since its last checkpoint; `number` is the event it reaches."""
+    """Events of a running message since its last checkpoint, neighbours of a kind joined; `number` is the event it reaches."""
 
     message_id: int
     number: int
-    content: str
-    thinking: str
+    events: list[ContentEvent]
 
 
 class SentRequest(Struct, frozen=True):

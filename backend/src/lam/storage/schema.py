@@ -160,8 +160,7 @@ checkpoints = Table(
     Column("id", Integer, primary_key=True),
     _owned_by("messages"),
     Column("number", Integer, nullable=False),
-    Column("content", Text, nullable=False),
-    Column("thinking", Text, nullable=False),
+    Column("events", Text, nullable=False, server_default="[]"),  # a JSON array, neighbours of a kind joined
     Index(None, "message_id"),
 )
 

@@ -6,11 +6,12 @@ from collections.abc import Callable
 from typing import Final
 
 from lam.engines.base import Engine
-from lam.errors import GenerationError, Interrupted, LlmError
+from lam.errors import ContextExceeded, GenerationError, Interrupted, LlmError
 from lam.generation.admission import Ticket
 from lam.protocol.chat import ChatRequest
-from lam.protocol.events import Chunk, EngineEvent, Finished, Progress, Thinking, ToolCall
-from lam.protocol.jobs import Accepted, Failed, FrameEvent, Outbox, told
+from lam.protocol.events import Chunk, EngineEvent, Finished, Progress, Relabel, Thinking, ToolCall
+from lam.protocol.jobs import Accepted, Failed, FrameEvent, Outbox, frame_event
+from lam.protocol.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
@@ -103,9 +104,10 @@ class RunningJob:
             failure = LlmError("Something went wrong inside the worker; its log says more.")
         if self.done:
             return
-        self._tell([told(event) for event in in_one_piece(whole)])
+        self._tell([self._framed(event) for event in in_one_piece(whole)])
         if failure is not None:
-            self._tell([Failed(failure.code, failure.message, failure.retryable)])
+            self._model_is_free = failure.model_is_free
+            self._tell([failed(failure)])
         elif not self._outbox.ended:
             self._tell([Failed(Interrupted.code, Interrupted.summary)])
         self._finish()
@@ -114,13 +116,16 @@ class RunningJob:
     def _take(self, batch: list[EngineEvent]) -> None:
         if not batch:
             return
-        self._outbox.add([told(event) for event in batch])
-        first = not self._begun and any(isinstance(event, Chunk | Thinking | ToolCall) for event in batch)
+        self._outbox.add([self._framed(event) for event in batch])
+        first = not self._begun and any(isinstance(event, Chunk | Thinking | ToolCall | Relabel) for event in batch)
         if first or isinstance(batch[-1], Progress | Finished):
             self._begun = self._begun or first
             self._flush()
         elif self._gathering is None:
             self._gathering = self._loop.call_later(GATHER_SECONDS, self._flush)
+
+    def _framed(self, event: EngineEvent) -> FrameEvent:
+        return frame_event(event, accepts=self._request.relabels)
 
     def _tell(self, events: list[FrameEvent]) -> None:
         self._outbox.add(events)
@@ -153,9 +158,22 @@ class RunningJob:
             self._gathering = None
 
 
+def failed(failure: GenerationError) -> Failed:
+    exceeded = failure if isinstance(failure, ContextExceeded) else None
+    return Failed(
+        failure.code,
+        failure.message,
+        failure.retryable,
+        exceeded.prompt_tokens if exceeded else None,
+        exceeded.limit if exceeded else None,
+    )
+
+
 def in_one_piece(events: list[EngineEvent]) -> list[EngineEvent]:
     """What an answer in one piece consists of: the reasoning, the text, the tool calls, the ending."""
-    thinking = "".join(event.content for event in events if isinstance(event, Thinking))
-    text = "".join(event.content for event in events if isinstance(event, Chunk))
+    snapshot = Snapshot()
+    for event in events:
+        snapshot.add(event)
+    thinking, text = snapshot.thinking, snapshot.text
     rest = [event for event in events if isinstance(event, ToolCall | Finished)]
     return [*([Thinking(thinking)] if thinking else []), *([Chunk(text)] if text else []), *rest]

@@ -10,12 +10,15 @@ from typing import Final, Self, TypeVar
 import msgspec
 
 import lam
+from lam.background import Background
 from lam.engines.base import Engine
 from lam.errors import GenerationError, LamError, QueueFull
 from lam.generation.admission import Admission
 from lam.mqtt.connection import Broker, Connection, Will
 from lam.protocol.chat import ChatRequest, Sampling, Turn
 from lam.protocol.jobs import (
+    ACCEPTS,
+    PROTOCOL,
     BadPayload,
     Control,
     Frame,
@@ -81,8 +84,9 @@ class Worker:
         self._jobs: dict[str, RunningJob] = {}
         self._seen: dict[str, float] = {}  # when a gateway was last heard of, by the topic of its status
         self._gone: dict[str, float] = {}  # when a gateway's status was emptied
+        self._accepts: dict[str, tuple[str, ...]] = {}  # what a gateway understands, by the topic of its status
         self._bad = 0
-        gone = WorkerStatus(self.name, self.instance, "offline", version=lam.__version__)
+        gone = WorkerStatus(self.name, self.instance, "offline", version=PROTOCOL, accepts=ACCEPTS, release=lam.__version__)
         self._offline = Will(self.topics.worker_status(self.name), encode(gone))
         self.connection = Connection(broker, f"{self.name}-{self.instance}", will=self._offline, max_packet=max_packet)
         self.connection.subscribe(self.topics.job(self.name), self._job)
@@ -93,17 +97,14 @@ class Worker:
     async def __aenter__(self) -> Self:
         self._places.resize({PLACES: self._slots})
         await self.connection.__aenter__()
-        self._tasks = [
-            asyncio.create_task(self._keep_facts(), name="worker-facts"),
-            asyncio.create_task(self._keep_telling(), name="worker-status"),
-            asyncio.create_task(self._keep_watch(), name="worker-watch"),
-        ]
+        self._tasks = Background()
+        self._tasks.keep("worker-facts", self._keep_facts)
+        self._tasks.keep("worker-status", self._keep_telling)
+        self._tasks.keep("worker-watch", self._keep_watch)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.close()
         for job in list(self._jobs.values()):
             await job.end()
         await self._places.close()
@@ -146,6 +147,8 @@ class Worker:
             self.running,
             self._streaming,
             self._continues,
+            PROTOCOL,
+            ACCEPTS,
             lam.__version__,
         )
 
@@ -175,9 +178,6 @@ class Worker:
                     self._continues = self._streaming and await self._can_continue()
             except GenerationError:
                 self._ready = False
-            except Exception:
-                log.exception("The model server could not be asked")
-                self._ready = False
             self._places.resize({PLACES: self._slots})
             await asyncio.sleep(FACTS_SECONDS if self._ready else 0.5)
 
@@ -205,6 +205,8 @@ class Worker:
         if gateway is None:
             self._note_bad(topic, "its reply_to is no topic for this worker's frames")
             return
+        accepts = job.accepts or self._accepts.get(gateway, ())
+        request = msgspec.structs.replace(request, relabels="relabel" in accepts)
         refusal = self._refusal(request)
         place = None
         if refusal is None:
@@ -262,9 +264,13 @@ class Worker:
             self._gone.setdefault(topic, now)
             return
         status = self._decoded(topic, payload, GatewayStatus)
-        if status is None or retained or topic != self.topics.gateway_status(status.gateway, status.instance):
+        if status is None or topic != self.topics.gateway_status(status.gateway, status.instance):
+            return
+        if retained:  # it says what the gateway is, not that it lives
+            self._accepts[topic] = status.accepts
             return
         self._seen[topic] = now
+        self._accepts[topic] = status.accepts
         self._gone.pop(topic, None)
         if status.jobs is not None:
             self._drop_closed(topic, frozenset(status.jobs), now)
@@ -286,6 +292,7 @@ class Worker:
         self._drop([name for name, job in self._jobs.items() if job.gateway == gateway])
         self._seen.pop(gateway, None)
         self._gone.pop(gateway, None)
+        self._accepts.pop(gateway, None)
 
     def _drop_closed(self, gateway: str, still_open: frozenset[str], now: float) -> None:
         """Those whose release was lost. A new job may not have been in the list yet when that was published."""

@@ -12,6 +12,7 @@ from lam.api.schemas.accounts import Account, Credentials, ListedToken, NewAccou
 from lam.api.schemas.base import MAX_ID
 
 router = APIRouter(prefix="/api/auth", tags=["accounts"])
+profile_router = APIRouter(prefix="/api/profile", tags=["accounts"])
 
 
 @router.post("/register", status_code=201, responses=answers(403, 409, 422, 503), summary="Make an account")
@@ -44,6 +45,7 @@ async def log_out(caller: Caller, response: Response, parts: Parts) -> None:
     response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
 
 
+@profile_router.get("/me", responses=answers(401, 503), summary="Who am I, at the address that the earlier system's page asks")
 @router.get("/me", responses=answers(401, 503), summary="Who am I")
 async def me(caller: Caller) -> Account:
     return Account.model_validate(caller.user)

@@ -25,7 +25,7 @@ def shown(session: Session, parts: Services) -> SessionAnswer:
 
 
 def message(shown: Shown) -> MessageAnswer:
-    return MessageAnswer(**msgspec.structs.asdict(shown.message), siblings=shown.siblings)
+    return MessageAnswer(**msgspec.structs.asdict(shown.message), siblings=shown.siblings, in_context=shown.in_context)
 
 
 @router.get("", responses=answers(401, 503), summary="My sessions, the last used first")

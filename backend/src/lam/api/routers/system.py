@@ -85,7 +85,7 @@ def worker_health(engine: MqttWorkersEngine) -> list[WorkerHealth]:
             slots=worker.slots,
             running=worker.running,
             streaming=worker.streaming,
-            version=worker.version,
+            version=worker.release or str(worker.version),  # the first release told its own in place of the protocol's
         )
         for worker in engine.workers()
     ]

@@ -88,7 +88,8 @@ class MessageAnswer(Schema):
         examples=[{"mode": "sse", "model": "SmolLM2-135M-Instruct", "simulated": False, "finish_reason": "stop"}],
     )
     usage: dict[str, Any] | None = Field(
-        description="prompt_tokens, completion_tokens, total_tokens, cached_tokens; null where the server did not say.",
+        description="prompt_tokens, completion_tokens, total_tokens, cached_tokens; `estimated` where the server did not say, "
+        "as of a stopped reply; null where the model said nothing.",
         examples=[{"prompt_tokens": 31, "completion_tokens": 5, "total_tokens": 36, "cached_tokens": 0}],
     )
     timings: dict[str, Any] | None = Field(
@@ -101,6 +102,9 @@ class MessageAnswer(Schema):
     rating: Rating | None = Field(description="What its reader thinks of a reply.", examples=[None])
     created_at: Time
     siblings: list[int] = Field(description="The versions of this message, itself included, in the order of their making.")
+    in_context: bool = Field(
+        True, description="False: the model is not told this message any more, because it was refused as too long or filtered."
+    )
 
 
 class MessageChanges(Schema):

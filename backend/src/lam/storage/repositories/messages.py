@@ -7,13 +7,16 @@ from typing import Any
 import msgspec
 from sqlalchemy import ColumnElement, bindparam, delete, exists, func, insert, literal, or_, select, text, update
 
-from lam.storage.models import Checkpoint, Ending, Message, SentRequest
+from lam.protocol.events import ContentEvent
+from lam.protocol.snapshot import Snapshot, events_of
+from lam.storage.models import Checkpoint, Ending, Message, Reply, SentRequest
 from lam.storage.repositories.base import QUICK, Repository
 from lam.storage.schema import checkpoints, messages, requests, sessions
 
 WHOLE_PATH = 1_000_000
+_content = msgspec.json.Decoder(list[ContentEvent])
 PAGE = 500
-_CHECKPOINT = (checkpoints.c.message_id, checkpoints.c.number, checkpoints.c.content, checkpoints.c.thinking)
+_CHECKPOINT = (checkpoints.c.message_id, checkpoints.c.number, checkpoints.c.events)
 _STILL_STREAMING = exists().where(
     messages.c.id == bindparam("message_id", type_=messages.c.id.type), messages.c.status == "streaming"
 )
@@ -89,6 +92,14 @@ class Messages(Repository):
         for parent_id, message_id in await self._connection.execute(query):
             found.setdefault(parent_id, []).append(message_id)
         return found
+
+    async def replies_under(self, session_id: int, parent_ids: Sequence[int]) -> list[Reply]:
+        """All replies to these messages, on whichever branch."""
+        query = select(
+            messages.c.parent_id, (messages.c.content != "").label("has_text"), messages.c.metadata, messages.c.error
+        ).where(messages.c.session_id == session_id, messages.c.role == "assistant", messages.c.parent_id.in_(parent_ids))
+        rows = await self._connection.execute(query)
+        return [Reply(row[0], bool(row[1]), (row[2] or {}).get("finish_reason"), row[3]) for row in rows]
 
     async def newest_leaf(self, session_id: int, message_id: int) -> int:
         """Where the branch through this message ends, following the newest child each time."""
@@ -172,7 +183,8 @@ class Checkpoints(Repository):
         if self._connection.dialect.name == "sqlite":  # one statement: each needs the interpreter's lock, which a busy loop holds
             await self._connection.execute(_APPEND_ALL, {"rows": msgspec.json.encode(rows).decode()})
         else:
-            await self._connection.execute(_APPEND, [msgspec.structs.asdict(row) for row in rows])
+            encoded = [msgspec.structs.asdict(row) | {"events": msgspec.json.encode(row.events).decode()} for row in rows]
+            await self._connection.execute(_APPEND, encoded)
 
     async def forget_stray(self) -> None:
         """Checkpoints of messages that have ended: a write that came too late can leave one behind in PostgreSQL."""
@@ -181,14 +193,16 @@ class Checkpoints(Repository):
 
     async def of(self, message_id: int) -> list[Checkpoint]:
         query = select(*_CHECKPOINT).where(checkpoints.c.message_id == message_id).order_by(checkpoints.c.id)
-        return await self._all(Checkpoint, query)
+        rows = await self._connection.execute(query)
+        return [Checkpoint(row.message_id, row.number, _content.decode(row.events)) for row in rows]
 
-    async def so_far(self, message: Message) -> tuple[str, str]:
-        """The text and the reasoning of a message that is marked as streaming, as far as they are stored: what its row began with,
-        and its checkpoints."""
-        saved = await self.of(message.id)
-        text = message.content + "".join(part.content for part in saved)
-        return text, (message.thinking or "") + "".join(part.thinking for part in saved)
+    async def so_far(self, message: Message) -> Snapshot:
+        """A message that is marked as streaming, as far as it is stored: what its row began with, and its checkpoints."""
+        snapshot = Snapshot()
+        saved = [event for part in await self.of(message.id) for event in part.events]
+        for event in (*events_of(message.content, message.thinking or "", message.tool_calls), *saved):
+            snapshot.add(event)
+        return snapshot
 
 
 class Requests(Repository):

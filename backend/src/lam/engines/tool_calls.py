@@ -1,0 +1,52 @@
+"""Which tool call a piece belongs to, whatever the server says of that."""
+
+import json
+
+
+class ToolCallNumbers:
+    """Numbers the calls of a reply from 0.
+
+    A server's index is believed until another call's id comes under it. Without an index, an id that is new or a name after whole
+    arguments begins a call; other pieces go on with the last one.
+    """
+
+    def __init__(self) -> None:
+        self._ids: list[str | None] = []
+        self._arguments: list[str] = []
+        self._by_index: dict[int, int] = {}
+
+    @property
+    def any(self) -> bool:
+        return bool(self._ids)
+
+    def number(self, index: int | None, call_id: str | None, name: str | None, arguments: str) -> int:
+        known = self._known(index, call_id, name)
+        if known is None:
+            known = len(self._ids)
+            self._ids.append(call_id)
+            self._arguments.append("")
+        if index is not None:
+            self._by_index[index] = known
+        self._ids[known] = self._ids[known] or call_id
+        self._arguments[known] += arguments
+        return known
+
+    def _known(self, index: int | None, call_id: str | None, name: str | None) -> int | None:
+        if index is not None:
+            known = self._by_index.get(index)
+            other = known is not None and call_id and self._ids[known] and call_id != self._ids[known] and name
+            return None if other else known
+        if call_id and call_id in self._ids:
+            return self._ids.index(call_id)
+        last = len(self._ids) - 1 if self._ids else None
+        if last is None or (call_id and self._ids[last]):
+            return None
+        return None if name and _is_json(self._arguments[last]) else last
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except (ValueError, RecursionError):
+        return False
+    return True

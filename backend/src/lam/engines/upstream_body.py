@@ -1,0 +1,102 @@
+"""The JSON documents in the body of a chat answer, whatever frames them: Server-Sent Events, one document a line, or one document.
+
+Servers label their answers wrongly, so the body's first byte decides: `{` and `[` begin JSON, `<` a web page, all else is SSE.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Final, Literal
+
+import msgspec
+
+from lam.errors import LlmError
+from lam.protocol.sse import Decoder, SseEvent
+
+LONGEST_EVENT: Final = 8 << 20
+LONGEST_DOCUMENT: Final = 64 << 20
+_SPACE: Final = b" \t\r\n"
+_BOM: Final = b"\xef\xbb\xbf"
+_FIELD: Final = re.compile(rb"(data|event|id|retry|error)?\s*:")
+_HEAD: Final = 500
+_raw: Final = msgspec.json.Decoder(msgspec.Raw)
+
+
+class UpstreamBody:
+    """Feed it bytes, cut anywhere; it gives one event for each document that became complete. `end` is for the end of the body.
+
+    Both raise LlmError for a web page, and TooLong where a document grows beyond all bounds. `feed` is an attribute: once it is
+    certain that the body is a stream, it is the stream's own decoder.
+    """
+
+    def __init__(self) -> None:
+        self._sse = Decoder(LONGEST_EVENT, whole=_is_whole)
+        self.feed: Callable[[bytes], list[SseEvent]] = self._feed
+        self._kind: Literal["sse", "json"] | None = None
+        self._start = b""
+        self._head = b""
+        self._document: list[bytes] = []
+        self._size = 0
+        self._single = False  # the document goes on beyond its first line
+
+    def _feed(self, piece: bytes) -> list[SseEvent]:
+        if self._kind == "sse":
+            self._head += piece[: _HEAD - len(self._head)]
+            if len(self._head) == _HEAD:
+                self.feed = self._sse.feed
+            return self._sse.feed(piece)
+        if self._kind is None:
+            piece = self._start + piece
+            rest = piece.removeprefix(_BOM).lstrip(_SPACE)
+            if not rest or _BOM.startswith(piece):
+                self._start = piece
+                return []
+            self._start = b""
+            if rest.startswith(b"<"):
+                raise LlmError("The model server answers with a web page instead of a stream; check LLM_SERVER_URL.")
+            self._kind = "json" if rest[:1] in b"{[" else "sse"
+            return self._feed(piece) if self._kind == "sse" else self._feed_document(rest)
+        return self._feed_document(piece)
+
+    def end(self) -> list[SseEvent]:
+        """What the body ended with: a last event without its blank line, or the one document."""
+        if self._kind == "json":
+            document = b"".join(self._document)
+            self._document.clear()
+            return [SseEvent(document)] if document.strip() else []
+        return self._sse.feed(b"\n\n")
+
+    @property
+    def words(self) -> str:
+        """The beginning of a body that is neither JSON nor a stream; empty where it is one."""
+        head = self._head.removeprefix(_BOM).lstrip(_SPACE)
+        return "" if _FIELD.match(head) else head.decode("utf-8", "replace")
+
+    def _feed_document(self, piece: bytes) -> list[SseEvent]:
+        self._document.append(piece)
+        self._size += len(piece)
+        if self._size > LONGEST_DOCUMENT:
+            raise LlmError("The model server's answer is larger than this gateway takes.")
+        if self._single or b"\n" not in piece:
+            return []
+        text = b"".join(self._document)
+        self._document = [text]
+        first = text.partition(b"\n")[0]
+        if not (first.startswith(b"{") and _is_whole(first)):
+            self._single = True
+            return []
+        if not text[len(first) :].strip():
+            return []  # it may be the only one
+        self._kind = "sse"
+        self._document.clear()
+        return self._sse.feed(text)
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether a data line is an event by itself: a whole JSON object, or anything that is not the beginning of one."""
+    if not line.lstrip(_SPACE).startswith(b"{"):
+        return not line.lstrip(_SPACE).startswith(b"[") or line.strip(_SPACE).endswith(b"]")
+    try:
+        _raw.decode(line)
+    except (ValueError, RecursionError):
+        return False
+    return True
