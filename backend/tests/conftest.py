@@ -25,7 +25,7 @@ INSTALL = {
     "openssl": "apt-get install openssl",
 }
 # What knows no database is tested once, with SQLite.
-STREAMS = ("test_branches", "test_endings", "test_resume", "test_stop", "test_stream")
+STREAMS = ("test_branches", "test_conversations", "test_endings", "test_resume", "test_stop", "test_stream")
 WITHOUT_DATABASE = ("accounts/test_passwords", "accounts/test_throttle", "documents", "engines", "llama", "protocol", "streams")
 
 

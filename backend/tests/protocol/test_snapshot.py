@@ -1,8 +1,10 @@
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lam.protocol.events import Chunk, Done, Error, Metadata, Progress, Thinking, ToolCall
-from lam.protocol.snapshot import Snapshot
+from lam.protocol.events import Chunk, Done, Error, Event, Metadata, Progress, Relabel, Thinking, ToolCall
+from lam.protocol.snapshot import Snapshot, condensed, events_of
 
 
 def fold(*events: object) -> Snapshot:
@@ -48,3 +50,48 @@ def test_pieces_of_a_tool_call_become_one() -> None:
     snapshot = fold(ToolCall(0, "a", "look", '{"q"'), ToolCall(1, "b", "other"), ToolCall(0, arguments=": 1}"))
     assert snapshot.tool_calls[0] == {"id": "a", "name": "look", "arguments": '{"q": 1}'}
     assert snapshot.tool_calls[1]["name"] == "other"
+
+
+def test_text_that_turns_out_to_be_thoughts_moves_there() -> None:
+    assert fold(Chunk("hm\n"), Relabel("thinking"), Chunk("Yes")).thinking == "hm\n"
+    assert fold(Chunk("hm\n"), Relabel("thinking"), Chunk("Yes")).text == "Yes"
+    assert fold(Thinking("a"), Chunk("🙂b"), Chunk("cd"), Relabel("thinking", 3)).thinking == "acd"
+    assert fold(Thinking("a"), Chunk("🙂b"), Relabel("thinking", 1)).text == ""  # never half a character
+    assert fold(Thinking("Yes"), Relabel("answer")).text == "Yes"
+    assert fold(Thinking("Yes"), Relabel("answer")).thinking == ""
+
+
+events = st.lists(
+    st.one_of(
+        st.builds(Chunk, st.text(max_size=6)),
+        st.builds(Thinking, st.text(max_size=6)),
+        st.builds(
+            ToolCall,
+            st.integers(0, 2),
+            st.none() | st.sampled_from(["a", "b"]),
+            st.none() | st.sampled_from(["f", "g"]),
+            st.text(max_size=4),
+        ),
+        st.builds(Relabel, st.sampled_from(["thinking", "answer"]), st.integers(0, 8)),
+        st.builds(Progress, st.just("prompt")),
+    ),
+    max_size=30,
+)
+
+
+def state(snapshot: Snapshot) -> tuple[str, str, list[dict[str, object]]]:
+    return snapshot.text, snapshot.thinking, snapshot.calls
+
+
+@given(events, st.lists(st.integers(0, 30), max_size=4))
+def test_checkpoints_taken_at_any_moment_fold_to_what_the_events_fold_to(told: list[Event], moments: list[int]) -> None:
+    edges = [0, *sorted(min(moment, len(told)) for moment in moments), len(told)]
+    saved = [event for a, b in pairwise(edges) for event in condensed(told[a:b])]
+    assert state(fold(*saved)) == state(fold(*told))
+
+
+@given(events)
+def test_the_events_of_a_fold_fold_to_the_same(told: list[Event]) -> None:
+    snapshot = fold(*told)
+    snapshot.tool_calls = dict(enumerate(snapshot.calls))  # stored as a list
+    assert state(fold(*events_of(snapshot.text, snapshot.thinking, snapshot.calls))) == state(snapshot)

@@ -1,7 +1,7 @@
 /** The events of a reply's stream, as docs/protocols/http-stream.md describes them. */
 
-type Stage = "queued" | "loading" | "prompt";
-type FinishReason = "stop" | "length" | "cancelled" | "tool_calls";
+type Stage = "queued" | "loading" | "prompt" | "unreachable";
+type FinishReason = "stop" | "length" | "cancelled" | "tool_calls" | "content_filter";
 
 export interface Metadata {
   type: "metadata";
@@ -29,6 +29,8 @@ export interface Progress {
   cached?: number;
   model?: string;
   simulated?: boolean;
+  /** The code of the error that is being waited out. */
+  reason?: string;
 }
 
 interface Thinking {
@@ -50,11 +52,20 @@ export interface ToolCall {
   arguments: string;
 }
 
+/** Text that came under the wrong name: from `start` (UTF-16 units) on it moves to the end of what it really is. */
+export interface Relabel {
+  type: "relabel";
+  to: "thinking" | "answer";
+  start: number;
+}
+
 export interface Usage {
   prompt_tokens: number;
   completion_tokens: number;
   total_tokens: number;
   cached_tokens: number | null;
+  /** The model's server did not say, so the gateway estimated. */
+  estimated?: boolean;
 }
 
 export interface Timings {
@@ -83,7 +94,7 @@ export interface Failure {
   assistant_message_id: number | null;
 }
 
-export type StreamEvent = Metadata | Progress | Thinking | Chunk | ToolCall | Done | Failure;
+export type StreamEvent = Metadata | Progress | Thinking | Chunk | ToolCall | Relabel | Done | Failure;
 
 /** An event with its number in the stream; numbers start at 1 and have no gaps. null: a type that we do not know. */
 export interface Numbered {
@@ -91,7 +102,7 @@ export interface Numbered {
   event: StreamEvent | null;
 }
 
-const TYPES = new Set(["metadata", "progress", "thinking", "chunk", "tool_call", "done", "error"]);
+const TYPES = new Set(["metadata", "progress", "thinking", "chunk", "tool_call", "relabel", "done", "error"]);
 
 /** The event in a `data` line; null for a type that we do not know. Throws SyntaxError for what is no JSON. */
 export function decode(data: string): StreamEvent | null {

@@ -1,6 +1,6 @@
 /** The fold: what a reader knows after the events so far. */
 
-import type { Done, Failure, Metadata, Numbered, Progress, StreamEvent, ToolCall } from "./events";
+import type { Done, Failure, Metadata, Numbered, Progress, Relabel, StreamEvent, ToolCall } from "./events";
 
 export interface FoldedCall {
   id: string | null;
@@ -45,6 +45,9 @@ export class Snapshot {
       case "tool_call":
         this.addToolCall(event);
         break;
+      case "relabel":
+        this.relabel(event);
+        break;
       case "metadata":
         this.startOver(event);
         break;
@@ -65,10 +68,28 @@ export class Snapshot {
     this.metadata = metadata;
   }
 
+  private relabel({ to, start }: Relabel): void {
+    if (to === "thinking") {
+      const stays = prefix(this.text, start);
+      this.thinking += this.text.slice(stays.length);
+      this.text = stays;
+    } else {
+      const stays = prefix(this.thinking, start);
+      this.text += this.thinking.slice(stays.length);
+      this.thinking = stays;
+    }
+  }
+
   private addToolCall(piece: ToolCall): void {
     const call = (this.toolCalls[piece.index] ??= { id: null, name: null, arguments: "" });
     call.id = piece.id ?? call.id;
     call.name = piece.name ?? call.name;
     call.arguments += piece.arguments;
   }
+}
+
+/** The longest beginning of at most that many UTF-16 units that ends with a whole character. */
+function prefix(text: string, units: number): string {
+  const cutsPair = /[\uD800-\uDBFF]/.test(text.charAt(units - 1)) && /[\uDC00-\uDFFF]/.test(text.charAt(units));
+  return text.slice(0, cutsPair ? units - 1 : units);
 }

@@ -288,14 +288,14 @@ class MqttWorkersEngine:
                 elif isinstance(event, Rejected):
                     self._rejected(job, event, begun=begun)
                 elif isinstance(event, Failed):
-                    if batch and not simulated:
-                        yield batch
+                    async for piece in paced([*whole, *batch], *self._chunks) if simulated else _once(batch):
+                        yield piece
                     raise _failure(event)
                 else:
                     batch.append(_finished(event, simulated) if isinstance(event, JobFinished) else event)
             ended = bool(batch) and isinstance(batch[-1], Finished)
             if simulated:
-                whole.extend(event for event in batch if not isinstance(event, Progress))
+                whole += [event for event in batch if not isinstance(event, Progress)]
                 batch = [event for event in batch if isinstance(event, Progress)]
                 if ended:
                     async for piece in paced(whole, *self._chunks):
@@ -467,6 +467,11 @@ class MqttWorkersEngine:
                 await self._changed.wait()
         except TimeoutError:
             pass
+
+
+async def _once(batch: list[EngineEvent]) -> AsyncGenerator[list[EngineEvent]]:
+    if batch:
+        yield batch
 
 
 def _finished(event: JobFinished, simulated: bool) -> Finished:

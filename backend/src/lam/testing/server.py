@@ -9,7 +9,7 @@ import argparse
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Literal, Self
 
@@ -64,6 +64,9 @@ class Reply(Struct, frozen=True):
     slice: int = 0
     error_code: int | str | None = 400  # in the body of `bad_request`
     raw: tuple[str, ...] = ()  # data lines to send as they are, instead of the pieces
+    status: int = 200  # another one refuses the request with `body`, as it is
+    body: str = ""
+    headers: dict[str, str] = {}
 
 
 class Request(Struct):
@@ -106,6 +109,8 @@ class ScriptedServer:
         self.prefills = True  # goes on with an assistant's turn at the end; else it refuses, as when a template thinks
         self.refuses_all = False  # as with a wrong key: 401 to whatever is asked
         self.wrong_key = False  # 401 to whatever is asked but the models, as llama.cpp answers
+        self.answers: dict[str, tuple[int, str, dict[str, str]]] = {}  # status, body and headers of a GET, by path
+        self.hangs: set[str] = set()  # paths whose questions are never answered
         self.loads = False  # 503 to whatever is asked, as llama.cpp answers while it loads its model
         self.port = port
         self._faults = 0
@@ -169,6 +174,13 @@ class ScriptedServer:
         body = await reader.readexactly(int(headers.get("content-length", "0")))
         if path.endswith("/chat/completions"):
             return await self._chat(json.loads(body), headers, reader, writer)
+        if path in self.hangs:
+            await asyncio.sleep(3600)
+        if method == "GET" and path in self.answers:
+            given = self.answers[path]
+            _send(writer, given[0], "application/json", given[1].encode(), given[2])
+            await writer.drain()
+            return True
         status, answer = self._answer(method, path, body)
         _send_json(writer, status, answer)
         await writer.drain()
@@ -255,6 +267,9 @@ class ScriptedServer:
                 {"error": {"code": reply.error_code, "message": "unknown sampler", "type": "invalid_request_error"}},
             ),
         }
+        if reply.status != 200:
+            _send(writer, reply.status, "application/json", reply.body.encode(), reply.headers)
+            return True
         if reply.fault in ("loading", "overloaded"):
             self._faults += 1
             if self._faults > reply.times:
@@ -384,12 +399,13 @@ def _send_json(writer: asyncio.StreamWriter, status: int, answer: Any) -> None:
     _send(writer, status, "application/json", msgspec.json.encode(answer))
 
 
-def _send(writer: asyncio.StreamWriter, status: int, kind: str, body: bytes) -> None:
-    writer.write(_answer_bytes(status, kind, body))
+def _send(writer: asyncio.StreamWriter, status: int, kind: str, body: bytes, headers: Mapping[str, str] | None = None) -> None:
+    writer.write(_answer_bytes(status, kind, body, headers))
 
 
-def _answer_bytes(status: int, kind: str, body: bytes) -> bytes:
-    head = f"HTTP/1.1 {status} Scripted\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n\r\n"
+def _answer_bytes(status: int, kind: str, body: bytes, headers: Mapping[str, str] | None = None) -> bytes:
+    more = "".join(f"{name}: {value}\r\n" for name, value in (headers or {}).items())
+    head = f"HTTP/1.1 {status} Scripted\r\nContent-Type: {kind}\r\nContent-Length: {len(body)}\r\n{more}\r\n"
     return head.encode() + body
 
 
