@@ -12,7 +12,7 @@ from lam.storage.words import index_words
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS: Final = 60
-AT_ONCE: Final = 50  # messages in one write
+AT_ONCE: Final = 100  # messages in one write
 
 
 class SearchIndex:

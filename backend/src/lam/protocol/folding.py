@@ -21,7 +21,7 @@ _LIKE: Final = {
     "゛": "\u3099", "゜": "\u309a",
 }  # fmt: skip
 _STROKED: Final = re.compile("LATIN SMALL LETTER ([A-Z]) WITH ")
-# Marks that are accents or points. Those elsewhere are part of the spelling: the voicing of kana, the vowels of Thai and Devanagari.
+# Accents and points. Other marks belong to the spelling: the voicing of kana, the vowels of Thai and Devanagari.
 _POINTS: Final = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0711\u0730-\u074a\u0898-\u08ff"
     "\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f\U000e0100-\U000e01ef]"
@@ -53,7 +53,7 @@ def origins(text: str) -> list[int]:
 
 
 def origin(text: str, at: int) -> int:
-    """The index in `text` of the character that `fold(text)[at]` comes from, without looking at the whole text character by character."""
+    """The index in `text` of the character that `fold(text)[at]` comes from; quick in long texts."""
     if text.isascii():
         return at
     ends = [0]

@@ -43,11 +43,11 @@ _RUNS: Final = _compiled(
     rf"(?P<latin>[{_LATIN}]+)|(?P<letters>{_LETTERS}+)|(?P<unspaced>{_UNSPACED_LETTERS}+)|(?P<signs>{_SIGNS}+)"
 )
 _WORDS: Final = _compiled(_SPACED)
-_ASCII_WORDS: Final = re.compile("[0-9a-z]+")
+_ASCII_WORDS: Final = _compiled("[0-9a-z]+")
 _PAIRED: Final = _compiled(rf"{_UNSPACED_LETTERS}+|{_SIGNS}+")
-_ASCII_SIGNS: Final = re.compile(r"[!-/:-@\[-`{-~]+")
+_ASCII_SIGNS: Final = _compiled(r"[!-/:-@\[-`\{-\~]+")
 _JOINED: Final = _compiled(rf"(?:[{_LATIN}]+{_JOINS})+[{_LATIN}]+|(?:{_LETTERS}+{_JOINS})+{_LETTERS}+")  # don't, e-mail, U.S.A.
-_ASCII_JOINED: Final = re.compile(rf"(?:[0-9a-z]+{_JOINS})+[0-9a-z]+")
+_ASCII_JOINED: Final = _compiled(rf"(?:[0-9a-z]+{_JOINS})+[0-9a-z]+")
 _PROSE_RUN: Final = _compiled(f"{_PROSE}+")
 _TRAILING: Final = _compiled(f"{_PROSE}+$")
 _WITHOUT_JOINS: Final = str.maketrans("", "", "'\"._-")
@@ -92,7 +92,7 @@ def index_words(text: str) -> str:
 
 
 def terms_of(question: str) -> list[str]:
-    """What a question asks for, folded: its words with the signs that belong to them (`c++`, `.net`), or signs where it has no words."""
+    """The folded terms of a question: words with the signs that belong to them (`c++`, `.net`), or signs where there are no words."""
     chunks = _CONTROL.sub(" ", fold(question)).split()
     terms = [_trim(chunk) if _has_letters(chunk) else chunk for chunk in chunks]
     if any(map(_has_letters, terms)):

@@ -23,8 +23,8 @@ _SQLITE = (
     "DROP TRIGGER IF EXISTS messages_search_delete",
     "DROP TRIGGER IF EXISTS messages_search_update",
     "DROP TABLE IF EXISTS message_search",
-    # Words are separated by spaces; `ascii` takes every other character of theirs as it is. Positions are of no use: words are distinct.
-    "CREATE VIRTUAL TABLE message_search USING fts5(words, tokenize='ascii', detail=none, prefix='1 2')",
+    # Words are separated by spaces, and `ascii` takes all other characters of theirs as they are.
+    "CREATE VIRTUAL TABLE message_search USING fts5(words, tokenize='ascii', detail=none)",
     """CREATE TRIGGER messages_search_insert AFTER INSERT ON messages WHEN new.content <> '' BEGIN
         INSERT INTO message_search_pending (message_id) VALUES (new.id)
         ON CONFLICT (message_id) DO UPDATE SET revision = revision + 1;
