@@ -1,4 +1,5 @@
-"""The child: `python -I -m lam.documents.extract KIND` reads a file on stdin and writes `{"text": …, "notices": […]}` or `{"error": …}` to stdout.
+"""The child: `python -I -m lam.documents.extract KIND` reads a file on stdin and
+writes `{"text": …, "notices": […]}` or `{"error": …}` to stdout.
 
 KIND is what the file's name says: pdf, docx, txt, md, or `any`. The limits are set before a byte is read; what runs into them ends
 this process and nothing else. Imports only what the kind at hand needs.

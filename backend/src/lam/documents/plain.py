@@ -20,7 +20,18 @@ _NULS: Final = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")  # what can 
 _SHIFTS: Final = re.compile(rb"\x1b(?:\$[@B()A]|\([BJI])")
 _WIDE: Final = ("gb18030", "big5hkscs", "cp932", "euc-jp", "cp949", "utf-16-le", "utf-16-be")
 _LATIN: Final = ("windows-1252", "windows-1250", "windows-1254", "windows-1257", "iso-8859-2")
-_OTHER: Final = ("windows-1251", "koi8-r", "koi8-u", "ibm866", "windows-1253", "windows-1255", "windows-1256", "cp874", "iso-8859-5")
+_OTHER: Final = (
+    "windows-1251",
+    "koi8-r",
+    "koi8-u",
+    "ibm866",
+    "windows-1253",
+    "windows-1255",
+    "windows-1256",
+    "cp874",
+    "iso-8859-5",
+)
+_BEYOND_ASCII: Final = re.compile(rb"[^\0\t\n\r -~]")
 _WORD: Final = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
 # In Windows-1252: where one of these stands, or a sign within a word, it is another encoding.
 _IMPLAUSIBLE: Final = re.compile("[\x80-\x9f\ufffdÿŸˆ˜¤¦¬¯¸¹]|[A-Za-z][§¶†‡•™©®°±´¨«»¿¡¢£¥][a-z]")
@@ -58,7 +69,9 @@ def plain_text(data: bytes, notices: Notices) -> str:
         return _decoded(data, "utf-8", notices)
     if (encoding := _guess(data)) is None:
         raise Refused(BROKEN, "The encoding of the text cannot be told; save it as UTF-8.")
-    notices.add(f"The text was read as {_NAMES.get(encoding, encoding.upper())}. If letters look wrong, save it as UTF-8 and send it again.")
+    notices.add(
+        f"The text was read as {_NAMES.get(encoding, encoding.upper())}. If letters look wrong, save it as UTF-8 and send it again."
+    )
     return data.decode(encoding, "replace")
 
 
@@ -75,6 +88,8 @@ def _marked(data: bytes) -> str | None:
 
 def _with_nuls(data: bytes) -> str | None:
     """The encoding of text with NULs and without a mark: the one in which most of it is ASCII, and nothing is odd."""
+    if data.count(b"\0") < 0.4 * len(data) and not _BEYOND_ASCII.search(data):
+        return None  # ASCII with NULs in it: in UTF-16 every other byte would be one
     best: tuple[int, str] | None = None
     for encoding in _NULS:
         width = 4 if "32" in encoding else 2

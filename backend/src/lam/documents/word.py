@@ -10,13 +10,15 @@ from lxml.etree import LxmlError  # type: ignore[import-untyped]
 from lam.documents.limits import BROKEN, Notices, Refused
 from lam.documents.plain import plain_text
 from lam.documents.word_numbering import Numbering
-from lam.documents.word_package import Package, attribute, child, name_of
+from lam.documents.word_package import Package, attribute, name_of
 from lam.documents.word_story import Story
 
 _DEEPEST: Final = 3  # documents within documents
 _NOTES: Final = {"w:footnote": "footnotes", "w:endnote": "endnotes"}
 _NOT_TEXT: Final = frozenset({"script", "style", "head", "title"})
-_BREAKS: Final = frozenset({"p", "div", "br", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol", "blockquote", "pre"})
+_BREAKS: Final = frozenset(
+    {"p", "div", "br", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol", "blockquote", "pre"}
+)
 
 
 def word_text(data: bytes, notices: Notices) -> str:

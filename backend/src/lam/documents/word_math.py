@@ -27,7 +27,7 @@ def _part(element: Any, name: str) -> str:
 def _group(text: str) -> str:
     """In parentheses unless it is one number, one letter, or in some already."""
     text = text.strip()
-    if len(text) < 2 or text.isalnum() and (text.isdigit() or len(text) == 1):
+    if len(text) < 2 or (text.isalnum() and (text.isdigit() or len(text) == 1)):
         return text
     return text if text[0] == "(" and text.find(")") == len(text) - 1 else f"({text})"
 

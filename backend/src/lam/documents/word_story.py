@@ -15,7 +15,9 @@ from lam.documents.word_package import attribute, child, name_of
 from lam.documents.word_symbols import symbol
 
 _DELETED: Final = frozenset({"w:del", "w:moveFrom"})
-_SKIP: Final = frozenset({"w:delText", "w:delInstrText", "w:footnoteRef", "w:endnoteRef", "w:annotationRef", "w:pgNum", "mc:Fallback"})
+_SKIP: Final = frozenset(
+    {"w:delText", "w:delInstrText", "w:footnoteRef", "w:endnoteRef", "w:annotationRef", "w:pgNum", "mc:Fallback"}
+)
 _SIGNS: Final = {"w:tab": "\t", "w:ptab": "\t", "w:br": "\n", "w:cr": "\n", "w:noBreakHyphen": "-", "w:softHyphen": ""}
 _MATHS: Final = frozenset({"m:oMath", "m:oMathPara"})
 _GRAPHICS: Final = frozenset({"w:drawing", "w:pict", "w:object"})
@@ -121,7 +123,9 @@ class Story:
         elif name == "w:sym":
             text = _symbol(element)
         elif name in _MATHS:
-            text = linear(element).strip() + ("\n" if name == "m:oMathPara" and element.getnext() is not None else "")
+            follows = element.getnext()
+            apart = name == "m:oMathPara" and follows is not None and name_of(follows) in ("m:oMathPara", "w:r")
+            text = linear(element).strip() + "\n" * apart
         elif name == "w:ruby":
             text = self._ruby(element)
         elif name in _SIGNS:
@@ -160,7 +164,8 @@ class Story:
         elif name == "v:textpath" and attribute(element, "string"):
             self._boxes.append(attribute(element, "string") or "")
         else:
-            return any([self._graphics(each) for each in element])
+            shows = [self._graphics(each) for each in element]  # all of them, unlike the branches above
+            return any(shows)
         return True
 
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 # Greek letters and operators where the font Symbol has them (Adobe's Symbol encoding).
-_SYMBOL: Final = dict(
+_SYMBOL: Final[dict[int, str]] = dict(
     zip(
         (*range(0x21, 0x7F), *range(0xA1, 0xFF)),
         "!∀#∃%&∋()∗+,−./0123456789:;<=>?≅ΑΒΧΔΕΦΓΗΙϑΚΛΜΝΟΠΘΡΣΤΥςΩΞΨΖ[∴]⊥_‾αβχδεφγηιϕκλμνοπθρστυϖωξψζ{|}∼"
@@ -18,7 +18,7 @@ _WINGDINGS: Final = {
     0xE2: "↓", 0xE8: "➔", 0xEF: "⇦", 0xF0: "⇨", 0xFB: "✗", 0xFC: "✓", 0xFD: "☒", 0xFE: "☑",
 }  # fmt: skip
 _WINGDINGS_2: Final = {0x4F: "✗", 0x50: "✓", 0x51: "☒", 0x52: "☑", 0x53: "☒", 0x54: "☒", 0xA3: "☐", 0x2A: "☐"}
-_FONTS: Final = {"symbol": _SYMBOL, "wingdings": _WINGDINGS, "wingdings 2": _WINGDINGS_2}
+_FONTS: Final[dict[str, dict[int, str]]] = {"symbol": _SYMBOL, "wingdings": _WINGDINGS, "wingdings 2": _WINGDINGS_2}
 UNKNOWN: Final = "\N{REPLACEMENT CHARACTER}"
 
 

@@ -92,7 +92,7 @@ def index_words(text: str) -> str:
 
 
 def terms_of(question: str) -> list[str]:
-    """The folded terms of a question: words with the signs that belong to them (`c++`, `.net`), or signs where there are no words."""
+    """The folded terms of a question: words with the signs that belong to them (`c++`, `.net`), or signs if there are no words."""
     chunks = _CONTROL.sub(" ", fold(question)).split()
     terms = [_trim(chunk) if _has_letters(chunk) else chunk for chunk in chunks]
     if any(map(_has_letters, terms)):
