@@ -7,7 +7,7 @@ import pytest
 from pypdf import PdfReader, PdfWriter
 
 from lam.documents.reader import Document, DocumentReader
-from lam.errors import DocumentEmpty, DocumentEncrypted
+from lam.errors import DocumentBroken, DocumentEmpty, DocumentEncrypted
 
 from .hostile import CATALOG, good_pdf, page, pdf, stream
 
@@ -164,3 +164,17 @@ async def test_attached_files_are_mentioned(tmp_path: Path) -> None:
 @pytest.mark.parametrize("before", [b"\n", b"\xef\xbb\xbf", b" \r\n\r\n"])
 async def test_white_space_in_front_of_a_pdf_is_borne(before: bytes, tmp_path: Path) -> None:
     assert (await read(before + good_pdf("Hello"), tmp_path)).text == "Hello"
+
+
+async def test_fields_that_hold_themselves_do_no_harm(tmp_path: Path) -> None:
+    circle = b"<< /T (a) /Kids [7 0 R 7 0 R 6 0 R] /Parent 7 0 R >>"
+    back = b"<< /T (b) /FT /Tx /V (value) /Kids [6 0 R 6 0 R 7 0 R] /Parent 6 0 R >>"
+    catalog = b"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [6 0 R 7 0 R 6 0 R] >> >>"
+    assert (await read(pdf(catalog, *page(stream(TEXT))[1:], circle, back), tmp_path)).text.startswith("Page text")
+
+
+async def test_a_form_in_xfa_that_declares_entities_is_refused(tmp_path: Path) -> None:
+    data = b"<!DOCTYPE x [<!ENTITY a 'ha'>]><x>&a;</x>"
+    catalog = b"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [] /XFA [(datasets) 6 0 R] >> >>"
+    with pytest.raises(DocumentBroken):
+        await read(pdf(catalog, *page(stream(TEXT))[1:], stream(data)), tmp_path)

@@ -387,8 +387,27 @@ async def test_documents_within_documents_within_documents_end_somewhere(tmp_pat
     assert answer.notices == ["A document that was inserted into this one is left out."]
 
 
-def with_inserted(inner: bytes) -> bytes:
-    data = document(paragraph(run("outer")) + '<w:altChunk r:id="r1"/>', ("aFChunk", "inner.docx", ""))
+async def test_a_document_that_is_inserted_a_thousand_times_is_not_read_a_thousand_times(tmp_path: Path) -> None:
+    once = paragraph(run("again"))
+    data = with_inserted(document(once), 1000)
+    answer = await read(data, tmp_path)
+    assert answer.text.count("again") == 100
+    assert answer.notices == ["A document that was inserted into this one is left out."]
+
+
+async def test_many_notes_and_text_boxes_in_text_boxes_are_read(tmp_path: Path) -> None:
+    box = paragraph(run("innermost"))
+    for _ in range(40):
+        box = paragraph(f"<w:r><w:pict><v:textbox><w:txbxContent>{box}</w:txbxContent></v:textbox></w:pict></w:r>")
+    mark = paragraph(*(f'<w:r><w:footnoteReference w:id="{number}"/></w:r>' for number in range(2000)))
+    notes = part("footnotes", "".join(f'<w:footnote w:id="{number}">{paragraph(run("n"))}</w:footnote>' for number in range(2000)))
+    text = (await read(document(box + mark, ("footnotes", "f.xml", notes.decode())), tmp_path)).text
+    assert text.count("innermost") == 1
+    assert text.endswith("[^2000]: n")
+
+
+def with_inserted(inner: bytes, times: int = 1) -> bytes:
+    data = document(paragraph(run("outer")) + '<w:altChunk r:id="r1"/>' * times, ("aFChunk", "inner.docx", ""))
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
         for entry in old.infolist():

@@ -31,7 +31,7 @@ class Form:
 
     def rest(self) -> list[str]:
         """The same of fields that stand on no page, and of a form in XFA, which has its values in XML."""
-        lines = [self._line(field) for field in _leaves(self._fields, _DEEPEST)]
+        lines = [self._line(field) for field in _leaves(self._fields, set())]
         return [line for line in lines if line] or ([] if self._given else _xfa_lines(self._xfa))
 
     def _line(self, widget: Any) -> str:
@@ -68,12 +68,16 @@ def _annotations(page: Any) -> list[Any]:
     return [annotation for annotation in each if hasattr(annotation, "get")]
 
 
-def _leaves(fields: Any, depth: int) -> Iterator[Any]:
+def _leaves(fields: Any, passed: set[int]) -> Iterator[Any]:
+    """Fields without fields of their own. `passed`: those on the way, for a field may name itself."""
     for field in map(_object, fields):
+        if id(field) in passed:
+            continue
+        passed.add(id(field))
         kids = [_object(kid) for kid in _object(field.get("/Kids")) or []]
         named = [kid for kid in kids if "/T" in kid]
-        if named and depth:
-            yield from _leaves(named, depth - 1)
+        if named:
+            yield from _leaves(named, passed)
         elif kids and _inherited(field, "/FT") == "/Btn":
             yield from kids
         else:

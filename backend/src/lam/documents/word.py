@@ -1,5 +1,6 @@
 """The text of a Word document: headers, body, footers, notes and comments, each once."""
 
+import itertools
 import zipfile
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -14,6 +15,7 @@ from lam.documents.word_package import Package, attribute, name_of
 from lam.documents.word_story import Story
 
 _DEEPEST: Final = 3  # documents within documents
+_MOST_INSERTED: Final = 100
 _NOTES: Final = {"w:footnote": "footnotes", "w:endnote": "endnotes"}
 _NOT_TEXT: Final = frozenset({"script", "style", "head", "title"})
 _BREAKS: Final = frozenset(
@@ -24,7 +26,7 @@ _BREAKS: Final = frozenset(
 def word_text(data: bytes, notices: Notices) -> str:
     """The text of a .docx file. Raises Refused."""
     try:
-        return "\n".join(_Document(Package(data), notices, 1).lines())
+        return "\n".join(_Document(Package(data), notices).lines())
     except (LxmlError, zipfile.BadZipFile, NotImplementedError, OSError, EOFError) as error:
         raise Refused(BROKEN) from error
     except (ValueError, KeyError, IndexError, AttributeError, TypeError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
@@ -32,13 +34,16 @@ def word_text(data: bytes, notices: Notices) -> str:
 
 
 class _Document:
-    def __init__(self, package: Package, notices: Notices, depth: int) -> None:
+    """`around`: how many documents this one is inserted in. `count`: goes up with each document that is read."""
+
+    def __init__(self, package: Package, notices: Notices, around: int = 0, count: Iterator[int] | None = None) -> None:
         self._package = package
         self._notices = notices
-        self._depth = depth
+        self._around = around
+        self._count = count or itertools.count()
         self._relations = package.relations(package.main)
         self.numbering = Numbering(package, self._part("numbering"), self._part("styles"))
-        self._marks: list[tuple[str, str]] = []  # of notes: their kind and their id
+        self._marks: dict[tuple[str, str], int] = {}  # of notes: their kind and their id, and their number
         self._pictures: dict[str, int] = {}
 
     def lines(self) -> list[str]:
@@ -57,24 +62,24 @@ class _Document:
 
     def _margins(self, body: Any, name: str) -> list[str]:
         """Headers or footers: sections, and their first and even pages, refer to the same ones, or to copies of them."""
-        different: dict[str, None] = {}
-        for reference in body.iter():
-            if name_of(reference) == name:
-                relation = self._relations.get(attribute(reference, "id") or "")
-                if relation is not None:
-                    text = "\n".join(Story(relation.target, self._package.xml(relation.target), self).lines())
-                    if text.strip():
-                        different.setdefault(text)
-        return list(different)
+        references = [attribute(each, "id") or "" for each in body.iter() if name_of(each) == name]
+        parts = dict.fromkeys(self._relations[each].target for each in references if each in self._relations)
+        texts = ["\n".join(Story(part, self._package.xml(part), self).lines()) for part in parts]
+        return list(dict.fromkeys(text for text in texts if text.strip()))
 
     def _notes(self) -> Iterator[str]:
-        roots = {kind: (part, self._package.xml(part)) for kind, part in ((k, self._part(n)) for k, n in _NOTES.items())}
-        for number, (kind, identity) in enumerate(self._marks, 1):  # it grows when notes have notes
-            part, root = roots[kind]
-            for note in root:
-                if name_of(note) == kind and attribute(note, "id") == identity:
-                    text = " ".join(line.strip() for line in Story(part, note, self).lines())
+        if not self._marks:
+            return
+        parts = {kind: self._part(name) for kind, name in _NOTES.items()}
+        roots = {kind: self._package.xml(part) for kind, part in parts.items()}
+        notes = {(name_of(note), attribute(note, "id") or ""): note for root in roots.values() for note in root}
+        done = 0
+        while done < len(self._marks):  # notes may have notes
+            for mark, number in list(self._marks.items())[done:]:
+                if mark in notes:
+                    text = " ".join(line.strip() for line in Story(parts[mark[0]], notes[mark], self).lines())
                     yield f"[^{number}]: {text.strip()}"
+                done += 1
 
     def _comments(self) -> Iterator[str]:
         part = self._part("comments")
@@ -89,9 +94,7 @@ class _Document:
 
     def note(self, kind: str, identity: str | None) -> str:
         mark = (kind, identity or "")
-        if mark not in self._marks:
-            self._marks.append(mark)
-        return f"[^{self._marks.index(mark) + 1}]"
+        return f"[^{self._marks.setdefault(mark, len(self._marks) + 1)}]"
 
     def graphic(self, part_of: str, identity: str | None) -> list[str]:
         relation = self._package.relations(part_of).get(identity or "")
@@ -111,8 +114,8 @@ class _Document:
     def inserted(self, part_of: str, identity: str | None) -> list[str]:
         relation = self._package.relations(part_of).get(identity or "")
         data = b"" if relation is None else self._package.data(relation.target)
-        if data.startswith(b"PK") and self._depth < _DEEPEST:
-            return _Document(Package(data), self._notices, self._depth + 1).lines()
+        if data.startswith(b"PK") and self._around + 1 < _DEEPEST and next(self._count) < _MOST_INSERTED:
+            return _Document(Package(data), self._notices, self._around + 1, self._count).lines()
         if not data or data.startswith((b"PK", b"{\\rtf", b"MIME-Version")):
             self._notices.add("A document that was inserted into this one is left out.")
             return []

@@ -3,6 +3,7 @@
 import io
 import posixpath
 import zipfile
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
 from xml.parsers import expat
@@ -83,8 +84,11 @@ class Package:
 def name_of(element: Any) -> str:
     """The name of an element with our own prefix for its namespace, such as `w:p`; without one where we know none."""
     tag: Any = element.tag
-    if not isinstance(tag, str):
-        return ""  # a comment or an instruction
+    return _short(tag) if isinstance(tag, str) else ""  # a comment or an instruction
+
+
+@lru_cache(maxsize=4096)
+def _short(tag: str) -> str:
     namespace, _, name = tag.removeprefix("{").rpartition("}")
     prefix = _PREFIXES.get(namespace)
     return f"{prefix}:{name}" if prefix else name
