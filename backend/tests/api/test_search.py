@@ -136,6 +136,20 @@ async def test_a_message_that_only_looks_right_to_the_index_hides_none_behind_it
         assert [with_marks(each["snippet"]) for each in await search(client, "C++", limit=3)] == ["the real [c++] code"]
 
 
+@pytest.mark.parametrize("filler", ["", "hay " * 20_000])
+async def test_documents_in_a_message_are_searched_without_the_marks_around_them(filler: str, gateway: Gateway) -> None:
+    text_ = f"{filler}the 🙂 needle"
+    content = f'<document name="report.pdf" characters="{len(text_) + 1}">\n{text_}\n</document>\n\nWhat does it say?'
+    async with gateway.client() as client:
+        await collect(client, (await client.create_session(title="-"))["id"], content)
+        for question in ("document", "characters", "name"):
+            assert await search(client, question) == []
+        for question, marks in {"report": ["report"], "needle": ["needle"], "does it": ["does", "it"]}.items():
+            [result] = await search(client, question)
+            assert [piece["text"] for piece in result["snippet"] if piece["match"]][: len(marks)] == marks
+            assert "<document" not in with_marks(result["snippet"])
+
+
 async def test_messages_written_without_us_are_found(gateway: Gateway) -> None:
     """By another tool, or an earlier release that was put back for a day."""
     async with gateway.client() as client:

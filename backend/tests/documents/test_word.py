@@ -178,6 +178,12 @@ CASES = {
         paragraph(field("begin"), code(" MACROBUTTON NoMacro Click here "), field("end")),
         "Click here",
     ),
+    "a reading above Japanese in the old way": (
+        paragraph(
+            field("begin"), code(r' EQ \* jc2 \* "Font:MS Mincho" \* hps10 \o\ad(\s\up 9(とう),東) '), field("end"), run("京")
+        ),
+        "((とう),東)京",
+    ),
     "a hyperlink": (paragraph('<w:hyperlink r:id="none">', run("the link"), "</w:hyperlink>"), "the link"),
     "a smart tag": (paragraph('<w:smartTag w:element="place">', run("Paris"), "</w:smartTag>"), "Paris"),
     "text of another direction": (

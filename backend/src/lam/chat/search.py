@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from lam.chat.search_index import SearchIndex
 from lam.errors import Invalid
+from lam.protocol.documents import OPENING, readable
 from lam.protocol.folding import fold, origin, origins
 from lam.storage.database import Database
 from lam.storage.models import FoundMessage
@@ -73,7 +74,8 @@ class Search:
     async def _matching(self, candidates: list[FoundMessage], terms: list[str]) -> list[Found]:
         matches = await asyncio.to_thread(lambda: [_by_content(each, each.content, terms) for each in candidates])
         for at, candidate in enumerate(candidates):
-            if matches[at] is None and len(candidate.content) == BEGINNING:  # the match may be further on
+            is_cut = len(candidate.content) == BEGINNING
+            if is_cut and (matches[at] is None or candidate.content.startswith(OPENING)):  # the match may be further on
                 async with self._database.read() as unit:
                     message = await unit.messages.by_id(candidate.id)
                 if message is not None:
@@ -95,6 +97,7 @@ def _by_title(titles: list[tuple[int, str]], terms: list[str], limit: int) -> li
 
 def _by_content(message: FoundMessage, content: str, terms: list[str]) -> Found | None:
     """None: the index was right about the words, but they do not stand there as they were asked for."""
+    content = readable(content)
     folded = fold(content)
     if not all(pattern([term]).search(folded) for term in terms):
         return None

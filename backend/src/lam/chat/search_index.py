@@ -5,6 +5,7 @@ import logging
 from typing import Final, Self
 
 from lam.errors import StorageUnavailable
+from lam.protocol.documents import readable
 from lam.storage.database import Database
 from lam.storage.models import PendingMessage
 from lam.storage.words import index_words
@@ -60,4 +61,4 @@ class SearchIndex:
 
 
 def _entries(pending: list[PendingMessage]) -> list[tuple[PendingMessage, str]]:
-    return [(message, index_words(message.content)) for message in pending]
+    return [(message, index_words(readable(message.content))) for message in pending]

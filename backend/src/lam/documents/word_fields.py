@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from lam.documents.word_package import attribute, child, is_on, name_of
 
-_EQUATION: Final = re.compile(r"\\(?:[a-z]+(?:\d+(?:\.\d+)?)?|\*\s*(?:\"[^\"]*\"|\S+))\s?", re.IGNORECASE)
+_EQUATION: Final = re.compile(r"\\(?:[a-z]+ ?\d*|\*\s*(?:\"[^\"]*\"|\S+))\s?", re.IGNORECASE)
 _BUTTON: Final = re.compile(r"\s*(?:MACROBUTTON|GOTOBUTTON)\s+\S+\s+(.*)", re.IGNORECASE | re.DOTALL)
 
 

@@ -156,7 +156,7 @@ class Story:
         elif name == "mc:AlternateContent":
             return any(map(self._graphics, element))  # the first branch that shows something
         elif name == "a:p":
-            self._boxes.append("".join(each.text or "" for each in element.iter() if name_of(each) == "a:t"))
+            self._boxes.append("".join(each.text or "" for each in element.iter() if name_of(each) in ("a:t", "m:t")))
         elif name in ("c:chart", "dgm:relIds"):
             self._boxes += self._surroundings.graphic(self._part, attribute(element, "id") or attribute(element, "dm"))
         elif name in _PICTURES:

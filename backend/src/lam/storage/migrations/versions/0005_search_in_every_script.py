@@ -6,6 +6,7 @@ import time
 import sqlalchemy as sa
 from alembic import op
 
+from lam.protocol.documents import readable
 from lam.storage.words import index_words
 
 revision = "0005"
@@ -92,7 +93,7 @@ def _index(connection: sa.Connection) -> None:
     add = sa.text(_ADD[connection.dialect.name])
     done, last, reported = 0, 0, time.monotonic()
     while rows := connection.execute(page, {"last": last, "page": PAGE}).all():
-        connection.execute(add, [{"id": row.id, "words": index_words(row.content)} for row in rows])
+        connection.execute(add, [{"id": row.id, "words": index_words(readable(row.content))} for row in rows])
         done, last = done + len(rows), rows[-1].id
         if time.monotonic() - reported >= REPORT_SECONDS:
             log.warning("Making the search index: %d of %d messages", done, count)
