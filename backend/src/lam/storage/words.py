@@ -43,11 +43,12 @@ _RUNS: Final = _compiled(
     rf"(?P<latin>[{_LATIN}]+)|(?P<letters>{_LETTERS}+)|(?P<unspaced>{_UNSPACED_LETTERS}+)|(?P<signs>{_SIGNS}+)"
 )
 _WORDS: Final = _compiled(_SPACED)
-_ASCII_WORDS: Final = _compiled("[0-9a-z]+")
+_JOIN: Final = re.compile(rf"{_JOINS}(?=\S)(?<=\S.)")
+_ASCII_WORDS: Final = re.compile("[0-9a-z]+")
 _PAIRED: Final = _compiled(rf"{_UNSPACED_LETTERS}+|{_SIGNS}+")
-_ASCII_SIGNS: Final = _compiled(r"[!-/:-@\[-`\{-\~]+")
+_ASCII_SIGNS: Final = re.compile(r"[!-/:-@\[-`\{-\~]+")
 _JOINED: Final = _compiled(rf"(?:[{_LATIN}]+{_JOINS})+[{_LATIN}]+|(?:{_LETTERS}+{_JOINS})+{_LETTERS}+")  # don't, e-mail, U.S.A.
-_ASCII_JOINED: Final = _compiled(rf"(?:[0-9a-z]+{_JOINS})+[0-9a-z]+")
+_ASCII_JOINED: Final = re.compile(rf"(?:[0-9a-z]+{_JOINS})+[0-9a-z]+")
 _PROSE_RUN: Final = _compiled(f"{_PROSE}+")
 _TRAILING: Final = _compiled(f"{_PROSE}+$")
 _WITHOUT_JOINS: Final = str.maketrans("", "", "'\"._-")
@@ -76,13 +77,15 @@ class Lookup(Struct, frozen=True):
 def index_words(text: str) -> str:
     """The distinct words of a text for the index, separated by spaces."""
     folded = fold(text)
+    chunks = " ".join(chunk for chunk in set(folded.split()) if _JOIN.search(chunk))  # few: spares the rest a slow pattern
     if folded.isascii():
-        words, paired, joined = _ASCII_WORDS, _ASCII_SIGNS, _ASCII_JOINED
+        words, paired, joined = _ASCII_WORDS.findall(folded), _ASCII_SIGNS.findall(folded), _ASCII_JOINED.findall(chunks)
     else:
-        words, paired, joined = _WORDS, _PAIRED, _JOINED
-    distinct = dict.fromkeys(word[:LONGEST_WORD] for word in words.findall(folded))
-    distinct |= dict.fromkeys(word.translate(_WITHOUT_JOINS)[:LONGEST_WORD] for word in joined.findall(folded))
-    for run in set(paired.findall(folded)):
+        words, joined = _WORDS.findall(folded), _JOINED.findall(chunks)
+        paired = _PAIRED.findall(_ASCII_WORDS.sub(" ", folded))
+    distinct = dict.fromkeys(word[:LONGEST_WORD] for word in words)
+    distinct |= dict.fromkeys(word.translate(_WITHOUT_JOINS)[:LONGEST_WORD] for word in joined)
+    for run in set(paired):
         distinct |= dict.fromkeys(_pairs(run))
         distinct[run[-1].translate(_FULL_WIDTH)] = None
     whole = " ".join(distinct)
