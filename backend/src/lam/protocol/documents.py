@@ -42,4 +42,6 @@ def readable(content: str) -> str:
     if not content.startswith(OPENING):
         return content
     documents, asked = apart(content)
+    if not documents:
+        return content
     return "\n".join([asked, *(line for document in documents for line in (document.name, document.text))])

@@ -79,7 +79,7 @@ def _fold_one(character: str) -> str:
     plain = unicodedata.normalize("NFKD", character)
     if plain[0] == " " and category != "Zs":
         return character  # an accent that stands by itself
-    plain = unicodedata.normalize("NFKD", plain.casefold())
+    plain = unicodedata.normalize("NFKD", _POINTS.sub("", plain).casefold())  # first the points: one of Greek would become a letter
     return "".join(_plain_letter(letter) for letter in plain)
 
 

@@ -9,6 +9,7 @@ The index only has to lead to every message that matches; `pattern` decides.
 
 import re
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
@@ -129,6 +130,7 @@ def pattern(terms: Iterable[str]) -> regex.Pattern[str]:
     return _compiled("|".join(map(_pattern, sorted(terms, key=len, reverse=True))))
 
 
+@lru_cache(maxsize=256)
 def _pattern(term: str) -> str:
     """Words match at their beginnings, with or without a joining sign within; other runs match anywhere."""
     parts: list[str] = []
