@@ -25,7 +25,7 @@ _SQLITE = (
     "DROP TRIGGER IF EXISTS messages_search_update",
     "DROP TABLE IF EXISTS message_search",
     # Words are separated by spaces, and `ascii` takes all other characters of theirs as they are.
-    "CREATE VIRTUAL TABLE message_search USING fts5(words, tokenize='ascii', detail=none)",
+    "CREATE VIRTUAL TABLE message_search USING fts5(words, tokenize='ascii', detail=none, prefix='1')",
     """CREATE TRIGGER messages_search_insert AFTER INSERT ON messages WHEN new.content <> '' BEGIN
         INSERT INTO message_search_pending (message_id) VALUES (new.id)
         ON CONFLICT (message_id) DO UPDATE SET revision = revision + 1;
