@@ -1,14 +1,15 @@
 """The words of a text, as the search index holds them and as a question asks for them. Pure: no database.
 
 A folded text is cut into runs: Latin letters and digits; letters of other scripts that set words apart; scripts that do not (Han,
-kana, Thai, Khmer …); signs. So a word ends where the script changes: `gpu` is a word of 使用GPU训练. The first two kinds are
-indexed as whole words and found by their beginnings. The last two are indexed in pairs of characters and found anywhere.
+kana, Thai, Khmer …); Hangul, whose words are compounds; signs. So a word ends where the script changes: `gpu` is a word of
+使用GPU训练. The first two kinds are indexed as whole words and found by their beginnings. The others are indexed in pairs of
+characters or syllables, and found anywhere.
 
 The index only has to lead to every message that matches; `pattern` decides.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final
@@ -27,8 +28,12 @@ _UNSPACED: Final = (
     "\u0e00-\u0fff\u1000-\u109f\u1780-\u17ff\u1950-\u19ff\u1a20-\u1aaf\u1b00-\u1b7f\u3005-\u3007\u3041-\u312f\u31a0-\u31bf"
     "\u31f0-\u31ff\u3400-\u4dbf\u4e00-\ua48f\ua980-\ua9ff\uaa60-\uaa7f\uf900-\ufaff\U0001aff0-\U0001b16f\U00020000-\U0003ffff"
 )
+_INITIAL: Final = "\u1100-\u115f\ua960-\ua97f"
+_VOWEL: Final = "\u1160-\u11a7\ud7b0-\ud7ca"
+_FINAL: Final = "\u11a8-\u11ff\ud7cb-\ud7ff"
+_HANGUL: Final = f"{_INITIAL}{_VOWEL}{_FINAL}"
 _UNSPACED_LETTERS: Final = rf"[[{_UNSPACED}]&&[\p{{L}}\p{{M}}\p{{N}}]]"
-_LETTERS: Final = rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{_LATIN}{_UNSPACED}]]"
+_LETTERS: Final = rf"[[\p{{L}}\p{{M}}\p{{N}}]--[{_LATIN}{_UNSPACED}{_HANGUL}]]"
 _SPACED: Final = rf"[{_LATIN}]+|{_LETTERS}+"
 _CONTROLS: Final = r"\x00-\x1f\x7f-\x9f"
 _SIGNS: Final = rf"[^\s\p{{L}}\p{{M}}\p{{N}}{_CONTROLS}]"
@@ -41,12 +46,15 @@ def _compiled(pattern: str) -> regex.Pattern[str]:
 
 
 _RUNS: Final = _compiled(
-    rf"(?P<latin>[{_LATIN}]+)|(?P<letters>{_LETTERS}+)|(?P<unspaced>{_UNSPACED_LETTERS}+)|(?P<signs>{_SIGNS}+)"
+    rf"(?P<latin>[{_LATIN}]+)|(?P<letters>{_LETTERS}+)|(?P<unspaced>{_UNSPACED_LETTERS}+)|(?P<hangul>[{_HANGUL}]+)|(?P<signs>{_SIGNS}+)"
 )
 _WORDS: Final = _compiled(_SPACED)
 _JOIN: Final = re.compile(rf"{_JOINS}(?=\S)(?<=\S.)")
 _ASCII_WORDS: Final = re.compile("[0-9a-z]+")
-_PAIRED: Final = _compiled(rf"{_UNSPACED_LETTERS}+|{_SIGNS}+")
+_PAIRED: Final = _compiled(rf"{_UNSPACED_LETTERS}+|[{_HANGUL}]+|{_SIGNS}+")
+_ANY_HANGUL: Final = re.compile(f"[{_HANGUL}]")
+_ANY_INITIAL: Final = re.compile(f"[{_INITIAL}]")
+_SYLLABLE: Final = re.compile(f"[{_INITIAL}][{_VOWEL}]|[{_INITIAL}{_VOWEL}]|^[{_FINAL}]")
 _ASCII_SIGNS: Final = re.compile(r"[!-/:-@\[-`\{-\~]+")
 _JOINED: Final = _compiled(rf"(?:[{_LATIN}]+{_JOINS})+[{_LATIN}]+|(?:{_LETTERS}+{_JOINS})+{_LETTERS}+")  # don't, e-mail, U.S.A.
 _ASCII_JOINED: Final = re.compile(rf"(?:[0-9a-z]+{_JOINS})+[0-9a-z]+")
@@ -86,9 +94,9 @@ def index_words(text: str) -> str:
         paired = _PAIRED.findall(_ASCII_WORDS.sub(" ", folded))
     distinct = dict.fromkeys(word[:LONGEST_WORD] for word in words)
     distinct |= dict.fromkeys(word.translate(_WITHOUT_JOINS)[:LONGEST_WORD] for word in joined)
-    for run in set(paired):
-        distinct |= dict.fromkeys(_pairs(run))
-        distinct[run[-1].translate(_FULL_WIDTH)] = None
+    for units in map(_units, set(paired)):
+        distinct |= dict.fromkeys(_pairs(units))
+        distinct[units[-1]] = None
     whole = " ".join(distinct)
     if len(whole) * 4 > MOST_BYTES and len(encoded := whole.encode()) > MOST_BYTES:
         whole = encoded[:MOST_BYTES].decode(errors="ignore").rpartition(" ")[0]
@@ -116,10 +124,10 @@ def lookup(term: str) -> Lookup:
             words.append(Word(text[:LONGEST_WORD], beginning=run is runs[-1] or len(text) > LONGEST_WORD))
         elif run.lastgroup == "signs" and len(runs) > 1 and _PROSE_RUN.fullmatch(text):
             continue  # the index has nearly every message under these
-        elif len(text) == 1:
-            words.append(Word(text.translate(_FULL_WIDTH), beginning=True))
+        elif len(units := _units(text)) == 1:
+            words.append(Word(units[0], beginning=True))
         else:
-            words.extend(Word(pair, beginning=False) for pair in dict.fromkeys(_pairs(text)))
+            words.extend(Word(pair, beginning=False) for pair in dict.fromkeys(_pairs(units)))
     if len(runs) > 1 and (_JOINED.fullmatch(term)):
         return Lookup(words, Word(term.translate(_WITHOUT_JOINS)[:LONGEST_WORD], beginning=True))
     return Lookup(words)
@@ -140,6 +148,10 @@ def _pattern(term: str) -> str:
             parts += ["" if run.start() else _BEGINS[run.lastgroup], f"{_JOINS}?".join(map(regex.escape, text))]
         elif run.lastgroup == "unspaced":
             parts.append(regex.escape(text) + "(?![\u3099\u309a])")  # or it would end within a letter of kana
+        elif run.lastgroup == "hangul":
+            start = "" if _ANY_INITIAL.match(text) else f"(?<![{_HANGUL}])"  # a syllable is not looked for from its middle
+            end = f"(?![{_VOWEL}])" if _ANY_INITIAL.match(text[-1]) else ""
+            parts.append(f"{start}{regex.escape(text)}{end}")
         elif run.start() == 0 or text.strip("+#") == "":
             parts.append(regex.escape(text))
         elif _PROSE_RUN.fullmatch(text):
@@ -149,8 +161,13 @@ def _pattern(term: str) -> str:
     return "".join(parts)
 
 
-def _pairs(run: str) -> Iterator[str]:
-    return ((one + other).translate(_FULL_WIDTH) for one, other in pairwise(run))
+def _units(run: str) -> list[str]:
+    """What the index pairs: characters, or the syllables of Korean without their last consonants, which may be yet to be typed."""
+    return _SYLLABLE.findall(run) if _ANY_HANGUL.match(run) else list(run.translate(_FULL_WIDTH))
+
+
+def _pairs(units: Sequence[str]) -> Iterator[str]:
+    return (one + other for one, other in pairwise(units))
 
 
 def _trim(chunk: str) -> str:
