@@ -20,6 +20,7 @@ _PENDING: Final = text(
     "SELECT pending.message_id AS id, pending.revision, messages.content FROM message_search_pending AS pending"
     " JOIN messages ON messages.id = pending.message_id ORDER BY pending.message_id DESC LIMIT :most"
 )
+_NO_SCAN: Final = text("SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)")
 _INDEXED: Final = text("DELETE FROM message_search_pending WHERE message_id = :id AND revision = :revision")
 _ADD: Final = {
     "sqlite": (
@@ -46,6 +47,10 @@ class Search(Repository):
         The index knows which words a text holds and not their order: the caller looks for `pattern(terms)` in each.
         """
         dialect = self._connection.dialect.name
+        if (
+            dialect == "postgresql"
+        ):  # its planner takes a scan of the whole index table for cheap: unpacking the rows is not in its sums
+            await self._connection.execute(_NO_SCAN)
         query = (
             select(messages.c.id, messages.c.session_id, messages.c.role, _CONTENT, messages.c.created_at, sessions.c.title)
             .join(sessions, sessions.c.id == messages.c.session_id)

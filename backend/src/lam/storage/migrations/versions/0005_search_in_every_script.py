@@ -82,6 +82,7 @@ def upgrade() -> None:
     _index(connection)
     if postgresql:  # after the rows: quicker so
         connection.exec_driver_sql("CREATE INDEX ix_message_search_words ON message_search USING gin (words)")
+        connection.exec_driver_sql("ANALYZE messages, message_search")  # or its planner reads tables from end to end at first
     else:
         connection.exec_driver_sql("INSERT INTO message_search (message_search) VALUES ('optimize')")
 
