@@ -25,6 +25,7 @@ from lam.api.routers import accounts, admin, chat, messages, sessions, system, t
 from lam.api.services import Services
 from lam.chat.messages import Messages
 from lam.chat.search import Search
+from lam.chat.search_index import SearchIndex
 from lam.chat.sessions import Sessions
 from lam.chat.streams import Streams
 from lam.chat.templates import Templates
@@ -153,6 +154,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Services]:
         if settings.lam_titles and not engine.keeps_history:
             titles = await stack.enter_async_context(Titles(database, engine, supervisor.admission))
             supervisor.after_end.append(titles.after)
+        search_index = await stack.enter_async_context(SearchIndex(database))
         yield Services(
             settings=settings,
             database=database,
@@ -164,7 +166,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Services]:
             messages=Messages(settings, database, engine, supervisor, streams),
             streams=streams,
             templates=Templates(database),
-            search=Search(database),
+            search=Search(database, search_index),
             transfer=Transfer(database),
             usage=UsageReport(database),
             documents=DocumentReader(),

@@ -160,3 +160,29 @@ async def test_a_long_session_travels_whole_and_a_larger_file_is_refused(gateway
             async with client._http.post(gateway.url + path, data=pieces()) as response:
                 assert (response.status, (await response.json())["code"]) == (413, "too_large")
     assert "16 MiB at most" in refused["detail"]
+
+
+PLAIN = '{"format":"lam-session","version":1,"session":{"title":"T"},"messages":[{"id":1,"role":"user","content":"%s"}]}'
+ODD = {
+    "decomposed letters": (PLAIN % "cafe\u0301 \u1112\u1161", "cafe\u0301 \u1112\u1161"),
+    "line ends of Windows": (PLAIN % r"a\r\nb", "a\r\nb"),
+    "half a surrogate pair": (PLAIN % r"a\ud800b \uDC00", "a\ufffdb \ufffd"),
+    "a surrogate pair": (PLAIN % r"\ud83d\uDE42", "🙂"),
+    "what only looks like an escape": (PLAIN % r"\\ud800 \\\\ud800", r"\ud800 \\ud800"),
+    "half a pair before a pair": (PLAIN % r"\ud83d\ud83d\ude42", "\ufffd🙂"),
+    "NUL": (PLAIN % r"a\u0000b", "a\ufffdb"),
+    "characters without a width": (PLAIN % "a\u200b\u00ad\ufeffb", "a\u200b\u00ad\ufeffb"),
+}
+
+
+@pytest.mark.parametrize("what", ODD)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+async def test_an_odd_file_keeps_its_text(what: str, encoding: str, gateway: Gateway) -> None:
+    file, text = ODD[what]
+    data = file.replace(",", ",\r\n").encode(encoding) + b"\n" * (encoding != "utf-16")
+    headers = {"Content-Type": "application/json"}
+    async with gateway.client() as client:
+        async with client._http.post(gateway.url + "/api/chatbot/sessions/import", data=data, headers=headers) as response:
+            assert response.status in (200, 201), await response.text()
+            session = (await response.json())["id"]
+        assert [message["content"] for message in (await export(client, session))["messages"]] == [text]

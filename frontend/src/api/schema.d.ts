@@ -798,6 +798,11 @@ export interface components {
              * @description Characters of the text.
              */
             length: number;
+            /**
+             * Notices
+             * @description Sentences about what of the file is not in the text; absent where nothing is missing.
+             */
+            notices?: string[] | null;
             /** Text */
             text: string;
         };

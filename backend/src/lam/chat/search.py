@@ -2,19 +2,24 @@
 
 import asyncio
 import re
-import unicodedata
 from datetime import datetime
 from typing import Final
 
 from msgspec import Struct
 
+from lam.chat.search_index import SearchIndex
 from lam.errors import Invalid
+from lam.protocol.documents import OPENING, readable
+from lam.protocol.folding import fold, origin, origins
 from lam.storage.database import Database
 from lam.storage.models import FoundMessage
+from lam.storage.repositories.search import BEGINNING
+from lam.storage.words import pattern, terms_of
 
-MOST_WORDS: Final = 10
 AROUND: Final = 60  # characters of a snippet before its first match
 SNIPPET: Final = 240
+MOST_CANDIDATES: Final = 5000  # messages that the index offers and that are looked through for one question
+MOST_PER_PAGE: Final = 500
 
 
 class Piece(Struct, frozen=True):
@@ -36,64 +41,93 @@ class Found(Struct, frozen=True):
 
 
 class Search:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, index: SearchIndex) -> None:
         self._database = database
+        self._index = index
 
     async def find(self, user_id: int, question: str, limit: int) -> list[Found]:
-        """Sessions by title, the last used first, then messages, the newest first; `limit` of each at most. Raises Invalid."""
-        words = words_of(question)
-        if not words:
+        """Sessions by title, the last used first, then messages, the newest first; up to `limit` of each. Raises Invalid."""
+        terms = terms_of(question)
+        if not terms:
             raise Invalid("q: there is no word to look for.")
+        await self._index.refresh()
         async with self._database.read() as unit:
             titles = await unit.sessions.titles(user_id)
-            messages = await unit.search.messages(user_id, words, limit)
-        return await asyncio.to_thread(_shown, titles, messages, words, limit)
+        by_title = await asyncio.to_thread(_by_title, titles, terms, limit)
+        return by_title + await self._by_text(user_id, terms, limit)
+
+    async def _by_text(self, user_id: int, terms: list[str], limit: int) -> list[Found]:
+        """Looks through what the index offers, the newest first, until `limit` messages match."""
+        matches: list[Found] = []
+        before: int | None = None
+        looked, page = 0, limit
+        while len(matches) < limit and looked < MOST_CANDIDATES:
+            async with self._database.read() as unit:
+                candidates = await unit.search.messages(user_id, terms, page, before)
+            matches += await self._matching(candidates, terms)
+            if len(candidates) < page:
+                break
+            before = candidates[-1].id
+            looked, page = looked + page, min(2 * page, MOST_PER_PAGE)
+        return matches[:limit]
+
+    async def _matching(self, candidates: list[FoundMessage], terms: list[str]) -> list[Found]:
+        matches = await asyncio.to_thread(lambda: [_by_content(each, each.content, terms) for each in candidates])
+        for at, candidate in enumerate(candidates):
+            is_cut = len(candidate.content) == BEGINNING
+            if is_cut and (matches[at] is None or candidate.content.startswith(OPENING)):  # the match may be further on
+                async with self._database.read() as unit:
+                    message = await unit.messages.by_id(candidate.id)
+                if message is not None:
+                    matches[at] = await asyncio.to_thread(_by_content, candidate, message.content, terms)
+        return [match for match in matches if match is not None]
 
 
-def _shown(titles: list[tuple[int, str]], messages: list[FoundMessage], words: list[str], limit: int) -> list[Found]:
-    patterns = [_pattern([word]) for word in words]
-    named: list[Found] = []
+def _by_title(titles: list[tuple[int, str]], terms: list[str], limit: int) -> list[Found]:
+    matches: list[Found] = []
+    patterns = [pattern([term]) for term in terms]
     for session_id, title in titles:
         folded = fold(title)
-        if len(named) < limit and all(pattern.search(folded) for pattern in patterns):
-            named.append(Found(session_id, marked(title, words)))
-    said = [
-        Found(found.session_id, marked(found.title, words), found.id, found.role, snippet(found.content, words), found.created_at)
-        for found in messages
-    ]
-    return named + said
+        if all(each.search(folded) for each in patterns):
+            matches.append(Found(session_id, marked(title, terms)))
+            if len(matches) == limit:
+                break
+    return matches
 
 
-def words_of(question: str) -> list[str]:
-    """What is looked for: its words, folded; signs where there are no words."""
-    question = fold(unicodedata.normalize("NFC", question))
-    words = re.findall(r"\w+", question) or question.replace('"', " ").replace("'", " ").split()
-    return list(dict.fromkeys(words))[:MOST_WORDS]
+def _by_content(message: FoundMessage, content: str, terms: list[str]) -> Found | None:
+    """None: the index was right about the words, but they do not stand there as they were asked for."""
+    content = readable(content)
+    folded = fold(content)
+    if not all(pattern([term]).search(folded) for term in terms):
+        return None
+    title, piece = marked(message.title, terms), snippet(content, terms)
+    return Found(message.session_id, title, message.id, message.role, piece, message.created_at)
 
 
-def fold(text: str) -> str:
-    """In lower case and without accents, character for character."""
-    return text.lower() if text.isascii() else text.translate(_PLAIN).lower()
-
-
-def marked(text: str, words: list[str]) -> list[Piece]:
-    """The whole text in pieces."""
+def marked(text: str, terms: list[str]) -> list[Piece]:
+    """The whole text in pieces. A match ends with the accents and other characters that folding took off it."""
+    places = origins(text)
     pieces: list[Piece] = []
     end = 0
-    for match in _pattern(words).finditer(fold(text)):
-        if match.start() > end:
-            pieces.append(Piece(text[end : match.start()], match=False))
-        pieces.append(Piece(text[match.start() : match.end()], match=True))
-        end = match.end()
+    for match in pattern(terms).finditer(fold(text)):
+        start, last = max(places[match.start()], end), places[match.end() - 1]
+        after = next((place for place in places[match.end() :] if place > last), len(text))
+        if after <= start:
+            continue  # a second match in what is one character of the original
+        if start > end:
+            pieces.append(Piece(text[end:start], match=False))
+        pieces.append(Piece(text[start:after], match=True))
+        end = after
     if end < len(text) or not pieces:
         pieces.append(Piece(text[end:], match=False))
     return pieces
 
 
-def snippet(text: str, words: list[str]) -> list[Piece]:
+def snippet(text: str, terms: list[str]) -> list[Piece]:
     """The surroundings of the first match, on one line, with an ellipsis where the text goes on."""
-    first = _pattern(words).search(fold(text))
-    start = max(0, (first.start() if first else 0) - AROUND)
+    first = pattern(terms).search(fold(text))
+    start = max(0, (origin(text, first.start()) if first else 0) - AROUND)
     if start:
         space = text.find(" ", start, start + AROUND // 2)
         start = space + 1 if space >= 0 else start
@@ -101,23 +135,4 @@ def snippet(text: str, words: list[str]) -> list[Piece]:
     if start + SNIPPET < len(text):
         space = cut.rfind(" ", SNIPPET - AROUND // 2)
         cut = (cut[:space] if space > 0 else cut) + "…"
-    return marked(re.sub(r"\s", " ", ("…" if start else "") + cut), words)
-
-
-def _pattern(words: list[str]) -> re.Pattern[str]:
-    """A word matches at the beginning of a word; where words are not set apart by spaces, and for signs, anywhere."""
-    begins = [rf"(?<!\w){re.escape(word)}" if word.isascii() and word[0].isalnum() else re.escape(word) for word in words]
-    return re.compile("|".join(sorted(begins, key=len, reverse=True)))
-
-
-def _plain_letters() -> dict[int, str]:
-    """Letters with accents, each with the one letter below them; and those few whose lower case is longer than they are."""
-    table = {0x130: "i"}
-    for code in (*range(0xC0, 0x250), *range(0x1E00, 0x2000)):
-        base = unicodedata.normalize("NFD", chr(code))
-        if len(base) > 1 and all(map(unicodedata.combining, base[1:])):
-            table[code] = base[0]
-    return table
-
-
-_PLAIN: Final = _plain_letters()
+    return marked(re.sub(r"\s", " ", ("…" if start else "") + cut), terms)

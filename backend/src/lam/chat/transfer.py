@@ -15,7 +15,7 @@ from lam.errors import Interrupted, Invalid
 from lam.protocol.chat import LONGEST_TEXT
 from lam.protocol.documents import apart
 from lam.protocol.events import FinishReason, Mode, Timings, Usage
-from lam.protocol.text import valid
+from lam.protocol.text import valid, valid_json
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Message, Rating, Session, Status
 
@@ -221,7 +221,7 @@ def _position(at: dict[int, int], name: int | None) -> int | None:
 def _read(data: bytes, now: datetime) -> tuple[SessionFile, list[dict[str, Any]]]:
     """The file, and its messages as rows. Raises Invalid."""
     try:
-        file = _decoder.decode(data)
+        file = _decoder.decode(valid_json(data))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Invalid(f"This is not an exported session: {error}.") from error
     before: dict[int, MessagePart] = {}

@@ -16,8 +16,15 @@ SECONDS: Final = 20
 AT_ONCE: Final = 2
 WAITING: Final = 50  # of one user; their files are not taken yet
 KINDS: Final = frozenset({"pdf", "docx", "txt", "md"})
-_ALSO: Final = {"markdown": "md", "text": "txt", "": "any"}
+_ALSO: Final = {"markdown": "md", "text": "txt", "docm": "docx", "dotx": "docx", "dotm": "docx", "": "any"}
 _CPU_EXCEEDED: Final = (-24, -9)  # SIGXCPU, SIGKILL
+
+
+class Document(msgspec.Struct, frozen=True):
+    """`notices`: sentences about what of the file is not in the text."""
+
+    text: str
+    notices: list[str]
 
 
 class DocumentReader:
@@ -43,12 +50,16 @@ class DocumentReader:
                 self._users[user_id] = (lock, waiting - 1)
 
     async def text(self, filename: str, file: IO[bytes]) -> str:
-        """The text of a file, which stands at its beginning. Raises one of the DocumentErrors."""
+        """As `read`, without its notices."""
+        return (await self.read(filename, file)).text
+
+    async def read(self, filename: str, file: IO[bytes]) -> Document:
+        """What is in a file, which stands at its beginning. Raises one of the DocumentErrors."""
         named = kind_named(filename)
         async with self._turns:
             return await self._read(named, file)
 
-    async def _read(self, named: str, file: IO[bytes]) -> str:
+    async def _read(self, named: str, file: IO[bytes]) -> Document:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-I", "-m", "lam.documents.extract", named),
             stdin=file,
@@ -75,8 +86,7 @@ class DocumentReader:
             raise DocumentBroken from error
         if "error" in answer:
             raise from_code(answer["error"], answer["message"])
-        text: str = answer["text"]
-        return text
+        return Document(answer["text"], answer["notices"])
 
 
 def kind_named(filename: str) -> str:

@@ -1,10 +1,10 @@
-"""Documents inside of a user's message: texts in front of what was asked, each as the page writes it.
+"""Documents inside of a message, as the page writes them in front of what was asked (`frontend/src/protocol/documents.ts`):
 
     <document name="report.pdf" characters="48210">
     the text
     </document>
 
-The count, in UTF-16 code units, makes it certain where a text ends, whatever stands in it.
+The count is in UTF-16 code units, and tells where a text ends whatever it holds.
 """
 
 import re
@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from lam.protocol.text import utf16_prefix
 
+OPENING: Final = '<document name="'
 _OPENING: Final = re.compile(r'<document name="([^"\n]*)" characters="(\d{1,7})">\n')
 _CLOSING: Final = "\n</document>\n\n"
 
@@ -26,11 +27,21 @@ class Document(Struct, frozen=True):
 def apart(content: str) -> tuple[list[Document], str]:
     """The documents of a message, and what was asked."""
     documents: list[Document] = []
-    while (opening := _OPENING.match(content)) is not None:
-        rest = content[opening.end() :]
-        text = utf16_prefix(rest, int(opening[2]))
-        if not rest.startswith(_CLOSING, len(text)):
+    while opening := _OPENING.match(content):
+        text = utf16_prefix(content[opening.end() :], int(opening[2]))
+        end = opening.end() + len(text)
+        if not content.startswith(_CLOSING, end):
             break
         documents.append(Document(opening[1], text))
-        content = rest[len(text) + len(_CLOSING) :]
+        content = content[end + len(_CLOSING) :]
     return documents, content
+
+
+def readable(content: str) -> str:
+    """What a person wrote and sent along: the question, then each document's name and text, without the marks around them."""
+    if not content.startswith(OPENING):
+        return content
+    documents, asked = apart(content)
+    if not documents:
+        return content
+    return "\n".join([asked, *(line for document in documents for line in (document.name, document.text))])

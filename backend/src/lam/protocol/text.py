@@ -1,9 +1,12 @@
 """Text made valid where it enters: what encoders, databases and JSON readers all accept."""
 
+import codecs
 import re
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _INVALID = re.compile("[\x00\ud800-\udfff]")
+_ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def valid(text: str) -> str:
@@ -14,6 +17,23 @@ def valid(text: str) -> str:
         return text
     joined = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     return joined.replace("\x00", REPLACEMENT)
+
+
+def valid_json(data: bytes) -> bytes:
+    """JSON as strict readers want it: UTF-8 without a byte order mark, and U+FFFD for escapes of lone surrogates.
+
+    Raises UnicodeDecodeError for what is neither UTF-8 nor marked as UTF-16.
+    """
+    if data.startswith(_UTF16):
+        data = valid(data.decode("utf-16")).encode()
+    data = data.removeprefix(codecs.BOM_UTF8)
+    if b"\\ud" in data or b"\\uD" in data:
+        data = _ESCAPE.sub(lambda escape: b"\\ufffd" if escape[1] else escape[0], data)
+    try:
+        data.decode()
+    except UnicodeDecodeError:
+        data = valid(data.decode("utf-8", "surrogatepass")).encode()
+    return data
 
 
 def utf16_length(text: str) -> int:

@@ -200,3 +200,11 @@ class FoundMessage(Struct, frozen=True):
     content: str
     created_at: datetime
     title: str
+
+
+class PendingMessage(Struct, frozen=True):
+    """A message that waits for the search index. `revision` grows with each change of its text."""
+
+    id: int
+    revision: int
+    content: str

@@ -2,18 +2,20 @@
 
 import { answered, api } from "../../api/http";
 import type { Document } from "../../protocol/documents";
+import { notices } from "../../stores/notices";
 
-export const KINDS = ".pdf,.docx,.txt,.md";
+export const KINDS = ".pdf,.docx,.docm,.dotx,.dotm,.txt,.md";
 const LONGEST_CONTENT = 100_000;
 
-/** The text of a file, read by the gateway. Throws ApiError with what is wrong with it. */
+/** The text of a file, read by the gateway; says what of the file is not in it. Throws ApiError with what is wrong with it. */
 export async function read(file: File): Promise<Document> {
   const bodySerializer = (): FormData => {
     const form = new FormData();
     form.append("file", file);
     return form;
   };
-  const { filename, text } = await answered(api.POST("/api/chatbot/upload-document", { body: { file: file.name }, bodySerializer }));
+  const { filename, text, notices: missing } = await answered(api.POST("/api/chatbot/upload-document", { body: { file: file.name }, bodySerializer }));
+  for (const sentence of missing ?? []) notices.show(`${filename}: ${sentence}`);
   return { name: filename, text };
 }
 

@@ -5,6 +5,7 @@ import { useLocation } from "wouter";
 import { sessionList } from "../../api/queries";
 import { Dialog } from "../../components/Dialog";
 import { useChoices } from "../../components/choices";
+import { finder } from "../../protocol/folding";
 import { commands } from "../../stores/commands";
 import { deletions } from "../../stores/deletions";
 
@@ -20,12 +21,11 @@ interface Choice {
 /** Everything that can be done and every conversation, by a few letters of its name. */
 export function Palette({ onClose }: { onClose: () => void }) {
   const [text, setText] = useState("");
-  const words = text.toLowerCase().split(/\s+/).filter(Boolean);
+  const has = finder(text);
   const all = useSyncExternalStore(commands.subscribe, commands.get);
   const sessions = useQuery(sessionList);
   const hidden = useSyncExternalStore(deletions.subscribe, deletions.get);
   const [, navigate] = useLocation();
-  const has = (title: string): boolean => words.every((word) => title.toLowerCase().includes(word));
   const found: Choice[] = [
     ...all.filter(({ title }) => has(title)).map((command) => ({ group: "Do", ...command })),
     ...(sessions.data ?? [])

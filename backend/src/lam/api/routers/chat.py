@@ -71,6 +71,7 @@ async def search(
     "/upload-document",
     responses=answers(401, 403, 413, 415, 422, 429, 503),
     openapi_extra=UPLOAD,
+    response_model_exclude_none=True,
     summary="The text of a document",
 )
 async def upload_document(request: Request, caller: Caller, parts: Parts) -> DocumentAnswer:
@@ -83,8 +84,8 @@ async def upload_document(request: Request, caller: Caller, parts: Parts) -> Doc
         if file.size is not None and file.size > FILE_BYTES:
             raise DocumentTooLarge(f"The file has more than {FILE_BYTES >> 20} MiB.")
         name = valid(file.filename or "document")
-        text = await parts.documents.text(name, file.file)
-    return DocumentAnswer(filename=name, text=text, length=len(text))
+        document = await parts.documents.read(name, file.file)
+    return DocumentAnswer(filename=name, text=document.text, length=len(document.text), notices=document.notices or None)
 
 
 @router.get(

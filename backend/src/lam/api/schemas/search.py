@@ -29,3 +29,6 @@ class DocumentAnswer(Schema):
     filename: str
     text: str
     length: int = Field(description="Characters of the text.")
+    notices: list[str] | None = Field(
+        default=None, description="Sentences about what of the file is not in the text; absent where nothing is missing."
+    )

@@ -1,56 +1,93 @@
-"""Full-text search over messages: FTS5 in SQLite, a text-search index in PostgreSQL, the same rule of matching in both.
+"""The search index: FTS5 in SQLite, a column of lexemes in PostgreSQL, the same words in both (`storage/words.py`).
 
-Every word must be in the message, whole or as the beginning of a longer one. Scripts without spaces between words know no such
-beginnings: what is asked for in them is looked for anywhere in the text.
+Triggers note each message whose text is new or has changed in `message_search_pending`; `add` indexes what is noted. So whoever
+writes messages needs to know nothing about the search, and folding long texts holds up no writer.
 """
 
-import re
 from collections.abc import Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from sqlalchemy import Select, TextClause, bindparam, func, select, text
+from sqlalchemy import func, select, text
 
-from lam.storage.models import FoundMessage
+from lam.storage.models import FoundMessage, PendingMessage
 from lam.storage.repositories.base import Repository
 from lam.storage.schema import messages, sessions
+from lam.storage.words import Lookup, Word, lookup
 
-# Thai, Lao, Myanmar, Khmer; kana, Han, and their extensions
-_UNSPACED: Final = re.compile(
-    "[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]"
+BEGINNING: Final = 50_000  # characters of a message that are fetched to show and to check it
+_CONTENT: Final = func.substr(messages.c.content, 1, BEGINNING).label("content")
+_PENDING: Final = text(
+    "SELECT pending.message_id AS id, pending.revision, messages.content FROM message_search_pending AS pending"
+    " JOIN messages ON messages.id = pending.message_id ORDER BY pending.message_id DESC LIMIT :most"
 )
-_SQLITE: Final = text("messages.id IN (SELECT rowid FROM message_search WHERE message_search MATCH :words)")
-_POSTGRESQL: Final = text("lam_words(messages.content) @@ to_tsquery('simple', :words)")
-_BEGINNING: Final = func.substr(messages.c.content, 1, 50_000).label("content")
-
-Query = TypeVar("Query", bound=Select[Any])
+_NO_SCAN: Final = text("SELECT set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)")
+_INDEXED: Final = text("DELETE FROM message_search_pending WHERE message_id = :id AND revision = :revision")
+_ADD: Final = {
+    "sqlite": (
+        "DELETE FROM message_search WHERE rowid = :id",
+        "INSERT INTO message_search (rowid, words) SELECT :id, :words WHERE EXISTS (SELECT 1 FROM messages WHERE id = :id)",
+    ),
+    "postgresql": (
+        "INSERT INTO message_search (message_id, words) SELECT id, array_to_tsvector(string_to_array(:words, ' '))"
+        " FROM messages WHERE id = :id ON CONFLICT (message_id) DO UPDATE SET words = excluded.words",
+    ),
+}
+_MATCH: Final = {
+    "sqlite": text("messages.id IN (SELECT rowid FROM message_search WHERE message_search MATCH :asked)"),
+    "postgresql": text(
+        "messages.id IN (SELECT message_id FROM message_search WHERE message_search.words @@ CAST(:asked AS tsquery))"
+    ),
+}
 
 
 class Search(Repository):
-    async def messages(self, user_id: int, words: Sequence[str], limit: int) -> list[FoundMessage]:
-        """The newest messages of the user that hold all the words, with as much of their text as is looked at for a snippet.
+    async def messages(self, user_id: int, terms: Sequence[str], limit: int, before: int | None = None) -> list[FoundMessage]:
+        """The newest messages of the user that may hold all the terms, each with the beginning of its text; `before`: an id.
 
-        `words`: in lower case, without accents and quotes.
+        The index knows which words a text holds and not their order: the caller looks for `pattern(terms)` in each.
         """
-        plain = [word for word in words if not _UNSPACED.search(word) and any(map(str.isalnum, word))]
+        dialect = self._connection.dialect.name
+        if (
+            dialect == "postgresql"
+        ):  # its planner takes a scan of the whole index table for cheap: unpacking the rows is not in its sums
+            await self._connection.execute(_NO_SCAN)
         query = (
-            select(messages.c.id, messages.c.session_id, messages.c.role, _BEGINNING, messages.c.created_at, sessions.c.title)
+            select(messages.c.id, messages.c.session_id, messages.c.role, _CONTENT, messages.c.created_at, sessions.c.title)
             .join(sessions, sessions.c.id == messages.c.session_id)
             .where(sessions.c.user_id == user_id)
+            .where(_MATCH[dialect].bindparams(asked=_asked(dialect, [lookup(term) for term in terms])))
             .order_by(messages.c.id.desc())
             .limit(limit)
         )
-        for word in words:
-            if word not in plain:
-                query = query.where(messages.c.content.icontains(word, autoescape=True))
-        if plain:
-            query = self._with_words(query, plain)
+        if before is not None:
+            query = query.where(messages.c.id < before)
         return await self._all(FoundMessage, query)
 
-    def _with_words(self, query: Query, words: Sequence[str]) -> Query:
-        if self._connection.dialect.name == "postgresql":
-            clause: TextClause = _POSTGRESQL
-            asked = " & ".join(f"'{word}':*" for word in words)
-        else:
-            clause = _SQLITE
-            asked = " ".join(f'"{word}"*' for word in words)
-        return query.where(clause.bindparams(bindparam("words", asked)))
+    async def pending(self, most: int) -> list[PendingMessage]:
+        """Messages that the index does not hold as they are now, the newest first."""
+        return await self._all(PendingMessage, _PENDING.bindparams(most=most))
+
+    async def add(self, entries: Sequence[tuple[PendingMessage, str]]) -> None:
+        """Indexes messages under their words. One that changed meanwhile stays pending, one that is gone is left out."""
+        rows: list[dict[str, Any]] = [{"id": message.id, "words": words} for message, words in entries]
+        for statement in _ADD[self._connection.dialect.name]:
+            await self._connection.execute(text(statement), rows)
+        await self._connection.execute(_INDEXED, [{"id": message.id, "revision": message.revision} for message, _ in entries])
+
+
+def _asked(dialect: str, lookups: Sequence[Lookup]) -> str:
+    """The question in the language of FTS5 or of tsquery. Words of the index hold neither quotes nor backslashes."""
+    both, either, word = (" & ", " | ", _tsquery) if dialect == "postgresql" else (" AND ", " OR ", _fts5)
+    clauses = []
+    for each in lookups:
+        words = both.join(map(word, each.words))
+        clauses.append(words if each.joined is None else f"({word(each.joined)}{either}({words}))")
+    return both.join(clauses)
+
+
+def _fts5(word: Word) -> str:
+    return f'"{word.text}"*' if word.beginning else f'"{word.text}"'
+
+
+def _tsquery(word: Word) -> str:
+    return f"'{word.text}':*" if word.beginning else f"'{word.text}'"

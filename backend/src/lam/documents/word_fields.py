@@ -1,0 +1,91 @@
+"""Fields of Word: their results are text, their codes are not. Fields begin in one run and end in another, and hold others."""
+
+import re
+from typing import Any, Final
+
+from lam.documents.word_package import attribute, child, is_on, name_of
+
+_EQUATION: Final = re.compile(r"\\(?:[a-z]+ ?\d*|\*\s*(?:\"[^\"]*\"|\S+))\s?", re.IGNORECASE)
+_BUTTON: Final = re.compile(r"\s*(?:MACROBUTTON|GOTOBUTTON)\s+\S+\s+(.*)", re.IGNORECASE | re.DOTALL)
+
+
+class Fields:
+    """Where a story stands among its fields."""
+
+    def __init__(self, root: Any) -> None:
+        self._open: list[_Field] = []
+        self._closed = _closed(root)  # a field that never ends would swallow the rest of the story
+
+    @property
+    def in_code(self) -> bool:
+        return any(field.in_code for field in self._open)
+
+    def turn(self, mark: Any) -> str:
+        """Passes the beginning, middle or end of a field; gives the text of a field that keeps it in its code."""
+        kind = attribute(mark, "fldCharType")
+        if kind == "begin" and mark in self._closed:
+            self._open.append(_Field())
+        elif kind == "separate" and self._open:
+            self._open[-1].in_code = False
+        elif kind == "end" and self._open:
+            field = self._open.pop()
+            if field.in_code and not self.in_code:
+                return _text_of_code(field.code)
+        return ""
+
+    def code(self, text: str) -> None:
+        if self._open:
+            self._open[-1].code += text
+
+    def cross(self, element: Any) -> None:
+        """Passes the marks in something that is not read."""
+        for each in element.iter():
+            if name_of(each) == "w:fldChar":
+                self.turn(each)
+
+
+class _Field:
+    def __init__(self) -> None:
+        self.in_code = True
+        self.code = ""
+
+
+def form_field(mark: Any) -> str:
+    """What an old form field shows that has no result: a box, ticked or not, or the entry that was chosen."""
+    box = child(mark, "w:ffData", "w:checkBox")
+    if box is not None:
+        now = "w:checked" if child(box, "w:checked") is not None else "w:default"
+        return "☒" if is_on(box, now) else "☐"
+    choice = child(mark, "w:ffData", "w:ddList")
+    if choice is None:
+        return ""
+    entries = [attribute(each, "val") or "" for each in choice if name_of(each) == "w:listEntry"]
+    result = child(choice, "w:result")
+    if result is None:
+        result = child(choice, "w:default")
+    at = "0" if result is None else attribute(result, "val") or "0"
+    return entries[int(at)] if at.isdigit() and int(at) < len(entries) else ""
+
+
+def _closed(root: Any) -> set[Any]:
+    """The marks that begin a field which also ends."""
+    begun: list[Any] = []
+    closed: set[Any] = set()
+    for mark in root.iter():
+        if name_of(mark) == "w:fldChar":
+            kind = attribute(mark, "fldCharType")
+            if kind == "begin":
+                begun.append(mark)
+            elif kind == "end" and begun:
+                closed.add(begun.pop())
+    return closed
+
+
+def _text_of_code(code: str) -> str:
+    """Equations in the old way (`EQ`), such as readings above Japanese, and buttons hold their text in their code."""
+    if button := _BUTTON.match(code):
+        return button[1].strip()
+    equation = code.strip()
+    if equation[:2].upper() != "EQ":
+        return ""
+    return _EQUATION.sub("", equation[2:]).strip()
