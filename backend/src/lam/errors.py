@@ -150,6 +150,11 @@ class Throttled(LamError):
 
     retry_after: int = 1
 
+    def __init__(self, message: str | None = None, *, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        if retry_after is not None:
+            self.retry_after = retry_after
+
 
 class TooManyStreams(Throttled):
     code = "too_many_streams"
@@ -165,7 +170,7 @@ class QueueFull(Throttled):
 
 class TooManyAttempts(Throttled):
     code = "too_many_attempts"
-    summary = "Too many log-in attempts are waiting for this account or address; try again in a moment."
+    summary = "Too many attempts from here; try again in a moment."
     retry_after = 10
 
 

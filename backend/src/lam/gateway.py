@@ -15,7 +15,7 @@ import lam
 from lam.accounts.accounts import Accounts
 from lam.accounts.administration import Administration
 from lam.accounts.passwords import Passwords
-from lam.accounts.throttle import LoginThrottle
+from lam.accounts.throttle import Budgets
 from lam.api import errors, page
 from lam.api.description import ABOUT, TAGS, describe
 from lam.api.event_stream import OpenStreams
@@ -124,12 +124,12 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Services]:
                 timeout=settings.llm_timeout,
             )
         )
-        passwords = Passwords()
+        passwords, budgets = Passwords(), Budgets()
         stack.callback(passwords.close)
         accounts_ = Accounts(
             database,
             passwords,
-            LoginThrottle(),
+            budgets,
             secret_key=settings.secret_key or folder.secret_key(),
             registration=settings.lam_registration,
             end_runs=supervisor.end_user,
@@ -157,7 +157,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Services]:
             engine=engine,
             supervisor=supervisor,
             accounts=accounts_,
-            administration=Administration(database, passwords, supervisor.end_user),
+            administration=Administration(database, passwords, budgets.admin, supervisor.end_user),
             sessions=Sessions(database, engine, supervisor),
             messages=Messages(settings, database, engine, supervisor, streams),
             streams=streams,

@@ -29,7 +29,7 @@ async def test_failures_grow_the_delay_up_to_a_bound_and_never_lock() -> None:
     for _ in range(12):
         await fail(throttle, "account a", "address b")
     assert world.slept == [0.5, 1, 2, 4, 8, 10, 10, 10, 10]
-    assert throttle.delay("account a") == LONGEST_DELAY
+    assert throttle.delay(account="account a") == LONGEST_DELAY
 
 
 async def test_account_and_address_are_counted_apart() -> None:
@@ -37,8 +37,8 @@ async def test_account_and_address_are_counted_apart() -> None:
     throttle = LoginThrottle(clock=lambda: world.now, sleep=world.sleep)
     for number in range(5):
         await fail(throttle, f"account {number}", "address b")
-    assert throttle.delay("account 4") == 0
-    assert throttle.delay("address b") > 0
+    assert throttle.delay(account="account 4") == 0
+    assert throttle.delay(address="address b") > 0
 
 
 async def test_a_success_forgives_the_account_and_time_forgives_both() -> None:
@@ -48,10 +48,10 @@ async def test_a_success_forgives_the_account_and_time_forgives_both() -> None:
         await fail(throttle, "account a")
     async with throttle.attempt("account a", "address z") as note:
         note(True)
-    assert throttle.delay("account a") == 0
-    assert throttle.delay("address z") > 0
+    assert throttle.delay(account="account a") == 0
+    assert throttle.delay(address="address z") > 0
     world.now += FORGET_SECONDS + 1
-    assert throttle.delay("address z") == 0
+    assert throttle.delay(address="address z") == 0
 
 
 async def test_only_so_many_may_wait_at_once_from_one_address_and_the_owner_still_gets_in() -> None:
