@@ -1,15 +1,24 @@
 """The data folder: what a gateway keeps beside its database, and what the commands on the same machine find there."""
 
+import logging
 import os
 import secrets
+import stat
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 
 from lam.errors import ConfigError
 
+OTHERS: Final = 0o077
+OURS: Final = ("lam*.db*", "token", "url", "secret_key", "*backup*", "*.log", "broker", ".token.*", ".url.*", ".secret_key.*")
+
+log = logging.getLogger(__name__)
+
 
 class DataFolder:
-    """Files are written with mode 0600; a folder that is made here has mode 0700. Raises ConfigError where it cannot be used."""
+    """Nobody else on this machine gets in: the folder has mode 0700, its files 0600. Raises ConfigError where it cannot be used."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -25,6 +34,8 @@ class DataFolder:
             raise ConfigError(f"The data folder {self.path} cannot be made: {error.strerror}.") from error
         if not os.access(self.path, os.W_OK | os.X_OK):
             raise ConfigError(f"The data folder {self.path} is not writable; set LAM_DATA_DIR to one that is.")
+        for path in self.exposed():
+            close_to_others(path)
 
     def secret_key(self) -> str:
         """The gateway's own secret, made at the first start."""
@@ -35,10 +46,18 @@ class DataFolder:
         return self.read(self._secret_key) or ""
 
     def exposed(self) -> list[Path]:
-        """The secrets that other users of this machine may read. Windows has no such modes."""
+        """What other users of this machine may read: the folder, and of its files those that are ours. Windows has no such modes."""
         if os.name != "posix":
             return []
-        return [path for path in (self._secret_key, self.token) if path.exists() and path.stat().st_mode & 0o077]
+        return [path for path in (self.path, *self._ours()) if _is_exposed(path)]
+
+    def exposed_secrets(self) -> list[Path]:
+        return [path for path in (self._secret_key, self.token) if _is_exposed(path)]
+
+    def _ours(self) -> Iterator[Path]:
+        """The folder may hold other things too, where somebody chose one that does. A link may lead anywhere, and is not followed."""
+        for pattern in OURS:
+            yield from (path for path in sorted(self.path.glob(pattern)) if not path.is_symlink())
 
     def is_own(self, url: str) -> bool:
         """Whether the token is for this gateway: it must not travel to another machine's."""
@@ -61,3 +80,38 @@ class DataFolder:
             draft.replace(path)
         except OSError as error:
             raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def close_to_others(path: Path) -> None:
+    """Takes the rights of other users away, and says so in the log. Where it may not, it says that instead."""
+    try:
+        mode = path.stat().st_mode
+        if _is_shared(path, mode):
+            log.warning("%s is shared with other users of this machine: set LAM_DATA_DIR to a folder of its own", path)
+            return
+        closed = stat.S_IMODE(mode) & ~OTHERS & ~0o7000
+        path.chmod(closed)
+        log.warning("Other users of this machine could reach %s (mode %04o); its mode is %04o now", path, stat.S_IMODE(mode), closed)
+    except OSError as error:
+        log.warning("Other users of this machine may reach %s, and its mode cannot be changed: %s", path, error.strerror)
+
+
+def make_private(path: Path) -> None:
+    """An empty file that only we may read, unless there is one: what SQLite makes beside it gets the same mode."""
+    try:
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError:  # it is there, or whoever opens it says what is wrong
+        if _is_exposed(path):
+            close_to_others(path)
+
+
+def _is_exposed(path: Path) -> bool:
+    try:
+        return os.name == "posix" and bool(path.stat().st_mode & OTHERS)
+    except OSError:
+        return False
+
+
+def _is_shared(path: Path, mode: int) -> bool:
+    """A folder that is everybody's, or somebody's whole home: not ours to close."""
+    return stat.S_ISDIR(mode) and bool(mode & stat.S_ISVTX or path.resolve() in (Path.home(), Path(path.anchor)))

@@ -35,8 +35,8 @@ class Identity(Struct, frozen=True):
 
 
 class Visitor(Struct, frozen=True):
-    """Where a request without a token comes from. `program`: what it says it is, for its owner's list. `device` and `token`: what the
-    browser's cookies hold."""
+    """Where a request comes from. `program`: what it says it is, for the owner's list. `device` and `token`: what the browser's
+    cookies hold."""
 
     address: str
     program: str | None = None

@@ -36,7 +36,10 @@ class Administration:
         return user
 
     async def change(self, admin: Identity, user_id: int, *, is_admin: bool | None, password: str | None) -> User:
-        """A new password ends all log-ins of the account, and its known devices. Raises NotFound, Forbidden, Invalid, TooManyAttempts."""
+        """A new password ends all logins of the account, and its known devices.
+
+        Raises NotFound, Forbidden, Invalid, TooManyAttempts.
+        """
         user = await self._anothers(admin, user_id)
         hashed = None
         if password is not None:

@@ -1,7 +1,7 @@
 """Known devices: a signed cookie that a good login leaves in a browser, so that nobody else's guesses stand before its owner.
 
-It is no login, only a place in front of the strangers. It names the account and is signed with the account's password hash too: a new
-password ends it, and so does the end of the account.
+It is no login, only a place in front of the strangers. It names the account, and the account's password hash is part of what is
+signed: a new password ends it, and so does the end of the account.
 """
 
 import hashlib

@@ -25,7 +25,7 @@ _Lane = OrderedDict[str, deque[_Job]]  # the source at the front has the next tu
 
 
 class FairPool:
-    """Runs calls in threads. Where as many wait as may, the source that has most of them loses its newest, or the caller is refused."""
+    """Runs calls in threads. Where `waiting` of them wait, the source that has most loses its newest, or the caller is refused."""
 
     def __init__(self, threads: int, *, waiting: int = WAITING_AT_ONCE) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="argon2")

@@ -28,7 +28,7 @@ Clock = Callable[[], float]
 
 
 class Budget:
-    """`size` attempts at once and as many again every `seconds`, for each key. The generic cell rate algorithm: one number a key."""
+    """`size` attempts at once, and as many again every `seconds`, for each key. Generic cell rate algorithm: one number a key."""
 
     def __init__(self, size: int, seconds: float, *, clock: Clock = time.monotonic) -> None:
         self._size = size
@@ -88,8 +88,8 @@ class _Failures:
 class LoginThrottle:
     """Each attempt is served, but later: after 3 failures 0.5 s, doubling up to 10 s, forgotten after 15 quiet minutes.
 
-    More than 10 attempts at one account waiting at once from one address raise TooManyAttempts, and more than 40 from the address; how
-    many wait for an account elsewhere makes no difference, or a stranger could keep its owner out.
+    More than 10 attempts at one account waiting at once from one address raise TooManyAttempts, and more than 40 from the address;
+    how many wait for an account elsewhere makes no difference, or a stranger could keep its owner out.
     """
 
     def __init__(self, *, clock: Clock = time.monotonic, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:

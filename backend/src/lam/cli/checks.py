@@ -80,10 +80,13 @@ async def data_folder(folder: DataFolder) -> Result:
     there = path if path.exists() else next(parent for parent in path.absolute().parents if parent.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         return Result(name, "FAILED", f"{there} is no folder that can be written to.", "Set LAM_DATA_DIR to one that is.")
-    exposed = " ".join(map(str, folder.exposed()))
-    if exposed:
-        return Result(name, "FAILED", "Other users of this machine may read its secrets.", f"Run: chmod 600 {exposed}")
-    return Result(name, "ok", f"{path} can be written to." if path.exists() else f"{path} is made at the first start.")
+    secrets = " ".join(map(str, folder.exposed_secrets()))
+    if secrets:
+        return Result(name, "FAILED", "Other users of this machine may read its secrets.", f"Run: chmod 600 {secrets}")
+    if not path.exists():
+        return Result(name, "ok", f"{path} is made at the first start.")
+    exposed = "Other users of this machine may look into it; a gateway closes it to them when it starts."
+    return Result(name, "ok", f"{path} can be written to.", exposed if folder.exposed() else None)
 
 
 async def database(settings: Settings, folder: DataFolder) -> Result:
