@@ -27,15 +27,15 @@ class DataFolder:
         self.url = path / "url"
         self._secret_key = path / "secret_key"
 
-    def prepare(self) -> None:
+    def prepare(self) -> list[str]:
+        """Makes it, and closes it to the other users of this machine. Returns what the log should say about that."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise ConfigError(f"The data folder {self.path} cannot be made: {error.strerror}.") from error
         if not os.access(self.path, os.W_OK | os.X_OK):
             raise ConfigError(f"The data folder {self.path} is not writable; set LAM_DATA_DIR to one that is.")
-        for path in self.exposed():
-            close_to_others(path)
+        return [close_to_others(path) for path in self.exposed()]
 
     def secret_key(self) -> str:
         """The gateway's own secret, made at the first start."""
@@ -46,7 +46,7 @@ class DataFolder:
         return self.read(self._secret_key) or ""
 
     def exposed(self) -> list[Path]:
-        """What other users of this machine may read: the folder, and of its files those that are ours. Windows has no such modes."""
+        """What other users of this machine may read: the folder, and those of its files that are ours. Not on Windows."""
         if os.name != "posix":
             return []
         return [path for path in (self.path, *self._ours()) if _is_exposed(path)]
@@ -55,7 +55,7 @@ class DataFolder:
         return [path for path in (self._secret_key, self.token) if _is_exposed(path)]
 
     def _ours(self) -> Iterator[Path]:
-        """The folder may hold other things too, where somebody chose one that does. A link may lead anywhere, and is not followed."""
+        """The folder may hold other things too, where somebody chose one that does. No links: they may lead anywhere."""
         for pattern in OURS:
             yield from (path for path in sorted(self.path.glob(pattern)) if not path.is_symlink())
 
@@ -82,18 +82,17 @@ class DataFolder:
             raise ConfigError(f"{path} cannot be written: {error.strerror}.") from error
 
 
-def close_to_others(path: Path) -> None:
-    """Takes the rights of other users away, and says so in the log. Where it may not, it says that instead."""
+def close_to_others(path: Path) -> str:
+    """Takes the rights of other users away where it may. Returns a sentence about it for the log."""
     try:
         mode = path.stat().st_mode
         if _is_shared(path, mode):
-            log.warning("%s is shared with other users of this machine: set LAM_DATA_DIR to a folder of its own", path)
-            return
+            return f"{path} is shared with other users of this machine: set LAM_DATA_DIR to a folder of its own"
         closed = stat.S_IMODE(mode) & ~OTHERS & ~0o7000
         path.chmod(closed)
-        log.warning("Other users of this machine could reach %s (mode %04o); its mode is %04o now", path, stat.S_IMODE(mode), closed)
+        return f"Other users of this machine could reach {path}: its mode is {closed:04o} now, not {stat.S_IMODE(mode):04o}"
     except OSError as error:
-        log.warning("Other users of this machine may reach %s, and its mode cannot be changed: %s", path, error.strerror)
+        return f"Other users of this machine may reach {path}, and its mode cannot be changed: {error.strerror}"
 
 
 def make_private(path: Path) -> None:
@@ -102,7 +101,7 @@ def make_private(path: Path) -> None:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     except OSError:  # it is there, or whoever opens it says what is wrong
         if _is_exposed(path):
-            close_to_others(path)
+            log.warning(close_to_others(path))
 
 
 def _is_exposed(path: Path) -> bool:

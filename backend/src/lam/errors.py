@@ -27,6 +27,8 @@ LamError
 ├── GatewayUnreachable         gateway_unreachable   what a client says when nobody answers it
 └── GenerationError                                  a run ended badly: `outcome` is the message's status
     ├── StorageUnavailable     storage_unavailable   also the answer when a request finds no database
+    │   ├── StorageDamaged     storage_damaged       somebody has to mend it: never retryable
+    │   └── StorageLost        storage_lost          its file was removed or replaced: never retryable
     ├── Interrupted            interrupted           outcome `interrupted`, the others `failed`
     ├── LlmUnreachable         llm_unreachable
     ├── LlmError               llm_error
@@ -200,6 +202,20 @@ class GenerationError(LamError):
 class StorageUnavailable(GenerationError):
     code = "storage_unavailable"
     summary = "The database does not answer at the moment."
+
+
+class StorageDamaged(StorageUnavailable):
+    code = "storage_damaged"
+    summary = "The database is damaged: stop the gateway, keep a copy of the database, and restore a backup."
+    retryable = False
+
+
+class StorageLost(StorageUnavailable):
+    code = "storage_lost"
+    summary = (
+        "Nothing can be stored: the database was removed or replaced while the gateway ran. Put it back, or restart the gateway."
+    )
+    retryable = False
 
 
 class Interrupted(GenerationError):

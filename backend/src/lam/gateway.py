@@ -43,6 +43,7 @@ from lam.mqtt.connection import Broker
 from lam.settings import Settings
 from lam.storage.database import Database
 from lam.storage.lock import exclusive
+from lam.storage.readiness import Readiness
 from lam.streams.memory_log import Shelf
 
 log = logging.getLogger(__name__)
@@ -101,13 +102,17 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Services]:
     Raises ConfigError, also when another gateway holds the database.
     """
     folder = DataFolder(settings.lam_data_dir)
-    folder.prepare()
+    notes = folder.prepare()
     url = database_url(settings)
     async with AsyncExitStack() as stack:
         database_lost = await stack.enter_async_context(exclusive(url))
         database = Database(url, pool_size=settings.database_pool_size)
         stack.push_async_callback(database.close)
-        await database.upgrade()
+        await database.upgrade(used=folder.token.exists() and settings.database_url is None)
+        for note in notes:  # a start that fails says one thing only
+            log.warning("%s", note)
+        readiness = Readiness(database)
+        stack.push_async_callback(readiness.close)
         recovered = await recover(database, datetime.now(UTC))
         if recovered:
             log.warning("%d replies were interrupted by the last stop of the gateway; their text is kept", recovered)
@@ -154,6 +159,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Services]:
         yield Services(
             settings=settings,
             database=database,
+            readiness=readiness,
             engine=engine,
             supervisor=supervisor,
             accounts=accounts_,

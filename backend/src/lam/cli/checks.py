@@ -19,6 +19,7 @@ from lam.gateway import database_url, engine_of
 from lam.mqtt.connection import Connection
 from lam.settings import Settings
 from lam.storage.database import Database
+from lam.storage.database_file import LEAST_FREE_BYTES
 
 CHECK_SECONDS: Final = 30
 BROKER_SECONDS: Final = 4
@@ -94,11 +95,15 @@ async def database(settings: Settings, folder: DataFolder) -> Result:
         return Result("database", "ok", "It is made at the first start.")
     opened = Database(database_url(settings), pool_size=1)
     try:
+        await opened.require_sound()
         pending = await opened.pending()
+        free = opened.file.free_bytes() if opened.file else None
     except ConfigError as error:
         return Result("database", "FAILED", error.message, DATABASE)
     finally:
         await opened.close()
+    if free is not None and free < LEAST_FREE_BYTES:
+        return Result("database", "FAILED", f"The disk that holds it is full ({free >> 10} KiB are free).", "Make room on it.")
     if pending is None:
         return Result("database", "ok", "It is made at the first start.")
     if pending:
@@ -208,7 +213,7 @@ def told(health: HealthAnswer) -> Iterator[Result]:
     if health.database == "ready":
         yield Result("database", "ok", "The gateway reaches it.")
     else:
-        yield Result("database", "FAILED", "The gateway does not reach it.", DATABASE)
+        yield Result("database", "FAILED", health.database_detail or "The gateway does not reach it.", DATABASE)
     assert health.engine is not None
     if health.broker is None:
         yield _model(health.engine)
