@@ -17,7 +17,10 @@ LamError
 │       ├── DocumentBroken       document_broken
 │       └── DocumentTooLarge     document_too_large    bytes, pages, time or memory
 ├── Conflict                   conflict
-│   └── SessionBusy            session_busy          carries the running stream's id
+│   ├── SessionBusy            session_busy          carries the running stream's id
+│   ├── TooManySessions        too_many_sessions     the user has as many as LAM_MAX_SESSIONS_PER_USER
+│   ├── TooManyTemplates       too_many_templates
+│   └── TooManyVersions        too_many_versions     of one template
 ├── Throttled                                        carries `retry_after`, seconds
 │   ├── TooManyStreams         too_many_streams
 │   ├── QueueFull              queue_full
@@ -145,6 +148,21 @@ class SessionBusy(Conflict):
     def __init__(self, stream_id: str) -> None:
         super().__init__()
         self.stream_id = stream_id
+
+
+class TooManySessions(Conflict):
+    code = "too_many_sessions"
+    summary = "You have as many sessions as this gateway keeps for one person; delete some, then try again."
+
+
+class TooManyTemplates(Conflict):
+    code = "too_many_templates"
+    summary = "You have as many templates as this gateway keeps for one person; delete some, then try again."
+
+
+class TooManyVersions(Conflict):
+    code = "too_many_versions"
+    summary = "This template has as many versions as this gateway keeps; go on with a copy of it."
 
 
 class Throttled(LamError):
