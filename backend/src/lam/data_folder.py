@@ -4,7 +4,6 @@ import logging
 import os
 import secrets
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -54,10 +53,9 @@ class DataFolder:
     def exposed_secrets(self) -> list[Path]:
         return [path for path in (self._secret_key, self.token) if _is_exposed(path)]
 
-    def _ours(self) -> Iterator[Path]:
+    def _ours(self) -> list[Path]:
         """The folder may hold other things too, where somebody chose one that does. No links: they may lead anywhere."""
-        for pattern in OURS:
-            yield from (path for path in sorted(self.path.glob(pattern)) if not path.is_symlink())
+        return sorted({path for pattern in OURS for path in self.path.glob(pattern) if not path.is_symlink()})
 
     def is_own(self, url: str) -> bool:
         """Whether the token is for this gateway: it must not travel to another machine's."""

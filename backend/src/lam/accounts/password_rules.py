@@ -1,6 +1,7 @@
 """What a new password must be: long enough, and nothing that a guesser tries first (ASVS 5, 6.2; NIST 800-63B). Never asked at a
 log-in."""
 
+import re
 import unicodedata
 from typing import Final
 
@@ -35,7 +36,8 @@ def own_words(email: str) -> list[str]:
     """The address and its parts: what a stranger who knows it tries."""
     address = normal(email).casefold()
     name, _, host = address.rpartition("@")
-    words = [address, name, host, *name.replace("-", ".").replace("_", ".").replace("+", ".").split(".")]
+    parts = re.split(r"[.+_-]", name)
+    words = [address, name, host, "".join(parts), *parts]
     return [word for word in dict.fromkeys(words) if word]
 
 
