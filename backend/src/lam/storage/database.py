@@ -252,7 +252,8 @@ async def _unusable() -> AsyncIterator[None]:
         raise ConfigError(f"The database cannot be used: {error.orig}.") from error
     except StorageUnavailable as error:
         cause = error.__cause__
-        if isinstance(error, StorageDamaged) and isinstance(cause, exc.DBAPIError):
+        is_halved = isinstance(cause, exc.DBAPIError) and "already exists" in str(cause.orig)  # a migration was forgotten
+        if (isinstance(error, StorageDamaged) or is_halved) and isinstance(cause, exc.DBAPIError):
             raise ConfigError(f"The database cannot be used: it is damaged ({cause.orig}); {RESTORE}.") from error
         if isinstance(cause, exc.DatabaseError) and not isinstance(cause, exc.OperationalError):
             raise ConfigError(f"The database cannot be used: {cause.orig}.") from error
