@@ -3,12 +3,17 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from lam.accounts.devices import DEVICE_DAYS, known_device, new_device
+from lam.accounts.devices import DEVICE_DAYS, Device, is_of, new_device, signed_device
 from lam.storage.models import User
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 KEY = "k" * 32
 ADA = User(7, "ada@example.org", "$argon2id$first", False, NOW)
+
+
+def known_device(secret_key: str, user: User | None, value: str | None, now: datetime) -> Device | None:
+    device = signed_device(secret_key, value, now)
+    return device if device is not None and is_of(device, secret_key, user) else None
 
 
 def test_a_device_is_known_for_a_year_and_keeps_its_name() -> None:

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from lam.accounts.devices import Device, known_device, new_device
+from lam.accounts.devices import Device, is_of, new_device, signed_device
 from lam.accounts.passwords import Passwords
 from lam.accounts.throttle import Budgets, network_of
 from lam.accounts.tokens import new_token, token_hash
@@ -82,11 +82,15 @@ class Accounts:
 
     async def log_in(self, email: str, password: str, visitor: Visitor) -> Login:
         """Ends the login that the same browser had. Raises Unauthorized, TooManyAttempts."""
-        email, now = normal_email(email), _now()
-        async with self._database.read() as unit:
-            user = await unit.users.by_email(email)
-        device = known_device(self._secret_key, user, visitor.device, now)
-        good = await self._verify_login(email, user, password, visitor, device)
+        email = normal_email(email)
+        device = signed_device(self._secret_key, visitor.device, _now())
+        user = await self._user(email) if device else None
+        if device is not None and user is not None and is_of(device, self._secret_key, user):
+            check = partial(self._passwords.verify, user.password_hash, password, f"account {user.id}", known=True)
+            good = await self._budgets.device.check(device.id, check)
+        else:
+            user, good = await self._verify_stranger(email, password, network_of(visitor.address))
+            device = None
         if user is None or not good:
             account = "no such account" if user is None else f"account {user.id}"
             log.warning("Failed login from %s: %s", visitor.address, account)
@@ -104,17 +108,17 @@ class Accounts:
         log.info("Login to account %d from %s", user.id, visitor.address)
         return Login(token, expires_at, new_device(self._secret_key, user, now, device.id if device else None))
 
-    async def _verify_login(self, email: str, user: User | None, password: str, visitor: Visitor, device: Device | None) -> bool:
-        """A known device waits behind no stranger, whatever strangers do to its account or from its address."""
-        password_hash = user.password_hash if user else None
-        if device is not None and user is not None:
-            check = partial(self._passwords.verify, password_hash, password, f"account {user.id}", known=True)
-            return await self._budgets.device.check(device.id, check)
-        network = network_of(visitor.address)
+    async def _verify_stranger(self, email: str, password: str, network: str) -> tuple[User | None, bool]:
+        """A known device waits behind none of these: who is refused, or waits, has asked nothing of the database."""
         async with self._budgets.login.attempt(email, network) as note:
-            good = await self._passwords.verify(password_hash, password, f"login {network}")
+            user = await self._user(email)
+            good = await self._passwords.verify(user.password_hash if user else None, password, f"login {network}")
             note(good)
-            return good
+        return user, good
+
+    async def _user(self, email: str) -> User | None:
+        async with self._database.read() as unit:
+            return await unit.users.by_email(email)
 
     async def identify(self, token: str) -> Identity:
         """Whose token this is. Raises Unauthorized. Its unit of work is closed when this returns."""
