@@ -75,8 +75,9 @@ class Accounts:
         if self._registration != "open":
             raise Forbidden("Registration is closed here; ask whoever runs this gateway for an account.")
         network = network_of(visitor.address)
-        self._budgets.registration.take(network)
-        user = await add_user(self._database, self._passwords, email, password, source=f"register {network}")
+        async with self._budgets.tarpit.around(network):
+            self._budgets.registration.take(network)
+            user = await add_user(self._database, self._passwords, email, password, source=f"register {network}")
         log.info("Account %d was registered from %s", user.id, visitor.address)
         return user
 
@@ -110,7 +111,7 @@ class Accounts:
 
     async def _verify_stranger(self, email: str, password: str, network: str) -> tuple[User | None, bool]:
         """A known device waits behind none of these: who is refused, or waits, has asked nothing of the database."""
-        async with self._budgets.login.attempt(email, network) as note:
+        async with self._budgets.tarpit.around(network), self._budgets.login.attempt(email, network) as note:
             user = await self._user(email)
             good = await self._passwords.verify(user.password_hash if user else None, password, f"login {network}")
             note(good)
