@@ -111,4 +111,5 @@ def _is_exposed(path: Path) -> bool:
 
 def _is_shared(path: Path, mode: int) -> bool:
     """A folder that is everybody's, or somebody's whole home: not ours to close."""
-    return stat.S_ISDIR(mode) and bool(mode & stat.S_ISVTX or path.resolve() in (Path.home(), Path(path.anchor)))
+    home = Path(os.path.expanduser("~"))  # which gives up in silence, where a container's user has none
+    return stat.S_ISDIR(mode) and bool(mode & stat.S_ISVTX or path.resolve() in (home, Path(path.anchor)))
