@@ -118,9 +118,9 @@ class Database:
         """Raises StorageLost, StorageDamaged."""
         if self.file is None:
             return
-        if self.file.shrunk() and (found := await asyncio.to_thread(damage, self.file.path, used=True)) is not None:
+        if self.file.shrunk() and (finding := await asyncio.to_thread(damage, self.file.path, used=True)) is not None:
             self._damaged = True
-            log.critical("The database %s was cut off (%s): %s", self.file.path, found, RESTORE)
+            log.critical("The database %s was cut off (%s): %s", self.file.path, finding, RESTORE)
         problem = self.problem()
         if isinstance(problem, StorageLost) and problem.message not in self._logged:
             self._logged.add(problem.message)
@@ -165,8 +165,8 @@ class Database:
             return
         if used and not self.file.path.exists():
             log.warning("The database %s is not there any more; a new one is made", self.file.path)
-        if (found := await asyncio.to_thread(damage, self.file.path, used=used)) is not None:
-            raise ConfigError(f"The database cannot be used: {self.file.path} is damaged ({found}); {RESTORE}.")
+        if (finding := await asyncio.to_thread(damage, self.file.path, used=used)) is not None:
+            raise ConfigError(f"The database cannot be used: {self.file.path} is damaged ({finding}); {RESTORE}.")
 
     async def pending(self) -> int | None:
         """How many migrations are missing, None for an SQLite file that is yet to be made. Changes nothing.

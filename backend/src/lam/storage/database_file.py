@@ -115,7 +115,7 @@ def _beside(path: Path) -> list[Path]:
 
 def _identity(path: Path) -> _Identity | None:
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
