@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import uvicorn
 
+from lam import logs
 from lam.data_folder import DataFolder
 from lam.errors import ConfigError
 from lam.gateway import create_app
@@ -55,6 +56,7 @@ async def serve(
             config = uvicorn.Config(
                 app,
                 lifespan="off",
+                log_config=None,  # its lines are the log's
                 log_level="warning",
                 access_log=False,
                 proxy_headers=False,
@@ -92,7 +94,7 @@ async def serve(
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Runs a command's coroutine on the fastest loop there is."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logs.start()
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     if sys.platform != "win32":
         import uvloop
