@@ -108,6 +108,12 @@ class Settings(BaseSettings):
     )
     lam_max_streams_per_user: int = Field(4, ge=1, description="Replies one user may have waiting or running.")
     lam_max_queue: int = Field(256, ge=0, description="Replies that may wait for one model.")
+    lam_max_connections: int = Field(
+        0,
+        ge=0,
+        description="Connections at once; 0, and at most: the descriptors the process may open (`ulimit -n`), less 64. "
+        "A new one beyond that takes the place of the longest silent one.",
+    )
     lam_detach_seconds: float = Field(10, ge=0, description="How long a `cancel` run goes on without a reader.")
     lam_drain_seconds: float = Field(20, ge=0, description="How long running replies may go on after SIGTERM.")
 

@@ -1,15 +1,14 @@
 """What routes ask for: the services, and who is calling. Nothing here stays open after it has answered."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import Depends, Request
 
 from lam.accounts.accounts import Identity
+from lam.api.cookies import read_cookie
 from lam.api.origin import require_own_page
 from lam.api.services import Services
 from lam.errors import Forbidden, StorageUnavailable, Unauthorized
-
-COOKIE: Final = "lam_token"
 
 
 async def get_services(request: Request) -> Services:
@@ -25,7 +24,7 @@ async def get_identity(request: Request) -> Identity:
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthorized("The Authorization header must be `Bearer TOKEN`.")
         return await services.accounts.identify(token.strip())
-    cookie = request.cookies.get(COOKIE)
+    cookie = read_cookie(request)
     if not cookie:
         raise Unauthorized
     require_own_page(services.settings, request.method, request.headers)

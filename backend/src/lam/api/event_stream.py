@@ -116,6 +116,7 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         connection = self._open_streams.enter(self._token_id)
+        scope["state"]["event_stream"] = True  # never given up for a new connection (api/connections.py)
         run = self._following.run
         try:
             with run.reading() if run is not None else nullcontext():

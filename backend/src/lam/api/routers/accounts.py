@@ -5,7 +5,8 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Path, Request, Response
 
-from lam.api.dependencies import COOKIE, Caller, Parts
+from lam.api.cookies import clear_cookie, set_cookie
+from lam.api.dependencies import Caller, Parts
 from lam.api.errors import answers
 from lam.api.origin import require_own_page
 from lam.api.schemas.accounts import Account, Credentials, ListedToken, NewAccount, NewPassword, TokenAnswer
@@ -26,22 +27,14 @@ async def log_in(body: Credentials, request: Request, response: Response, parts:
         require_own_page(parts.settings, request.method, request.headers)
     address = request.client.host if request.client else "unknown"
     login = await parts.accounts.log_in(body.email, body.password, address, request.headers.get("user-agent"))
-    response.set_cookie(
-        COOKIE,
-        login.access_token,
-        expires=login.expires_at,
-        path="/",
-        httponly=True,
-        samesite="lax",
-        secure=(parts.settings.lam_public_url or str(request.url)).startswith("https://"),
-    )
+    set_cookie(request, response, parts.settings, login.access_token, login.expires_at)
     return TokenAnswer(access_token=login.access_token, expires_at=login.expires_at)
 
 
 @router.post("/logout", status_code=204, responses=answers(401, 403, 503), summary="Revoke this token")
 async def log_out(caller: Caller, response: Response, parts: Parts) -> None:
     await parts.accounts.log_out(caller)
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
+    clear_cookie(response)
 
 
 @router.get("/me", responses=answers(401, 503), summary="Who am I")
@@ -70,4 +63,4 @@ async def change_password(body: NewPassword, caller: Caller, parts: Parts) -> No
 @router.delete("/account", status_code=204, responses=answers(401, 403, 409, 503), summary="Delete the account and all in it")
 async def delete_account(caller: Caller, response: Response, parts: Parts) -> None:
     await parts.accounts.delete(caller)
-    response.delete_cookie(COOKIE, path="/", httponly=True, samesite="lax")
+    clear_cookie(response)

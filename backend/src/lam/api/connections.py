@@ -1,0 +1,199 @@
+"""All connections to the gateway: how many there may be, how long each may stay silent, and which one makes room for another.
+
+Knows nothing of HTTP: a connection says of itself what it waits for (`Waits`) and when it is overdue.
+"""
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from enum import Enum, auto
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from msgspec import Struct
+
+log = logging.getLogger(__name__)
+
+RESERVED: Final = 64  # descriptors for the database, the model, files: everything that is no connection to us
+LAST_FREE: Final = 32  # a connection whose descriptor is that near to the limit shows that the reserve is being used up
+FEWEST: Final = 16
+MOST: Final = 65_536
+AT_ONCE: Final = 500  # connections that are looked at before others have their turn
+REPORT_SECONDS: Final = 60
+
+
+class Patience(Struct, frozen=True):
+    """Seconds, and bytes a second. A reply that runs is never limited, as long as its reader takes something."""
+
+    head: float = 20  # for the whole head of a request, from the connection or its first byte
+    idle: float = 75  # between two requests; a proxy's own limit should be lower (nginx: 60)
+    body: float = 30  # for a body, and one second more for each `body_rate` bytes of it
+    body_rate: int = 500
+    silence: float = 60  # of a body that has begun
+    drain: float = 30  # for the rest of a body that nobody wants
+    linger: float = 2  # for the other side to read why it was refused
+    unread: float = 60  # for an answer of which the other side takes no byte
+    spared: float = 10  # an unread answer may be given up for a new connection after that time
+    look: float = 1  # between two looks at all connections
+
+
+class Waits(Enum):
+    """What a connection waits for, and with that its place among those that make room for others."""
+
+    REQUEST = auto()  # silent: nothing or a part of a head has come
+    BODY = auto()
+    REPLY = auto()
+
+
+class Connection(Protocol):
+    """One connection, as it is kept here."""
+
+    @property
+    def descriptor(self) -> int:
+        """The number of its socket, or -1."""
+        ...
+
+    def overdue(self, now: float) -> str | None:
+        """Why it should be ended now, in one word; None: it may stay."""
+        ...
+
+    def unread_since(self) -> float | None:
+        """Since when its reply waits for the other side to take a byte; None for an event stream, which is never given up."""
+        ...
+
+    def end(self, reason: str) -> None:
+        """Ends it, with an answer where one can still be given."""
+        ...
+
+    def abort(self) -> None:
+        """Ends it at once."""
+        ...
+
+
+class Connections:
+    """An async context manager: it owns the task that looks for those that are overdue."""
+
+    def __init__(
+        self,
+        most: int = 0,
+        *,
+        patience: Patience | None = None,
+        descriptors: int | None = None,
+        ended: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        """`most`: LAM_MAX_CONNECTIONS; `ended(reason)` is called for each connection that is ended from here."""
+        self.patience = patience or Patience()
+        self._descriptors = descriptors if descriptors is not None else descriptor_limit()
+        allowed = max(FEWEST, self._descriptors - RESERVED)
+        self.most = min(most or MOST, allowed)
+        self.ended = ended
+        self._waits: dict[Connection, Waits] = {}
+        self._requests: OrderedDict[Connection, None] = OrderedDict()  # the longest silent first
+        self._bodies: OrderedDict[Connection, None] = OrderedDict()  # the oldest first
+        self._given_up: Counter[str] = Counter()
+        self._reported = float("-inf")
+
+    async def __aenter__(self) -> Self:
+        self._watch = asyncio.create_task(self._keep_watch(), name="connections")
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._watch.cancel()
+        await asyncio.gather(self._watch, return_exceptions=True)
+
+    @property
+    def count(self) -> int:
+        return len(self._waits)
+
+    def enter(self, connection: Connection, now: float) -> bool:
+        """Takes a new connection in; False where there is no room, and nobody makes room."""
+        self.note(connection, Waits.REQUEST)
+        if len(self._waits) <= self.most and connection.descriptor < self._descriptors - LAST_FREE:
+            return True
+        other = self._dispensable(connection, now)
+        if other is None:
+            self._count("full", now)
+            return False
+        self.leave(other)
+        other.abort()
+        self._count("evicted", now)
+        return True
+
+    def note(self, connection: Connection, waits: Waits) -> None:
+        """The connection waits for this from now on."""
+        before = self._waits.get(connection)
+        self._waits[connection] = waits
+        if before is waits and waits is not Waits.REQUEST:
+            return
+        for kind, queue in ((Waits.REQUEST, self._requests), (Waits.BODY, self._bodies)):
+            queue.pop(connection, None)
+            if kind is waits:
+                queue[connection] = None
+
+    def leave(self, connection: Connection) -> None:
+        self._waits.pop(connection, None)
+        self._requests.pop(connection, None)
+        self._bodies.pop(connection, None)
+
+    async def look(self, now: float) -> None:
+        """Ends what is overdue, and says what was given up since the last report."""
+        for number, connection in enumerate(list(self._waits)):
+            if number % AT_ONCE == AT_ONCE - 1:
+                await asyncio.sleep(0)
+            if connection in self._waits and (reason := connection.overdue(now)) is not None:
+                self.ended(reason)
+                connection.end(reason)
+        self._report(now)
+
+    def _dispensable(self, new: Connection, now: float) -> Connection | None:
+        """Who goes first: the longest silent one, then the oldest incomplete request, then an answer that nobody reads."""
+        for queue in (self._requests, self._bodies):
+            oldest = next((one for one in queue if one is not new), None)
+            if oldest is not None:
+                return oldest
+        unread = ((one.unread_since(), one) for one, waits in self._waits.items() if waits is Waits.REPLY)
+        since, longest = min(
+            ((since, one) for since, one in unread if since is not None), key=lambda pair: pair[0], default=(now, None)
+        )
+        return longest if now - since >= self.patience.spared else None
+
+    def _count(self, reason: str, now: float) -> None:
+        self.ended(reason)
+        self._given_up[reason] += 1
+        self._report(now)
+
+    def _report(self, now: float) -> None:
+        """One line a minute, however many there are."""
+        if not self._given_up or now - self._reported < REPORT_SECONDS:
+            return
+        log.warning(
+            "There is room for %d connections: %d silent ones were closed for new ones, %d new ones refused; "
+            "LAM_MAX_CONNECTIONS or more descriptors (ulimit -n) make more room",
+            self.most,
+            self._given_up["evicted"],
+            self._given_up["full"],
+        )
+        self._given_up.clear()
+        self._reported = now
+
+    async def _keep_watch(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(self.patience.look)
+            try:
+                await self.look(clock())
+            except Exception:
+                log.exception("The connections could not be looked at")
+
+
+def descriptor_limit() -> int:
+    """How many files and sockets this process may have open."""
+    with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no such limit
+        import resource
+
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        return sys.maxsize if soft == resource.RLIM_INFINITY else soft
+    return sys.maxsize
