@@ -115,11 +115,11 @@ class Connections:
             return True
         other = self._dispensable(connection, now)
         if other is None:
-            self._count("full", now)
+            self._count("full")
             return False
         self.leave(other)
         other.abort()
-        self._count("evicted", now)
+        self._count("evicted")
         return True
 
     def note(self, connection: Connection, waits: Waits) -> None:
@@ -160,18 +160,17 @@ class Connections:
         )
         return longest if now - since >= self.patience.spared else None
 
-    def _count(self, reason: str, now: float) -> None:
+    def _count(self, reason: str) -> None:
         self.ended(reason)
         self._given_up[reason] += 1
-        self._report(now)
 
     def _report(self, now: float) -> None:
         """One line a minute, however many there are."""
         if not self._given_up or now - self._reported < REPORT_SECONDS:
             return
         log.warning(
-            "There is room for %d connections: %d silent ones were closed for new ones, %d new ones refused; "
-            "LAM_MAX_CONNECTIONS or more descriptors (ulimit -n) make more room",
+            "All %d connections are in use: closed %d silent ones for new ones, refused %d new ones; "
+            "LAM_MAX_CONNECTIONS or more descriptors (ulimit -n) make room for more",
             self.most,
             self._given_up["evicted"],
             self._given_up["full"],

@@ -59,7 +59,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._heard = 0.0  # when the last byte of a body came
         self._received = 0  # bytes of that body
         self._unread = 0  # bytes of the answer that the other side had not taken at the last look
-        self._taken = 0.0  # when it was last seen to take some
+        self.taken_at = 0.0  # when it was last seen to take some
 
     # What asyncio calls
 
@@ -84,6 +84,7 @@ class HttpProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         self._parsed = Place.HEAD
         super().on_message_begin()
+        self.scope["state"]["link"] = self
 
     def on_headers_complete(self) -> None:
         self._parsed = Place.BODY
@@ -141,13 +142,13 @@ class HttpProtocol(HttpToolsProtocol):
         if unread:
             unread += _in_kernel(self.descriptor)
         if not unread or not self._unread or unread < self._unread:
-            self._taken = now
+            self.taken_at = now
         self._unread = unread
-        return "unread" if unread and now - self._taken >= self._connections.patience.unread else None
+        return "unread" if unread and now - self.taken_at >= self._connections.patience.unread else None
 
     def unread_since(self) -> float | None:
         streams = self._answering and self.cycle.scope["state"].get("event_stream")
-        return self._taken if self._unread and self.flow.write_paused and not streams else None
+        return self.taken_at if self._unread and self.flow.write_paused and not streams else None
 
     def end(self, reason: str) -> None:
         if reason == "idle":
@@ -199,7 +200,7 @@ class HttpProtocol(HttpToolsProtocol):
         """Raises Refusal, also where the parser and the framing disagree about where the request ends."""
         try:
             self.parser.feed_data(piece)
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             raise Refusal(400, "bad_request", "This is not a valid HTTP/1.1 request.") from error
         place = self._framing.place
         if self._parsed is not (Place.BODY if self._framing.in_body else place):
