@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from lam.api.connections import FEWEST, RESERVED, Connections, Patience, Waits, descriptor_limit
+from lam.api.connections import FEWEST, HEADS_BYTES, RESERVED, Connections, Patience, Waits, descriptor_limit
 
 MANY = 10_000
 
@@ -126,3 +126,18 @@ async def test_a_flood_is_one_line_a_minute(caplog: pytest.LogCaptureFixture) ->
 
 def test_every_limit_is_longer_than_a_proxy_keeps_its_connections() -> None:
     assert Patience().idle > 60  # nginx's keepalive_timeout towards us: it must be the one that closes
+
+
+def test_heads_that_have_begun_hold_no_more_than_their_budget_and_the_oldest_go() -> None:
+    connections = Connections(descriptors=MANY)
+    peers = [Peer() for _ in range(400)]
+    for peer in peers:
+        connections.enter(peer, 0)
+        connections.hold(peer, 40_000)
+        connections.hold(peer, 64 << 10)
+    assert ended(peers) == list(range(400 - (HEADS_BYTES >> 16)))
+    for peer in peers[-100:]:
+        connections.hold(peer, 0)
+    for peer in peers[-100:]:
+        connections.hold(peer, 64 << 10)
+    assert len(ended(peers)) == 400 - (HEADS_BYTES >> 16)

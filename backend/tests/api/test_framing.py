@@ -45,6 +45,7 @@ def header(length: int) -> bytes:
 @given(st.lists(st.sampled_from([GET, POST, WHOLE_CHUNKED, b"\r\n" + GET]), min_size=1, max_size=4), st.sets(st.integers(1, 400)))
 def test_each_request_ends_where_it_ends_whatever_the_reads_cut(requests: list[bytes], cuts: set[int]) -> None:
     found = pieces(b"".join(requests), tuple(cuts))
+    requests = [request.replace(b"X: y\r\n", b"") for request in requests]  # trailers are counted and left out
     assert b"".join(piece for piece, _ in found) == b"".join(request.removeprefix(b"\r\n") for request in requests)
     assert sum(place is Place.START for _, place in found) == len(requests)
 

@@ -23,6 +23,7 @@ FEWEST: Final = 16
 MOST: Final = 65_536
 AT_ONCE: Final = 500  # connections that are looked at before others have their turn
 REPORT_SECONDS: Final = 60
+HEADS_BYTES: Final = 16 << 20  # of all heads that have begun and not ended
 
 
 class Patience(Struct, frozen=True):
@@ -93,6 +94,8 @@ class Connections:
         self._waits: dict[Connection, Waits] = {}
         self._requests: OrderedDict[Connection, None] = OrderedDict()  # the longest silent first
         self._bodies: OrderedDict[Connection, None] = OrderedDict()  # the oldest first
+        self._heads: OrderedDict[Connection, int] = OrderedDict()  # bytes of a head that has begun, the oldest first
+        self._head_bytes = 0
         self._given_up: Counter[str] = Counter()
         self._reported = float("-inf")
 
@@ -117,9 +120,7 @@ class Connections:
         if other is None:
             self._count("full")
             return False
-        self.leave(other)
-        other.abort()
-        self._count("evicted")
+        self._give_up(other)
         return True
 
     def note(self, connection: Connection, waits: Waits) -> None:
@@ -133,7 +134,18 @@ class Connections:
             if kind is waits:
                 queue[connection] = None
 
+    def hold(self, connection: Connection, size: int) -> None:
+        """So many bytes of a head have come. Where all of them together are too many, the oldest go."""
+        self._head_bytes += size - self._heads.get(connection, 0)
+        if size:
+            self._heads[connection] = size
+        else:
+            self._heads.pop(connection, None)
+        while self._head_bytes > HEADS_BYTES and (oldest := next(iter(self._heads))) is not connection:
+            self._give_up(oldest)
+
     def leave(self, connection: Connection) -> None:
+        self.hold(connection, 0)
         self._waits.pop(connection, None)
         self._requests.pop(connection, None)
         self._bodies.pop(connection, None)
@@ -160,6 +172,11 @@ class Connections:
         )
         return longest if now - since >= self.patience.spared else None
 
+    def _give_up(self, connection: Connection) -> None:
+        self.leave(connection)
+        connection.abort()
+        self._count("evicted")
+
     def _count(self, reason: str) -> None:
         self.ended(reason)
         self._given_up[reason] += 1
@@ -169,7 +186,7 @@ class Connections:
         if not self._given_up or now - self._reported < REPORT_SECONDS:
             return
         log.warning(
-            "All %d connections are in use: closed %d silent ones for new ones, refused %d new ones; "
+            "There is room for %d connections: closed %d silent ones for new ones, refused %d new ones; "
             "LAM_MAX_CONNECTIONS or more descriptors (ulimit -n) make room for more",
             self.most,
             self._given_up["evicted"],

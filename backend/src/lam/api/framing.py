@@ -43,14 +43,16 @@ class Place(Enum):
 class Framing:
     """Cuts a connection's bytes into pieces for the parser, none of which reaches beyond the end of a head or of a request.
 
-    After a piece, `place` says where the next one begins: START means that a request is complete. Lines are handed on whole, so
-    the parser never joins a growing header. An `Upgrade` header is left out: no other protocol is spoken here, and the parser
-    would take the body behind it for the next request. After a Refusal nothing more may be fed.
+    After a piece, `place` says where the next one begins: START means that a request is complete. A head is one piece, so the
+    parser never joins a growing header, and half a head costs no more than its bytes. An `Upgrade` header is left out: no other
+    protocol is spoken here, and the parser would take the body behind it for the next request. So are trailers: they would become
+    headers of a request that is being answered. After a Refusal nothing more may be cut.
     """
 
     def __init__(self) -> None:
         self.place = Place.START
-        self.pending = bytearray()  # the beginning of a line
+        self._pending = bytearray()  # the beginning of a line
+        self._head = bytearray()
         self._reset()
 
     def _reset(self) -> None:
@@ -65,7 +67,12 @@ class Framing:
     @property
     def in_head(self) -> bool:
         """Whether a request's head has begun and not ended."""
-        return self.place is Place.HEAD or (self.place is Place.START and bool(self.pending))
+        return self.place is Place.HEAD or (self.place is Place.START and bool(self._pending))
+
+    @property
+    def held(self) -> int:
+        """Bytes of a head or a line that has begun."""
+        return len(self._head) + len(self._pending)
 
     @property
     def in_body(self) -> bool:
@@ -73,7 +80,7 @@ class Framing:
         return self.place is not Place.START and self.place is not Place.HEAD
 
     def cut(self, data: bytes, start: int) -> tuple[bytes, int]:
-        """The piece of `data` that begins at `start`, empty where its line is not complete, and where the next one begins.
+        """The piece of `data` that begins at `start`, empty where none is complete, and where to go on.
 
         Raises Refusal.
         """
@@ -88,16 +95,16 @@ class Framing:
             self._keep(data[start:])
             return b"", len(data)
         line = data[start:end]
-        if self.pending:
+        if self._pending:
             self._keep(line)
-            line, self.pending = bytes(self.pending), bytearray()
-        return (line if self._line(line) else b""), end
+            line, self._pending = bytes(self._pending), bytearray()
+        return self._line(line), end
 
     def _keep(self, part: bytes) -> None:
-        self.pending += part
-        if self.place is Place.START and not (self.pending[:1].isalpha() or self.pending[:1] == b"\r"):
+        self._pending += part
+        if self.place is Place.START and not (self._pending[:1].isalpha() or self._pending[:1] == b"\r"):
             raise _nonsense("This is not an HTTP request.")
-        self._check(len(self.pending))
+        self._check(len(self._pending))
 
     def _check(self, length: int) -> None:
         """Raises Refusal where a line of that length is too long, or the lines so far are too many."""
@@ -109,27 +116,30 @@ class Framing:
         if self._used + max(0, counted) > HEAD_BYTES:
             raise Refusal(431, "header_too_large", f"The header may hold {HEAD_BYTES >> 10} KiB at most.")
 
-    def _line(self, line: bytes) -> bool:
-        """Takes a whole line; whether the parser gets it."""
+    def _line(self, line: bytes) -> bytes:
+        """Takes a whole line; the piece that it completes."""
         self._check(len(line))
         if not line.endswith(b"\r\n"):
             raise _nonsense("Lines end with CR LF.")
         if self.place is Place.CHUNK_LINE:
             self._used += max(0, len(line) - _FREE_CHUNK_LINE)
             self._chunk_line(line)
-            return True
+            return line
         self._used += len(line)
         if line == b"\r\n":
             return self._blank()
         if self.place is Place.START:
             self._request_line(line)
-            return True
+            self._head += line
+            return b""
         self._lines += 1
         if self._lines > LINES:
             raise Refusal(431, "header_too_large", f"The header may hold {LINES} lines at most.")
-        if line[0] in b" \t":
-            raise _nonsense("A header may not go on in the next line.")
-        return self.place is Place.TRAILERS or self._header(line)
+        if line[0] in b" \t" or b":" not in line:
+            raise _nonsense("A line of the header is a name, a colon and a value.")
+        if self.place is Place.HEAD:
+            self._header(line)
+        return b""
 
     def _request_line(self, line: bytes) -> None:
         if line.startswith(b"CONNECT "):
@@ -142,9 +152,12 @@ class Framing:
         self._old = parts[2] == b"0"
         self.place = Place.HEAD
 
-    def _header(self, line: bytes) -> bool:
+    def _header(self, line: bytes) -> None:
         name, _, value = line.partition(b":")
         name = name.lower()
+        if name == b"upgrade":
+            return
+        self._head += line
         if name == b"content-length":
             digits = value.strip(b" \t\r\n")
             if self._length is not None or not digits.isdigit() or len(digits) > 18:
@@ -154,27 +167,27 @@ class Framing:
             if self._chunked or value.strip(b" \t\r\n").lower() != b"chunked":
                 raise _nonsense("The only Transfer-Encoding is `chunked`.")
             self._chunked = True
-        return name != b"upgrade"
 
-    def _blank(self) -> bool:
+    def _blank(self) -> bytes:
         """An empty line ends the head or the trailers; before a request it means nothing, and is counted."""
         if self.place is Place.TRAILERS:
             self._reset()
-        elif self.place is Place.HEAD:
-            if self._chunked and (self._length is not None or self._old):
-                raise _nonsense("The length of the body is ambiguous.")
-            if self._chunked:
-                self.place = Place.CHUNK_LINE
-            elif self._length:
-                self.place, self._left = Place.BODY, self._length
-            else:
-                self._reset()
-        else:
+            return b"\r\n"
+        if self.place is Place.START:
             self._lines += 1
             if self._lines > LINES:
                 raise _nonsense("There is nothing but empty lines.")
-            return False
-        return True
+            return b""
+        if self._chunked and (self._length is not None or self._old):
+            raise _nonsense("The length of the body is ambiguous.")
+        head, self._head = bytes(self._head + b"\r\n"), bytearray()
+        if self._chunked:
+            self.place = Place.CHUNK_LINE
+        elif self._length:
+            self.place, self._left = Place.BODY, self._length
+        else:
+            self._reset()
+        return head
 
     def _chunk_line(self, line: bytes) -> None:
         parts = _CHUNK_LINE.match(line)

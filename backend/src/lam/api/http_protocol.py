@@ -18,6 +18,8 @@ from lam.api.framing import Framing, Place, Refusal
 from lam.api.services import Services
 
 AHEAD_BYTES: Final = 64 << 10  # of later requests, which wait here until the one before them is answered
+DRAIN_BYTES: Final = 64 << 20  # of a body that nobody wants
+LINGER_BYTES: Final = 1 << 20  # behind a refusal
 HEADERS: Final = (
     b"content-type: application/json\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n"
 )
@@ -76,7 +78,11 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
-        if not self._refused and not self.transport.is_closing():
+        if self._refused:
+            self._received += len(data)
+            if self._received > LINGER_BYTES:
+                self.flow.pause_reading()
+        elif not self.transport.is_closing():
             self._feed(data)
 
     # What the parser calls
@@ -100,7 +106,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self.transport.is_closing():
             return
-        self._since = self.loop.time()
+        self._since, self._received = self.loop.time(), 0
         self._note()
         if self._ahead:
             ahead, self._ahead = bytes(self._ahead), bytearray()
@@ -172,10 +178,15 @@ class HttpProtocol(HttpToolsProtocol):
         self._connections.note(self, waits)
 
     def _feed(self, data: bytes) -> None:
+        held = self._framing.held
+        self._cut(data)
+        if (held or self._framing.held) and not self._refused:
+            self._connections.hold(self, self._framing.held)
+
+    def _cut(self, data: bytes) -> None:
         """Gives the parser what belongs to one request, piece by piece, and keeps what comes behind until that is answered."""
-        start, now = 0, self.loop.time()
+        start, now, framing = 0, self.loop.time(), self._framing
         while start < len(data):
-            framing = self._framing
             if framing.place is Place.START and self._answering:
                 self._keep_ahead(data[start:])
                 return
@@ -190,6 +201,9 @@ class HttpProtocol(HttpToolsProtocol):
             if body:
                 self._heard = now
                 self._received += len(piece)
+                if self._received > DRAIN_BYTES and self.cycle.response_complete:
+                    self.abort()
+                    return
             if framing.in_head and not began and self.cycle is not None:
                 self._since = now  # of a new connection the time runs from its beginning
             elif framing.in_body is not body or (began and not framing.in_head):
@@ -215,8 +229,9 @@ class HttpProtocol(HttpToolsProtocol):
         """Answers, closes our side, and leaves the other one a moment to read why; what it still sends goes nowhere."""
         self._connections.ended(refusal.code)
         self._refused = True
-        self._since = self.loop.time()
+        self._since, self._received = self.loop.time(), 0
         self._ahead.clear()
+        self._connections.hold(self, 0)
         if self._answering and self.cycle.response_started:
             self.abort()
             return
