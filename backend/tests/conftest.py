@@ -26,7 +26,7 @@ INSTALL = {
 }
 # What knows no database is tested once, with SQLite.
 STREAMS = ("test_branches", "test_endings", "test_resume", "test_stop", "test_stream")
-WITHOUT_DATABASE = ("accounts/test_passwords", "accounts/test_throttle", "documents", "engines", "llama", "protocol", "streams")
+WITHOUT_DATABASE = ("accounts", "test_logs", "test_data_folder", "documents", "engines", "llama", "protocol", "streams")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -17,7 +17,10 @@ LamError
 │       ├── DocumentBroken       document_broken
 │       └── DocumentTooLarge     document_too_large    bytes, pages, time or memory
 ├── Conflict                   conflict
-│   └── SessionBusy            session_busy          carries the running stream's id
+│   ├── SessionBusy            session_busy          carries the running stream's id
+│   ├── TooManySessions        too_many_sessions     the user has as many as LAM_MAX_SESSIONS_PER_USER
+│   ├── TooManyTemplates       too_many_templates
+│   └── TooManyVersions        too_many_versions     of one template
 ├── Throttled                                        carries `retry_after`, seconds
 │   ├── TooManyStreams         too_many_streams
 │   ├── QueueFull              queue_full
@@ -27,6 +30,8 @@ LamError
 ├── GatewayUnreachable         gateway_unreachable   what a client says when nobody answers it
 └── GenerationError                                  a run ended badly: `outcome` is the message's status
     ├── StorageUnavailable     storage_unavailable   also the answer when a request finds no database
+    │   ├── StorageDamaged     storage_damaged       somebody has to mend it: never retryable
+    │   └── StorageLost        storage_lost          its file was removed or replaced: never retryable
     ├── Interrupted            interrupted           outcome `interrupted`, the others `failed`
     ├── LlmUnreachable         llm_unreachable
     ├── LlmError               llm_error
@@ -145,10 +150,30 @@ class SessionBusy(Conflict):
         self.stream_id = stream_id
 
 
+class TooManySessions(Conflict):
+    code = "too_many_sessions"
+    summary = "You have as many sessions as this gateway keeps for one person; delete some, then try again."
+
+
+class TooManyTemplates(Conflict):
+    code = "too_many_templates"
+    summary = "You have as many templates as this gateway keeps for one person; delete some, then try again."
+
+
+class TooManyVersions(Conflict):
+    code = "too_many_versions"
+    summary = "This template has as many versions as this gateway keeps; go on with a copy of it."
+
+
 class Throttled(LamError):
     """Too much at once. `retry_after` is in seconds."""
 
     retry_after: int = 1
+
+    def __init__(self, message: str | None = None, *, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        if retry_after is not None:
+            self.retry_after = retry_after
 
 
 class TooManyStreams(Throttled):
@@ -165,7 +190,7 @@ class QueueFull(Throttled):
 
 class TooManyAttempts(Throttled):
     code = "too_many_attempts"
-    summary = "Too many log-in attempts are waiting for this account or address; try again in a moment."
+    summary = "Too many attempts from here; try again in a moment."
     retry_after = 10
 
 
@@ -195,6 +220,20 @@ class GenerationError(LamError):
 class StorageUnavailable(GenerationError):
     code = "storage_unavailable"
     summary = "The database does not answer at the moment."
+
+
+class StorageDamaged(StorageUnavailable):
+    code = "storage_damaged"
+    summary = "The database is damaged: stop the gateway, keep a copy of the database, and restore a backup."
+    retryable = False
+
+
+class StorageLost(StorageUnavailable):
+    code = "storage_lost"
+    summary = (
+        "Nothing can be stored: the database was removed or replaced while the gateway ran. Put it back, or restart the gateway."
+    )
+    retryable = False
 
 
 class Interrupted(GenerationError):

@@ -15,7 +15,7 @@ import lam
 from lam.accounts.accounts import Accounts
 from lam.accounts.administration import Administration
 from lam.accounts.passwords import Passwords
-from lam.accounts.throttle import LoginThrottle
+from lam.accounts.throttle import Budgets
 from lam.api import docs, errors, page
 from lam.api.connections import Connections, Patience
 from lam.api.description import ABOUT, TAGS, describe
@@ -45,6 +45,7 @@ from lam.mqtt.connection import Broker
 from lam.settings import Settings
 from lam.storage.database import Database
 from lam.storage.lock import exclusive
+from lam.storage.readiness import Readiness
 from lam.streams.memory_log import Shelf
 
 log = logging.getLogger(__name__)
@@ -106,13 +107,17 @@ async def open_gateway(settings: Settings, patience: Patience | None = None) -> 
     Raises ConfigError, also when another gateway holds the database.
     """
     folder = DataFolder(settings.lam_data_dir)
-    folder.prepare()
+    notes = folder.prepare()
     url = database_url(settings)
     async with AsyncExitStack() as stack:
         database_lost = await stack.enter_async_context(exclusive(url))
         database = Database(url, pool_size=settings.database_pool_size)
         stack.push_async_callback(database.close)
-        await database.upgrade()
+        await database.upgrade(used=folder.token.exists() and settings.database_url is None)
+        for note in notes:  # a start that fails says one thing only
+            log.warning("%s", note)
+        readiness = Readiness(database)
+        stack.push_async_callback(readiness.close)
         recovered = await recover(database, datetime.now(UTC))
         if recovered:
             log.warning("%d replies were interrupted by the last stop of the gateway; their text is kept", recovered)
@@ -129,12 +134,12 @@ async def open_gateway(settings: Settings, patience: Patience | None = None) -> 
                 timeout=settings.llm_timeout,
             )
         )
-        passwords = Passwords()
+        passwords, budgets = Passwords(), Budgets()
         stack.callback(passwords.close)
         accounts_ = Accounts(
             database,
             passwords,
-            LoginThrottle(),
+            budgets,
             secret_key=settings.secret_key or folder.secret_key(),
             registration=settings.lam_registration,
             end_runs=supervisor.end_user,
@@ -163,16 +168,17 @@ async def open_gateway(settings: Settings, patience: Patience | None = None) -> 
         yield Services(
             settings=settings,
             database=database,
+            readiness=readiness,
             engine=engine,
             supervisor=supervisor,
             accounts=accounts_,
-            administration=Administration(database, passwords, supervisor.end_user),
-            sessions=Sessions(database, engine, supervisor),
+            administration=Administration(database, passwords, budgets.admin, supervisor.end_user),
+            sessions=Sessions(database, engine, supervisor, most=settings.lam_max_sessions_per_user),
             messages=Messages(settings, database, engine, supervisor, streams),
             streams=streams,
             templates=Templates(database),
             search=Search(database),
-            transfer=Transfer(database),
+            transfer=Transfer(database, most_sessions=settings.lam_max_sessions_per_user),
             usage=UsageReport(database),
             documents=DocumentReader(),
             metrics=metrics,

@@ -107,6 +107,7 @@ class Settings(BaseSettings):
         "on this machine, and not where the gateway has a public address.",
     )
     lam_max_streams_per_user: int = Field(4, ge=1, description="Replies one user may have waiting or running.")
+    lam_max_sessions_per_user: int = Field(20_000, ge=1, description="Sessions one user may keep.")
     lam_max_queue: int = Field(256, ge=0, description="Replies that may wait for one model.")
     lam_max_connections: int = Field(
         0,

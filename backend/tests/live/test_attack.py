@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import aiohttp
 import psutil
 import pytest
 
@@ -61,6 +62,8 @@ async def test_ten_replies_go_on_while_a_stranger_attacks_and_afterwards_all_is_
         people = [await stack.enter_async_context(person) for person in await arriving]
         sessions = [(await person.create_session())["id"] for person in people]
         most_memory = before
+        known = await stack.enter_async_context(aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)))
+        assert await log_in(known, gateway.url) == 200
         replies = [asyncio.create_task(gaps_of(*pair)) for pair in zip(people, sessions, strict=True)]
         attack = await asyncio.create_subprocess_exec(
             sys.executable, attacker.__file__, gateway.url.rsplit(":", 1)[1], str(SECONDS), stdout=asyncio.subprocess.PIPE
@@ -68,7 +71,10 @@ async def test_ten_replies_go_on_while_a_stranger_attacks_and_afterwards_all_is_
         assert attack.stdout
         report = asyncio.create_task(attack.stdout.read())
         calls: list[float] = []
+        logins: list[int] = []
         while not report.done():
+            if len(calls) % 25 == 0:  # 5 a minute
+                logins.append(await log_in(known, gateway.url))
             began = time.monotonic()
             assert (await people[0].call("GET", "/api/auth/me"))["email"] == "person0@example.org"
             calls.append(time.monotonic() - began)
@@ -83,10 +89,19 @@ async def test_ten_replies_go_on_while_a_stranger_attacks_and_afterwards_all_is_
     growth = (most_memory - before) / (1 << 20)
     print(f"\nthe stranger: {json.loads(report.result())}")
     print(f"gaps: p50 {statistics.median(gaps):.3f} s, p99 {statistics.quantiles(gaps, n=100)[98]:.3f} s, most {max(gaps):.3f} s")
-    print(f"calls of somebody known: {len(calls)}, most {max(calls):.3f} s; memory grew by {growth:.0f} MiB; log {len(said)} bytes")
+    print(f"calls of somebody known: {len(calls)}, most {max(calls):.3f} s; logins of a known device: {logins}")
+    print(f"memory grew by {growth:.0f} MiB; the log has {len(said)} bytes")
+    assert set(logins) == {200}
     assert growth < 100
     assert b"Traceback" not in said
     assert len(said) < 20_000
+
+
+async def log_in(browser: aiohttp.ClientSession, url: str) -> int:
+    """The status; the browser keeps the cookies."""
+    account = {"email": "person0@example.org", "password": "correct horse"}
+    async with browser.post(url + "/api/auth/login", json=account) as response:
+        return response.status
 
 
 async def connections(client: Client) -> float:

@@ -73,7 +73,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Delete the account and all in it */
+        /**
+         * Delete the account and all in it
+         * @description Asks for the password once more. This machine's local account has none, and stays.
+         */
         delete: operations["delete_account_api_auth_account_delete"];
         options?: never;
         head?: never;
@@ -91,7 +94,7 @@ export interface paths {
         put?: never;
         /**
          * Change the password
-         * @description Every other login of the account ends.
+         * @description Every other login of the account ends, and no device is known any more.
          */
         post: operations["change_password_api_auth_change_password_post"];
         delete?: never;
@@ -111,7 +114,9 @@ export interface paths {
         put?: never;
         /**
          * Log in
-         * @description Programs use the token as a Bearer; for the page the same token is set as an HttpOnly cookie.
+         * @description Programs use the token as a Bearer; for the page the same token is set as an HttpOnly cookie, and ends the one before.
+         *
+         *     The cookie `lam_device` lets this browser's later logins wait behind no stranger, until the password changes.
          */
         post: operations["log_in_api_auth_login_post"];
         delete?: never;
@@ -163,7 +168,10 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Make an account */
+        /**
+         * Make an account
+         * @description A password has 8 characters or more, of any kind, and is not one that everybody tries first.
+         */
         post: operations["register_api_auth_register_post"];
         delete?: never;
         options?: never;
@@ -789,6 +797,14 @@ export interface components {
              */
             tokens_per_second: number | null;
         };
+        /** Deletion */
+        Deletion: {
+            /**
+             * Password
+             * @description The account's, once more.
+             */
+            password: string;
+        };
         /** DocumentAnswer */
         DocumentAnswer: {
             /** Filename */
@@ -882,6 +898,11 @@ export interface components {
             broker?: components["schemas"]["BrokerHealth"] | null;
             /** Database */
             database?: ("ready" | "unavailable") | null;
+            /**
+             * Database Detail
+             * @description Why nothing can be stored, and what to do.
+             */
+            database_detail?: string | null;
             engine?: components["schemas"]["EngineHealth"] | null;
             /**
              * Mode
@@ -1923,6 +1944,7 @@ export type AccountChanges = components['schemas']['AccountChanges'];
 export type BrokerHealth = components['schemas']['BrokerHealth'];
 export type Credentials = components['schemas']['Credentials'];
 export type DaySums = components['schemas']['DaySums'];
+export type Deletion = components['schemas']['Deletion'];
 export type DocumentAnswer = components['schemas']['DocumentAnswer'];
 export type EndingError = components['schemas']['EndingError'];
 export type EngineHealth = components['schemas']['EngineHealth'];
@@ -2495,7 +2517,11 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        requestBody?: never;
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["Deletion"] | null;
+            };
+        };
         responses: {
             /** @description Successful Response */
             204: {
@@ -2560,6 +2586,38 @@ export interface operations {
                      * @example {
                      *       "detail": "The request is larger than this gateway takes.",
                      *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too much at once; see `Retry-After`. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The queue for this model is full; try again in a moment.",
+                     *       "code": "queue_full"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -3003,6 +3061,23 @@ export interface operations {
                      * @example {
                      *       "detail": "The request is not valid.",
                      *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too much at once; see `Retry-After`. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The queue for this model is full; try again in a moment.",
+                     *       "code": "queue_full"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -3851,6 +3926,22 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Larger than this gateway takes. */
             413: {
                 headers: {
@@ -4663,6 +4754,22 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Larger than this gateway takes. */
             413: {
                 headers: {
@@ -5271,6 +5378,22 @@ export interface operations {
                      * @example {
                      *       "detail": "This is not allowed here.",
                      *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -5909,6 +6032,22 @@ export interface operations {
                      * @example {
                      *       "detail": "This is not allowed here.",
                      *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];

@@ -1,14 +1,17 @@
 """Accounts: register, log in and out, change the password, delete; and the local account of this machine."""
 
+import logging
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Final, Literal
 
 from msgspec import Struct
 
+from lam.accounts.devices import Device, is_of, new_device, signed_device
 from lam.accounts.passwords import Passwords
-from lam.accounts.throttle import LoginThrottle
+from lam.accounts.throttle import Budgets, network_of
 from lam.accounts.tokens import new_token, token_hash
 from lam.errors import Conflict, Forbidden, Invalid, NotFound, StorageUnavailable, Unauthorized
 from lam.protocol.text import valid
@@ -16,9 +19,12 @@ from lam.storage.database import Database
 from lam.storage.models import Token, User
 
 TOKEN_DAYS: Final = 30
+TOKENS_OF_USER: Final = 100  # the ones that were not used for the longest time go
 TOUCH_AFTER: Final = timedelta(minutes=10)
 LOCAL_EMAIL: Final = "local"
-DEVICE_CHARACTERS: Final = 200
+PROGRAM_CHARACTERS: Final = 200
+
+log = logging.getLogger(__name__)
 
 
 class Identity(Struct, frozen=True):
@@ -28,9 +34,20 @@ class Identity(Struct, frozen=True):
     token_id: int
 
 
+class Visitor(Struct, frozen=True):
+    """Where a request comes from. `program`: what it says it is, for the owner's list. `device` and `token`: what the browser's
+    cookies hold."""
+
+    address: str
+    program: str | None = None
+    device: str | None = None
+    token: str | None = None
+
+
 class Login(Struct, frozen=True):
     access_token: str
     expires_at: datetime
+    device: Device
 
 
 class Accounts:
@@ -40,7 +57,7 @@ class Accounts:
         self,
         database: Database,
         passwords: Passwords,
-        throttle: LoginThrottle,
+        budgets: Budgets,
         *,
         secret_key: str,
         registration: Literal["open", "closed"],
@@ -48,43 +65,69 @@ class Accounts:
     ) -> None:
         self._database = database
         self._passwords = passwords
-        self._throttle = throttle
+        self._budgets = budgets
         self._secret_key = secret_key
         self._registration = registration
         self._end_runs = end_runs
 
-    async def register(self, email: str, password: str) -> User:
-        """Raises Forbidden where registration is closed, Conflict where the address is taken."""
+    async def register(self, email: str, password: str, visitor: Visitor) -> User:
+        """Raises Forbidden where registration is closed, Conflict where the address is taken, Invalid, TooManyAttempts."""
         if self._registration != "open":
             raise Forbidden("Registration is closed here; ask whoever runs this gateway for an account.")
-        return await add_user(self._database, self._passwords, email, password)
+        network = network_of(visitor.address)
+        self._budgets.registration.take(network)
+        user = await add_user(self._database, self._passwords, email, password, source=f"register {network}")
+        log.info("Account %d was registered from %s", user.id, visitor.address)
+        return user
 
-    async def log_in(self, email: str, password: str, address: str, device: str | None = None) -> Login:
-        """`device`: what the program says it is, for its owner's list. Raises Unauthorized, TooManyAttempts."""
+    async def log_in(self, email: str, password: str, visitor: Visitor) -> Login:
+        """Ends the login that the same browser had. Raises Unauthorized, TooManyAttempts."""
         email = normal_email(email)
-        async with self._throttle.attempt(f"account {email}", f"address {address}") as note:
-            async with self._database.read() as unit:
-                user = await unit.users.by_email(email)
-            good = await self._passwords.verify(user.password_hash if user else None, password)
-            note(good)
+        device = signed_device(self._secret_key, visitor.device, _now())
+        user = await self._user(email) if device else None
+        if device is not None and user is not None and is_of(device, self._secret_key, user):
+            check = partial(self._passwords.verify, user.password_hash, password, f"account {user.id}", known=True)
+            good = await self._budgets.device.check(device.id, check)
+        else:
+            user, good = await self._verify_stranger(email, password, network_of(visitor.address))
+            device = None
         if user is None or not good:
+            account = "no such account" if user is None else f"account {user.id}"
+            log.warning("Failed login from %s: %s", visitor.address, account)
             raise Unauthorized("The address or the password is wrong.")
         token, now = new_token(), _now()
         expires_at = now + timedelta(days=TOKEN_DAYS)
+        program = valid(visitor.program)[:PROGRAM_CHARACTERS] if visitor.program else None
         async with self._database.write() as unit:
             await unit.tokens.forget_expired(now)
-            hashed, device = token_hash(self._secret_key, token), valid(device)[:DEVICE_CHARACTERS] if device else None
-            await unit.tokens.add(user.id, hashed, now=now, expires_at=expires_at, device=device)
-        return Login(token, expires_at)
+            if visitor.token:
+                await unit.tokens.revoke_hash(token_hash(self._secret_key, visitor.token))
+            hashed = token_hash(self._secret_key, token)
+            await unit.tokens.add(user.id, hashed, now=now, expires_at=expires_at, device=program)
+            await unit.tokens.keep_newest(user.id, TOKENS_OF_USER)
+        log.info("Login to account %d from %s", user.id, visitor.address)
+        return Login(token, expires_at, new_device(self._secret_key, user, now, device.id if device else None))
+
+    async def _verify_stranger(self, email: str, password: str, network: str) -> tuple[User | None, bool]:
+        """A known device waits behind none of these: who is refused, or waits, has asked nothing of the database."""
+        async with self._budgets.login.attempt(email, network) as note:
+            user = await self._user(email)
+            good = await self._passwords.verify(user.password_hash if user else None, password, f"login {network}")
+            note(good)
+        return user, good
+
+    async def _user(self, email: str) -> User | None:
+        async with self._database.read() as unit:
+            return await unit.users.by_email(email)
 
     async def identify(self, token: str) -> Identity:
         """Whose token this is. Raises Unauthorized. Its unit of work is closed when this returns."""
         now, hashed = _now(), token_hash(self._secret_key, token)
         async with self._database.read() as unit:
-            found = await unit.tokens.find(hashed, now)
-        if found is None:
+            match = await unit.tokens.find(hashed, now)
+        if match is None:
             raise Unauthorized
-        known, user = found
+        known, user = match
         if now - known.last_used_at > TOUCH_AFTER:
             with suppress(StorageUnavailable):  # a note for later; no reason to refuse anybody
                 async with self._database.write() as unit:
@@ -110,27 +153,35 @@ class Accounts:
         async with self._database.write() as unit:
             await unit.tokens.revoke(identity.token_id)
 
-    async def change_password(self, identity: Identity, current: str, new: str) -> None:
-        """Ends every other login of the account. Raises Forbidden where the current password is wrong."""
-        user = identity.user
-        async with self._throttle.attempt(f"account {user.email}", f"user {user.id}") as note:
-            good = await self._passwords.verify(user.password_hash, current)
-            note(good)
-        if not good:
+    async def change_password(self, identity: Identity, current: str, new: str, address: str) -> None:
+        """Ends every other login of the account, and its known devices. Raises Forbidden where the current password is wrong."""
+        user, source = identity.user, f"change {identity.user.id}"
+        check = partial(self._passwords.verify, user.password_hash, current, source)
+        if not await self._budgets.change.check(str(user.id), check):
+            log.warning("Failed change of the password of account %d from %s: wrong password", user.id, address)
             raise Forbidden("The current password is wrong.")
-        hashed = await self._passwords.hash(new)
+        hashed = await self._passwords.hash_new(new, user.email, source)
         async with self._database.write() as unit:
-            await unit.users.set_password(identity.user.id, hashed)
-            await unit.tokens.revoke_all(identity.user.id, but=identity.token_id)
+            await unit.users.set_password(user.id, hashed)
+            await unit.tokens.revoke_all(user.id, but=identity.token_id)
+        log.info("The password of account %d was changed from %s", user.id, address)
 
-    async def delete(self, identity: Identity) -> None:
-        """Removes the account with everything in it."""
-        if identity.user.email == LOCAL_EMAIL:
+    async def delete(self, identity: Identity, password: str | None, address: str) -> None:
+        """Removes the account with everything in it. Raises Invalid without a password, Forbidden where it is wrong."""
+        user = identity.user
+        if user.email == LOCAL_EMAIL:
             raise Forbidden("The local account belongs to this machine and cannot be deleted.")
-        await self._end_runs(identity.user.id)
+        if password is None:
+            raise Invalid("password: say the account's password to delete it.")
+        check = partial(self._passwords.verify, user.password_hash, password, f"delete {user.id}")
+        if not await self._budgets.delete.check(str(user.id), check):
+            log.warning("Failed deletion of account %d from %s: wrong password", user.id, address)
+            raise Forbidden("The password is wrong; nothing was deleted.")
+        await self._end_runs(user.id)
         async with self._database.write() as unit:
-            await unit.users.delete(identity.user.id)
-        await self._end_runs(identity.user.id)
+            await unit.users.delete(user.id)
+        await self._end_runs(user.id)
+        log.info("Account %d was deleted by its owner from %s", user.id, address)
 
     async def local_token(self, kept: str | None) -> str:
         """The token of the local account, the admin of this machine: the one that was kept if it is still good, else a new one."""
@@ -140,8 +191,8 @@ class Accounts:
             if user is None:
                 user = await unit.users.add(LOCAL_EMAIL, None, is_admin=True, now=now)
             if kept:
-                found = await unit.tokens.find(token_hash(self._secret_key, kept), now)
-                if found and found[1].id == user.id:
+                match = await unit.tokens.find(token_hash(self._secret_key, kept), now)
+                if match and match[1].id == user.id:
                     return kept
             token = new_token()
             await unit.tokens.revoke_all(user.id)
@@ -149,10 +200,10 @@ class Accounts:
         return token
 
 
-async def add_user(database: Database, passwords: Passwords, email: str, password: str) -> User:
-    """A new account without rights. Raises Invalid, Conflict."""
+async def add_user(database: Database, passwords: Passwords, email: str, password: str, *, source: str = "") -> User:
+    """A new account without rights. Raises Invalid, Conflict, TooManyAttempts."""
     email = normal_email(email)
-    hashed = await passwords.hash(password)
+    hashed = await passwords.hash_new(password, email, source)
     try:
         async with database.write() as unit:
             return await unit.users.add(email, hashed, is_admin=False, now=_now())

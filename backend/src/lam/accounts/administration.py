@@ -1,34 +1,50 @@
 """What an admin does with the accounts of others."""
 
+import logging
 from collections.abc import Awaitable, Callable
 
 from lam.accounts.accounts import LOCAL_EMAIL, Identity, add_user
 from lam.accounts.passwords import Passwords
+from lam.accounts.throttle import Budget
 from lam.errors import Forbidden, NotFound
 from lam.storage.database import Database
 from lam.storage.models import ListedUser, User
+
+log = logging.getLogger(__name__)
 
 
 class Administration:
     """Who calls was found to be an admin. `end_runs(user_id)` is called before an account's rows go."""
 
-    def __init__(self, database: Database, passwords: Passwords, end_runs: Callable[[int], Awaitable[None]]) -> None:
+    def __init__(
+        self, database: Database, passwords: Passwords, budget: Budget, end_runs: Callable[[int], Awaitable[None]]
+    ) -> None:
         self._database = database
         self._passwords = passwords
+        self._budget = budget
         self._end_runs = end_runs
 
     async def users(self) -> list[ListedUser]:
         async with self._database.read() as unit:
             return await unit.users.listed()
 
-    async def add(self, email: str, password: str) -> User:
-        """Also where registration is closed. Raises Invalid, Conflict."""
-        return await add_user(self._database, self._passwords, email, password)
+    async def add(self, admin: Identity, email: str, password: str) -> User:
+        """Also where registration is closed. Raises Invalid, Conflict, TooManyAttempts."""
+        self._budget.take(str(admin.user.id))
+        user = await add_user(self._database, self._passwords, email, password, source=f"admin {admin.user.id}")
+        log.info("Account %d was made by admin %d", user.id, admin.user.id)
+        return user
 
     async def change(self, admin: Identity, user_id: int, *, is_admin: bool | None, password: str | None) -> User:
-        """A new password ends all log-ins of the account. Raises NotFound, Forbidden."""
-        await self._anothers(admin, user_id)
-        hashed = await self._passwords.hash(password) if password is not None else None
+        """A new password ends all logins of the account, and its known devices.
+
+        Raises NotFound, Forbidden, Invalid, TooManyAttempts.
+        """
+        user = await self._anothers(admin, user_id)
+        hashed = None
+        if password is not None:
+            self._budget.take(str(admin.user.id))
+            hashed = await self._passwords.hash_new(password, user.email, f"admin {admin.user.id}")
         async with self._database.write() as unit:
             if hashed is not None:
                 await unit.users.set_password(user_id, hashed)
@@ -38,6 +54,10 @@ class Administration:
             changed = await unit.users.by_id(user_id)
         if changed is None:
             raise NotFound("There is no such account.")
+        if hashed is not None:
+            log.info("The password of account %d was set by admin %d", user_id, admin.user.id)
+        if is_admin is not None:
+            log.info("Account %d %s an admin, by admin %d", user_id, "became" if is_admin else "is no longer", admin.user.id)
         return changed
 
     async def delete(self, admin: Identity, user_id: int) -> None:
@@ -47,8 +67,9 @@ class Administration:
         async with self._database.write() as unit:
             await unit.users.delete(user_id)
         await self._end_runs(user_id)
+        log.info("Account %d was deleted by admin %d", user_id, admin.user.id)
 
-    async def _anothers(self, admin: Identity, user_id: int) -> None:
+    async def _anothers(self, admin: Identity, user_id: int) -> User:
         """Nobody takes the admin's rights from themselves here, so that one always remains."""
         async with self._database.read() as unit:
             user = await unit.users.by_id(user_id)
@@ -58,3 +79,4 @@ class Administration:
             raise Forbidden("The local account belongs to this machine and cannot be changed.")
         if user.id == admin.user.id:
             raise Forbidden("This is your own account; change it in its settings.")
+        return user

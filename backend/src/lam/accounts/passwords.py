@@ -1,50 +1,51 @@
-"""Password hashes (argon2id), made and checked in a pool of two threads so that the event loop never waits."""
+"""Password hashes (argon2id), made and checked in two threads so that the event loop never waits; sources take turns."""
 
-import asyncio
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from typing import Final, TypeVar
+from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
-from lam.errors import TooManyAttempts
+from lam.accounts.fair_pool import FairPool
+from lam.accounts.password_rules import normal, require_good
 
-WAITING_AT_ONCE: Final = 64
-T = TypeVar("T")
+THREADS: Final = 2
 
 
 class Passwords:
-    """Own it as a context manager; leaving it waits for the hashes under way."""
+    """Own it as a context manager; leaving it waits for the hashes under way.
+
+    `source` says whose turn a hash takes: a purpose and an address, or an account. Both methods raise TooManyAttempts when too many
+    wait.
+    """
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
         self._hasher = hasher or PasswordHasher()
-        self._pool = ThreadPoolExecutor(2, thread_name_prefix="argon2")
-        self._waiting = 0
+        self._pool = FairPool(THREADS)
         self._nobodys = self._hasher.hash("nobody has this password")
 
     def close(self) -> None:
-        self._pool.shutdown()
+        self._pool.close()
 
-    async def hash(self, password: str) -> str:
-        """Raises TooManyAttempts, as `verify` does, when as many wait for the two threads as may."""
-        return await self._run(self._hasher.hash, password)
+    async def hash(self, password: str, source: str = "") -> str:
+        """Of the password in Unicode's form NFKC (NIST 800-63B): two keyboards may write one letter in two ways."""
+        return await self._pool.run(source, lambda: self._hasher.hash(normal(password)))
 
-    async def verify(self, password_hash: str | None, password: str) -> bool:
-        """Takes the same time whether the account exists (has a hash) or not."""
-        return await self._run(self._check, password_hash, password)
+    async def hash_new(self, password: str, email: str, source: str = "") -> str:
+        """Of a password that somebody chose for the account with this address. Raises Invalid where it is no good one."""
+        await self._pool.run(source, lambda: require_good(password, email))
+        return await self.hash(password, source)
 
-    async def _run(self, call: Callable[..., T], *arguments: str | None) -> T:
-        if self._waiting >= WAITING_AT_ONCE:
-            raise TooManyAttempts
-        self._waiting += 1
-        try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, call, *arguments)
-        finally:
-            self._waiting -= 1
+    async def verify(self, password_hash: str | None, password: str, source: str = "", *, known: bool = False) -> bool:
+        """Takes the same time whether the account exists (has a hash) or not. `known`: before all sources that are not."""
+        return await self._pool.run(source, lambda: self._check(password_hash, password), known=known)
 
     def _check(self, password_hash: str | None, password: str) -> bool:
+        """Hashes of the first release are of the password as it was typed."""
+        tries = dict.fromkeys((normal(password), password))
+        return any(self._matches(password_hash or self._nobodys, each) for each in tries) and password_hash is not None
+
+    def _matches(self, password_hash: str, password: str) -> bool:
         try:
-            return self._hasher.verify(password_hash or self._nobodys, password) and password_hash is not None
+            return self._hasher.verify(password_hash, password)
         except (VerificationError, InvalidHashError):
             return False

@@ -1,14 +1,48 @@
-"""The page's cookie: over TLS its name begins with `__Host-`, so that no other host and no page without TLS can plant one."""
+"""The page's two cookies: the login's token, and the device that its owner is known by. Scripts read neither.
+
+Over TLS their names begin with `__Host-`, so that no other host and no page without TLS can plant one.
+"""
 
 from datetime import datetime
 from typing import Final
 
 from fastapi import Request, Response
 
+from lam.accounts.accounts import Login, Visitor
 from lam.settings import Settings
 
-NAME: Final = "lam_token"
+COOKIE: Final = "lam_token"
+DEVICE_COOKIE: Final = "lam_device"
 PREFIX: Final = "__Host-"  # browsers take it only with Secure, Path=/ and without Domain
+
+
+def token_in(request: Request) -> str | None:
+    return _read(request, COOKIE)
+
+
+def visitor_of(request: Request) -> Visitor:
+    """Where a request comes from, and what its browser knows."""
+    return Visitor(address_of(request), request.headers.get("user-agent"), _read(request, DEVICE_COOKIE), token_in(request))
+
+
+def address_of(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
+
+
+def remember(response: Response, request: Request, settings: Settings, login: Login) -> None:
+    secure = over_tls(settings, request.url.scheme)
+    _set(response, COOKIE, login.access_token, login.expires_at, secure=secure)
+    _set(response, DEVICE_COOKIE, login.device.value, login.device.expires_at, secure=secure)
+
+
+def forget_login(response: Response) -> None:
+    """The device stays known."""
+    _clear(response, COOKIE)
+
+
+def forget_all(response: Response) -> None:
+    for name in (COOKIE, DEVICE_COOKIE):
+        _clear(response, name)
 
 
 def over_tls(settings: Settings, scheme: str) -> bool:
@@ -16,20 +50,18 @@ def over_tls(settings: Settings, scheme: str) -> bool:
     return scheme == "https" or (settings.lam_public_url or "").startswith("https://")
 
 
-def read_cookie(request: Request, name: str = NAME) -> str | None:
-    """The value of this cookie. A request over TLS has it only under the safe name, any other one under either."""
+def _read(request: Request, name: str) -> str | None:
+    """A request over TLS has it only under the safe name, any other one under either."""
     safe = request.cookies.get(PREFIX + name)
-    return safe or (None if request.url.scheme == "https" else request.cookies.get(name))
+    return safe or (None if request.url.scheme == "https" else request.cookies.get(name)) or None
 
 
-def set_cookie(request: Request, response: Response, settings: Settings, value: str, expires: datetime, name: str = NAME) -> None:
-    secure = over_tls(settings, request.url.scheme)
-    response.set_cookie(
-        (PREFIX if secure else "") + name, value, expires=expires, path="/", httponly=True, samesite="lax", secure=secure
-    )
+def _set(response: Response, name: str, value: str, expires: datetime, *, secure: bool) -> None:
+    safe = (PREFIX if secure else "") + name
+    response.set_cookie(safe, value, expires=expires, path="/", httponly=True, samesite="lax", secure=secure)
 
 
-def clear_cookie(response: Response, name: str = NAME) -> None:
+def _clear(response: Response, name: str) -> None:
     """Under both names."""
     response.delete_cookie(name, path="/", httponly=True, samesite="lax")
     response.delete_cookie(PREFIX + name, path="/", httponly=True, samesite="lax", secure=True)

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from lam.accounts.accounts import Identity
-from lam.api.cookies import read_cookie
+from lam.api.cookies import token_in
 from lam.api.origin import require_own_page
 from lam.api.services import Services
 from lam.errors import Forbidden, StorageUnavailable, Unauthorized
@@ -24,7 +24,7 @@ async def get_identity(request: Request) -> Identity:
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthorized("The Authorization header must be `Bearer TOKEN`.")
         return await services.accounts.identify(token.strip())
-    cookie = read_cookie(request)
+    cookie = token_in(request)
     if not cookie:
         raise Unauthorized
     require_own_page(services.settings, request.method, request.headers)

@@ -26,6 +26,8 @@ STATUS: Final[dict[type[LamError], int]] = {
     errors.Throttled: 429,
     errors.ShuttingDown: 503,
     errors.StorageUnavailable: 503,
+    errors.StorageDamaged: 500,
+    errors.StorageLost: 500,
     errors.LlmUnreachable: 503,
     errors.LlmLoading: 503,
     errors.LlmOverloaded: 503,

@@ -20,12 +20,14 @@ from lam.engines.base import Engine
 from lam.generation.supervisor import Supervisor
 from lam.settings import Settings
 from lam.storage.database import Database
+from lam.storage.readiness import Readiness
 
 
 @dataclass(frozen=True)
 class Services:
     settings: Settings
     database: Database
+    readiness: Readiness
     engine: Engine
     supervisor: Supervisor
     accounts: Accounts

@@ -5,11 +5,12 @@ The first line of standard input is `name:password`, which so stands in no list 
 
 import argparse
 import asyncio
-import logging
 import subprocess
 import sys
 import threading
 from pathlib import Path
+
+from lam import logs
 
 HOST = "127.0.0.1"
 
@@ -26,7 +27,7 @@ def main() -> None:
     else:
         from lam.broker import embedded  # slow to load, and in no worker's installation
 
-        logging.basicConfig(level=logging.WARNING)
+        logs.start()
         asyncio.run(embedded.serve(HOST, args.port, login))
 
 

@@ -8,7 +8,7 @@ from lam.chat.models import require_model
 from lam.chat.templates import prompt_changes
 from lam.chat.titles import DEFAULT_TITLE
 from lam.engines.base import Engine
-from lam.errors import Invalid, NotFound
+from lam.errors import Invalid, NotFound, TooManySessions
 from lam.generation.run import Run
 from lam.generation.supervisor import Supervisor
 from lam.storage.database import Database, UnitOfWork
@@ -20,7 +20,9 @@ _PLAIN: Final = frozenset({"template_id", "system_prompt", "temperature", "top_p
 class Sessions:
     """Another user's session is not found, whatever is asked of it."""
 
-    def __init__(self, database: Database, engine: Engine, supervisor: Supervisor) -> None:
+    def __init__(self, database: Database, engine: Engine, supervisor: Supervisor, *, most: int) -> None:
+        """`most`: sessions of one user."""
+        self._most = most
         self._database = database
         self._engine = engine
         self._supervisor = supervisor
@@ -28,7 +30,7 @@ class Sessions:
     async def create(self, user_id: int, **given: Any) -> Session:
         """`given`: title, template_id, variables, system_prompt, temperature, top_p, max_tokens, model.
 
-        Raises NotFound, Invalid, UnknownModel.
+        Raises NotFound, Invalid, UnknownModel, TooManySessions.
         """
         if given.get("model") is not None:
             await require_model(self._engine, given["model"])
@@ -37,6 +39,7 @@ class Sessions:
         values: dict[str, Any] = {key: given.get(key) for key in ("temperature", "top_p", "max_tokens", "model")}
         values |= {"model": values["model"] or None, "template_id": None, "template_version": None, "system_prompt": None}
         async with self._database.write() as unit:
+            await require_room(unit, user_id, self._most)
             prompt = (given.get("template_id"), given.get("variables"), given.get("system_prompt"))
             values |= {"title": DEFAULT_TITLE, "title_pending": True} | await prompt_changes(unit, user_id, None, *prompt)
             if title:
@@ -119,6 +122,14 @@ async def require_session(unit: UnitOfWork, session_id: int, user_id: int, *, lo
     if session is None:
         raise NotFound("There is no such session.")
     return session
+
+
+async def require_room(unit: UnitOfWork, user_id: int, most: int) -> None:
+    """For one session more. Raises TooManySessions."""
+    if await unit.sessions.count(user_id) >= most:
+        raise TooManySessions(
+            f"You have {most} sessions, as many as this gateway keeps for one person; delete some, then try again."
+        )
 
 
 async def _leaf(unit: UnitOfWork, session_id: int, message_id: int) -> int:

@@ -2,13 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-from lam.errors import Invalid, NotFound
+from lam.errors import Invalid, NotFound, TooManyTemplates, TooManyVersions
 from lam.protocol.chat import LONGEST_TEXT
 from lam.protocol.variables import filled, filled_length, variables
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Session, Template, TemplateVersion
+
+TEMPLATES_OF_USER: Final = 1000
+VERSIONS_OF_TEMPLATE: Final = 1000
 
 
 class Templates:
@@ -33,17 +36,22 @@ class Templates:
         return template
 
     async def add(self, user_id: int, given: Sequence[Mapping[str, Any]]) -> list[Template]:
-        """`given`: title, description, content, is_active, is_public of each; all are added or none."""
+        """`given`: title, description, content, is_active, is_public of each; all are added or none. Raises TooManyTemplates."""
         now = datetime.now(UTC)
         async with self._database.write() as unit:
+            if await unit.templates.count(user_id) + len(given) > TEMPLATES_OF_USER:
+                raise TooManyTemplates
             return [
                 await unit.templates.add(**values, user_id=user_id, version=1, created_at=now, updated_at=now) for values in given
             ]
 
     async def change(self, user_id: int, template_id: int, changes: Mapping[str, Any]) -> Template:
-        """A changed content is the next version; the earlier ones stay."""
+        """A changed content is the next version; the earlier ones stay. Raises TooManyVersions."""
         async with self._database.write() as unit:
             template = await require_template(unit, template_id, user_id, lock=True)
+            is_new = changes.get("content", template.content) != template.content
+            if is_new and await unit.templates.count_versions(template_id) >= VERSIONS_OF_TEMPLATE:
+                raise TooManyVersions
             await unit.templates.change(template, {**changes, "updated_at": datetime.now(UTC)})
             return await require_template(unit, template_id, user_id)
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 import msgspec
 from msgspec import Meta, Struct
 
-from lam.chat.sessions import new_key, require_session
+from lam.chat.sessions import new_key, require_room, require_session
 from lam.chat.titles import DEFAULT_TITLE
 from lam.errors import Interrupted, Invalid
 from lam.protocol.chat import LONGEST_TEXT
@@ -86,8 +86,10 @@ _decoder: Final = msgspec.json.Decoder(SessionFile)
 
 
 class Transfer:
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, most_sessions: int) -> None:
+        """`most_sessions`: of one user."""
         self._database = database
+        self._most_sessions = most_sessions
 
     async def as_json(self, user_id: int, session_id: int) -> bytes:
         """The whole session with all its branches. A reply that still runs is told as interrupted, with what is stored of it."""
@@ -114,7 +116,7 @@ class Transfer:
         return await asyncio.to_thread(markdown, session, messages)
 
     async def import_json(self, user_id: int, data: bytes) -> Session:
-        """A new session from an exported file. Raises Invalid; then nothing was stored."""
+        """A new session from an exported file. Raises Invalid, TooManySessions; then nothing was stored."""
         now = datetime.now(UTC)
         file, rows = await asyncio.to_thread(_read, data, now)
         at = {message.id: position for position, message in enumerate(file.messages)}
@@ -122,6 +124,7 @@ class Transfer:
         continued = [_position(at, message.continues_id) for message in file.messages]
         part = file.session
         async with self._database.write() as unit:
+            await require_room(unit, user_id, self._most_sessions)
             session = await unit.sessions.add(
                 user_id=user_id,
                 session_key=new_key(user_id),

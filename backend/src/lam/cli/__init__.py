@@ -3,6 +3,7 @@
 Answers go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage.
 """
 
+import os
 from importlib import import_module
 from typing import Final
 
@@ -48,3 +49,4 @@ class _Rooms(click.Group):
 @click.group(cls=_Rooms, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """LAM Studio: chat with models you run yourself."""
+    os.umask(0o077)  # what the commands write is for this user alone

@@ -19,6 +19,7 @@ from lam.gateway import database_url, engine_of
 from lam.mqtt.connection import Connection
 from lam.settings import Settings
 from lam.storage.database import Database
+from lam.storage.database_file import LEAST_FREE_BYTES
 
 CHECK_SECONDS: Final = 30
 BROKER_SECONDS: Final = 4
@@ -80,10 +81,13 @@ async def data_folder(folder: DataFolder) -> Result:
     there = path if path.exists() else next(parent for parent in path.absolute().parents if parent.exists())
     if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
         return Result(name, "FAILED", f"{there} is no folder that can be written to.", "Set LAM_DATA_DIR to one that is.")
-    exposed = " ".join(map(str, folder.exposed()))
-    if exposed:
-        return Result(name, "FAILED", "Other users of this machine may read its secrets.", f"Run: chmod 600 {exposed}")
-    return Result(name, "ok", f"{path} can be written to." if path.exists() else f"{path} is made at the first start.")
+    secrets = " ".join(map(str, folder.exposed_secrets()))
+    if secrets:
+        return Result(name, "FAILED", "Other users of this machine may read its secrets.", f"Run: chmod 600 {secrets}")
+    if not path.exists():
+        return Result(name, "ok", f"{path} is made at the first start.")
+    exposed = "Other users of this machine may look into it; a gateway closes it to them when it starts."
+    return Result(name, "ok", f"{path} can be written to.", exposed if folder.exposed() else None)
 
 
 async def database(settings: Settings, folder: DataFolder) -> Result:
@@ -91,11 +95,15 @@ async def database(settings: Settings, folder: DataFolder) -> Result:
         return Result("database", "ok", "It is made at the first start.")
     opened = Database(database_url(settings), pool_size=1)
     try:
+        await opened.require_sound()
         pending = await opened.pending()
+        free = opened.file.free_bytes() if opened.file else None
     except ConfigError as error:
         return Result("database", "FAILED", error.message, DATABASE)
     finally:
         await opened.close()
+    if free is not None and free < LEAST_FREE_BYTES:
+        return Result("database", "FAILED", f"The disk that holds it is full ({free >> 10} KiB are free).", "Make room on it.")
     if pending is None:
         return Result("database", "ok", "It is made at the first start.")
     if pending:
@@ -205,7 +213,7 @@ def told(health: HealthAnswer) -> Iterator[Result]:
     if health.database == "ready":
         yield Result("database", "ok", "The gateway reaches it.")
     else:
-        yield Result("database", "FAILED", "The gateway does not reach it.", DATABASE)
+        yield Result("database", "FAILED", health.database_detail or "The gateway does not reach it.", DATABASE)
     assert health.engine is not None
     if health.broker is None:
         yield _model(health.engine)

@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import click
+
 from lam.data_folder import DataFolder
 from lam.gateway import database_url
 from lam.settings import load_settings
@@ -13,7 +15,8 @@ from lam.storage.database import Database
 async def opened_database() -> AsyncIterator[Database]:
     """With its migrations applied. A running gateway is not disturbed."""
     settings = load_settings()
-    DataFolder(settings.lam_data_dir).prepare()
+    for note in DataFolder(settings.lam_data_dir).prepare():
+        click.echo(f"{note}.", err=True)
     database = Database(database_url(settings), pool_size=1)
     try:
         await database.upgrade()

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import uvicorn
 
+from lam import logs
 from lam.api.http_protocol import web_server
 from lam.data_folder import DataFolder
 from lam.errors import ConfigError
@@ -53,7 +54,7 @@ async def serve(
     try:
         app = create_app(settings)
         async with app.router.lifespan_context(app) as state:
-            config = web_server(app, lifespan="off", timeout_graceful_shutdown=LAST_SECONDS)
+            config = web_server(app, lifespan="off", log_config=None, timeout_graceful_shutdown=LAST_SECONDS)
             server = _Server(config, dict(state or {}))
             stop = asyncio.Event()
             with _signals(stop, settings.lam_drain_seconds):
@@ -84,7 +85,7 @@ async def serve(
 def run(main: Coroutine[Any, Any, None]) -> None:
     """Runs a command's coroutine on the fastest loop there is."""
     sys.setswitchinterval(SWITCH_SECONDS)
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logs.start()
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
     if sys.platform != "win32":
         import uvloop

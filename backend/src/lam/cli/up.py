@@ -1,6 +1,7 @@
 """`lam up`: everything on this machine."""
 
 import asyncio
+import logging
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -21,6 +22,8 @@ from lam.settings import Settings, is_set, load_settings
 from lam.worker.worker import Worker
 
 WORKER = "local"
+
+log = logging.getLogger(__name__)
 
 
 @click.command()
@@ -43,7 +46,8 @@ def up(mode: str, port: int | None) -> None:
 async def _up(settings: Settings, given: dict[str, Any]) -> None:
     model = demo_model()
     folder = DataFolder(settings.lam_data_dir)
-    folder.prepare()
+    for note in folder.prepare():
+        log.warning("%s", note)
     click.echo(f"Loading {NAME} …", err=True)
     async with llama_server(model, name=NAME, log=folder.path / "llama.log") as server:
         given["llm_server_url"] = server.url

@@ -54,7 +54,7 @@ def set_password(email: str, password: str) -> None:
     async def work(database: Database) -> None:
         user = await find_user(database, email)
         with closing(Passwords()) as passwords:
-            hashed = await passwords.hash(password)
+            hashed = await passwords.hash_new(password, user.email)
         async with database.write() as unit:
             await unit.users.set_password(user.id, hashed)
             await unit.tokens.revoke_all(user.id)

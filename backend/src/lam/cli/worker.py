@@ -2,16 +2,15 @@
 
 import asyncio
 import gc
-import logging
 import os
 import platform
 import re
 import signal
-import sys
 from typing import Any, Final
 
 import click
 
+from lam import logs
 from lam.engines.openai_http import OpenAIHttpEngine
 from lam.errors import ConfigError
 from lam.mqtt.connection import Broker
@@ -34,7 +33,7 @@ def worker(llm: str | None, broker: str | None, name: str | None, slots: int | N
         host, port = _address(broker)
         given |= {"mqtt_broker_host": host, "mqtt_broker_port": port}
     settings = load_settings(**{key: value for key, value in given.items() if value is not None})
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    logs.start()
     asyncio.run(_work(settings, name or _machine_name(), streaming=not no_stream))
 
 

@@ -1,9 +1,10 @@
-"""The database: one engine, short units of work, and the door where SQLAlchemy's exceptions become ours.
+"""The database: one engine, and short units of work.
 
 A unit of work is one transaction. Nobody holds one while waiting for a model, a reader or a person.
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,10 +14,13 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, exc, make_url, text
+from sqlalchemy import Connection, exc, make_url, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from lam.errors import ConfigError, Conflict, StorageUnavailable
+from lam.data_folder import make_private
+from lam.errors import ConfigError, StorageDamaged, StorageLost, StorageUnavailable
+from lam.storage.database_file import RESTORE, DatabaseFile, damage
+from lam.storage.failures import INCOMPLETE, foreign_errors
 from lam.storage.postgresql import patient_engine, postgresql_engine, reason, where
 from lam.storage.repositories.generations import Generations
 from lam.storage.repositories.messages import Checkpoints, Messages, Requests
@@ -24,7 +28,10 @@ from lam.storage.repositories.search import Search
 from lam.storage.repositories.sessions import Sessions
 from lam.storage.repositories.templates import Templates
 from lam.storage.repositories.users import Tokens, Users
+from lam.storage.schema import metadata
 from lam.storage.sqlite import sqlite_engine
+
+log = logging.getLogger(__name__)
 
 TURN_SECONDS = 10  # for a connection or the writer's turn, behind others of this process
 
@@ -33,6 +40,7 @@ class UnitOfWork:
     """The repositories of one transaction."""
 
     def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
         self.users = Users(connection)
         self.tokens = Tokens(connection)
         self.sessions = Sessions(connection)
@@ -43,9 +51,16 @@ class UnitOfWork:
         self.checkpoints = Checkpoints(connection)
         self.requests = Requests(connection)
 
+    async def try_out(self) -> None:
+        """A change that changes nothing, and a look at every table."""
+        await self._connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+        await _require_complete(self._connection)
+
 
 class Database:
     """`read()` and `write()` open a unit of work; both raise StorageUnavailable, `write()` also Conflict.
+
+    `write()` raises StorageLost where what it has written would be gone at the next start, and no damaged database is written to.
 
     SQLite has one writer at a time. Writers of this process take turns on a lock, which is fair and costs nothing, instead of
     polling the file; the busy timeout is left for other processes. PostgreSQL's writers need no turns.
@@ -58,22 +73,61 @@ class Database:
         self._engine = make_engine(parsed, pool_size=pool_size, turn_seconds=TURN_SECONDS)
         self._writer = self._engine.execution_options(lam_write=True)
         self._turn = asyncio.Lock()
+        self._damaged = False
+        self._logged: set[str] = set()
+        self.file = None if self._postgresql else DatabaseFile(Path(parsed.database or ""))
 
     async def close(self) -> None:
         await self._engine.dispose()
+        if self.file is not None:
+            await asyncio.to_thread(self.file.close)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[UnitOfWork]:
-        async with _foreign_errors():
+        async with self._watched(), foreign_errors():
             async with self._engine.connect() as connection:
                 yield UnitOfWork(connection)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[UnitOfWork]:
-        async with _foreign_errors():
+        async with self._watched(), foreign_errors():
             async with self._writers_turn():
+                await self._require_file()
                 async with self._writer.begin() as connection:
                     yield UnitOfWork(connection)
+                await self._require_file()  # after the commit: it may have gone into a file that nobody finds again
+
+    @asynccontextmanager
+    async def _watched(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except StorageDamaged as error:
+            if error.__cause__ is not None and error.message not in self._logged:
+                log.critical("%s (%s)", error.message, reason(error.__cause__))
+                self._logged.add(error.message)
+            self._damaged = self._damaged or error.message != INCOMPLETE  # which may be put back while we run
+            raise
+
+    def problem(self) -> StorageUnavailable | None:
+        """Why nothing can be stored, as far as it is known without asking the database."""
+        if self.file is not None and (happened := self.file.problem()) is not None:
+            return StorageLost(f"Nothing can be stored: {happened}.")
+        return StorageDamaged() if self._damaged and self.file is not None else None
+
+    async def _require_file(self) -> None:
+        """Raises StorageLost, StorageDamaged."""
+        if self.file is None:
+            return
+        if self.file.shrunk() and (found := await asyncio.to_thread(damage, self.file.path, used=True)) is not None:
+            self._damaged = True
+            log.critical("The database %s was cut off (%s): %s", self.file.path, found, RESTORE)
+        problem = self.problem()
+        if isinstance(problem, StorageLost) and problem.message not in self._logged:
+            self._logged.add(problem.message)
+            log.critical("%s", problem.message)
+            await asyncio.to_thread(self.file.rescue)
+        if problem is not None:
+            raise problem
 
     @asynccontextmanager
     async def _writers_turn(self) -> AsyncIterator[None]:
@@ -90,10 +144,29 @@ class Database:
         finally:
             self._turn.release()
 
-    async def upgrade(self) -> None:
-        """Applies the migrations that are missing. Raises ConfigError for a file that is not ours to use."""
-        async with _unusable(), _foreign_errors(), self._migrating() as connection:
+    async def upgrade(self, *, used: bool = False) -> None:
+        """Applies the migrations that are missing. Raises ConfigError for a database that is damaged or not ours to use.
+
+        `used`: a gateway has had it before, so that an SQLite file that is empty has lost something.
+        """
+        if self.file is not None:
+            await self.require_sound(used=used)
+            make_private(self.file.path)
+        async with _unusable(), foreign_errors(), self._migrating() as connection:
             await connection.run_sync(_upgrade)
+        async with _unusable(), foreign_errors(), self._engine.connect() as connection:
+            await _require_complete(connection)
+        if self.file is not None:
+            await asyncio.to_thread(self.file.open)
+
+    async def require_sound(self, *, used: bool = False) -> None:
+        """Looks through an SQLite file, for seconds at most. Raises ConfigError for a damaged one."""
+        if self.file is None:
+            return
+        if used and not self.file.path.exists():
+            log.warning("The database %s is not there any more; a new one is made", self.file.path)
+        if (found := await asyncio.to_thread(damage, self.file.path, used=used)) is not None:
+            raise ConfigError(f"The database cannot be used: {self.file.path} is damaged ({found}); {RESTORE}.")
 
     async def pending(self) -> int | None:
         """How many migrations are missing, None for an SQLite file that is yet to be made. Changes nothing.
@@ -105,7 +178,7 @@ class Database:
                 return None
             raise ConfigError(f"The database {file} cannot be made: there is no folder {file.parent}.")
         try:
-            async with _unusable(), _foreign_errors(), self._engine.connect() as connection:
+            async with _unusable(), foreign_errors(), self._engine.connect() as connection:
                 return await connection.run_sync(_pending)
         except StorageUnavailable as error:
             name = where(self._url) if self._postgresql else self._url.database
@@ -126,9 +199,14 @@ class Database:
 
     async def check(self) -> None:
         """Raises StorageUnavailable when the database does not answer."""
-        async with _foreign_errors():
+        async with foreign_errors():
             async with self._engine.connect() as connection:
                 await connection.execute(text("SELECT 1"))
+
+    async def try_out(self) -> None:
+        """Writes what stands there already, and looks at every table. Raises StorageUnavailable where that does not work."""
+        async with self.write() as unit:
+            await unit.try_out()
 
 
 def migrations() -> Config:
@@ -152,6 +230,17 @@ def _pending(connection: Connection) -> int:
     return sum(1 for _ in known.iterate_revisions("head", applied or "base"))
 
 
+async def _require_complete(connection: AsyncConnection) -> None:
+    """Raises what the driver says where a table, a column, or what a trigger writes to is missing."""
+    for table in metadata.sorted_tables:
+        await connection.execute(select(table).limit(0))
+        if connection.dialect.name == "sqlite":
+            name, same = table.name, ", ".join(f'"{column.name}" = "{column.name}"' for column in table.columns)
+            changes = (f"INSERT INTO {name} DEFAULT VALUES", f"UPDATE {name} SET {same}", f"DELETE FROM {name}")  # noqa: S608  # ours
+            for change in changes:
+                await connection.execute(text(f"EXPLAIN {change}"))  # reads the triggers too, and changes nothing
+
+
 @asynccontextmanager
 async def _unusable() -> AsyncIterator[None]:
     """Tells a database that is not ours to use, by ConfigError, from one that is away."""
@@ -163,24 +252,9 @@ async def _unusable() -> AsyncIterator[None]:
         raise ConfigError(f"The database cannot be used: {error.orig}.") from error
     except StorageUnavailable as error:
         cause = error.__cause__
+        is_halved = isinstance(cause, exc.DBAPIError) and "already exists" in str(cause.orig)  # a migration was forgotten
+        if (isinstance(error, StorageDamaged) or is_halved) and isinstance(cause, exc.DBAPIError):
+            raise ConfigError(f"The database cannot be used: it is damaged ({cause.orig}); {RESTORE}.") from error
         if isinstance(cause, exc.DatabaseError) and not isinstance(cause, exc.OperationalError):
             raise ConfigError(f"The database cannot be used: {cause.orig}.") from error
         raise
-
-
-@asynccontextmanager
-async def _foreign_errors() -> AsyncIterator[None]:
-    try:
-        yield
-    except exc.IntegrityError as error:
-        raise Conflict from error
-    except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
-        if _is_mistake(error):
-            raise
-        raise StorageUnavailable from error
-
-
-def _is_mistake(error: Exception) -> bool:
-    """Whether the database is there and what we asked of it was wrong: waiting would not help."""
-    state = getattr(error.orig, "sqlstate", None) if isinstance(error, exc.DBAPIError) else None
-    return isinstance(error, exc.DataError | exc.ProgrammingError) or (isinstance(state, str) and state.startswith(("22", "42")))

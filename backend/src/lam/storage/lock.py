@@ -34,7 +34,7 @@ async def exclusive(database_url: str, wait_seconds: float = WAIT_SECONDS) -> As
 @asynccontextmanager
 async def _locked_file(path: Path, wait_seconds: float) -> AsyncIterator[None]:
     """Holds the lock file. Raises ConfigError when another process still holds it after `wait_seconds`."""
-    lock = FileLock(path, thread_local=False)
+    lock = FileLock(path, mode=0o600, thread_local=False)
     deadline = asyncio.get_running_loop().time() + wait_seconds
     while True:
         try:

@@ -26,9 +26,9 @@ async def list_users(_admin: Admin, parts: Parts) -> list[ListedAccount]:
 
 
 @router.post("/users", status_code=201, responses=answers(401, 403, 409, 422, 429, 503), summary="Make an account for somebody")
-async def add_account(body: NewAccount, _admin: Admin, parts: Parts) -> Account:
+async def add_account(body: NewAccount, admin: Admin, parts: Parts) -> Account:
     """Also where registration is closed."""
-    return Account.model_validate(await parts.administration.add(body.email, body.password))
+    return Account.model_validate(await parts.administration.add(admin, body.email, body.password))
 
 
 @router.patch("/users/{user_id}", responses=answers(401, 403, 404, 422, 429, 503), summary="Change somebody's account")

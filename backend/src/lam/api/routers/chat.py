@@ -112,7 +112,7 @@ async def export_session(
 @router.post(
     "/sessions/import",
     status_code=201,
-    responses=answers(401, 403, 413, 422, 503),
+    responses=answers(401, 403, 409, 413, 422, 503),
     openapi_extra=IMPORT,
     summary="Make a session from an exported file",
 )

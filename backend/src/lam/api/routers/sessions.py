@@ -34,7 +34,7 @@ async def list_sessions(caller: Caller, parts: Parts) -> list[ListedSession]:
     return [ListedSession(**shown(session, parts).model_dump(), last_message_preview=preview) for session, preview in found]
 
 
-@router.post("", status_code=201, responses=answers(401, 403, 404, 422, 503), summary="Begin a session")
+@router.post("", status_code=201, responses=answers(401, 403, 404, 409, 422, 503), summary="Begin a session")
 async def create_session(caller: Caller, parts: Parts, body: SessionSettings | None = None) -> SessionAnswer:
     given = body.model_dump(exclude_unset=True) if body else {}
     return shown(await parts.sessions.create(caller.user.id, **given), parts)

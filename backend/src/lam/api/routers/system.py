@@ -19,7 +19,7 @@ from lam.api.schemas.system import (
 )
 from lam.engines.mqtt_workers import MqttWorkersEngine
 from lam.engines.prompt_portal import PromptPortalEngine
-from lam.errors import NotFound, StorageUnavailable
+from lam.errors import NotFound
 from lam.mqtt.connection import Connection
 from lam.settings import LOOPBACK, Settings
 
@@ -42,12 +42,8 @@ async def health(
 ) -> HealthAnswer:
     """200 whenever the process serves. Who is signed in is also told about the engine and the database."""
     engine = await parts.engine.health()
-    try:
-        await parts.database.check()
-        stored = True
-    except StorageUnavailable:
-        stored = False
-    is_ready = stored and engine.state == "ready" and not parts.supervisor.draining
+    problem = await parts.readiness.problem()
+    is_ready = problem is None and engine.state == "ready" and not parts.supervisor.draining
     if ready and not is_ready:
         response.status_code = 503
     about = {"version": lam.__version__, "registration": parts.settings.lam_registration}
@@ -60,7 +56,8 @@ async def health(
             running=len(parts.supervisor.running()),
             waiting=parts.supervisor.admission.waiting,
         )
-        answer.database = "ready" if stored else "unavailable"
+        answer.database = "ready" if problem is None else "unavailable"
+        answer.database_detail = problem
         if isinstance(parts.engine, MqttWorkersEngine | PromptPortalEngine):
             answer.broker = broker_health(parts.engine.connection)
         if isinstance(parts.engine, MqttWorkersEngine):

@@ -34,7 +34,7 @@ async def list_templates(
     return [answer(template) for template in found if active is None or template.is_active is active]
 
 
-@router.post("", status_code=201, responses=answers(401, 403, 422, 503), summary="Make a template")
+@router.post("", status_code=201, responses=answers(401, 403, 409, 422, 503), summary="Make a template")
 async def create_template(body: NewTemplate, caller: Caller, parts: Parts) -> TemplateAnswer:
     return answer((await parts.templates.add(caller.user.id, [body.model_dump()]))[0])
 
@@ -47,7 +47,7 @@ async def export_templates(caller: Caller, parts: Parts, response: Response) -> 
     return TemplateFile(templates=[NewTemplate.model_validate(template) for template in found])
 
 
-@router.post("/import", status_code=201, responses=answers(401, 403, 413, 422, 503), summary="Make templates from a file")
+@router.post("/import", status_code=201, responses=answers(401, 403, 409, 413, 422, 503), summary="Make templates from a file")
 async def import_templates(body: TemplateFile, caller: Caller, parts: Parts) -> list[TemplateAnswer]:
     """All of them, or none when one is not valid. Each becomes a new template."""
     added = await parts.templates.add(caller.user.id, [template.model_dump() for template in body.templates])

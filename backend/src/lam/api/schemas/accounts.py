@@ -19,6 +19,10 @@ class NewPassword(Schema):
     new_password: Text = Field(min_length=8, max_length=1024)
 
 
+class Deletion(Schema):
+    password: Text = Field(max_length=1024, description="The account's, once more.")
+
+
 class Account(Schema):
     id: int
     email: str

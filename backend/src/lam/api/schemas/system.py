@@ -60,5 +60,6 @@ class HealthAnswer(Schema):
     registration: Literal["open", "closed"] = Field(description="Whether anybody may make an account.")
     engine: EngineHealth | None = None
     database: Literal["ready", "unavailable"] | None = None
+    database_detail: str | None = Field(None, description="Why nothing can be stored, and what to do.")
     broker: BrokerHealth | None = None
     workers: list[WorkerHealth] | None = None

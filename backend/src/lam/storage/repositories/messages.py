@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 from sqlalchemy import ColumnElement, bindparam, delete, exists, func, insert, literal, or_, select, text, update
@@ -13,6 +13,8 @@ from lam.storage.schema import checkpoints, messages, requests, sessions
 
 WHOLE_PATH = 1_000_000
 PAGE = 500
+REQUESTS_OF_USER: Final = 10_000
+TIDY_EVERY: Final = 64
 _CHECKPOINT = (checkpoints.c.message_id, checkpoints.c.number, checkpoints.c.content, checkpoints.c.thinking)
 _STILL_STREAMING = exists().where(
     messages.c.id == bindparam("message_id", type_=messages.c.id.type), messages.c.status == "streaming"
@@ -201,7 +203,8 @@ class Requests(Repository):
         return await self._one(SentRequest, query)
 
     async def add(self, user_id: int, client_request_id: str, sent: SentRequest, now: datetime) -> None:
-        await self._connection.execute(
+        """Now and then the user's oldest go, so that up to about 10 000 are kept."""
+        added = await self._connection.execute(
             insert(requests).values(
                 user_id=user_id,
                 client_request_id=client_request_id,
@@ -211,6 +214,13 @@ class Requests(Repository):
                 created_at=now,
             )
         )
+
+        key: Any = added.inserted_primary_key
+        if key[0] % TIDY_EVERY == 0:
+            mine = select(requests.c.id).where(requests.c.user_id == user_id).order_by(requests.c.id.desc())
+            await self._changed(
+                delete(requests).where(requests.c.user_id == user_id, requests.c.id.not_in(mine.limit(REQUESTS_OF_USER)))
+            )
 
     async def forget_session(self, session_id: int) -> None:
         await self._changed(delete(requests).where(requests.c.session_id == session_id))

@@ -25,6 +25,10 @@ class Sessions(Repository):
         """`lock`: nobody else changes it until this unit of work ends."""
         return await self._one(Session, _OWNED_LOCKED if lock else _OWNED, {"session": session_id, "owner": user_id})
 
+    async def count(self, user_id: int) -> int:
+        query = select(func.count()).where(sessions.c.user_id == user_id)
+        return int((await self._connection.execute(query)).scalar_one())
+
     async def owner(self, session_id: int) -> int:
         query = select(sessions.c.user_id).where(sessions.c.id == session_id)
         return int((await self._connection.execute(query)).scalar_one())

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from lam.storage.models import Template, TemplateVersion
 from lam.storage.repositories.base import Repository
@@ -31,6 +31,14 @@ class Templates(Repository):
         """The last changed first."""
         query = select(templates).where(templates.c.user_id == user_id)
         return await self._all(Template, query.order_by(templates.c.updated_at.desc(), templates.c.id.desc()))
+
+    async def count(self, user_id: int) -> int:
+        query = select(func.count()).where(templates.c.user_id == user_id)
+        return int((await self._connection.execute(query)).scalar_one())
+
+    async def count_versions(self, template_id: int) -> int:
+        query = select(func.count()).where(template_versions.c.template_id == template_id)
+        return int((await self._connection.execute(query)).scalar_one())
 
     async def change(self, template: Template, changes: dict[str, Any]) -> None:
         """A changed content becomes the next version. Raises Conflict (from the unit of work) for two such changes at once."""

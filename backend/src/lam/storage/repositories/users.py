@@ -88,6 +88,18 @@ class Tokens(Repository):
     async def revoke(self, token_id: int) -> None:
         await self._changed(delete(tokens).where(tokens.c.id == token_id))
 
+    async def revoke_hash(self, token_hash: str) -> None:
+        """Whosoever it is; but not a token that never expires, which a file of this machine holds."""
+        await self._changed(delete(tokens).where(tokens.c.hash == token_hash, tokens.c.expires_at.is_not(None)))
+
+    async def keep_newest(self, user_id: int, most: int) -> None:
+        """Revokes those beyond `most`, the longest unused first; never one that does not expire."""
+        mine = select(tokens.c.id).where(tokens.c.user_id == user_id, tokens.c.expires_at.is_not(None))
+        kept = mine.order_by(tokens.c.last_used_at.desc(), tokens.c.id.desc()).limit(most)
+        await self._changed(
+            delete(tokens).where(tokens.c.user_id == user_id, tokens.c.expires_at.is_not(None), tokens.c.id.not_in(kept))
+        )
+
     async def revoke_owned(self, token_id: int, user_id: int) -> bool:
         """False where it is not that user's."""
         return bool(await self._changed(delete(tokens).where(tokens.c.id == token_id, tokens.c.user_id == user_id)))

@@ -1,0 +1,61 @@
+"""Known devices: a signed cookie that a good login leaves in a browser, so that nobody else's guesses stand before its owner.
+
+It is no login, only a place in front of the strangers. It names the account and which of its passwords it was given with: a new one
+ends it, and so does the end of the account.
+"""
+
+import hashlib
+import hmac
+import re
+import secrets
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from msgspec import Struct
+
+from lam.storage.models import User
+
+DEVICE_DAYS: Final = 365
+_FORM: Final = re.compile(r"1\.(\d{1,10})\.(\d{1,12})\.([0-9a-f]{32})\.([0-9a-f]{32})\.([0-9a-f]{64})", re.ASCII)
+
+
+class Device(Struct, frozen=True):
+    """One browser of an account. `password`: which of the account's passwords it was given with."""
+
+    id: str
+    user_id: int
+    password: str
+    value: str
+    expires_at: datetime
+
+
+def new_device(secret_key: str, user: User, now: datetime, device_id: str | None = None) -> Device:
+    """For a year. `device_id`: of the browser where it is known already."""
+    device_id = device_id or secrets.token_hex(16)
+    expires_at, password = now + timedelta(days=DEVICE_DAYS), _password(secret_key, user)
+    signed = f"1.{user.id}.{int(expires_at.timestamp())}.{device_id}.{password}"
+    return Device(device_id, user.id, password, f"{signed}.{_mac(secret_key, 'device', signed)}", expires_at)
+
+
+def signed_device(secret_key: str, value: str | None, now: datetime) -> Device | None:
+    """Asks no database, so that forged ones cost nothing. None for one that is forged, expired, or no such thing."""
+    parts = _FORM.fullmatch(value) if value else None
+    if parts is None or value is None:
+        return None
+    user_id, expires, device_id, password, mac = parts.groups()
+    if not hmac.compare_digest(mac, _mac(secret_key, "device", value.rpartition(".")[0])) or int(expires) <= now.timestamp():
+        return None
+    return Device(device_id, int(user_id), password, value, datetime.fromtimestamp(int(expires), UTC))
+
+
+def is_of(device: Device, secret_key: str, user: User | None) -> bool:
+    """Whether it is this account's, and the account's password is still the same."""
+    return user is not None and device.user_id == user.id and hmac.compare_digest(device.password, _password(secret_key, user))
+
+
+def _password(secret_key: str, user: User) -> str:
+    return _mac(secret_key, "password", str(user.password_hash))[:32]
+
+
+def _mac(secret_key: str, purpose: str, text: str) -> str:
+    return hmac.new(secret_key.encode(), f"lam_device {purpose}\n{text}".encode(), hashlib.sha256).hexdigest()

@@ -1,0 +1,116 @@
+"""SQLite's file on the disk: whether it is sound, and whether it is still the one that was opened.
+
+A process goes on writing into a file that was removed or replaced, and all of it is gone with the process. So the identities of the
+file and of what SQLite keeps beside it are compared with those of the start, around each write.
+"""
+
+import logging
+import os
+import sqlite3
+import threading
+from contextlib import closing
+from pathlib import Path
+from typing import Final
+
+CHECK_SECONDS: Final = 5  # about two gigabytes; a larger file is not looked at to its end
+LEAST_FREE_BYTES: Final = 2 << 20
+BESIDE: Final = ("-wal", "-shm")
+RESTORE: Final = "stop the gateway, keep a copy of the file, and put a backup in its place"
+BUSY_SECONDS: Final = 2
+
+log = logging.getLogger(__name__)
+
+_Identity = tuple[int, int]
+
+
+class DatabaseFile:
+    """`open()` remembers the files as they are; `problem()` says what is wrong with them since. Costs a few microseconds."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._files = [path, *(path.with_name(path.name + end) for end in BESIDE)]
+        self._identities: dict[Path, _Identity] = {}
+        self._size = 0
+        self._anchor: sqlite3.Connection | None = None
+
+    def open(self) -> None:
+        """Holds a connection, so that SQLite never takes the files for unused and removes them itself."""
+        self.close()
+        self._anchor = sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False)
+        self._anchor.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        self._identities = {path: identity for path in self._files if (identity := _identity(path)) is not None}
+        self._size = self.path.stat().st_size
+
+    def close(self) -> None:
+        self._identities = {}
+        if self._anchor is not None:
+            self._anchor.close()
+            self._anchor = None
+
+    def problem(self) -> str | None:
+        """None while everything that is written arrives in the file that the next start opens."""
+        for path, identity in self._identities.items():
+            current = _identity(path)
+            if current != identity:
+                happened = "was removed" if current is None else "was replaced"
+                return f"{path} {happened} while the gateway ran: put it back, or restart the gateway"
+        return None
+
+    def shrunk(self) -> bool:
+        """Whether it is shorter than it was: another program has tidied it up, or cut it off."""
+        try:
+            size = self.path.stat().st_size
+        except OSError:
+            return False
+        before, self._size = self._size, size
+        return size < before
+
+    def rescue(self) -> None:
+        """Writes what only the removed log (`-wal`) holds into the database, if that is still in its place."""
+        database, wal = self._files[0], self._files[1]
+        if self._anchor is None or wal.exists() or _identity(database) != self._identities.get(database):
+            return
+        try:
+            self._anchor.execute("PRAGMA wal_checkpoint(FULL)").fetchone()
+        except sqlite3.Error as error:
+            log.error("What %s held could not be saved: %s", wal, error)
+
+    def free_bytes(self) -> int | None:
+        """Of the disk that holds it; None where that cannot be told."""
+        try:
+            space = os.statvfs(self.path.parent)
+        except (OSError, AttributeError):  # Windows
+            return None
+        return space.f_bavail * space.f_frsize
+
+
+def damage(path: Path, seconds: float | None = None, *, used: bool = False) -> str | None:
+    """What is wrong inside the file, None where nothing was found in the time. `used`: it held something before."""
+    seconds = CHECK_SECONDS if seconds is None else seconds
+    if not path.is_file():
+        return None
+    wal = path.with_name(path.name + BESIDE[0])
+    if path.stat().st_size == 0:  # SQLite would take it for a new one, and remove the log
+        return "it is empty" if used or (wal.exists() and wal.stat().st_size) else None
+    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)) as connection:
+        timer = threading.Timer(seconds, connection.interrupt)
+        timer.start()
+        try:
+            first = str(connection.execute("PRAGMA quick_check(1)").fetchone()[0])
+            return None if first == "ok" else " ".join(first.removeprefix("*** in database main ***").split())
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
+                log.info("%s is large: the part of it that was checked in %g s is sound", path, seconds)
+            return None  # or it is locked, or cannot be opened, which the next one says
+        except sqlite3.DatabaseError as error:
+            return str(error)
+        finally:
+            timer.cancel()
+
+
+def _identity(path: Path) -> _Identity | None:
+    try:
+        found = os.stat(path)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
