@@ -52,8 +52,19 @@ async def test_an_unforeseen_error_says_the_same(gateway: Gateway, monkeypatch: 
         raise ZeroDivisionError
 
     monkeypatch.setattr(type(gateway.parts.sessions), "newest", broken)
-    status, headers, _ = await answer(gateway, "GET", "/api/chatbot/sessions", headers={"Authorization": f"Bearer {gateway.token}"})
+    bearer = {"Authorization": f"Bearer {gateway.token}"}
+    status, headers, _ = await answer(gateway, "GET", "/api/chatbot/sessions", headers=bearer | TLS)
     assert (status, headers["Cache-Control"], headers["X-Content-Type-Options"]) == (500, "no-store", "nosniff")
+    assert headers["Strict-Transport-Security"] == "max-age=31536000"
+
+
+async def test_only_pages_of_listed_origins_may_read_an_answer(scripted: ScriptedServer, tmp_path: Path) -> None:
+    for listed in ((), ("https://other.example",)):
+        data = tmp_path / str(len(listed))
+        async with running_gateway(data, llm_server_url=scripted.url, lam_cors_origins=listed) as gateway:
+            for origin in ("https://other.example", "https://evil.example", "https://other.example.evil.example", "null"):
+                _, headers, _ = await answer(gateway, "GET", "/api/health", headers={"Origin": origin})
+                assert headers.get("Access-Control-Allow-Origin") == (origin if origin in listed else None), origin
 
 
 async def test_an_event_stream_keeps_the_headers_of_the_contract(gateway: Gateway) -> None:

@@ -12,7 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from lam import errors
-from lam.api.headers import EVERYWHERE, OTHERWISE
+from lam.api.headers import headers_for
 from lam.errors import LamError
 
 STATUS: Final[dict[type[LamError], int]] = {
@@ -132,8 +132,9 @@ async def _left(_request: Request, _error: Exception) -> Response:
     return Response(status_code=400)
 
 
-async def _unforeseen(_request: Request, _error: Exception) -> JSONResponse:
-    headers = {name.decode(): value.decode() for name, value in (*EVERYWHERE, *OTHERWISE)}  # it passes no middleware
+async def _unforeseen(request: Request, _error: Exception) -> JSONResponse:
+    said = headers_for(request.state.services.settings, request.url.scheme)  # it passes no middleware
+    headers = {name.decode(): value.decode() for name, value in said}
     return JSONResponse({"detail": LamError.summary, "code": LamError.code}, 500, headers)
 
 

@@ -23,6 +23,11 @@ OTHERWISE: Final = [
 HSTS: Final = (b"strict-transport-security", b"max-age=31536000")  # without includeSubDomains: other hosts are not ours
 
 
+def headers_for(settings: Settings, scheme: str) -> list[tuple[bytes, bytes]]:
+    """What an answer to a request with this scheme says beside its content."""
+    return [*EVERYWHERE, *OTHERWISE, *([HSTS] if over_tls(settings, scheme) else [])]
+
+
 class SecurityHeaders:
     """Adds them, where the answer has none of that name."""
 
@@ -34,7 +39,7 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        added = [*EVERYWHERE, *OTHERWISE, *([HSTS] if over_tls(self._settings, scope["scheme"]) else [])]
+        added = headers_for(self._settings, scope["scheme"])
 
         def begin(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
