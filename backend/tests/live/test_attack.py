@@ -94,7 +94,7 @@ async def test_ten_replies_go_on_while_a_stranger_attacks_and_afterwards_all_is_
     assert set(logins) == {200}
     assert growth < 100
     assert b"Traceback" not in said
-    assert len(said) < 20_000
+    assert len(said) < 100_000  # attempts to log in are logged, what is refused before that is not
 
 
 async def log_in(browser: aiohttp.ClientSession, url: str) -> int:

@@ -90,30 +90,33 @@ class Framing:
             if not self._left:
                 self._end_of_data()
             return data[start:end], end
-        end = data.find(b"\n", start) + 1
-        if not end:
-            self._keep(data[start:])
-            return b"", len(data)
-        line = data[start:end]
-        if self._pending:
-            self._keep(line)
-            line, self._pending = bytes(self._pending), bytearray()
-        return self._line(line), end
+        while end := data.find(b"\n", start) + 1:
+            line = data[start:end]
+            start = end
+            if self._pending:
+                self._keep(line)
+                line, self._pending = bytes(self._pending), bytearray()
+            if piece := self._line(line):
+                return piece, end
+        self._keep(data[start:])
+        return b"", len(data)
 
     def _keep(self, part: bytes) -> None:
         self._pending += part
-        if self.place is Place.START and not (self._pending[:1].isalpha() or self._pending[:1] == b"\r"):
+        if part and self.place is Place.START and not (self._pending[:1].isalpha() or self._pending[:1] == b"\r"):
             raise _nonsense("This is not an HTTP request.")
         self._check(len(self._pending))
 
     def _check(self, length: int) -> None:
         """Raises Refusal where a line of that length is too long, or the lines so far are too many."""
-        if self.place is Place.START and length > URL_BYTES + _AROUND_URL:
-            raise _long_url()
-        if self.place is not Place.START and length > LINE_BYTES + 2:
-            raise Refusal(431, "header_too_large", f"A line of the header may hold {LINE_BYTES >> 10} KiB at most.")
-        counted = length - _FREE_CHUNK_LINE if self.place is Place.CHUNK_LINE else length
-        if self._used + max(0, counted) > HEAD_BYTES:
+        place = self.place
+        if length > LINE_BYTES + 2:
+            if place is not Place.START:
+                raise Refusal(431, "header_too_large", f"A line of the header may hold {LINE_BYTES >> 10} KiB at most.")
+            if length > URL_BYTES + _AROUND_URL:
+                raise _long_url()
+        counted = length - _FREE_CHUNK_LINE if place is Place.CHUNK_LINE else length
+        if self._used + counted > HEAD_BYTES:
             raise Refusal(431, "header_too_large", f"The header may hold {HEAD_BYTES >> 10} KiB at most.")
 
     def _line(self, line: bytes) -> bytes:
@@ -153,6 +156,9 @@ class Framing:
         self.place = Place.HEAD
 
     def _header(self, line: bytes) -> None:
+        if line[0] not in b"CTUctu":  # nearly all of them
+            self._head += line
+            return
         name, _, value = line.partition(b":")
         name = name.lower()
         if name == b"upgrade":
