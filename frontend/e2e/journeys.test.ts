@@ -45,6 +45,21 @@ describe("a newcomer", () => {
   });
 });
 
+describe("somebody who leaves", () => {
+  test("is asked for the password, and is a stranger afterwards", async () => {
+    visitor = await studio.newcomer();
+    const { page } = visitor;
+    await page.goto(`${studio.url}/settings`);
+    await page.getByRole("button", { name: "Delete the account" }).click();
+    await page.getByRole("button", { name: "Delete for ever" }).click();
+    expect(await page.getByLabel("Your password").evaluate((field: HTMLInputElement) => field.validity.valueMissing)).toBe(true);
+    await page.getByLabel("Your password").fill("correct horse");
+    await page.getByRole("button", { name: "Delete for ever" }).click();
+    await page.waitForURL(/sign-in/);
+    await visitor.close();
+  });
+});
+
 describe("a reply", () => {
   test("goes on after a reload, nothing lost or doubled, and a second tab sees it too", async () => {
     visitor = await studio.newcomer();

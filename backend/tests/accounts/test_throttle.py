@@ -4,12 +4,15 @@ import pytest
 
 from lam.accounts.throttle import (
     FORGET_SECONDS,
+    HOLD_SECONDS,
     KEY_CHARACTERS,
     LONGEST_DELAY,
+    QUICK_REFUSALS,
     REMEMBERED,
     WAITING_AT_ADDRESS,
     Budget,
     LoginThrottle,
+    Tarpit,
     network_of,
 )
 from lam.errors import TooManyAttempts
@@ -170,6 +173,27 @@ async def test_a_flood_of_names_and_addresses_fills_no_memory() -> None:
     assert [len(table) for table in tables] == [REMEMBERED] * 3
     assert max(len(key) for table in tables for key in table) == KEY_CHARACTERS
     assert not throttle._waiting
+
+
+async def test_who_goes_on_trying_though_refused_is_answered_late() -> None:
+    world = World()
+    tarpit = Tarpit(clock=lambda: world.now, sleep=world.sleep)
+
+    async def refused(network: str) -> None:
+        async with tarpit.around(network):
+            raise TooManyAttempts
+
+    for _ in range(QUICK_REFUSALS + 1):
+        with pytest.raises(TooManyAttempts):
+            await refused("a")
+    assert world.slept == [HOLD_SECONDS]
+    with pytest.raises(TooManyAttempts):
+        await refused("b")
+    assert len(world.slept) == 1
+    world.now += 60
+    with pytest.raises(TooManyAttempts):
+        await refused("a")
+    assert len(world.slept) == 1
 
 
 @pytest.mark.parametrize(

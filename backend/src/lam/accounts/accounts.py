@@ -34,11 +34,9 @@ class Identity(Struct, frozen=True):
     token_id: int
 
 
-class Visitor(Struct, frozen=True):
-    """Where a request comes from. `program`: what it says it is, for the owner's list. `device` and `token`: what the browser's
-    cookies hold."""
+class Browser(Struct, frozen=True):
+    """What asks. `program`: what it says it is, for the owner's list. `device` and `token`: what its cookies hold."""
 
-    address: str
     program: str | None = None
     device: str | None = None
     token: str | None = None
@@ -70,47 +68,48 @@ class Accounts:
         self._registration = registration
         self._end_runs = end_runs
 
-    async def register(self, email: str, password: str, visitor: Visitor) -> User:
+    async def register(self, email: str, password: str, address: str) -> User:
         """Raises Forbidden where registration is closed, Conflict where the address is taken, Invalid, TooManyAttempts."""
         if self._registration != "open":
             raise Forbidden("Registration is closed here; ask whoever runs this gateway for an account.")
-        network = network_of(visitor.address)
-        self._budgets.registration.take(network)
-        user = await add_user(self._database, self._passwords, email, password, source=f"register {network}")
-        log.info("Account %d was registered from %s", user.id, visitor.address)
+        network = network_of(address)
+        async with self._budgets.tarpit.around(network):
+            self._budgets.registration.take(network)
+            user = await add_user(self._database, self._passwords, email, password, source=f"register {network}")
+        log.info("Account %d was registered from %s", user.id, address)
         return user
 
-    async def log_in(self, email: str, password: str, visitor: Visitor) -> Login:
+    async def log_in(self, email: str, password: str, address: str, browser: Browser = Browser()) -> Login:  # noqa: B008  # frozen
         """Ends the login that the same browser had. Raises Unauthorized, TooManyAttempts."""
         email = normal_email(email)
-        device = signed_device(self._secret_key, visitor.device, _now())
+        device = signed_device(self._secret_key, browser.device, _now())
         user = await self._user(email) if device else None
         if device is not None and user is not None and is_of(device, self._secret_key, user):
             check = partial(self._passwords.verify, user.password_hash, password, f"account {user.id}", known=True)
             good = await self._budgets.device.check(device.id, check)
         else:
-            user, good = await self._verify_stranger(email, password, network_of(visitor.address))
+            user, good = await self._verify_stranger(email, password, network_of(address))
             device = None
         if user is None or not good:
             account = "no such account" if user is None else f"account {user.id}"
-            log.warning("Failed login from %s: %s", visitor.address, account)
+            log.warning("Failed login from %s: %s", address, account)
             raise Unauthorized("The address or the password is wrong.")
         token, now = new_token(), _now()
         expires_at = now + timedelta(days=TOKEN_DAYS)
-        program = valid(visitor.program)[:PROGRAM_CHARACTERS] if visitor.program else None
+        program = valid(browser.program)[:PROGRAM_CHARACTERS] if browser.program else None
         async with self._database.write() as unit:
             await unit.tokens.forget_expired(now)
-            if visitor.token:
-                await unit.tokens.revoke_hash(token_hash(self._secret_key, visitor.token))
+            if browser.token:
+                await unit.tokens.revoke_hash(token_hash(self._secret_key, browser.token))
             hashed = token_hash(self._secret_key, token)
             await unit.tokens.add(user.id, hashed, now=now, expires_at=expires_at, device=program)
             await unit.tokens.keep_newest(user.id, TOKENS_OF_USER)
-        log.info("Login to account %d from %s", user.id, visitor.address)
+        log.info("Login to account %d from %s", user.id, address)
         return Login(token, expires_at, new_device(self._secret_key, user, now, device.id if device else None))
 
     async def _verify_stranger(self, email: str, password: str, network: str) -> tuple[User | None, bool]:
         """A known device waits behind none of these: who is refused, or waits, has asked nothing of the database."""
-        async with self._budgets.login.attempt(email, network) as note:
+        async with self._budgets.tarpit.around(network), self._budgets.login.attempt(email, network) as note:
             user = await self._user(email)
             good = await self._passwords.verify(user.password_hash if user else None, password, f"login {network}")
             note(good)

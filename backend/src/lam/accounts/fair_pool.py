@@ -9,7 +9,7 @@ from typing import Any, Final, TypeVar, cast
 
 from lam.errors import TooManyAttempts
 
-WAITING_AT_ONCE: Final = 256
+WAITING_AT_ONCE: Final = 128
 T = TypeVar("T")
 
 

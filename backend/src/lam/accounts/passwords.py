@@ -1,4 +1,4 @@
-"""Password hashes (argon2id), made and checked in two threads so that the event loop never waits; sources take turns."""
+"""Password hashes (argon2id), made and checked in a thread so that the event loop never waits; sources take turns."""
 
 from typing import Final
 
@@ -8,7 +8,7 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from lam.accounts.fair_pool import FairPool
 from lam.accounts.password_rules import normal, require_good
 
-THREADS: Final = 2
+THREADS: Final = 1  # a hash takes 64 MiB, and by itself four threads
 
 
 class Passwords:
@@ -32,8 +32,12 @@ class Passwords:
 
     async def hash_new(self, password: str, email: str, source: str = "") -> str:
         """Of a password that somebody chose for the account with this address. Raises Invalid where it is no good one."""
-        await self._pool.run(source, lambda: require_good(password, email))
-        return await self.hash(password, source)
+
+        def chosen() -> str:
+            require_good(password, email)
+            return self._hasher.hash(normal(password))
+
+        return await self._pool.run(source, chosen)
 
     async def verify(self, password_hash: str | None, password: str, source: str = "", *, known: bool = False) -> bool:
         """Takes the same time whether the account exists (has a hash) or not. `known`: before all sources that are not."""

@@ -22,6 +22,9 @@ WAITING_FOR_ACCOUNT: Final = 10  # from one address
 WAITING_AT_ADDRESS: Final = 40
 REMEMBERED: Final = 10_000
 KEY_CHARACTERS: Final = 64
+QUICK_REFUSALS: Final = 30  # a minute
+HOLD_SECONDS: Final = 2.0
+HELD_AT_ONCE: Final = 1000
 REGISTRATIONS: Final = 60  # in ten minutes: a class room behind one address
 
 Clock = Callable[[], float]
@@ -128,10 +131,41 @@ class LoginThrottle:
             self._addresses.add(address)
 
 
+class Tarpit:
+    """Answers late who goes on trying though refused: a loop that heeds no Retry-After costs as little as a few calls a second."""
+
+    def __init__(self, *, clock: Clock = time.monotonic, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._refusals = Budget(QUICK_REFUSALS, 60, clock=clock)
+        self._sleep = sleep
+        self._held = 0
+
+    @asynccontextmanager
+    async def around(self, network: str) -> AsyncIterator[None]:
+        """Passes TooManyAttempts on, sometimes later."""
+        try:
+            yield
+        except TooManyAttempts:
+            try:
+                self._refusals.take(network)
+            except TooManyAttempts:
+                await self._hold()
+            raise
+
+    async def _hold(self) -> None:
+        if self._held >= HELD_AT_ONCE:
+            return
+        self._held += 1
+        try:
+            await self._sleep(HOLD_SECONDS)
+        finally:
+            self._held -= 1
+
+
 class Budgets:
     """One for each purpose: what somebody does to one of them holds up none of the others."""
 
     def __init__(self) -> None:
+        self.tarpit = Tarpit()  # by network
         self.login = LoginThrottle()  # by account and by network
         self.device = Budget(5, 60)  # wrong passwords from one known device
         self.registration = Budget(REGISTRATIONS, 600)  # by network

@@ -8,25 +8,26 @@ from typing import Final
 
 from fastapi import Request, Response
 
-from lam.accounts.accounts import Login, Visitor
+from lam.accounts.accounts import Browser, Login
 from lam.settings import Settings
 
 COOKIE: Final = "lam_token"
 DEVICE_COOKIE: Final = "lam_device"
 PREFIX: Final = "__Host-"  # browsers take it only with Secure, Path=/ and without Domain
+ADDRESS_CHARACTERS: Final = 64
 
 
 def token_in(request: Request) -> str | None:
     return _read(request, COOKIE)
 
 
-def visitor_of(request: Request) -> Visitor:
-    """Where a request comes from, and what its browser knows."""
-    return Visitor(address_of(request), request.headers.get("user-agent"), _read(request, DEVICE_COOKIE), token_in(request))
+def browser_of(request: Request) -> Browser:
+    return Browser(request.headers.get("user-agent"), _read(request, DEVICE_COOKIE), token_in(request))
 
 
 def address_of(request: Request) -> str:
-    return request.client.host if request.client else "unknown"
+    """A proxy may have written anything there; an address is short."""
+    return request.client.host[:ADDRESS_CHARACTERS] if request.client else "unknown"
 
 
 def remember(response: Response, request: Request, settings: Settings, login: Login) -> None:

@@ -255,6 +255,8 @@ async def _unusable() -> AsyncIterator[None]:
         is_halved = isinstance(cause, exc.DBAPIError) and "already exists" in str(cause.orig)  # a migration was forgotten
         if (isinstance(error, StorageDamaged) or is_halved) and isinstance(cause, exc.DBAPIError):
             raise ConfigError(f"The database cannot be used: it is damaged ({cause.orig}); {RESTORE}.") from error
+        if isinstance(cause, exc.DBAPIError) and "unable to open" in str(cause.orig):
+            raise ConfigError(f"The database cannot be used: its file cannot be opened ({cause.orig}).") from error
         if isinstance(cause, exc.DatabaseError) and not isinstance(cause, exc.OperationalError):
             raise ConfigError(f"The database cannot be used: {cause.orig}.") from error
         raise

@@ -5,7 +5,7 @@ from typing import Annotated
 import msgspec
 from fastapi import APIRouter, Path, Request, Response
 
-from lam.api.cookies import address_of, forget_all, forget_login, remember, visitor_of
+from lam.api.cookies import address_of, browser_of, forget_all, forget_login, remember
 from lam.api.dependencies import Caller, Parts
 from lam.api.errors import answers
 from lam.api.origin import require_own_page
@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api/auth", tags=["accounts"])
 @router.post("/register", status_code=201, responses=answers(403, 409, 422, 429, 503), summary="Make an account")
 async def register(body: NewAccount, request: Request, parts: Parts) -> Account:
     """A password has 8 characters or more, of any kind, and is not one that everybody tries first."""
-    return Account.model_validate(await parts.accounts.register(body.email, body.password, visitor_of(request)))
+    return Account.model_validate(await parts.accounts.register(body.email, body.password, address_of(request)))
 
 
 @router.post("/login", responses=answers(401, 422, 429, 503), summary="Log in")
@@ -29,7 +29,7 @@ async def log_in(body: Credentials, request: Request, response: Response, parts:
     """
     if "origin" in request.headers:
         require_own_page(parts.settings, request.method, request.headers)
-    login = await parts.accounts.log_in(body.email, body.password, visitor_of(request))
+    login = await parts.accounts.log_in(body.email, body.password, address_of(request), browser_of(request))
     remember(response, request, parts.settings, login)
     return TokenAnswer(access_token=login.access_token, expires_at=login.expires_at)
 
