@@ -159,7 +159,7 @@ async def open_gateway(settings: Settings, patience: Patience | None = None) -> 
             )
         )
         connections = await stack.enter_async_context(
-            Connections(settings.lam_max_connections, patience=patience, ended=metrics.connection_ended)
+            Connections(settings.lam_max_connections, patience=patience, on_end=metrics.count_end)
         )
         supervisor.after_end.append(metrics.after)
         if settings.lam_titles and not engine.keeps_history:

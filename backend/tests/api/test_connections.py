@@ -21,7 +21,7 @@ class Peer:
     def overdue(self, now: float) -> str | None:
         return self.late
 
-    def unread_since(self) -> float | None:
+    def blocked_since(self) -> float | None:
         return self.unread
 
     def end(self, reason: str) -> None:
@@ -103,7 +103,7 @@ def test_without_a_setting_the_descriptors_of_this_process_count() -> None:
 
 async def test_what_is_overdue_is_ended_with_its_reason_and_counted() -> None:
     counted: list[str] = []
-    connections = Connections(descriptors=MANY, ended=counted.append)
+    connections = Connections(descriptors=MANY, on_end=counted.append)
     peers = [Peer(late=reason) for reason in ("head", None, "idle")] + [Peer() for _ in range(1200)]
     for peer in peers:
         connections.enter(peer, 0)

@@ -48,6 +48,7 @@ async def test_ten_replies_go_on_while_a_stranger_attacks_and_afterwards_all_is_
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < attacker.HALF_OPEN + 1000:
         resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, attacker.HALF_OPEN + 1000), hard))
+    scripted.slots = 2 * PEOPLE
     scripted.reply = Reply(tuple(f"{number} " for number in range(int(RATE * (SECONDS + 2)))), rate=RATE)
     settings = {"llm_server_url": scripted.url, "lam_max_connections": most, "lam_metrics": "on"}
     async with gateway_process(tmp_path / "data", **settings) as (process, gateway), contextlib.AsyncExitStack() as stack:

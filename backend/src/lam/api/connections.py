@@ -37,7 +37,7 @@ class Patience(Struct, frozen=True):
     drain: float = 30  # for the rest of a body that nobody wants
     linger: float = 2  # for the other side to read why it was refused
     unread: float = 60  # for an answer of which the other side takes no byte
-    spared: float = 10  # an unread answer may be given up for a new connection after that time
+    sacrifice: float = 10  # an unread answer may be given up for a new connection after that time
     look: float = 1  # between two looks at all connections
 
 
@@ -61,7 +61,7 @@ class Connection(Protocol):
         """Why it should be ended now, in one word; None: it may stay."""
         ...
 
-    def unread_since(self) -> float | None:
+    def blocked_since(self) -> float | None:
         """Since when its reply waits for the other side to take a byte; None for an event stream, which is never given up."""
         ...
 
@@ -83,21 +83,21 @@ class Connections:
         *,
         patience: Patience | None = None,
         descriptors: int | None = None,
-        ended: Callable[[str], object] = lambda _: None,
+        on_end: Callable[[str], object] = lambda _: None,
     ) -> None:
-        """`most`: LAM_MAX_CONNECTIONS; `ended(reason)` is called for each connection that is ended from here."""
+        """`most`: LAM_MAX_CONNECTIONS; `on_end(reason)` is called for each connection that is ended from here."""
         self.patience = patience or Patience()
         self._descriptors = descriptors if descriptors is not None else descriptor_limit()
         allowed = max(FEWEST, self._descriptors - RESERVED)
         self.most = min(most or MOST, allowed)
-        self.ended = ended
+        self.on_end = on_end
         self._waits: dict[Connection, Waits] = {}
         self._requests: OrderedDict[Connection, None] = OrderedDict()  # the longest silent first
         self._bodies: OrderedDict[Connection, None] = OrderedDict()  # the oldest first
         self._heads: OrderedDict[Connection, int] = OrderedDict()  # bytes of a head that has begun, the oldest first
         self._head_bytes = 0
-        self._given_up: Counter[str] = Counter()
-        self._reported = float("-inf")
+        self._losses: Counter[str] = Counter()
+        self._report_at = float("-inf")
 
     async def __aenter__(self) -> Self:
         self._watch = asyncio.create_task(self._keep_watch(), name="connections")
@@ -156,7 +156,7 @@ class Connections:
             if number % AT_ONCE == AT_ONCE - 1:
                 await asyncio.sleep(0)
             if connection in self._waits and (reason := connection.overdue(now)) is not None:
-                self.ended(reason)
+                self.on_end(reason)
                 connection.end(reason)
         self._report(now)
 
@@ -166,11 +166,11 @@ class Connections:
             oldest = next((one for one in queue if one is not new), None)
             if oldest is not None:
                 return oldest
-        unread = ((one.unread_since(), one) for one, waits in self._waits.items() if waits is Waits.REPLY)
+        unread = ((one.blocked_since(), one) for one, waits in self._waits.items() if waits is Waits.REPLY)
         since, longest = min(
             ((since, one) for since, one in unread if since is not None), key=lambda pair: pair[0], default=(now, None)
         )
-        return longest if now - since >= self.patience.spared else None
+        return longest if now - since >= self.patience.sacrifice else None
 
     def _give_up(self, connection: Connection) -> None:
         self.leave(connection)
@@ -178,22 +178,22 @@ class Connections:
         self._count("evicted")
 
     def _count(self, reason: str) -> None:
-        self.ended(reason)
-        self._given_up[reason] += 1
+        self.on_end(reason)
+        self._losses[reason] += 1
 
     def _report(self, now: float) -> None:
         """One line a minute, however many there are."""
-        if not self._given_up or now - self._reported < REPORT_SECONDS:
+        if not self._losses or now - self._report_at < REPORT_SECONDS:
             return
         log.warning(
             "There is room for %d connections: closed %d silent ones for new ones, refused %d new ones; "
             "LAM_MAX_CONNECTIONS or more descriptors (ulimit -n) make room for more",
             self.most,
-            self._given_up["evicted"],
-            self._given_up["full"],
+            self._losses["evicted"],
+            self._losses["full"],
         )
-        self._given_up.clear()
-        self._reported = now
+        self._losses.clear()
+        self._report_at = now
 
     async def _keep_watch(self) -> None:
         clock = asyncio.get_running_loop().time

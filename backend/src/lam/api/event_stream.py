@@ -30,7 +30,7 @@ class Link(Protocol):
     """What carries a stream, where it can say when the other side last took a byte."""
 
     @property
-    def taken_at(self) -> float: ...
+    def progress_at(self) -> float: ...
 
 
 class Connection:
@@ -55,7 +55,7 @@ class Connection:
         since = self.writer.waiting_since if self.writer else None
         if since is None or self.link is None:
             return since
-        return max(since, self.link.taken_at)  # a large event is one write, of which a slow line takes a part at a time
+        return max(since, self.link.progress_at)  # a large event is one write, of which a slow line takes a part at a time
 
 
 class OpenStreams:
@@ -126,8 +126,9 @@ class EventStream(Response):
         self._token_id = token_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        connection = self._open_streams.enter(self._token_id, scope["state"].get("link"))
-        scope["state"]["event_stream"] = True  # never given up for a new connection (api/connections.py)
+        state = scope.setdefault("state", {})
+        connection = self._open_streams.enter(self._token_id, state.get("link"))
+        state["event_stream"] = True  # never given up for a new connection (api/connections.py)
         run = self._following.run
         try:
             with run.reading() if run is not None else nullcontext():

@@ -39,7 +39,7 @@ class SecurityHeaders:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        added = headers_for(self._settings, scope["scheme"])
+        added = headers_for(self._settings, scope.get("scheme", "http"))
 
         def begin(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":

@@ -54,14 +54,14 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._connections: Connections = cast(Services, app_state["services"]).connections
         self._framing = Framing()
-        self._parsed = Place.START  # where the parser is: in a START, a HEAD or a BODY
+        self._parser_place = Place.START  # where the parser is: in a START, a HEAD or a BODY
         self._ahead = bytearray()
-        self._refused = False
+        self._is_over = False
         self._since = 0.0  # when what is being waited for began
-        self._heard = 0.0  # when the last byte of a body came
-        self._received = 0  # bytes of that body
-        self._unread = 0  # bytes of the answer that the other side had not taken at the last look
-        self.taken_at = 0.0  # when it was last seen to take some
+        self._last_byte = 0.0  # when the last byte of a body came
+        self._size = 0  # bytes of that body
+        self._backlog = 0  # bytes of the answer that the other side had not taken at the last look
+        self.progress_at = 0.0  # when it was last seen to take some
 
     # What asyncio calls
 
@@ -78,9 +78,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
-        if self._refused:
-            self._received += len(data)
-            if self._received > LINGER_BYTES:
+        if self._is_over:
+            self._size += len(data)
+            if self._size > LINGER_BYTES:
                 self.flow.pause_reading()
         elif not self.transport.is_closing():
             self._feed(data)
@@ -88,16 +88,16 @@ class HttpProtocol(HttpToolsProtocol):
     # What the parser calls
 
     def on_message_begin(self) -> None:
-        self._parsed = Place.HEAD
+        self._parser_place = Place.HEAD
         super().on_message_begin()
         self.scope["state"]["link"] = self
 
     def on_headers_complete(self) -> None:
-        self._parsed = Place.BODY
+        self._parser_place = Place.BODY
         super().on_headers_complete()
 
     def on_message_complete(self) -> None:
-        self._parsed = Place.START
+        self._parser_place = Place.START
         super().on_message_complete()
 
     # What the answer calls
@@ -106,7 +106,7 @@ class HttpProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self.transport.is_closing():
             return
-        self._since, self._received = self.loop.time(), 0
+        self._since, self._size = self.loop.time(), 0
         self._note()
         if self._ahead:
             ahead, self._ahead = bytes(self._ahead), bytearray()
@@ -122,39 +122,39 @@ class HttpProtocol(HttpToolsProtocol):
 
     def overdue(self, now: float) -> str | None:
         patience = self._connections.patience
-        if self._refused:
+        if self._is_over:
             return "refused" if now - self._since >= patience.linger else None
         if self.transport.is_closing():
-            return self._overdue_reader(now)
+            return self._reader_problem(now)
         if self._framing.in_body:
-            return self._overdue_body(now)
+            return self._body_problem(now)
         if self._answering:
-            return self._overdue_reader(now)
+            return self._reader_problem(now)
         if self.cycle is None or self._framing.in_head:
             return "head" if now - self._since >= patience.head else None
-        return self._overdue_reader(now) or ("idle" if now - self._since >= patience.idle else None)
+        return self._reader_problem(now) or ("idle" if now - self._since >= patience.idle else None)
 
-    def _overdue_body(self, now: float) -> str | None:
+    def _body_problem(self, now: float) -> str | None:
         patience = self._connections.patience
         if self.cycle.response_complete:
             return "drain" if now - self._since >= patience.drain else None
         if self.flow.read_paused:  # the gateway takes nothing: it is not the other side that is slow
-            self._since, self._heard, self._received = now, now, 0
-        slow = now - self._since >= patience.body + self._received / patience.body_rate
-        return "body" if slow or now - self._heard >= patience.silence else None
+            self._since, self._last_byte, self._size = now, now, 0
+        slow = now - self._since >= patience.body + self._size / patience.body_rate
+        return "body" if slow or now - self._last_byte >= patience.silence else None
 
-    def _overdue_reader(self, now: float) -> str | None:
+    def _reader_problem(self, now: float) -> str | None:
         unread = self.transport.get_write_buffer_size()
         if unread:
             unread += _in_kernel(self.descriptor)
-        if not unread or not self._unread or unread < self._unread:
-            self.taken_at = now
-        self._unread = unread
-        return "unread" if unread and now - self.taken_at >= self._connections.patience.unread else None
+        if not unread or not self._backlog or unread < self._backlog:
+            self.progress_at = now
+        self._backlog = unread
+        return "unread" if unread and now - self.progress_at >= self._connections.patience.unread else None
 
-    def unread_since(self) -> float | None:
+    def blocked_since(self) -> float | None:
         streams = self._answering and self.cycle.scope["state"].get("event_stream")
-        return self.taken_at if self._unread and self.flow.write_paused and not streams else None
+        return self.progress_at if self._backlog and self.flow.write_paused and not streams else None
 
     def end(self, reason: str) -> None:
         if reason == "idle":
@@ -165,7 +165,7 @@ class HttpProtocol(HttpToolsProtocol):
             self.abort()
 
     def abort(self) -> None:
-        self._refused = True
+        self._is_over = True
         self._leave_answer()
         self.transport.abort()
 
@@ -180,7 +180,7 @@ class HttpProtocol(HttpToolsProtocol):
     def _feed(self, data: bytes) -> None:
         held = self._framing.held
         self._cut(data)
-        if (held or self._framing.held) and not self._refused:
+        if (held or self._framing.held) and not self._is_over:
             self._connections.hold(self, self._framing.held)
 
     def _cut(self, data: bytes) -> None:
@@ -199,15 +199,15 @@ class HttpProtocol(HttpToolsProtocol):
                 self._refuse(refusal)
                 return
             if body:
-                self._heard = now
-                self._received += len(piece)
-                if self._received > DRAIN_BYTES and self.cycle.response_complete:
+                self._last_byte = now
+                self._size += len(piece)
+                if self._size > DRAIN_BYTES and self.cycle.response_complete:
                     self.abort()
                     return
             if framing.in_head and not began and self.cycle is not None:
                 self._since = now  # of a new connection the time runs from its beginning
             elif framing.in_body is not body or (began and not framing.in_head):
-                self._since, self._heard, self._received = now, now, 0
+                self._since, self._last_byte, self._size = now, now, 0
                 self._note()
 
     def _parse(self, piece: bytes) -> None:
@@ -217,7 +217,7 @@ class HttpProtocol(HttpToolsProtocol):
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             raise Refusal(400, "bad_request", "This is not a valid HTTP/1.1 request.") from error
         place = self._framing.place
-        if self._parsed is not (Place.BODY if self._framing.in_body else place):
+        if self._parser_place is not (Place.BODY if self._framing.in_body else place):
             raise Refusal(400, "bad_request", "The end of the request is ambiguous.")
 
     def _keep_ahead(self, data: bytes) -> None:
@@ -227,9 +227,9 @@ class HttpProtocol(HttpToolsProtocol):
 
     def _refuse(self, refusal: Refusal) -> None:
         """Answers, closes our side, and leaves the other one a moment to read why; what it still sends goes nowhere."""
-        self._connections.ended(refusal.code)
-        self._refused = True
-        self._since, self._received = self.loop.time(), 0
+        self._connections.on_end(refusal.code)
+        self._is_over = True
+        self._since, self._size = self.loop.time(), 0
         self._ahead.clear()
         self._connections.hold(self, 0)
         if self._answering and self.cycle.response_started:

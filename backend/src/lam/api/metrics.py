@@ -45,7 +45,7 @@ class Metrics:
             ("lam_connections", "Open connections to the gateway", connections),
         ):
             Gauge(name, about, registry=registry).set_function(value)
-        self._ended = Counter(
+        self._ends = Counter(
             "lam_connections_ended", "Connections that the gateway ended by itself, by reason", ["reason"], registry=registry
         )
 
@@ -69,8 +69,8 @@ class Metrics:
         if timings.get("tokens_per_second") is not None:
             self._speed.observe(timings["tokens_per_second"])
 
-    def connection_ended(self, reason: str) -> None:
-        self._ended.labels(reason).inc()
+    def count_end(self, reason: str) -> None:
+        self._ends.labels(reason).inc()
 
     def text(self) -> bytes:
         return generate_latest(self._registry)
