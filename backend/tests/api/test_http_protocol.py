@@ -192,6 +192,36 @@ async def test_whoever_falls_silent_is_let_go(hasty: Gateway, before: bytes) -> 
             await asyncio.sleep(0.01)
 
 
+async def test_empty_lines_now_and_then_gain_no_time(hasty: Gateway) -> None:
+    async with connection(hasty) as raw:
+        await raw.send(HEALTH)
+        assert await raw.status() == 200
+        end = asyncio.create_task(raw.closed())
+        lines = 0
+        while not end.done():
+            await raw.send(b"\r\n"[lines % 2 : lines % 2 + 1])
+            lines += 1
+            await asyncio.sleep(0.05)
+        assert end.result() == b""
+        assert lines < 200  # the end came by the clock, not by their number
+
+
+async def test_whoever_waits_to_be_asked_for_a_body_is_not_late(hasty: Gateway) -> None:
+    """An upload that waits for its turn: the client sends nothing before `100 Continue`."""
+    async with contextlib.AsyncExitStack() as stack, connection(hasty) as raw:
+        user = (await hasty.parts.accounts.identify(hasty.token)).user.id
+        await stack.enter_async_context(hasty.parts.documents.turn(user))
+        head = f"POST /api/chatbot/upload-document HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {hasty.token}\r\n"
+        await raw.send(
+            f"{head}Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n".encode()
+        )
+        first = asyncio.create_task(raw.reader.readuntil(b"\r\n\r\n"))
+        await asyncio.sleep(4 * BRIEF.body)
+        assert not first.done()
+        await stack.aclose()
+        assert (await first).startswith(b"HTTP/1.1 100 ")
+
+
 @pytest.mark.parametrize("start", [b"GET / HTTP/1.1\r\nX: ", LOGIN + b"Content-Length: 16000\r\n\r\n"], ids=["head", "body"])
 async def test_a_byte_now_and_then_gains_no_time(hasty: Gateway, start: bytes) -> None:
     async with connection(hasty) as raw:
@@ -300,7 +330,14 @@ def test_the_methods_that_are_overridden_and_the_names_that_are_read_are_uvicorn
     for owner, names in {
         HttpToolsProtocol.__init__: ("parser", "flow", "cycle", "transport", "loop"),
         HttpToolsProtocol.on_response_complete: ("_unset_keepalive_if_required", "is_closing", "resume_reading"),
-        RequestResponseCycle.__init__: ("response_complete", "response_started", "disconnected", "message_event", "scope"),
+        RequestResponseCycle.__init__: (
+            "response_complete",
+            "response_started",
+            "disconnected",
+            "message_event",
+            "scope",
+            "waiting_for_100_continue",
+        ),
         FlowControl.__init__: ("read_paused", "write_paused"),
     }.items():
         used = {*owner.__code__.co_names, *owner.__code__.co_varnames}

@@ -67,7 +67,7 @@ class Framing:
     @property
     def in_head(self) -> bool:
         """Whether a request's head has begun and not ended."""
-        return self.place is Place.HEAD or (self.place is Place.START and bool(self._pending))
+        return self.place is Place.HEAD or (self.place is Place.START and bool(self._pending) and not self._pending.isspace())
 
     @property
     def held(self) -> int:

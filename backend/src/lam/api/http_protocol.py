@@ -138,7 +138,7 @@ class HttpProtocol(HttpToolsProtocol):
         patience = self._connections.patience
         if self.cycle.response_complete:
             return "drain" if now - self._since >= patience.drain else None
-        if self.flow.read_paused:  # the gateway takes nothing: it is not the other side that is slow
+        if self.flow.read_paused or self.cycle.waiting_for_100_continue:  # it is not the other side that is slow
             self._since, self._last_byte, self._size = now, now, 0
         slow = now - self._since >= patience.body + self._size / patience.body_rate
         return "body" if slow or now - self._last_byte >= patience.silence else None
@@ -258,6 +258,6 @@ def _in_kernel(descriptor: int) -> int:
         import termios
 
         answer = fcntl.ioctl(descriptor, termios.TIOCOUTQ, b"\0\0\0\0")
-    except (ImportError, OSError):
+    except (ImportError, OSError, ValueError):
         return 0
     return int.from_bytes(answer, "little")
