@@ -86,9 +86,9 @@ def close_to_others(path: Path) -> str:
         mode = path.stat().st_mode
         if _is_shared(path, mode):
             return f"{path} is shared with other users of this machine: set LAM_DATA_DIR to a folder of its own"
-        closed = stat.S_IMODE(mode) & ~OTHERS & ~0o7000
-        path.chmod(closed)
-        return f"Other users of this machine could reach {path}: its mode is {closed:04o} now, not {stat.S_IMODE(mode):04o}"
+        narrow = stat.S_IMODE(mode) & ~OTHERS & ~0o7000
+        path.chmod(narrow)
+        return f"Other users of this machine could reach {path}: its mode is {narrow:04o} now, not {stat.S_IMODE(mode):04o}"
     except OSError as error:
         return f"Other users of this machine may reach {path}, and its mode cannot be changed: {error.strerror}"
 
@@ -111,4 +111,5 @@ def _is_exposed(path: Path) -> bool:
 
 def _is_shared(path: Path, mode: int) -> bool:
     """A folder that is everybody's, or somebody's whole home: not ours to close."""
-    return stat.S_ISDIR(mode) and bool(mode & stat.S_ISVTX or path.resolve() in (Path.home(), Path(path.anchor)))
+    home = Path(os.path.expanduser("~"))  # which gives up in silence, where a container's user has none
+    return stat.S_ISDIR(mode) and bool(mode & stat.S_ISVTX or path.resolve() in (home, Path(path.anchor)))

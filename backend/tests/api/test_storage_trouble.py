@@ -100,6 +100,19 @@ async def test_a_database_that_goes_away_takes_no_more_writes(
             assert response.status == 503
 
 
+@pytest.mark.parametrize("lose", ["lam.db", "disk/real.db", "disk/real.db-wal"])
+async def test_a_database_behind_a_link_is_watched_too(scripted: ScriptedServer, tmp_path: Path, lose: str) -> None:
+    data = tmp_path / "data"
+    (data / "disk").mkdir(parents=True)
+    (data / "lam.db").symlink_to(data / "disk" / "real.db")
+    async with running_gateway(data, llm_server_url=scripted.url) as gateway, gateway.client() as client:
+        await client.create_session()
+        (data / lose).unlink()
+        with pytest.raises(StorageLost):
+            await client.create_session()
+        assert (await health(client))["ready"] is False
+
+
 async def test_a_file_that_is_put_back_is_written_to_again(scripted: ScriptedServer, tmp_path: Path) -> None:
     data = tmp_path / "data"
     async with running_gateway(data, llm_server_url=scripted.url) as gateway, gateway.client() as client:

@@ -14,11 +14,12 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, exc, make_url, select, text
+from sqlalchemy import Connection, exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lam.data_folder import make_private
 from lam.errors import ConfigError, StorageDamaged, StorageLost, StorageUnavailable
+from lam.storage.completeness import require_complete
 from lam.storage.database_file import RESTORE, DatabaseFile, damage
 from lam.storage.failures import INCOMPLETE, foreign_errors
 from lam.storage.postgresql import patient_engine, postgresql_engine, reason, where
@@ -28,7 +29,6 @@ from lam.storage.repositories.search import Search
 from lam.storage.repositories.sessions import Sessions
 from lam.storage.repositories.templates import Templates
 from lam.storage.repositories.users import Tokens, Users
-from lam.storage.schema import metadata
 from lam.storage.sqlite import sqlite_engine
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class UnitOfWork:
     async def try_out(self) -> None:
         """A change that changes nothing, and a look at every table."""
         await self._connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
-        await _require_complete(self._connection)
+        await require_complete(self._connection)
 
 
 class Database:
@@ -118,9 +118,9 @@ class Database:
         """Raises StorageLost, StorageDamaged."""
         if self.file is None:
             return
-        if self.file.shrunk() and (found := await asyncio.to_thread(damage, self.file.path, used=True)) is not None:
+        if self.file.shrunk() and (finding := await asyncio.to_thread(damage, self.file.path, used=True)) is not None:
             self._damaged = True
-            log.critical("The database %s was cut off (%s): %s", self.file.path, found, RESTORE)
+            log.critical("The database %s was cut off (%s): %s", self.file.path, finding, RESTORE)
         problem = self.problem()
         if isinstance(problem, StorageLost) and problem.message not in self._logged:
             self._logged.add(problem.message)
@@ -155,7 +155,7 @@ class Database:
         async with _unusable(), foreign_errors(), self._migrating() as connection:
             await connection.run_sync(_upgrade)
         async with _unusable(), foreign_errors(), self._engine.connect() as connection:
-            await _require_complete(connection)
+            await require_complete(connection)
         if self.file is not None:
             await asyncio.to_thread(self.file.open)
 
@@ -165,8 +165,8 @@ class Database:
             return
         if used and not self.file.path.exists():
             log.warning("The database %s is not there any more; a new one is made", self.file.path)
-        if (found := await asyncio.to_thread(damage, self.file.path, used=used)) is not None:
-            raise ConfigError(f"The database cannot be used: {self.file.path} is damaged ({found}); {RESTORE}.")
+        if (finding := await asyncio.to_thread(damage, self.file.path, used=used)) is not None:
+            raise ConfigError(f"The database cannot be used: {self.file.path} is damaged ({finding}); {RESTORE}.")
 
     async def pending(self) -> int | None:
         """How many migrations are missing, None for an SQLite file that is yet to be made. Changes nothing.
@@ -228,17 +228,6 @@ def _pending(connection: Connection) -> int:
     if applied is not None:
         known.get_revision(applied)
     return sum(1 for _ in known.iterate_revisions("head", applied or "base"))
-
-
-async def _require_complete(connection: AsyncConnection) -> None:
-    """Raises what the driver says where a table, a column, or what a trigger writes to is missing."""
-    for table in metadata.sorted_tables:
-        await connection.execute(select(table).limit(0))
-        if connection.dialect.name == "sqlite":
-            name, same = table.name, ", ".join(f'"{column.name}" = "{column.name}"' for column in table.columns)
-            changes = (f"INSERT INTO {name} DEFAULT VALUES", f"UPDATE {name} SET {same}", f"DELETE FROM {name}")  # noqa: S608  # ours
-            for change in changes:
-                await connection.execute(text(f"EXPLAIN {change}"))  # reads the triggers too, and changes nothing
 
 
 @asynccontextmanager

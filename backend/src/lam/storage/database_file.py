@@ -28,7 +28,7 @@ class DatabaseFile:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._files = [path, *(path.with_name(path.name + end) for end in BESIDE)]
+        self._files = [path, *_beside(path)]
         self._identities: dict[Path, _Identity] = {}
         self._size = 0
         self._anchor: sqlite3.Connection | None = None
@@ -67,7 +67,7 @@ class DatabaseFile:
 
     def rescue(self) -> None:
         """Writes what only the removed log (`-wal`) holds into the database, if that is still in its place."""
-        database, wal = self._files[0], self._files[1]
+        database, wal, _ = self._files
         if self._anchor is None or wal.exists() or _identity(database) != self._identities.get(database):
             return
         try:
@@ -89,7 +89,7 @@ def damage(path: Path, seconds: float | None = None, *, used: bool = False) -> s
     seconds = CHECK_SECONDS if seconds is None else seconds
     if not path.is_file():
         return None
-    wal = path.with_name(path.name + BESIDE[0])
+    wal, _ = _beside(path)
     if path.stat().st_size == 0:  # SQLite would take it for a new one, and remove the log
         return "it is empty" if used or (wal.exists() and wal.stat().st_size) else None
     with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)) as connection:
@@ -108,9 +108,14 @@ def damage(path: Path, seconds: float | None = None, *, used: bool = False) -> s
             timer.cancel()
 
 
+def _beside(path: Path) -> list[Path]:
+    """SQLite keeps them beside the file itself, not beside a link to it."""
+    return [Path(f"{path.resolve()}{end}") for end in BESIDE]
+
+
 def _identity(path: Path) -> _Identity | None:
     try:
-        found = os.stat(path)
+        status = os.stat(path)
     except OSError:
         return None
-    return found.st_dev, found.st_ino
+    return status.st_dev, status.st_ino
