@@ -65,7 +65,10 @@ def errors_page() -> str:
         retryable = ("yes" if kind.retryable else "no") if issubclass(kind, GenerationError) else ""
         lines.append(f"| `{kind.code}` | {status_of(kind)} | {outcome} | {retryable} | {kind.summary} |")
     lines.append("\n`llm_error` is not retryable when the model server answered with a 4xx.")
-    lines.append("`method_not_allowed` (405) is the web server's own.")
+    lines.append(
+        "`method_not_allowed` (405), `bad_request` (400), `request_timeout` (408), `url_too_long` (414), `header_too_large` (431) "
+        "and `too_many_connections` (503) are the web server's own; after all but the first the connection is closed."
+    )
     return "\n".join(lines) + "\n"
 
 

@@ -15,6 +15,8 @@ from typing import Any
 import aiohttp
 import uvicorn
 
+from lam.api.connections import Patience
+from lam.api.http_protocol import web_server
 from lam.api.services import Services
 from lam.client.client import Client
 from lam.engines.mqtt_workers import MqttWorkersEngine
@@ -57,11 +59,13 @@ class Gateway:
 
 
 @contextlib.asynccontextmanager
-async def running_gateway(data: Path, *, port: int = 0, **settings: Any) -> AsyncIterator[Gateway]:
+async def running_gateway(
+    data: Path, *, port: int = 0, patience: Patience | None = None, **settings: Any
+) -> AsyncIterator[Gateway]:
     """With `--mode mqtt` the gateway reaches its model through the broker and a worker that runs beside it."""
     given = FOR_TESTS | {"lam_data_dir": data, "database_url": databases.url_for(data)} | settings
     if brokers.mosquitto is None:
-        async with _running_gateway(port, given) as gateway:
+        async with _running_gateway(port, given, patience) as gateway:
             yield gateway
         return
     given |= {
@@ -69,7 +73,7 @@ async def running_gateway(data: Path, *, port: int = 0, **settings: Any) -> Asyn
         "mqtt_broker_port": brokers.mosquitto.port,
         "mqtt_topic_prefix": f"lam/test{next(_numbers)}",
     }
-    async with _running_gateway(port, given) as gateway, worker_for(gateway.parts.settings) as worker:
+    async with _running_gateway(port, given, patience) as gateway, worker_for(gateway.parts.settings) as worker:
         engine = gateway.parts.engine
         assert isinstance(engine, MqttWorkersEngine)
         while not (engine.workers() and worker.status() in engine.workers()):
@@ -95,14 +99,13 @@ async def worker_for(settings: Settings, name: str = "worker", **options: Any) -
 
 
 @contextlib.asynccontextmanager
-async def _running_gateway(port: int, given: dict[str, Any]) -> AsyncIterator[Gateway]:
+async def _running_gateway(port: int, given: dict[str, Any], patience: Patience | None) -> AsyncIterator[Gateway]:
     data: Path = given["lam_data_dir"]
-    app = create_app(Settings(**given))
+    app = create_app(Settings(**given), patience=patience)
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
-    config = uvicorn.Config(app, lifespan="on", log_level="warning", proxy_headers=False, timeout_graceful_shutdown=1)
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(web_server(app, lifespan="on", timeout_graceful_shutdown=1))
     server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:

@@ -16,9 +16,11 @@ from lam.accounts.accounts import Accounts
 from lam.accounts.administration import Administration
 from lam.accounts.passwords import Passwords
 from lam.accounts.throttle import Budgets
-from lam.api import errors, page
+from lam.api import docs, errors, page
+from lam.api.connections import Connections, Patience
 from lam.api.description import ABOUT, TAGS, describe
 from lam.api.event_stream import OpenStreams
+from lam.api.headers import SecurityHeaders
 from lam.api.metrics import Metrics
 from lam.api.middleware import BodyLimit, TrailingSlash
 from lam.api.routers import accounts, admin, chat, messages, sessions, system, templates, usage
@@ -56,12 +58,12 @@ class State(TypedDict):
     services: Services
 
 
-def create_app(settings: Settings) -> FastAPI:
+def create_app(settings: Settings, *, patience: Patience | None = None) -> FastAPI:
     """The gateway as an ASGI application. While its lifespan runs, `app.state.services` holds its parts."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[State]:
-        async with open_gateway(settings) as services:
+        async with open_gateway(settings, patience) as services:
             app.state.services = services
             yield {"services": services}
 
@@ -71,6 +73,7 @@ def create_app(settings: Settings) -> FastAPI:
         description=ABOUT,
         openapi_tags=TAGS,
         lifespan=lifespan,
+        docs_url=None,  # api/docs.py, under a policy
         redoc_url=None,
         redirect_slashes=False,
         separate_input_output_schemas=False,
@@ -80,6 +83,7 @@ def create_app(settings: Settings) -> FastAPI:
         app.include_router(part.router)
     app.include_router(accounts.profile_router)
     app.include_router(system.metrics_router)
+    app.include_router(docs.router)
     describe(app)
     app.include_router(page.router)  # the last one: it takes every other address
 
@@ -93,12 +97,13 @@ def create_app(settings: Settings) -> FastAPI:
         )
     app.add_middleware(TrailingSlash)
     app.add_middleware(BodyLimit)
+    app.add_middleware(SecurityHeaders, settings=settings)
     app.add_middleware(ProxyHeadersMiddleware, trusted_hosts=list(settings.lam_trusted_proxies))
     return app
 
 
 @asynccontextmanager
-async def open_gateway(settings: Settings) -> AsyncIterator[Services]:
+async def open_gateway(settings: Settings, patience: Patience | None = None) -> AsyncIterator[Services]:
     """Opens the parts in the order in which they need one another, and closes them in reverse.
 
     Raises ConfigError, also when another gateway holds the database.
@@ -153,7 +158,11 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Services]:
                 running=lambda: len(supervisor.running()),
                 waiting=lambda: supervisor.admission.waiting,
                 open_streams=lambda: open_streams.count,
+                connections=lambda: connections.count,
             )
+        )
+        connections = await stack.enter_async_context(
+            Connections(settings.lam_max_connections, patience=patience, on_end=metrics.count_end)
         )
         supervisor.after_end.append(metrics.after)
         if settings.lam_titles and not engine.keeps_history:
@@ -178,6 +187,7 @@ async def open_gateway(settings: Settings) -> AsyncIterator[Services]:
             documents=DocumentReader(),
             metrics=metrics,
             open_streams=open_streams,
+            connections=connections,
             database_lost=database_lost,
         )
 

@@ -112,6 +112,12 @@ class Settings(BaseSettings):
     lam_max_reply_chars: int = Field(
         2_000_000, ge=1, description="Characters of a reply, thoughts included; a longer one is cut there and ends as `length`."
     )
+    lam_max_connections: int = Field(
+        0,
+        ge=0,
+        description="Connections at once; 0, and at most: the descriptors the process may open (`ulimit -n`), less 64. "
+        "A new one beyond that takes the place of the longest silent one.",
+    )
     lam_detach_seconds: float = Field(10, ge=0, description="How long a `cancel` run goes on without a reader.")
     lam_drain_seconds: float = Field(20, ge=0, description="How long running replies may go on after SIGTERM.")
 

@@ -1,8 +1,12 @@
 import gzip
+import json
 from pathlib import Path
 
 import aiohttp
 import pytest
+from yarl import URL
+
+from lam.api import page
 
 from ..running import Gateway
 
@@ -12,13 +16,13 @@ DOCUMENT = "<!doctype html><title>The page</title>"
 @pytest.fixture
 def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A page with one file, and a secret beside it."""
-    page = tmp_path / "page"
-    (page / "assets").mkdir(parents=True)
-    (page / "index.html").write_text(DOCUMENT)
-    (page / "assets" / "index-1234.js").write_text("1")
+    folder = tmp_path / "page"
+    (folder / "assets").mkdir(parents=True)
+    (folder / "index.html").write_text(DOCUMENT)
+    (folder / "assets" / "index-1234.js").write_text("1")
     (tmp_path / "secret.txt").write_text("secret")
-    monkeypatch.setattr("lam.api.page.BUILT", page)
-    return page
+    monkeypatch.setattr("lam.api.page.BUILT", folder)
+    return folder
 
 
 async def get(gateway: Gateway, path: str) -> tuple[int, str, aiohttp.ClientResponse]:
@@ -61,11 +65,67 @@ async def test_no_other_file_is_given_away(gateway: Gateway, built: Path, path: 
     assert "secret" not in text
 
 
-@pytest.mark.parametrize("path", ["/api", "/api/nothing", "/api/chatbot/nothing"])
-async def test_an_address_of_the_api_is_never_the_page(gateway: Gateway, built: Path, path: str) -> None:
-    status, text, _ = await get(gateway, path)
-    assert status == 404
-    assert '"code"' in text
+API = ["/api", "/api/", "/api/nothing", "/api/chatbot/nothing", "/v1", "/v1/", "/v1/models", "/v1/chat/completions", "/v1/models/x"]
+API += ["/V1/models", "/%761/models", "/v1beta/models", "/v2/x", "/API/health", "//v1/models", "/health", "/livez", "/assets"]
+
+
+async def test_an_address_of_an_api_is_never_the_page(gateway: Gateway, built: Path) -> None:
+    for path in API:
+        status, text, response = await get(gateway, path)
+        assert (status, response.content_type) == (404, "application/json"), path
+        assert set(json.loads(text)) == {"detail", "code"}
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"])
+async def test_another_method_there_is_405_in_json(gateway: Gateway, built: Path, method: str) -> None:
+    async with aiohttp.ClientSession() as http:
+        for path in API:
+            async with http.request(method, gateway.url + path) as response:
+                assert (response.status, (await response.json())["code"]) == (405, "method_not_allowed"), path
+                assert "GET" in response.headers["Allow"]
+
+
+@pytest.mark.parametrize("accepted", ["application/json", "text/event-stream", "image/png, image/webp"])
+async def test_who_takes_no_document_gets_none(gateway: Gateway, built: Path, accepted: str) -> None:
+    """A program with a wrong base address: `/models` and `/chat/completions` without `/v1`."""
+    async with aiohttp.ClientSession(headers={"Accept": accepted}) as http, http.get(gateway.url + "/models") as response:
+        assert (response.status, response.content_type) == (404, "application/json")
+
+
+ODD = ["/assets/%00.js", "/%00", "/assets/%00", "/a%00b/c", "/" + "a" * 256, "/assets/" + "a" * 300 + ".js", "/" + "a/" * 3000]
+ODD += ["/..%2f", "/..%2fsecret.txt", "/%2e%2e/secret", "/c/..%2f..%2fsecret", "/assets/..%5c..%5csecret", "/.env", "/.git/config"]
+ODD += ["/%ed%a0%80", "/assets/%ed%a0%80.js", "/%ff%fe", "/%u0041", "/%zz", "/%25zz", "/%252e%252e%252fsecret", "/%", "/%e2%80%ae"]
+ODD += [
+    "/con%0d%0aSet-Cookie:x",
+    "/%7f",
+    "/assets/index-1234.js%00",
+    "/assets//index-1234.js",
+    "/assets/.",
+    "/" + "%c3%bc" * 130,
+    "/static-offline-docs",
+]
+ODD += ["/static-offline-docs/%00.js", "/static-offline-docs/" + "a" * 300, "/static-offline-docs/..%2f..%2fcore.py"]
+
+
+async def test_an_odd_name_is_404_and_nothing_is_logged(gateway: Gateway, built: Path, caplog: pytest.LogCaptureFixture) -> None:
+    async with aiohttp.ClientSession() as http:
+        for path in ODD:
+            async with http.get(URL(gateway.url + path, encoded=True), allow_redirects=False) as response:
+                assert (response.status, response.content_type) == (404, "application/json"), path
+                assert set(await response.json()) == {"detail", "code"}
+    assert not caplog.records
+
+
+def test_every_file_of_the_page_that_was_built_can_be_asked_for() -> None:
+    names = [file.relative_to(page.BUILT).as_posix() for file in page.BUILT.rglob("*") if file.is_file()]
+    assert [name for name in names if not page.FILE.fullmatch(name) or len(name) > page.LONGEST] == []
+
+
+async def test_the_page_answers_head(gateway: Gateway, built: Path) -> None:
+    async with aiohttp.ClientSession() as http:
+        for path, status in (("/", 200), ("/assets/index-1234.js", 200), ("/assets/nothing.js", 404), ("/v1/models", 404)):
+            async with http.head(gateway.url + path) as response:
+                assert (response.status, await response.read()) == (status, b"")
 
 
 async def test_without_a_page_the_api_is_described(gateway: Gateway, built: Path) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import re
+import ssl
 import subprocess
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+import trustme
 
 from lam.client.client import Client
 from lam.testing.server import Reply, ScriptedServer
@@ -32,11 +34,9 @@ server {
     location / { proxy_pass http://backend; }
 }
 """
-DOCUMENTED = re.search(
-    r"```nginx\n(.*?)```", (Path(__file__).resolve().parents[3] / "docs" / "guides" / "nginx.md").read_text(), re.DOTALL
-)
-assert DOCUMENTED
-BLOCKS = {"earlier": EARLIER, "documented": DOCUMENTED[1]}
+GUIDE = (Path(__file__).resolve().parents[3] / "docs" / "guides" / "nginx.md").read_text()
+DOCUMENTED, OVER_TLS = re.findall(r"```nginx\n(.*?)```", GUIDE, re.DOTALL)
+BLOCKS = {"earlier": EARLIER, "documented": DOCUMENTED}
 
 
 @contextlib.asynccontextmanager
@@ -139,3 +139,30 @@ async def test_a_reader_that_leaves_nginx_leaves_the_gateway_too(
             assert run.has_readers
         await asyncio.wait_for(run.lonely.wait(), 20)
         await client.call("DELETE", f"/api/chatbot/sessions/{session}")
+
+
+async def test_over_tls_browsers_are_told_to_stay_there_and_the_cookie_is_safe(
+    program: Callable[[str], str], gateway: Gateway, tmp_path: Path
+) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    certificate.private_key_and_cert_chain_pem.write_to_path(tmp_path / "pair.pem")
+    port = free_port()
+    upstream, location = DOCUMENTED[: DOCUMENTED.index("server {\n    listen")], DOCUMENTED[DOCUMENTED.index("    location /") : -2]
+    block = upstream + OVER_TLS.replace("    # location / as above", location).replace("listen 443", f"listen 127.0.0.1:{port}")
+    block = re.sub(r"/etc/letsencrypt/\S+\.pem", str(tmp_path / "pair.pem"), block)
+    account = {"email": "ada@example.org", "password": "correct horse"}
+    tls = ssl.create_default_context()
+    authority.configure_trust(tls)
+    async with nginx(program("nginx"), block, gateway, tmp_path) as plain, await gateway.user(account["email"]):
+        jar = aiohttp.CookieJar(unsafe=True)
+        async with aiohttp.ClientSession(cookie_jar=jar, connector=aiohttp.TCPConnector(ssl=tls)) as page:
+            async with page.get(plain + "/c/1", allow_redirects=False) as response:
+                assert (response.status, response.headers["Location"]) == (301, "https://chat.example.org/c/1")
+            async with page.post(f"https://127.0.0.1:{port}/api/auth/login", json=account) as response:
+                assert response.status == 200
+                assert response.headers["Strict-Transport-Security"] == "max-age=31536000"
+                cookies = response.headers.getall("Set-Cookie")
+            assert all(cookie.startswith("__Host-") and "Secure" in cookie for cookie in cookies)
+            async with page.get(f"https://127.0.0.1:{port}/api/auth/me") as response:
+                assert (await response.json())["email"] == account["email"]

@@ -2192,6 +2192,21 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description The request cannot be carried out as it is written. */
             422: {
                 headers: {
@@ -2320,6 +2335,21 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description The request cannot be carried out as it is written. */
             422: {
                 headers: {
@@ -2416,6 +2446,21 @@ export interface operations {
                      * @example {
                      *       "detail": "There is no such thing, or it is not yours.",
                      *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -2536,6 +2581,21 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description The request cannot be carried out as it is written. */
             422: {
                 headers: {
@@ -2635,6 +2695,21 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description The request cannot be carried out as it is written. */
             422: {
                 headers: {
@@ -2716,6 +2791,21 @@ export interface operations {
                      * @example {
                      *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
                      *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -2811,6 +2901,21 @@ export interface operations {
                      * @example {
                      *       "detail": "This is not allowed here.",
                      *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -2931,6 +3036,21 @@ export interface operations {
                      *       "detail": "This session is still receiving a reply; follow or stop it first.",
                      *       "code": "session_busy",
                      *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -3098,6 +3218,21 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description The request cannot be carried out as it is written. */
             422: {
                 headers: {
@@ -3208,6 +3343,21 @@ export interface operations {
                      *       "detail": "This session is still receiving a reply; follow or stop it first.",
                      *       "code": "session_busy",
                      *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -3361,6 +3511,21 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description The request cannot be carried out as it is written. */
             422: {
                 headers: {
@@ -3475,6 +3640,21 @@ export interface operations {
                      *       "detail": "This session is still receiving a reply; follow or stop it first.",
                      *       "code": "session_busy",
                      *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -3767,6 +3947,21 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description The request cannot be carried out as it is written. */
             422: {
                 headers: {
@@ -3960,6 +4155,21 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description The request cannot be carried out as it is written. */
             422: {
                 headers: {
@@ -4056,6 +4266,21 @@ export interface operations {
                      * @example {
                      *       "detail": "There is no such thing, or it is not yours.",
                      *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -4341,6 +4566,21 @@ export interface operations {
                      *       "detail": "This session is still receiving a reply; follow or stop it first.",
                      *       "code": "session_busy",
                      *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -4750,6 +4990,21 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description The request cannot be carried out as it is written. */
             422: {
                 headers: {
@@ -5149,6 +5404,21 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description The request cannot be carried out as it is written. */
             422: {
                 headers: {
@@ -5326,6 +5596,21 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description The request cannot be carried out as it is written. */
             422: {
                 headers: {
@@ -5438,6 +5723,21 @@ export interface operations {
                      *       "detail": "This session is still receiving a reply; follow or stop it first.",
                      *       "code": "session_busy",
                      *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];

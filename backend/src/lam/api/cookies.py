@@ -1,5 +1,9 @@
-"""The page's two cookies: the login's token, and the device that its owner is known by. Scripts read neither."""
+"""The page's two cookies: the login's token, and the device that its owner is known by. Scripts read neither.
 
+Over TLS their names begin with `__Host-`, so that no other host and no page without TLS can plant one.
+"""
+
+from datetime import datetime
 from typing import Final
 
 from fastapi import Request, Response
@@ -9,15 +13,16 @@ from lam.settings import Settings
 
 COOKIE: Final = "lam_token"
 DEVICE_COOKIE: Final = "lam_device"
+PREFIX: Final = "__Host-"  # browsers take it only with Secure, Path=/ and without Domain
 ADDRESS_CHARACTERS: Final = 64
 
 
 def token_in(request: Request) -> str | None:
-    return request.cookies.get(COOKIE) or None
+    return _read(request, COOKIE)
 
 
 def browser_of(request: Request) -> Browser:
-    return Browser(request.headers.get("user-agent"), request.cookies.get(DEVICE_COOKIE), token_in(request))
+    return Browser(request.headers.get("user-agent"), _read(request, DEVICE_COOKIE), token_in(request))
 
 
 def address_of(request: Request) -> str:
@@ -26,28 +31,38 @@ def address_of(request: Request) -> str:
 
 
 def remember(response: Response, request: Request, settings: Settings, login: Login) -> None:
-    secure = is_secure(request, settings)
-    for name, value, expires_at in (
-        (COOKIE, login.access_token, login.expires_at),
-        (DEVICE_COOKIE, login.device.value, login.device.expires_at),
-    ):
-        response.set_cookie(name, value, expires=expires_at, path="/", httponly=True, samesite="lax", secure=secure)
+    secure = over_tls(settings, request.url.scheme)
+    _set(response, COOKIE, login.access_token, login.expires_at, secure=secure)
+    _set(response, DEVICE_COOKIE, login.device.value, login.device.expires_at, secure=secure)
 
 
-def forget_login(response: Response, request: Request, settings: Settings) -> None:
+def forget_login(response: Response) -> None:
     """The device stays known."""
-    _forget(response, COOKIE, secure=is_secure(request, settings))
+    _clear(response, COOKIE)
 
 
-def forget_all(response: Response, request: Request, settings: Settings) -> None:
+def forget_all(response: Response) -> None:
     for name in (COOKIE, DEVICE_COOKIE):
-        _forget(response, name, secure=is_secure(request, settings))
+        _clear(response, name)
 
 
-def is_secure(request: Request, settings: Settings) -> bool:
-    """Whether the browser speaks TLS, with us or with a proxy before us."""
-    return (settings.lam_public_url or str(request.url)).startswith("https://")
+def over_tls(settings: Settings, scheme: str) -> bool:
+    """Whether browsers reach the gateway over TLS: `scheme` is the request's, as a trusted proxy says it."""
+    return scheme == "https" or (settings.lam_public_url or "").startswith("https://")
 
 
-def _forget(response: Response, name: str, *, secure: bool) -> None:
-    response.delete_cookie(name, path="/", httponly=True, samesite="lax", secure=secure)
+def _read(request: Request, name: str) -> str | None:
+    """A request over TLS has it only under the safe name, any other one under either."""
+    safe = request.cookies.get(PREFIX + name)
+    return safe or (None if request.url.scheme == "https" else request.cookies.get(name)) or None
+
+
+def _set(response: Response, name: str, value: str, expires: datetime, *, secure: bool) -> None:
+    safe = (PREFIX if secure else "") + name
+    response.set_cookie(safe, value, expires=expires, path="/", httponly=True, samesite="lax", secure=secure)
+
+
+def _clear(response: Response, name: str) -> None:
+    """Under both names."""
+    response.delete_cookie(name, path="/", httponly=True, samesite="lax")
+    response.delete_cookie(PREFIX + name, path="/", httponly=True, samesite="lax", secure=True)

@@ -4,6 +4,8 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
+from lam.api.errors import ErrorAnswer, answers
+
 ABOUT: Final = """
 Chat with models people run themselves. A reply is a **run** that writes a numbered **stream** of events; reading it changes
 nothing, and any reader can resume it from any number. `docs/protocols/http-stream.md` describes the events.
@@ -12,7 +14,9 @@ nothing, and any reader can resume it from any number. `docs/protocols/http-stre
 in the data folder. The page uses the cookie that the log-in sets.
 
 **Failures** are `{"detail": …, "code": …}`: a sentence for people, and a stable name for programs. A request of more than 4 MiB is
-413 `too_large`, except where files are taken. Every path answers with and without a trailing slash.
+413 `too_large`, except where files are taken; without a token more than 16 KiB are not read. Every path answers with and without a
+trailing slash. What is not HTTP/1.1 is 400, a header of more than 64 KiB or 100 lines, or a line of more than 8 KiB, is 431, an
+address of more than 8 KiB 414, a request that does not arrive 408; then the connection is closed.
 """
 
 TAGS: Final = [
@@ -28,8 +32,26 @@ TAGS: Final = [
 
 _SCHEMES: Final = {
     "bearer": {"type": "http", "scheme": "bearer", "description": "The access_token of a log-in, or the local account's."},
-    "cookie": {"type": "apiKey", "in": "cookie", "name": "lam_token", "description": "Set by a log-in, for the page."},
+    "cookie": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "lam_token",
+        "description": "Set by a log-in, for the page; over TLS its name is `__Host-lam_token`.",
+    },
 }
+
+
+WRITES: Final = ("post", "put", "patch", "delete")
+
+
+def _too_large() -> dict[str, Any]:
+    """As FastAPI writes an answer that a route names."""
+    schema = {"$ref": f"#/components/schemas/{ErrorAnswer.__name__}"}
+    answer = next(iter(answers(413).values()))
+    return {
+        "description": answer["description"],
+        "content": {"application/json": {"schema": schema} | answer["content"]["application/json"]},
+    }
 
 
 def describe(app: FastAPI) -> None:
@@ -41,7 +63,10 @@ def describe(app: FastAPI) -> None:
             description = plain()
             description.setdefault("components", {})["securitySchemes"] = _SCHEMES
             for methods in description["paths"].values():
-                for operation in methods.values():
+                for method, operation in methods.items():
+                    if method in WRITES:  # BodyLimit looks at all of them
+                        operation["responses"].setdefault("413", _too_large())
+                        operation["responses"] = dict(sorted(operation["responses"].items()))
                     if "401" in operation["responses"] and operation["operationId"] != "log_in_api_auth_login_post":
                         operation["security"] = [{name: []} for name in _SCHEMES]
             app.openapi_schema = description

@@ -12,6 +12,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from lam import errors
+from lam.api.headers import headers_for
 from lam.errors import LamError
 
 STATUS: Final[dict[type[LamError], int]] = {
@@ -96,6 +97,11 @@ def install(app: FastAPI) -> None:
 
 async def _lam_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, LamError)
+    return answer(error)
+
+
+def answer(error: LamError) -> JSONResponse:
+    """This failure as an HTTP answer."""
     body = {"detail": error.message, "code": error.code}
     headers: dict[str, str] = {}
     if isinstance(error, errors.SessionBusy):
@@ -116,9 +122,8 @@ async def _http_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     if error.status_code == 400:  # the framework's word for a body that it cannot read
         return JSONResponse({"detail": "The body cannot be read; is it what Content-Type says, in UTF-8?", "code": "invalid"}, 422)
-    code = {401: "unauthorized", 404: "not_found", 405: "method_not_allowed", 413: errors.TooLarge.code}.get(
-        error.status_code, "invalid"
-    )
+    codes = {401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
+    code = (codes | {413: errors.TooLarge.code, 503: errors.StorageUnavailable.code}).get(error.status_code, "invalid")
     return JSONResponse({"detail": str(error.detail), "code": code}, error.status_code, error.headers)
 
 
@@ -127,8 +132,10 @@ async def _left(_request: Request, _error: Exception) -> Response:
     return Response(status_code=400)
 
 
-async def _unforeseen(_request: Request, _error: Exception) -> JSONResponse:
-    return JSONResponse({"detail": LamError.summary, "code": LamError.code}, 500)
+async def _unforeseen(request: Request, _error: Exception) -> JSONResponse:
+    said = headers_for(request.state.services.settings, request.url.scheme)  # it passes no middleware
+    headers = {name.decode(): value.decode() for name, value in said}
+    return JSONResponse({"detail": LamError.summary, "code": LamError.code}, 500, headers)
 
 
 def _sentence(found: Mapping[str, Any]) -> str:

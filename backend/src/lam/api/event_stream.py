@@ -5,7 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import nullcontext
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Protocol, Self
 
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -26,13 +26,21 @@ HEADERS: Final = [
 ]
 
 
+class Link(Protocol):
+    """What carries a stream, where it can say when the other side last took a byte."""
+
+    @property
+    def progress_at(self) -> float: ...
+
+
 class Connection:
     """One open stream: by which token it was opened, what writes it, and whether it shall end: then `end` is called."""
 
-    __slots__ = ("closing", "end", "token_id", "writer")
+    __slots__ = ("closing", "end", "link", "token_id", "writer")
 
-    def __init__(self, token_id: int) -> None:
+    def __init__(self, token_id: int, link: Link | None = None) -> None:
         self.token_id = token_id
+        self.link = link
         self.writer: LogWriter | None = None  # once the answer has begun
         self.closing = asyncio.Event()
         self.end: Callable[[], object] = lambda: None
@@ -44,7 +52,10 @@ class Connection:
     @property
     def waiting_since(self) -> float | None:
         """Since when the other side has taken nothing of what was sent."""
-        return self.writer.waiting_since if self.writer else None
+        since = self.writer.waiting_since if self.writer else None
+        if since is None or self.link is None:
+            return since
+        return max(since, self.link.progress_at)  # a large event is one write, of which a slow line takes a part at a time
 
 
 class OpenStreams:
@@ -66,8 +77,8 @@ class OpenStreams:
     def count(self) -> int:
         return len(self._open)
 
-    def enter(self, token_id: int) -> Connection:
-        connection = Connection(token_id)
+    def enter(self, token_id: int, link: Link | None = None) -> Connection:
+        connection = Connection(token_id, link)
         self._open.add(connection)
         return connection
 
@@ -115,7 +126,9 @@ class EventStream(Response):
         self._token_id = token_id
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        connection = self._open_streams.enter(self._token_id)
+        state = scope.setdefault("state", {})
+        connection = self._open_streams.enter(self._token_id, state.get("link"))
+        state["event_stream"] = True  # never given up for a new connection (api/connections.py)
         run = self._following.run
         try:
             with run.reading() if run is not None else nullcontext():

@@ -18,7 +18,14 @@ _LAGS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 class Metrics:
     """An async context manager: it owns the task that measures the event loop's lag. `after(run)`: a run has ended."""
 
-    def __init__(self, *, running: Callable[[], int], waiting: Callable[[], int], open_streams: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        *,
+        running: Callable[[], int],
+        waiting: Callable[[], int],
+        open_streams: Callable[[], int],
+        connections: Callable[[], int],
+    ) -> None:
         self._registry = registry = CollectorRegistry()
         self._generations = Counter("lam_generations", "Generations that ended, by outcome", ["outcome"], registry=registry)
         self._tokens = Counter("lam_tokens", "Tokens as the model's server counted them", ["kind"], registry=registry)
@@ -35,8 +42,12 @@ class Metrics:
             ("lam_generations_running", "Generations that have begun and not ended", running),
             ("lam_queue_length", "Generations that wait for a place", waiting),
             ("lam_open_streams", "Event streams that are being read", open_streams),
+            ("lam_connections", "Open connections to the gateway", connections),
         ):
             Gauge(name, about, registry=registry).set_function(value)
+        self._ends = Counter(
+            "lam_connections_ended", "Connections that the gateway ended by itself, by reason", ["reason"], registry=registry
+        )
 
     async def __aenter__(self) -> Self:
         self._watch = asyncio.create_task(self._measure_lag(), name="loop-lag")
@@ -57,6 +68,9 @@ class Metrics:
             self._first.observe(timings["first_token_ms"] / 1000)
         if timings.get("tokens_per_second") is not None:
             self._speed.observe(timings["tokens_per_second"])
+
+    def count_end(self, reason: str) -> None:
+        self._ends.labels(reason).inc()
 
     def text(self) -> bytes:
         return generate_latest(self._registry)

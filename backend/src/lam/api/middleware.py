@@ -1,19 +1,23 @@
-"""Pure ASGI middleware: it looks at a request once and never wraps what a response sends."""
+"""Pure ASGI middleware: it looks at a request once, before anything is read of it."""
 
 from typing import Final
 
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lam.api.errors import status_of
+from lam.api.dependencies import get_identity
+from lam.api.errors import answer, status_of
 from lam.chat import transfer
 from lam.documents import reader as documents
-from lam.errors import TooLarge
+from lam.errors import LamError, TooLarge
 
 BODY_BYTES: Final = 4 << 20
-LARGER: Final = {  # with room for what a form puts around a file
-    "/api/chatbot/upload-document": documents.FILE_BYTES + (64 << 10),
+STRANGERS_BYTES: Final = 16 << 10  # of a caller who has not been identified
+LIMITS: Final = {
+    "/api/auth/login": STRANGERS_BYTES,
+    "/api/auth/register": STRANGERS_BYTES,
+    "/api/chatbot/upload-document": documents.FILE_BYTES + (64 << 10),  # with room for what a form puts around a file
     "/api/chatbot/sessions/import": transfer.FILE_BYTES,
     "/api/templates/import": 8 << 20,
 }
@@ -33,39 +37,52 @@ class TrailingSlash:
 
 
 class BodyLimit:
-    """Refuses requests that are larger than their path allows, 4 MiB unless it takes files, before anything is read into memory,
-    whoever sends them."""
+    """Refuses requests that are larger than their path allows, 4 MiB unless it takes files, before anything is read into memory.
+    Of strangers it takes 16 KiB: what is larger is read once the caller is known."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        limit = LARGER.get(scope.get("path", "").rstrip("/"), BODY_BYTES)
+        limit = LIMITS.get(scope.get("path", "").rstrip("/"), BODY_BYTES)
         headers = dict(scope.get("headers", ()))
         length = headers.get(b"content-length", b"")
-        if length.isdigit() and int(length) > limit:
-            answer = JSONResponse({"detail": _too_large(limit), "code": TooLarge.code}, status_of(TooLarge))
-            await answer(scope, receive, send)
-        elif b"transfer-encoding" in headers:
-            await self._app(scope, _counted(receive, limit), send)
-        else:
-            await self._app(scope, receive, send)
+        if b"transfer-encoding" in headers:
+            await self._app(scope, _counted(scope, receive, limit), send)
+            return
+        if length.isdigit() and int(length) > STRANGERS_BYTES:
+            try:
+                if int(length) > limit:
+                    raise TooLarge(_too_large(limit))
+                await get_identity(Request(scope))
+            except LamError as error:
+                await answer(error)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 def _too_large(limit: int) -> str:
-    return f"This request may hold {limit >> 20} MiB at most."
+    size = f"{limit >> 20} MiB" if limit >= 1 << 20 else f"{limit >> 10} KiB"
+    return f"This request may hold {size} at most."
 
 
-def _counted(receive: Receive, limit: int) -> Receive:
+def _counted(scope: Scope, receive: Receive, limit: int) -> Receive:
     """A body of unknown length. Raises HTTPException, which frameworks pass on, when it grows too large."""
     taken = 0
+    known = False
 
     async def counted() -> Message:
-        nonlocal taken
+        nonlocal taken, known
         message = await receive()
         taken += len(message.get("body", b""))
         if taken > limit:
             raise HTTPException(status_of(TooLarge), _too_large(limit))
+        if taken > STRANGERS_BYTES and not known:
+            try:
+                await get_identity(Request(scope))
+            except LamError as error:
+                raise HTTPException(status_of(type(error)), error.message) from error
+            known = True
         return message
 
     return counted

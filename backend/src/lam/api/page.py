@@ -1,6 +1,7 @@
 """The page, as it was built into this package: its files, and its one document for every address that is the page's own."""
 
 import mimetypes
+import re
 from pathlib import Path
 from typing import Final
 
@@ -27,32 +28,51 @@ POLICY: Final = "; ".join(
         "trusted-types 'none'",
     )
 )
-HEADERS: Final = {
-    "Content-Security-Policy": POLICY,
-    "Cache-Control": "no-cache",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-}
+HEADERS: Final = {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"}
+LONGEST: Final = 255  # bytes; file systems take no longer name
+# A file of the build has a name of these letters. Whatever else is asked for never reaches the file system.
+FILE: Final = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*")
+# First parts of addresses that programs ask for, whether or not there is something: a document would be no answer.
+PROGRAMS: Final = re.compile(
+    r"(?:api|v\d+(?:alpha|beta)?\d*|assets|static-offline-docs|metrics|healthz?|livez|readyz)", re.IGNORECASE
+)
 
 router = APIRouter(include_in_schema=False)
 
 
-@router.get("/{path:path}")
+@router.api_route("/{path:path}", methods=["GET", "HEAD"])
 async def page(path: str, request: Request) -> Response:
     """A file of the page, or its document. Without a page that was built: the API's description."""
-    if path.startswith("api/") or path == "api":
-        raise NotFound
-    found = (BUILT / path).resolve()
-    if path and found.is_relative_to(BUILT) and found.is_file():
-        caching = FOR_EVER if path.startswith("assets/") else "no-cache"
-        return _file(found, request, {"Cache-Control": caching, "X-Content-Type-Options": "nosniff"})
-    if "." in path.rpartition("/")[2]:
+    file = BUILT / path if len(path) <= LONGEST and FILE.fullmatch(path) else None
+    if file is not None and file.is_file():
+        return _file(file, request, {"Cache-Control": FOR_EVER if path.startswith("assets/") else "no-cache"})
+    if not _is_address(path) or not _takes_documents(request):
         raise NotFound
     if not (BUILT / "index.html").is_file():
         if path:
             raise NotFound
         return RedirectResponse("/docs")
     return _file(BUILT / "index.html", request, HEADERS)
+
+
+def _is_address(path: str) -> bool:
+    """Whether this may be a place in the page: plain words between slashes, not a file, nothing of the API's."""
+    if not path:
+        return True
+    parts = path.split("/")
+    return (
+        len(path.encode()) <= LONGEST
+        and path.isprintable()
+        and not any(sign in path for sign in "%\\\ufffd")
+        and all(part and not part.startswith(".") for part in parts)
+        and "." not in parts[-1]
+        and not PROGRAMS.fullmatch(parts[0])
+    )
+
+
+def _takes_documents(request: Request) -> bool:
+    accepted = request.headers.get("accept", "*/*")
+    return any(kind in accepted for kind in ("text/html", "application/xhtml+xml", "text/*", "*/*"))
 
 
 def _file(path: Path, request: Request, headers: dict[str, str]) -> Response:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from lam.accounts.accounts import Accounts
 from lam.accounts.administration import Administration
+from lam.api.connections import Connections
 from lam.api.event_stream import OpenStreams
 from lam.api.metrics import Metrics
 from lam.chat.messages import Messages
@@ -41,4 +42,5 @@ class Services:
     documents: DocumentReader
     metrics: Metrics
     open_streams: OpenStreams
+    connections: Connections
     database_lost: asyncio.Event  # set once another gateway has taken the database

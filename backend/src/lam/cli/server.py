@@ -14,6 +14,7 @@ from typing import Any, Final
 import uvicorn
 
 from lam import logs
+from lam.api.http_protocol import web_server
 from lam.data_folder import DataFolder
 from lam.errors import ConfigError
 from lam.gateway import create_app
@@ -53,17 +54,7 @@ async def serve(
     try:
         app = create_app(settings)
         async with app.router.lifespan_context(app) as state:
-            config = uvicorn.Config(
-                app,
-                lifespan="off",
-                log_config=None,  # its lines are the log's
-                log_level="warning",
-                access_log=False,
-                proxy_headers=False,
-                server_header=False,
-                backlog=4096,
-                timeout_graceful_shutdown=LAST_SECONDS,
-            )
+            config = web_server(app, lifespan="off", log_config=None, timeout_graceful_shutdown=LAST_SECONDS)
             server = _Server(config, dict(state or {}))
             stop = asyncio.Event()
             with _signals(stop, settings.lam_drain_seconds):

@@ -20,7 +20,7 @@ export function NewUser({ onClose }: { onClose: () => void }) {
         </label>
         <label>
           Password, for the first time
-          <input name="password" type="text" required minLength={8} autoComplete="off" />
+          <input name="password" type="password" required minLength={8} autoComplete="new-password" />
         </label>
         <Problem of={deed.error} />
         <button type="submit" className="primary" disabled={deed.isPending}>

@@ -17,7 +17,7 @@ export function ResetPassword({ user, onClose }: { user: ListedAccount; onClose:
       <form className="fields" onSubmit={submit}>
         <label>
           Password
-          <input name="password" type="text" required minLength={8} autoFocus autoComplete="off" />
+          <input name="password" type="password" required minLength={8} autoFocus autoComplete="new-password" />
         </label>
         <p className="muted">All devices of this account are signed out.</p>
         <Problem of={deed.error} />

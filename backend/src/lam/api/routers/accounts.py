@@ -36,9 +36,9 @@ async def log_in(body: Credentials, request: Request, response: Response, parts:
 
 
 @router.post("/logout", status_code=204, responses=answers(401, 403, 503), summary="Revoke this token")
-async def log_out(caller: Caller, request: Request, response: Response, parts: Parts) -> None:
+async def log_out(caller: Caller, response: Response, parts: Parts) -> None:
     await parts.accounts.log_out(caller)
-    forget_login(response, request, parts.settings)
+    forget_login(response)
 
 
 @profile_router.get("/me", responses=answers(401, 503), summary="Who am I, at the address that the earlier system's page asks")
@@ -71,4 +71,4 @@ async def change_password(body: NewPassword, caller: Caller, request: Request, p
 async def delete_account(caller: Caller, request: Request, response: Response, parts: Parts, body: Deletion | None = None) -> None:
     """Asks for the password once more. This machine's local account has none, and stays."""
     await parts.accounts.delete(caller, body.password if body else None, address_of(request))
-    forget_all(response, request, parts.settings)
+    forget_all(response)

@@ -1,0 +1,215 @@
+"""All connections to the gateway: how many there may be, how long each may stay silent, and which one makes room for another.
+
+Knows nothing of HTTP: a connection says of itself what it waits for (`Waits`) and when it is overdue.
+"""
+
+import asyncio
+import contextlib
+import logging
+import sys
+from collections import Counter, OrderedDict
+from collections.abc import Callable
+from enum import Enum, auto
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from msgspec import Struct
+
+log = logging.getLogger(__name__)
+
+RESERVED: Final = 64  # descriptors for the database, the model, files: everything that is no connection to us
+LAST_FREE: Final = 32  # a connection whose descriptor is that near to the limit shows that the reserve is being used up
+FEWEST: Final = 16
+MOST: Final = 65_536
+AT_ONCE: Final = 500  # connections that are looked at before others have their turn
+REPORT_SECONDS: Final = 60
+HEADS_BYTES: Final = 16 << 20  # of all heads that have begun and not ended
+
+
+class Patience(Struct, frozen=True):
+    """Seconds, and bytes a second. A reply that runs is never limited, as long as its reader takes something."""
+
+    head: float = 20  # for the whole head of a request, from the connection or its first byte
+    idle: float = 75  # between two requests; a proxy's own limit should be lower (nginx: 60)
+    body: float = 30  # for a body, and one second more for each `body_rate` bytes of it
+    body_rate: int = 500
+    silence: float = 60  # of a body that has begun
+    drain: float = 30  # for the rest of a body that nobody wants
+    linger: float = 2  # for the other side to read why it was refused
+    unread: float = 60  # for an answer of which the other side takes no byte
+    sacrifice: float = 10  # an unread answer may be given up for a new connection after that time
+    look: float = 1  # between two looks at all connections
+
+
+class Waits(Enum):
+    """What a connection waits for, and with that its place among those that make room for others."""
+
+    REQUEST = auto()  # silent: nothing or a part of a head has come
+    BODY = auto()
+    REPLY = auto()
+
+
+class Connection(Protocol):
+    """One connection, as it is kept here."""
+
+    @property
+    def descriptor(self) -> int:
+        """The number of its socket, or -1."""
+        ...
+
+    def overdue(self, now: float) -> str | None:
+        """Why it should be ended now, in one word; None: it may stay."""
+        ...
+
+    def blocked_since(self) -> float | None:
+        """Since when its reply waits for the other side to take a byte; None for an event stream, which is never given up."""
+        ...
+
+    def end(self, reason: str) -> None:
+        """Ends it, with an answer where one can still be given."""
+        ...
+
+    def abort(self) -> None:
+        """Ends it at once."""
+        ...
+
+
+class Connections:
+    """An async context manager: it owns the task that looks for those that are overdue."""
+
+    def __init__(
+        self,
+        most: int = 0,
+        *,
+        patience: Patience | None = None,
+        descriptors: int | None = None,
+        on_end: Callable[[str], object] = lambda _: None,
+    ) -> None:
+        """`most`: LAM_MAX_CONNECTIONS; `on_end(reason)` is called for each connection that is ended from here."""
+        self.patience = patience or Patience()
+        self._descriptors = descriptors if descriptors is not None else descriptor_limit()
+        allowed = max(FEWEST, self._descriptors - RESERVED)
+        self.most = min(most or MOST, allowed)
+        self.on_end = on_end
+        self._waits: dict[Connection, Waits] = {}
+        self._requests: OrderedDict[Connection, None] = OrderedDict()  # the longest silent first
+        self._bodies: OrderedDict[Connection, None] = OrderedDict()  # the oldest first
+        self._heads: OrderedDict[Connection, int] = OrderedDict()  # bytes of a head that has begun, the oldest first
+        self._head_bytes = 0
+        self._losses: Counter[str] = Counter()
+        self._report_at = float("-inf")
+
+    async def __aenter__(self) -> Self:
+        self._watch = asyncio.create_task(self._keep_watch(), name="connections")
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._watch.cancel()
+        await asyncio.gather(self._watch, return_exceptions=True)
+
+    @property
+    def count(self) -> int:
+        return len(self._waits)
+
+    def enter(self, connection: Connection, now: float) -> bool:
+        """Takes a new connection in; False where there is no room, and nobody makes room."""
+        self.note(connection, Waits.REQUEST)
+        if len(self._waits) <= self.most and connection.descriptor < self._descriptors - LAST_FREE:
+            return True
+        other = self._dispensable(connection, now)
+        if other is None:
+            self._count("full")
+            return False
+        self._give_up(other)
+        return True
+
+    def note(self, connection: Connection, waits: Waits) -> None:
+        """The connection waits for this from now on."""
+        before = self._waits.get(connection)
+        self._waits[connection] = waits
+        if before is waits and waits is not Waits.REQUEST:
+            return
+        for kind, queue in ((Waits.REQUEST, self._requests), (Waits.BODY, self._bodies)):
+            queue.pop(connection, None)
+            if kind is waits:
+                queue[connection] = None
+
+    def hold(self, connection: Connection, size: int) -> None:
+        """So many bytes of a head have come. Where all of them together are too many, the oldest go."""
+        self._head_bytes += size - self._heads.get(connection, 0)
+        if size:
+            self._heads[connection] = size
+        else:
+            self._heads.pop(connection, None)
+        while self._head_bytes > HEADS_BYTES and (oldest := next(iter(self._heads))) is not connection:
+            self._give_up(oldest)
+
+    def leave(self, connection: Connection) -> None:
+        self.hold(connection, 0)
+        self._waits.pop(connection, None)
+        self._requests.pop(connection, None)
+        self._bodies.pop(connection, None)
+
+    async def look(self, now: float) -> None:
+        """Ends what is overdue, and says what was given up since the last report."""
+        for number, connection in enumerate(list(self._waits)):
+            if number % AT_ONCE == AT_ONCE - 1:
+                await asyncio.sleep(0)
+            if connection in self._waits and (reason := connection.overdue(now)) is not None:
+                self.on_end(reason)
+                connection.end(reason)
+        self._report(now)
+
+    def _dispensable(self, new: Connection, now: float) -> Connection | None:
+        """Who goes first: the longest silent one, then the oldest incomplete request, then an answer that nobody reads."""
+        for queue in (self._requests, self._bodies):
+            oldest = next((one for one in queue if one is not new), None)
+            if oldest is not None:
+                return oldest
+        unread = ((one.blocked_since(), one) for one, waits in self._waits.items() if waits is Waits.REPLY)
+        since, longest = min(
+            ((since, one) for since, one in unread if since is not None), key=lambda pair: pair[0], default=(now, None)
+        )
+        return longest if now - since >= self.patience.sacrifice else None
+
+    def _give_up(self, connection: Connection) -> None:
+        self.leave(connection)
+        connection.abort()
+        self._count("evicted")
+
+    def _count(self, reason: str) -> None:
+        self.on_end(reason)
+        self._losses[reason] += 1
+
+    def _report(self, now: float) -> None:
+        """One line a minute, however many there are."""
+        if not self._losses or now - self._report_at < REPORT_SECONDS:
+            return
+        log.warning(
+            "There is room for %d connections: closed %d silent ones for new ones, refused %d new ones; "
+            "LAM_MAX_CONNECTIONS or more descriptors (ulimit -n) make room for more",
+            self.most,
+            self._losses["evicted"],
+            self._losses["full"],
+        )
+        self._losses.clear()
+        self._report_at = now
+
+    async def _keep_watch(self) -> None:
+        clock = asyncio.get_running_loop().time
+        while True:
+            await asyncio.sleep(self.patience.look)
+            try:
+                await self.look(clock())
+            except Exception:
+                log.exception("The connections could not be looked at")
+
+
+def descriptor_limit() -> int:
+    """How many files and sockets this process may have open."""
+    with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no such limit
+        import resource
+
+        soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+        return sys.maxsize if soft == resource.RLIM_INFINITY else soft
+    return sys.maxsize
