@@ -41,12 +41,13 @@ const COMPONENTS: Components = {
     </Link>
   ),
   pre: ({ children }) => <>{children}</>,
-  code: ({ className, children }) => {
+  code: ({ className, children, node }) => {
     const text = typeof children === "string" ? children : "";
     if (className?.includes("language-math")) return <Formula text={text.trim()} display={className.includes("math-display")} />;
     const language = /language-(\S+)/.exec(className ?? "")?.[1];
     if (language === undefined && !text.includes("\n")) return <code>{children}</code>;
-    return <CodeBlock language={language ?? ""} text={text.replace(/\n$/, "")} closed />;
+    const info = [language, node?.data?.meta].filter(Boolean).join(" ");
+    return <CodeBlock info={info} text={text.replace(/\n$/, "")} closed />;
   },
   table: (props: ComponentProps<"table">) => (
     <div className="table-scroll" tabIndex={0} role="region" aria-label="Table">
@@ -99,7 +100,7 @@ const Group = memo(function Group({ blocks, around, growing }: { blocks: Block[]
       {blocks.map((block, at) => (
         <Boundary key={at} of={block.text} fallback={<AsWritten text={block.text} />}>
           {block.kind === "code" ? (
-            <CodeBlock language={block.language} text={growing ? block.text : block.text + block.rest} closed={block.closed || !growing} />
+            <CodeBlock info={block.info} text={growing ? block.text : block.text + block.rest} closed={block.closed || !growing} />
           ) : (
             <Part text={block.text} {...surroundings(around, at)} growing={growing && at === blocks.length - 1} />
           )}

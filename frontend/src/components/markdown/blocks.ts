@@ -4,7 +4,8 @@ import { decodeString } from "micromark-util-decode-string";
 
 interface Code {
   kind: "code";
-  language: string;
+  /** All that stands behind the opening fence; its first word is the language. */
+  info: string;
   text: string;
   closed: boolean;
   /** A last line that may become the closing fence; not shown while more may come. */
@@ -48,7 +49,7 @@ export class Blocks {
 interface Fence {
   indent: number;
   mark: string;
-  language: string;
+  info: string;
   body: number;
 }
 
@@ -90,7 +91,7 @@ function split(text: string, from: number): { blocks: Block[]; settled: number; 
       const fenced = list ? null : FENCE.exec(said);
       if (fenced !== null && newline !== -1) {
         const [, indent = "", mark = "```", info = ""] = fenced;
-        fence = { indent: indent.length, mark, language: decodeString(info.trim().split(/\s/)[0] ?? ""), body: next };
+        fence = { indent: indent.length, mark, info: decodeString(info.trim()), body: next };
         at = line;
       }
       math = { $$: "$$", "\\[": "\\]" }[said.trim()] ?? null;
@@ -114,9 +115,9 @@ function open(fence: Fence, text: string): Block {
   return { ...code(fence, before, false), rest: last > fence.body ? `\n${line}` : line };
 }
 
-function code({ indent, language }: Fence, text: string, closed: boolean): Code {
+function code({ indent, info }: Fence, text: string, closed: boolean): Code {
   const flush = indent === 0 ? text : text.replaceAll(new RegExp(`^ {1,${indent}}`, "gm"), "");
-  return { kind: "code", language, text: flush, closed, rest: "" };
+  return { kind: "code", info, text: flush, closed, rest: "" };
 }
 
 /** Whether the line ends what such a mark began: at least as long, indented by three spaces at most, nothing behind it. */

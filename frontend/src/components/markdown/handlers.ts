@@ -1,8 +1,8 @@
 /** How parts of markdown become elements where the usual way loses what is written. */
 
-import type { Definition, FootnoteDefinition, FootnoteReference, Html, Parents } from "mdast";
+import type { Definition, FootnoteDefinition, FootnoteReference, Html, Parents, Table } from "mdast";
 import type { Element, ElementContent } from "hast";
-import type { State } from "mdast-util-to-hast";
+import { defaultHandlers, type State } from "mdast-util-to-hast";
 
 /** `source`: what was parsed. `from`: where the block itself begins in it. `hidden`: labels of definitions that need not be shown. */
 export function handlers(source: string, from: number, hidden: ReadonlySet<string>) {
@@ -23,6 +23,13 @@ export function handlers(source: string, from: number, hidden: ReadonlySet<strin
 
     footnoteReference(_state: State, node: FootnoteReference): Element {
       return { type: "element", tagName: "sup", properties: {}, children: [{ type: "text", value: node.label ?? node.identifier }] };
+    },
+
+    /** Cells that the head of the table has no column for stand there all the same. */
+    table(state: State, node: Table): Element {
+      const columns = Math.max(...node.children.map(({ children }) => children.length));
+      const align = Array.from({ length: columns }, (_, at) => node.align?.[at] ?? null);
+      return defaultHandlers.table(state, { ...node, align });
     },
 
     /** Markup is not obeyed; where it stands alone its lines stay lines. */

@@ -132,7 +132,8 @@ export function useReplies(session: number | null, messages: MessageAnswer[] | u
     [queries, streams],
   );
 
-  const settled = over && known !== null && messages?.some((message) => message.id === known && message.status !== "streaming") === true;
+  const length = useStream(live?.stream, ({ over, snapshot }) => (over ? snapshot.text.length : 0)) ?? 0; // a shorter one was read before it ended
+  const settled = over && known !== null && messages?.some(({ id, status, content }) => id === known && status !== "streaming" && content.length >= length) === true;
   useEffect(() => {
     if (session !== null && settled) streams.drop(session);
   }, [streams, session, settled]);
