@@ -20,7 +20,7 @@ export function Link({ href = "", title, said, children }: Props) {
     return (
       <>
         <bdi>{children}</bdi>
-        {!isPlace && <Destination>{href.length > LONGEST ? `${href.slice(0, LONGEST)}…` : href}</Destination>}
+        {!isPlace && <Destination>{written(href)}</Destination>}
       </>
     );
   }
@@ -31,6 +31,16 @@ export function Link({ href = "", title, said, children }: Props) {
       {!names(said, goal) && <Destination>{goal}</Destination>}
     </a>
   );
+}
+
+/** A destination as somebody wrote it, before the parser encoded it. */
+function written(href: string): string {
+  const start = href.slice(0, LONGEST);
+  try {
+    return decodeURI(start) + (start === href ? "" : "…");
+  } catch {
+    return start;
+  }
 }
 
 function Destination({ children }: { children: string }) {

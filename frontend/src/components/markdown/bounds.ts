@@ -22,6 +22,7 @@ export function bounded(text: string): string {
   let marks = 0;
   const lines = text.split("\n").map((line) => {
     if (OWN_LINE.test(line)) marks = 0;
+    if (RULE.test(line)) return line;
     const kept = shallow(line);
     const before = marks;
     for (const [mark] of kept.matchAll(MARK)) marks += cost(mark);
@@ -39,7 +40,7 @@ function shallow(line: string): string {
     CONTAINER.lastIndex = at;
     if (!CONTAINER.test(line)) break;
     at = CONTAINER.lastIndex;
-    if (depth === DEPTH && !RULE.test(line)) return `${line.slice(0, at - 1)}\\${line.slice(at - 1)}`;
+    if (depth === DEPTH) return `${line.slice(0, at - 1)}\\${line.slice(at - 1)}`;
   }
   return isFar && at > 0 ? " ".repeat(COLUMNS) + line.slice(indent.length) : line;
 }
