@@ -1,3 +1,4 @@
+import { useQueryClient } from "@tanstack/react-query";
 import { Component, type ReactNode } from "react";
 
 interface Props {
@@ -28,15 +29,16 @@ export class Boundary extends Component<Props, { hasFailed: boolean }> {
   private readonly again = (): void => this.setState({ hasFailed: false });
 }
 
-/** A part of the page, such as *the list of conversations*, with the rest kept usable when it cannot be shown. */
+/** A part of the page, such as *the list of conversations*, with the rest kept usable when it cannot be shown. Trying again asks the gateway again, too. */
 export function Panel({ name, of, children }: { name: string; of?: unknown; children: ReactNode }) {
+  const queries = useQueryClient();
   return (
     <Boundary
       of={of}
       fallback={(again) => (
         <div className="broken" role="alert">
           <p className="problem">Something went wrong here: {name} can’t be shown.</p>
-          <button type="button" onClick={again}>
+          <button type="button" onClick={() => void queries.refetchQueries({ type: "active" }).finally(again)}>
             Try again
           </button>
         </div>
