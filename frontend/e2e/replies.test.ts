@@ -61,7 +61,7 @@ test("nothing that a reply, a title or a key does moves the page while a long re
     await studio.script({ thinking: ["I think. "], pieces: lines, rate: 40 });
     const visitor = await studio.newcomer({ viewport });
     const { page } = visitor;
-    await ask(page, `${"Long\u202e title ".repeat(30)}`);
+    await ask(page, "Long\u202e title ".repeat(30));
     for (const key of ["End", "PageDown", "Space", "Tab", "Tab", "Shift+Tab", "Home", "End"]) {
       await page.keyboard.press(key);
       await page.waitForTimeout(100);

@@ -11,7 +11,7 @@ export interface Text {
 export const ENTITIES = Object.keys(characterEntities);
 
 /** A small generator of numbers from 0 to 1: mulberry32, public domain. */
-export function numbers(seed: number): () => number {
+function numbers(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
