@@ -132,7 +132,7 @@ export function useReplies(session: number | null, messages: MessageAnswer[] | u
     [queries, streams],
   );
 
-  const length = useStream(live?.stream, ({ over, snapshot }) => (over ? snapshot.text.length : 0)) ?? 0; // a shorter one was read before it ended
+  const length = useStream(live?.stream, ({ snapshot }) => (snapshot.terminal?.type === "done" ? snapshot.terminal.full_content.length : 0)) ?? 0; // a shorter one was read before the end
   const settled = over && known !== null && messages?.some(({ id, status, content }) => id === known && status !== "streaming" && content.length >= length) === true;
   useEffect(() => {
     if (session !== null && settled) streams.drop(session);
