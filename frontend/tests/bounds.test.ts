@@ -11,7 +11,10 @@ describe("what people write is left alone", () => {
     "> ".repeat(24) + "as deep as that",
     Array.from({ length: 20 }, (_, level) => `${"  ".repeat(level)}- level`).join("\n"),
     Array.from({ length: 500 }, (_, at) => `- **term ${at}**: a_b and [x](y)`).join("\n"),
-    Array.from({ length: 500 }, () => "| `a_b` | *c* | [d](e) |").join("\n"),
+    `| a | b | c |\n|:-:|---|--:|\n${"| `a_b` | *c* | [d](e) |\n".repeat(500)}`,
+    Array.from({ length: 500 }, (_, at) => `${at + 1}. **term** and *more*`).join("\n"),
+    `a | b\n--|--\n${"*a* | **b**\n".repeat(500)}`,
+    "# *a*\n".repeat(500),
     "a *b* ".repeat(200),
   ])("%j", (text) => {
     expect(bounded(text)).toBe(text);
@@ -31,6 +34,12 @@ describe("beyond the bounds the marks are escaped, and all of the text is still 
     const kept = bounded(text);
     expect(kept.indexOf("\\")).toBeGreaterThan(0);
     expect(kept.replaceAll("\\", "")).toBe(text);
+  });
+
+  test.each(["*a **b\n", "#*a **b\n", "|*a **b\n", "2. *a **b\n", "    - *a **b\n", "> *a **b\n"])("%j in one paragraph of many lines", (line) => {
+    const text = `x\n${line.repeat(2000)}`;
+    expect(bounded(text)).toContain("\\*");
+    expect(bounded(text).replaceAll("\\", "")).toBe(text);
   });
 
   test("lists by indent go on at one level", () => {

@@ -12,16 +12,19 @@ const MARKS = 600;
 
 const CONTAINER = /[ \t]*(?:>|(?:[-*+]|\d{1,9}[.)])(?=[ \t]|$))/y;
 const RULE = /^[ \t]*([-*_])(?:[ \t]*\1)*[ \t]*$/;
-const OWN_LINE = /^[ \t>]*(?:[-*+|#]|\d{1,9}[.)]|$)/; // an item, a row, a heading, a blank line: marks do not reach over it
+const ITEM = /^(?:[-*+]|1[.)])(?:[ \t]|$)|^#{1,6}(?:[ \t]|$)/;
+const NUMBER = /^\d{1,9}[.)](?:[ \t]|$)/;
+const TABLE = /^\|?[ \t]*:?-+:?[ \t]*\|[-|: \t]*$/;
 const MARK = /!?\[|\*+|_+|~+|\]|<[!?]?/g;
 /** What begins a comment or the like is looked for up to the end of the paragraph. */
 const COSTLY = 12;
 
 /** The text within the bounds; nearly always it is the same text. Linear in its length. */
 export function bounded(text: string): string {
+  const paragraphs = new Paragraphs();
   let marks = 0;
   const lines = text.split("\n").map((line) => {
-    if (OWN_LINE.test(line)) marks = 0;
+    if (paragraphs.endBefore(line)) marks = 0;
     if (RULE.test(line)) return line;
     const kept = shallow(line);
     const before = marks;
@@ -29,6 +32,29 @@ export function bounded(text: string): string {
     return marks > MARKS ? sparse(kept, MARKS - before) : kept;
   });
   return lines.join("\n");
+}
+
+/** Tells where paragraphs end: marks do not reach from one item, heading or row of a table to the next. */
+class Paragraphs {
+  private isTable = false;
+  private isList = false;
+  private isNumbered = false;
+  private isBlank = true;
+
+  endBefore(line: string): boolean {
+    const said = line.replace(/^[ \t>]*/, "");
+    const wasBlank = this.isBlank;
+    this.isBlank = said === "";
+    if (this.isBlank) this.isTable = false;
+    if (this.isBlank || this.isTable) return true;
+    if (TABLE.test(said)) return (this.isTable = true);
+    const isNumber = NUMBER.test(said) && (wasBlank || this.isNumbered || ITEM.test(said)); // others go on with the paragraph
+    const isFar = !wasBlank && !this.isList && /^[ >]*(?: {4}|\t)/.test(line); // so does what only looks like an item
+    if (isFar || !(isNumber || ITEM.test(said))) return wasBlank;
+    this.isList = true;
+    this.isNumbered = isNumber;
+    return true;
+  }
 }
 
 /** The line with at most so many levels begun in it. */
