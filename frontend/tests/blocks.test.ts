@@ -35,7 +35,7 @@ const TEXT = [
 ].join("\n");
 
 function texts(groups: Block[][]): string[] {
-  return groups.flat().map((block) => (block.kind === "code" ? `${block.language}:${block.text}` : block.text.trim()));
+  return groups.flat().map((block) => (block.kind === "code" ? `${block.info}:${block.text}` : block.text.trim()));
 }
 
 describe("blocks", () => {

@@ -4,14 +4,17 @@ import { createRoot } from "react-dom/client";
 
 import { ApiError } from "../api/http";
 import { me } from "../api/queries";
+import { refresh } from "../api/refresh";
 import { signedIn } from "../features/account/account";
 import { preferences } from "../stores/preferences";
 import "../styles/index.css";
 import { App } from "./App";
+import { Boundary } from "../components/Boundary";
+import { Broken } from "../pages/Broken";
 
 /** A log-in that ended elsewhere is noticed by whatever is asked next. */
 function noticeSignOut(error: Error): void {
-  if (error instanceof ApiError && error.status === 401) void queries.invalidateQueries({ queryKey: me.queryKey });
+  if (error instanceof ApiError && error.status === 401) void refresh(queries, me.queryKey);
 }
 
 const queries: QueryClient = new QueryClient({
@@ -34,7 +37,9 @@ signedIn.watch();
 createRoot(root).render(
   <StrictMode>
     <QueryClientProvider client={queries}>
-      <App />
+      <Boundary fallback={<Broken />}>
+        <App />
+      </Boundary>
     </QueryClientProvider>
   </StrictMode>,
 );

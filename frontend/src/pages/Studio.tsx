@@ -6,6 +6,7 @@ import { useLocation, useSearch } from "wouter";
 import { ApiError } from "../api/http";
 import { sessionList } from "../api/queries";
 import type { ListedSession, SessionSettings } from "../api/schema";
+import { Panel } from "../components/Boundary";
 import { AccountMenu } from "../features/account/AccountMenu";
 import { Composer } from "../features/chat/Composer";
 import { useConversation, useReplies } from "../features/chat/conversation";
@@ -46,8 +47,12 @@ export function Studio({ session }: { session: number | null }) {
     <div className="studio" data-list={isListOpen ? "open" : undefined} data-options={options ? "open" : undefined}>
       <title>{`${title} · LAM Studio`}</title>
       <aside className="side" aria-label="Conversations and pages">
-        <SessionList shown={session} onChosen={() => setListOpen(false)} />
-        <AccountMenu />
+        <Panel name="the list of conversations">
+          <SessionList shown={session} onChosen={() => setListOpen(false)} />
+        </Panel>
+        <Panel name="the account">
+          <AccountMenu />
+        </Panel>
       </aside>
       <main className="middle">
         <header>
@@ -72,15 +77,9 @@ export function Studio({ session }: { session: number | null }) {
             <p>For example: “Explain how a rainbow is made, in three sentences.”</p>
           </div>
         ) : (
-          <Thread
-            key={`thread ${session ?? "new"}`}
-            session={session}
-            messages={messages.data ?? []}
-            live={live}
-            conversation={conversation}
-            sought={sought}
-            onSought={onSought}
-          />
+          <Panel key={`thread ${session ?? "new"}`} name="this conversation" of={messages.data}>
+            <Thread session={session} messages={messages.data ?? []} live={live} conversation={conversation} sought={sought} onSought={onSought} />
+          </Panel>
         )}
         {messages.error && (
           <p className="problem" role="alert">
@@ -90,10 +89,14 @@ export function Studio({ session }: { session: number | null }) {
             </button>
           </p>
         )}
-        <Composer key={`composer ${session ?? "new"}`} session={session} live={live} say={conversation.say} onEditLast={() => lastTurn && beginEdit(lastTurn)} />
+        <Panel key={`composer ${session ?? "new"}`} name="the place to write">
+          <Composer session={session} live={live} say={conversation.say} onEditLast={() => lastTurn && beginEdit(lastTurn)} />
+        </Panel>
       </main>
       {options && (
-        <Options session={session} fresh={fresh} onFresh={setFresh} onClose={() => preferences.set({ options: false })} onEmptied={(emptied) => streams.drop(emptied)} />
+        <Panel name="the options">
+          <Options session={session} fresh={fresh} onFresh={setFresh} onClose={() => preferences.set({ options: false })} onEmptied={(emptied) => streams.drop(emptied)} />
+        </Panel>
       )}
     </div>
   );

@@ -6,14 +6,16 @@ const LINES = 64;
 /** Longer code stays plain: colouring it would hold up the page. */
 const MOST_COLOURED = 20_000;
 
-/** Code with its language, a button that copies it, and one that wraps long lines. Colours come once it is whole. */
-export const CodeBlock = memo(function CodeBlock({ language, text, closed }: { language: string; text: string; closed: boolean }) {
+/** Code with its language, a button that copies it, and one that wraps long lines. Colours come once it is whole. `info`: what the fence
+ * says; its first word is the language. */
+export const CodeBlock = memo(function CodeBlock({ info, text, closed }: { info: string; text: string; closed: boolean }) {
+  const language = info.split(/\s/)[0] ?? "";
   const [wraps, setWraps] = useState(false);
   const coloured = useColours(language, text, closed);
   return (
     <figure className="code">
       <figcaption>
-        <span>{language || "text"}</span>
+        <span className="title">{info || "text"}</span>
         <button type="button" className="quiet" aria-pressed={wraps} onClick={() => setWraps(!wraps)}>
           Wrap
         </button>

@@ -7,6 +7,7 @@ const LONGEST = 2_000;
 export const Formula = memo(function Formula({ text, display }: { text: string; display: boolean }) {
   const place = useRef<HTMLSpanElement>(null);
   const [shown, setShown] = useState<string | null>(null);
+  const [isWide, setWide] = useState(false); // wider than the column, and nowhere to be broken: it scrolls by itself
   useLayoutEffect(() => {
     if (text.length > LONGEST) return;
     let isCurrent = true;
@@ -21,12 +22,16 @@ export const Formula = memo(function Formula({ text, display }: { text: string; 
     };
   }, [text, display]);
   const isShown = shown === text;
+  useLayoutEffect(() => {
+    const column = place.current?.closest(".markdown")?.clientWidth ?? Infinity;
+    if (isShown && !display && (place.current?.getBoundingClientRect().width ?? 0) > column) setWide(true);
+  }, [isShown, display]);
   return (
     <span
-      className={display ? "formula display" : "formula"}
-      tabIndex={display ? 0 : undefined}
-      role={display ? "group" : undefined}
-      aria-label={display ? "Formula" : undefined}
+      className={display ? "formula display" : isWide ? "formula wide" : "formula"}
+      tabIndex={display || isWide ? 0 : undefined}
+      role={display || isWide ? "group" : undefined}
+      aria-label={display || isWide ? "Formula" : undefined}
     >
       {!isShown && <code>{text}</code>}
       <span ref={place} hidden={!isShown} />

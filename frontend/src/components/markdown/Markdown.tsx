@@ -1,61 +1,83 @@
-import { memo, useEffect, useState, type ComponentProps } from "react";
+import { memo, useEffect, useId, useState, type ComponentProps, type ReactElement } from "react";
+import type { Element } from "hast";
 import ReactMarkdown, { type Components } from "react-markdown";
 import remarkGfm from "remark-gfm";
 import remarkMath from "remark-math";
 import remend from "remend";
 
+import { AsWritten } from "../AsWritten";
+import { Boundary } from "../Boundary";
+import { remarkAddresses } from "./addresses";
 import { Blocks, type Block } from "./blocks";
+import { bounded } from "./bounds";
 import { CodeBlock } from "./CodeBlock";
+import { Footnote, FootnoteMark, NotesContext } from "./Footnote";
 import { Formula } from "./Formula";
+import { handlers } from "./handlers";
+import { Link } from "./Link";
 import { cutOpen, withMarks } from "./math";
+import { References, surroundings, type Surroundings } from "./references";
 
-const PLUGINS: ComponentProps<typeof ReactMarkdown>["remarkPlugins"] = [remarkGfm, [remarkMath, { singleDollarTextMath: false }]];
+const PLUGINS: ComponentProps<typeof ReactMarkdown>["remarkPlugins"] = [
+  remarkAddresses,
+  [remarkGfm, { singleTilde: false }],
+  [remarkMath, { singleDollarTextMath: false }],
+];
+const COMPLETION = { katex: false, htmlTags: false, singleTilde: false, linkMode: "text-only" } as const;
 
 /** Groups that are built in one go. */
 const AT_ONCE = 4;
 
-/** No raw HTML, no remote images; links open elsewhere and say where they go. */
+/** No raw HTML, no remote images. */
 const COMPONENTS: Components = {
-  a: ({ href, children }) => (
-    <Outward href={href}>
-      <bdi>{children}</bdi>
-      <Host href={href} said={children} />
-    </Outward>
+  a: ({ href, title, children }) => (
+    <Link href={href} title={title} said={children}>
+      {children}
+    </Link>
   ),
-  img: ({ alt, src }) => {
-    const address = typeof src === "string" ? src : undefined;
-    return (
-      <Outward href={address}>
-        <bdi>{alt ? `Image: ${alt}` : "Image"}</bdi>
-        <Host href={address} said={alt} />
-      </Outward>
-    );
-  },
+  img: ({ alt, src, title }) => (
+    <Link href={typeof src === "string" ? src : undefined} title={title} said={alt}>
+      {alt ? `Image: ${alt}` : "Image"}
+    </Link>
+  ),
   pre: ({ children }) => <>{children}</>,
-  code: ({ className, children }) => {
+  code: ({ className, children, node }) => {
     const text = typeof children === "string" ? children : "";
     if (className?.includes("language-math")) return <Formula text={text.trim()} display={className.includes("math-display")} />;
     const language = /language-(\S+)/.exec(className ?? "")?.[1];
     if (language === undefined && !text.includes("\n")) return <code>{children}</code>;
-    return <CodeBlock language={language ?? ""} text={text.replace(/\n$/, "")} closed />;
+    const info = [language, node?.data?.meta].filter(Boolean).join(" ");
+    return <CodeBlock info={info} text={text.replace(/\n$/, "")} closed />;
   },
   table: (props: ComponentProps<"table">) => (
     <div className="table-scroll" tabIndex={0} role="region" aria-label="Table">
       <table>{props.children}</table>
     </div>
   ),
+  sup: ({ children }) => <FootnoteMark label={typeof children === "string" ? children : ""} />,
+  section: ({ node, children }) => <Footnote label={labelOf(node)}>{children}</Footnote>,
 };
+
+function labelOf(node: Element | undefined): string {
+  const label = node?.properties["label"];
+  return typeof label === "string" ? label : "";
+}
 
 /** A text that may still grow: what is incomplete at its end is completed for the eye. */
 export function Markdown({ text, growing }: { text: string; growing: boolean }) {
+  const id = useId();
   const [blocks] = useState(() => new Blocks());
+  const [references] = useState(() => new References());
   const [hasGrown, setHasGrown] = useState(growing);
   if (growing && !hasGrown) setHasGrown(true);
   const groups = blocks.of(text);
+  const around = references.of(groups);
   const from = useGradual(groups.length, growing);
   return (
     <div className={hasGrown ? "markdown has-grown" : "markdown"}>
-      {groups.map((group, at) => at >= from && <Group key={at} blocks={group} growing={growing && at === groups.length - 1} />)}
+      <NotesContext value={id}>
+        {groups.map((group, at) => at >= from && <Group key={at} blocks={group} around={around[at]} growing={growing && at === groups.length - 1} />)}
+      </NotesContext>
     </div>
   );
 }
@@ -72,56 +94,50 @@ function useGradual(count: number, growing: boolean): number {
 }
 
 /** A full group is the same array each time, and is not looked into again. */
-const Group = memo(function Group({ blocks, growing }: { blocks: Block[]; growing: boolean }) {
+const Group = memo(function Group({ blocks, around, growing }: { blocks: Block[]; around: Surroundings[] | undefined; growing: boolean }) {
   return (
     <div className="blocks">
-      {blocks.map((block, at) =>
-        block.kind === "code" ? (
-          <CodeBlock key={at} language={block.language} text={block.text} closed={block.closed || !growing} />
-        ) : (
-          <Part key={at} text={block.text} growing={growing && at === blocks.length - 1} />
-        ),
-      )}
+      {blocks.map((block, at) => (
+        <Boundary key={at} of={block.text} fallback={<AsWritten text={block.text} />}>
+          {block.kind === "code" ? (
+            <CodeBlock info={block.info} text={growing ? block.text : block.text + block.rest} closed={block.closed || !growing} />
+          ) : (
+            <Part text={block.text} {...surroundings(around, at)} growing={growing && at === blocks.length - 1} />
+          )}
+        </Boundary>
+      ))}
     </div>
   );
 });
 
-const Part = memo(function Part({ text, growing }: { text: string; growing: boolean }) {
-  const [whole, open] = growing ? cutOpen(text) : [text, ""];
-  const marked = withMarks(whole);
+const Part = memo(function Part({ text, before, hidden, growing }: Surroundings & { text: string; growing: boolean }) {
+  const [whole, open] = growing ? cutOpen(withoutFence(text)) : [text, ""];
+  const marked = bounded(withMarks(whole));
   return (
     <>
-      <ReactMarkdown remarkPlugins={PLUGINS} components={COMPONENTS}>
-        {growing ? remend(marked, { katex: false }) : marked}
-      </ReactMarkdown>
+      {rendered(growing ? remend(marked, COMPLETION) : marked, before, hidden) ?? <AsWritten text={whole} />}
       {open !== "" && <code className="open-formula">{open}</code>}
     </>
   );
 });
 
-function Outward({ href, children }: ComponentProps<"a">) {
-  return (
-    <a href={href} title={href} target="_blank" rel="noopener noreferrer nofollow">
-      {children}
-    </a>
-  );
+/** The markdown as elements; null where it cannot be read. It is called, not put into the page, so that a failure of the parser stays here. */
+function rendered(text: string, before: string, hidden: string): ReactElement | null {
+  const source = before + text;
+  const remarkRehypeOptions = { handlers: handlers(source, before.length, new Set(hidden.split("\n"))) };
+  try {
+    return ReactMarkdown({ children: source, remarkPlugins: PLUGINS, remarkRehypeOptions, components: COMPONENTS, urlTransform: asIs });
+  } catch {
+    return null;
+  }
 }
 
-/** Where a link goes, unless it says just that. `<bdi>`: a text that turns the direction of writing turns only itself. */
-function Host({ href, said }: { href: string | undefined; said: unknown }) {
-  const host = hostOf(href);
-  if (host === null || (typeof said === "string" && (said === host || hostOf(said) === host))) return null;
-  return (
-    <span className="host">
-      {" "}
-      (<bdi>{host}</bdi>)
-    </span>
-  );
+/** `Link` decides what an address may lead to. */
+function asIs(address: string): string {
+  return address;
 }
 
-/** The host of an address on the web; null for one that stays on this page. */
-function hostOf(href: string | undefined): string | null {
-  const full = href?.startsWith("//") ? `https:${href}` : href;
-  if (full === undefined || !/^https?:/i.test(full) || !URL.canParse(full)) return null;
-  return new URL(full).host;
+/** Without a last line that holds one or two marks of a fence: inside of a list or a quote that may be the beginning of its end. */
+function withoutFence(text: string): string {
+  return text.replace(/\n[ \t>]*(?:`{1,2}|~{1,2})$/, "");
 }

@@ -5,12 +5,13 @@ import { useLocation, useSearch } from "wouter";
 import { answered, api } from "../../api/http";
 import { health } from "../../api/queries";
 import { signedIn } from "./account";
+import { ownPath } from "./destination";
 
 /** Sign in, or make an account and be signed in. */
 export function SignIn() {
   const [isNew, setNew] = useState(false);
   const [, navigate] = useLocation();
-  const to = new URLSearchParams(useSearch()).get("to") ?? "/";
+  const to = ownPath(new URLSearchParams(useSearch()).get("to") ?? "/");
   const queries = useQueryClient();
   const gateway = useQuery(health);
   const enter = useMutation({
@@ -19,10 +20,9 @@ export function SignIn() {
       await answered(api.POST("/api/auth/login", { body: account }));
     },
     onSuccess: (_nothing, { email }) => {
-      const where = /^\/(?![/\\])/.test(to) ? to : "/";
       queries.clear();
-      if (signedIn.begin(email.trim().toLowerCase())) location.assign(where);
-      else navigate(where, { replace: true });
+      if (signedIn.begin(email.trim().toLowerCase())) location.assign(to);
+      else navigate(to, { replace: true });
     },
   });
   const submit = (event: SubmitEvent<HTMLFormElement>): void => {

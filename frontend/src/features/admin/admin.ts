@@ -4,6 +4,7 @@ import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query
 
 import { answered, api } from "../../api/http";
 import { health } from "../../api/queries";
+import { refresh } from "../../api/refresh";
 import type { AccountChanges, NewAccount } from "../../api/schema";
 
 const LIVE_MS = 2_000;
@@ -33,6 +34,6 @@ export function useDeed() {
       else if ("delete" in deed) await answered(api.DELETE("/api/admin/users/{user_id}", { params: { path: { user_id: deed.user } } }));
       else await answered(api.PATCH("/api/admin/users/{user_id}", { params: { path: { user_id: deed.user } }, body: deed.changes }));
     },
-    onSettled: () => queries.invalidateQueries({ queryKey: users.queryKey }),
+    onSettled: () => refresh(queries, users.queryKey),
   });
 }

@@ -2,6 +2,8 @@ import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { Virtualizer, type VirtualizerHandle } from "virtua";
 
 import type { MessageAnswer } from "../../api/schema";
+import { AsWritten } from "../../components/AsWritten";
+import { Boundary } from "../../components/Boundary";
 import { drafts } from "../../stores/drafts";
 import type { LiveReply } from "../../stores/live-streams";
 import { Answer } from "./Answer";
@@ -50,19 +52,24 @@ export function Thread({ session, messages, live, conversation, sought, onSought
     }
   });
 
-  const shown = (row: Row) => {
+  const shown = (row: Row) => (
+    <Boundary key={row.key} of={row.kind === "asked" ? row.text : row.message} fallback={<Unreadable row={row} live={live} />}>
+      {element(row)}
+    </Boundary>
+  );
+  const element = (row: Row) => {
     switch (row.kind) {
       case "turn":
-        return <Turn key={row.key} turn={row.message} busy={busy} isEdited={edited === row.message.id} conversation={conversation} />;
+        return <Turn turn={row.message} busy={busy} isEdited={edited === row.message.id} conversation={conversation} />;
       case "asked":
         return (
-          <article key={row.key} className="turn">
+          <article className="turn">
             <Said content={row.text} />
             <footer />
           </article>
         );
       default:
-        return <Answer key={row.key} message={row.message} live={row.kind === "live" ? live : undefined} busy={busy} conversation={conversation} />;
+        return <Answer message={row.message} live={row.kind === "live" ? live : undefined} busy={busy} conversation={conversation} />;
     }
   };
   return (
@@ -72,6 +79,18 @@ export function Thread({ session, messages, live, conversation, sought, onSought
       </Virtualizer>
       {found.slice(edge).map(shown)}
     </Scroller>
+  );
+}
+
+/** A message that could not be shown as it was meant, as it was written. */
+function Unreadable({ row, live }: { row: Row; live: LiveReply | undefined }) {
+  const stored: unknown = row.kind === "asked" ? row.text : row.message?.content;
+  const text = row.kind === "live" && live !== undefined ? live.stream.snapshot.text : stored;
+  return (
+    <article className={row.kind === "turn" || row.kind === "asked" ? "turn" : "answer"}>
+      <AsWritten text={typeof text === "string" ? text : ""} />
+      <p className="problem">This message can’t be shown as it was meant.</p>
+    </article>
   );
 }
 

@@ -5,6 +5,7 @@ import { useEffect, useMemo } from "react";
 import { useLocation } from "wouter";
 
 import { answered, api } from "../../api/http";
+import { outdate, refresh } from "../../api/refresh";
 import type { MessageAnswer, SessionSettings } from "../../api/schema";
 import type { Send } from "../../api/streams";
 import { apart, withDocuments } from "../../protocol/documents";
@@ -64,7 +65,7 @@ export function useConversation(session: number | null, settings: SessionSetting
         const path = { session_id: session };
         try {
           await answered(api.PATCH("/api/chatbot/sessions/{session_id}", { params: { path }, body: { active_message_id: message } }));
-          await queries.invalidateQueries({ queryKey: ["messages", session] });
+          await refresh(queries, ["messages", session]);
         } catch (error) {
           told(error);
         }
@@ -99,7 +100,7 @@ export function useReplies(session: number | null, messages: MessageAnswer[] | u
 
   useEffect(() => {
     if (session === null || (known === null && !over)) return;
-    for (const queryKey of [["messages", session], ["session", session], ["sessions"]]) void queries.invalidateQueries({ queryKey });
+    void refresh(queries, ["messages", session], ["session", session], ["sessions"], ["usage"]);
     if (isOwn) streams.announce(session);
   }, [queries, streams, session, known, over, isOwn]);
 
@@ -117,20 +118,22 @@ export function useReplies(session: number | null, messages: MessageAnswer[] | u
 
   const isElsewhere = isRunning && live === undefined;
   useEffect(() => {
-    if (session !== null && isElsewhere) void queries.invalidateQueries({ queryKey: messageList(session).queryKey });
+    if (session !== null && isElsewhere) void refresh(queries, messageList(session).queryKey);
   }, [queries, session, isElsewhere]);
 
   useEffect(
     () =>
       streams.onAnnounced((elsewhere) => {
-        void queries.invalidateQueries({ queryKey: ["sessions"] });
-        const refetchType = document.visibilityState === "hidden" ? "none" : "active"; // reading it would mark it as read
-        void queries.invalidateQueries({ queryKey: ["messages", elsewhere], refetchType });
+        void refresh(queries, ["sessions"], ["usage"]);
+        const messages = ["messages", elsewhere];
+        if (document.visibilityState === "hidden") void outdate(queries, messages); // reading it would mark it as read
+        else void refresh(queries, messages);
       }),
     [queries, streams],
   );
 
-  const settled = over && known !== null && messages?.some((message) => message.id === known && message.status !== "streaming") === true;
+  const length = useStream(live?.stream, ({ snapshot }) => (snapshot.terminal?.type === "done" ? snapshot.terminal.full_content.length : 0)) ?? 0; // a shorter one was read before the end
+  const settled = over && known !== null && messages?.some(({ id, status, content }) => id === known && status !== "streaming" && content.length >= length) === true;
   useEffect(() => {
     if (session !== null && settled) streams.drop(session);
   }, [streams, session, settled]);

@@ -2,6 +2,7 @@ import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
 import { answered, api } from "../../api/http";
+import { refresh } from "../../api/refresh";
 import { Confirm } from "../../components/Confirm";
 
 /** The conversation as a file, and its emptying. */
@@ -14,7 +15,7 @@ export function Transfer({ session, onEmptied }: { session: number; onEmptied: (
       onEmptied();
       return queries.resetQueries({ queryKey: ["messages", session] });
     },
-    onSettled: () => queries.invalidateQueries({ queryKey: ["sessions"] }),
+    onSettled: () => refresh(queries, ["sessions"]),
   });
   const file = `/api/chatbot/sessions/${session}/export`;
   return (

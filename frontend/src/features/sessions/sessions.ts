@@ -5,6 +5,7 @@ import { useCallback, useSyncExternalStore } from "react";
 
 import { answered, api } from "../../api/http";
 import { sessionList } from "../../api/queries";
+import { refresh } from "../../api/refresh";
 import type { ListedSession, SessionChanges } from "../../api/schema";
 import { deletions } from "../../stores/deletions";
 import { notices } from "../../stores/notices";
@@ -17,8 +18,7 @@ export function useChangeSession() {
     onMutate: ({ id, title }) => {
       if (title) queries.setQueryData(sessionList.queryKey, (all) => all?.map((one) => (one.id === id ? { ...one, title } : one)));
     },
-    onSettled: (_session, _error, { id }) =>
-      Promise.all([queries.invalidateQueries({ queryKey: ["sessions"] }), queries.invalidateQueries({ queryKey: ["session", id] })]),
+    onSettled: (_session, _error, { id }) => refresh(queries, ["sessions"], ["session", id]),
   });
 }
 
@@ -63,7 +63,7 @@ export function useImportSession() {
       const body = (await file.text()) as unknown as Record<string, never>;
       return answered(api.POST("/api/chatbot/sessions/import", { body, bodySerializer: String, headers: { "Content-Type": "application/json" } }));
     },
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["sessions"] }),
+    onSuccess: () => refresh(queries, ["sessions"]),
   });
 }
 

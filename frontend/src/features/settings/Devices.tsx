@@ -1,6 +1,7 @@
 import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { answered, api } from "../../api/http";
+import { refresh } from "../../api/refresh";
 import { Problem } from "../../components/Problem";
 import { ago, day, device } from "../../components/said";
 
@@ -12,7 +13,7 @@ export function Devices() {
   const all = useQuery(logins);
   const end = useMutation({
     mutationFn: (id: number) => answered(api.DELETE("/api/auth/tokens/{token_id}", { params: { path: { token_id: id } } })),
-    onSettled: () => queries.invalidateQueries({ queryKey: logins.queryKey }),
+    onSettled: () => refresh(queries, logins.queryKey),
   });
   return (
     <section>

@@ -3,6 +3,7 @@
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 
 import { answered, api } from "../../api/http";
+import { refresh } from "../../api/refresh";
 import type { NewTemplate, TemplateAnswer, TemplateFile } from "../../api/schema";
 import { notices } from "../../stores/notices";
 
@@ -23,7 +24,7 @@ export function useSaveTemplate(id: number | null) {
       ),
     onSuccess: ({ version }) => {
       notices.show(`Saved as version ${version}.`);
-      return queries.invalidateQueries({ queryKey: ["templates"] });
+      return refresh(queries, ["templates"]);
     },
   });
 }
@@ -32,7 +33,7 @@ export function useDeleteTemplate() {
   const queries = useQueryClient();
   return useMutation({
     mutationFn: (id: number) => answered(api.DELETE("/api/templates/{template_id}", { params: { path: { template_id: id } } })),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["templates"] }),
+    onSuccess: () => refresh(queries, ["templates"]),
   });
 }
 
@@ -48,7 +49,7 @@ export function useImportTemplates() {
       }
       return answered(api.POST("/api/templates/import", { body }));
     },
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["templates"] }),
+    onSuccess: () => refresh(queries, ["templates"]),
   });
 }
 
@@ -58,6 +59,6 @@ export function useTryTemplate() {
   return useMutation({
     mutationFn: ({ id, variables }: { id: number; variables: Record<string, string> }) =>
       answered(api.POST("/api/chatbot/sessions", { body: { template_id: id, variables } })),
-    onSuccess: () => queries.invalidateQueries({ queryKey: ["sessions"] }),
+    onSuccess: () => refresh(queries, ["sessions"]),
   });
 }

@@ -1,0 +1,123 @@
+/** Whatever a model writes: no blank page, no complaint in the console, every word in sight, and a frame that never moves. */
+
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { extname, join } from "node:path";
+
+import { characterEntities } from "character-entities";
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { build } from "vite";
+
+import { ENTITIES, randomText } from "../tests/fragments";
+import { Studio, type Visitor } from "./studio";
+
+const TEXTS = 300;
+const ENTITIES_EACH = 10;
+const WIDTHS = [1280, 360];
+const TYPES: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2" };
+
+interface Grown {
+  faults: string[];
+  shown: string;
+}
+
+let studio: Studio;
+let visitors: Visitor[];
+let folder: string;
+let pages: Page[];
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), "lam-growing-"));
+  const input = new URL("./growing.html", import.meta.url).pathname;
+  await build({ logLevel: "error", base: "/growing/", publicDir: false, build: { outDir: folder, emptyOutDir: true, rolldownOptions: { input } } });
+  studio = await Studio.open({ tokens: 1, rate: 0 });
+  const policy = (await fetch(studio.url)).headers.get("Content-Security-Policy");
+  if (policy === null) throw new Error("the page has no policy");
+  visitors = await Promise.all(WIDTHS.map((width) => studio.newcomer({ viewport: { width, height: 740 } })));
+  for (const { context } of visitors) await context.route("**/growing/**", async (route) => {
+    const path = join(folder, new URL(route.request().url()).pathname.replace("/growing/", ""));
+    await route.fulfill({ body: readFileSync(path), contentType: TYPES[extname(path)] ?? "font/woff", headers: { "Content-Security-Policy": policy } });
+  });
+  pages = visitors.map(({ page }) => page);
+  await Promise.all(pages.map((page) => page.goto(`${studio.url}/growing/e2e/growing.html`)));
+});
+
+afterAll(async () => {
+  await studio.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+async function grown(page: Page, text: string, step: number): Promise<Grown> {
+  return page.evaluate((one) => (window as unknown as { grow: (text: string, step: number) => Promise<Grown> }).grow(one.text, one.step), { text, step });
+}
+
+/** What went wrong with these texts, shown in every beginning or only in a few. */
+async function problems(texts: { name: string; text: string; words: string[] }[], everyBeginning = true): Promise<string[]> {
+  const found: string[] = [];
+  const waiting = [...texts];
+  const work = async (page: Page): Promise<void> => {
+    for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
+      const { faults, shown } = await grown(page, next.text, everyBeginning ? 1 : Math.ceil(next.text.length / 3));
+      const missing = next.words.filter((word) => !shown.includes(word));
+      if (faults.length > 0 || missing.length > 0) found.push(`${next.name}: ${[...faults, ...missing].join("; ")}`);
+    }
+  };
+  await Promise.all(pages.map(work));
+  return [...found, ...visitors.flatMap(({ complaints }) => complaints.splice(0))];
+}
+
+test("every beginning of 300 random texts is shown", { timeout: 600_000 }, async () => {
+  const texts = Array.from({ length: TEXTS }, (_, seed) => ({ name: `text ${seed}`, ...randomText(seed, seed * ENTITIES_EACH) }));
+  expect(await problems(texts)).toEqual([]);
+});
+
+/** All names, a few in each of the places where one may stand. */
+function withEntities(names: string[]): string {
+  const [text, cell, link, title, code, heading, quote] = names.map((name) => `&${name};`);
+  return [
+    `kept ${text}&nosuch;&#x1F600; kept`,
+    `| kept | ${cell} |\n|---|---|\n| &nosuch; ${cell} | kept |`,
+    `[kept ${link} &nosuch;](https://a.example/${link} "${title} &nosuch;") ![kept ${link}](https://a.example/x '${title}')`,
+    `\`${code}\` kept\n\n\`\`\`${code}\n${code} &nosuch; kept\n\`\`\``,
+    `# kept ${heading} &nosuch;\n\n> kept ${quote}\n\n- kept ${quote}[^1]\n\n[^1]: kept ${quote}`,
+    `[kept][r] [r${text}]\n\n[r]: https://a.example/${link} "${title}"`,
+  ].join("\n\n");
+}
+
+test("every named entity is shown wherever it stands, and an unknown one as it is written", { timeout: 120_000 }, async () => {
+  const each = 7;
+  const texts = Array.from({ length: Math.ceil(ENTITIES.length / each) }, (_, at) => {
+    const names = Array.from({ length: each }, (_, one) => ENTITIES[(at * each + one) % ENTITIES.length] ?? "amp");
+    const words = [...names.slice(0, 4).filter((_, place) => place !== 3).map((name) => characterEntities[name] ?? ""), "&nosuch;"];
+    return { name: names.join(" "), text: withEntities(names), words };
+  });
+  expect(await problems(texts, false)).toEqual([]);
+});
+
+const N = 3000;
+test.each([
+  ["quotes", `${"> ".repeat(N)}kept`],
+  ["quotes without a space", `${">".repeat(N)}kept`],
+  ["bullets", `${"- ".repeat(N)}kept`],
+  ["numbers", `${"1. ".repeat(N)}kept`],
+  ["quotes and bullets by turns", `${"> - ".repeat(N)}kept`],
+  ["lists by indent", Array.from({ length: 150 }, (_, level) => `${"  ".repeat(level)}- kept${level}`).join("\n")],
+  ["emphasis", `${"*a **b ".repeat(N / 10)}kept${" c** d*".repeat(N / 10)}`],
+  ["a run of stars", `${"*".repeat(N)}kept${"*".repeat(N)}`],
+  ["brackets", `${"[".repeat(N)}kept${"]".repeat(N)}`],
+  ["links", `${"[".repeat(N)}kept${"](x)".repeat(N)}`],
+  ["images", `${"![".repeat(N)}kept${"](x)".repeat(N)}`],
+  ["cells", `${"|".repeat(N)}kept\n${"|-".repeat(N)}|\n${"|a".repeat(N)}|`],
+  ["groups in a formula", `$$${"{".repeat(900)}kept${"}".repeat(900)}$$`],
+  ["roots in a formula", `$$${"\\sqrt{".repeat(250)}kept${"}".repeat(250)}$$`],
+  ["quoted code in coloured code", `\`\`\`js\n// kept\n${"`${".repeat(N)}\n\`\`\``],
+  ["interpolations in coloured code", `\`\`\`bash\n# kept\n${'"$('.repeat(N)}\n\`\`\``],
+  ["comments in coloured code", `- item\n\n  ~~~rust\n  // kept\n  ${"/*".repeat(N)}\n  ~~~`],
+  ["markup", `${"<div>".repeat(N)}kept`],
+  ["comments", `${"a <!-- ".repeat(N)}kept`],
+  ["backticks", `${"`".repeat(N)}kept`],
+  ["footnotes", `${"[^a]".repeat(N)}\n\n[^a]: kept`],
+])("%s thousands deep are shown down to some depth, the rest as written", async (name, text) => {
+  expect(await problems([{ name, text, words: ["kept"] }], false)).toEqual([]);
+});

@@ -1,0 +1,94 @@
+/** A reply in the page's frame that grows as fast as it can be painted, one character at a time; built as the page is built. */
+
+import { useRef } from "react";
+import { flushSync } from "react-dom";
+import { createRoot, type Root } from "react-dom/client";
+
+import { Boundary } from "../src/components/Boundary";
+import { Markdown } from "../src/components/markdown/Markdown";
+import { Scroller } from "../src/features/chat/Scroller";
+import "../src/styles/index.css";
+
+const PAST_END = 100_000;
+/** After so many characters what comes later is waited for. */
+const PAINTED = 64;
+/** After so many the page is looked at, which costs a layout. */
+const LOOKED_AT = 4;
+
+function Frame({ text, growing }: { text: string; growing: boolean }) {
+  const box = useRef<HTMLDivElement>(null);
+  return (
+    <div className="studio">
+      <aside className="side" />
+      <main className="middle">
+        <header>
+          <h1 className="title">{text}</h1>
+        </header>
+        <Scroller box={box} onNearTop={() => undefined} sent={0} isSought={false}>
+          <article className="answer" aria-busy={growing}>
+            <Boundary fallback={<p id="failed" />}>
+              <Markdown text={text} growing={growing} />
+            </Boundary>
+          </article>
+        </Scroller>
+        <footer id="below">Below</footer>
+      </main>
+    </div>
+  );
+}
+
+/** What is wrong with the page now; empty where nothing is. */
+function faults(): string[] {
+  const found: string[] = [];
+  if (document.querySelector(".markdown") === null) found.push("the reply is gone");
+  if (document.getElementById("failed") !== null) found.push("a boundary was needed");
+  const { scrollHeight, scrollWidth } = document.documentElement;
+  if (scrollHeight > innerHeight || scrollWidth > innerWidth) found.push(`the page is ${scrollWidth} × ${scrollHeight}`);
+  const studio = document.querySelector(".studio")?.getBoundingClientRect();
+  const below = document.getElementById("below")?.getBoundingClientRect();
+  if (studio?.top !== 0 || studio.left !== 0 || below?.bottom !== innerHeight) found.push(`the frame has moved to ${studio?.top}, ${below?.bottom}`);
+  const thread = document.querySelector(".thread");
+  if (thread !== null && thread.scrollWidth > thread.clientWidth) found.push(`the reply is ${thread.scrollWidth} wide in ${thread.clientWidth}`);
+  const reply = document.querySelector(".markdown");
+  if (reply !== null && reply.scrollWidth > reply.clientWidth) found.push(`words are cut off: ${reply.scrollWidth} in ${reply.clientWidth}`);
+  return found;
+}
+
+/** All that may scroll a page by a program or the keyboard. */
+function shove(): void {
+  scrollTo(PAST_END, PAST_END);
+  for (const part of document.querySelectorAll(".markdown, .markdown > :last-child, .katex, .katex-mathml, a, button, [tabindex]")) {
+    part.scrollIntoView({ block: "start", inline: "start" });
+    if (part instanceof HTMLElement) part.focus();
+  }
+  for (const part of document.querySelectorAll("html, body, #root, .studio, .middle, .thread-frame")) part.scrollTo(PAST_END, PAST_END);
+}
+
+/** Formulas and colours come with the next frames. */
+async function painted(): Promise<void> {
+  for (let frames = 0; frames < 2; frames++) await new Promise(requestAnimationFrame);
+}
+
+let root: Root | null = null;
+
+/** Shows the beginnings of the text, `step` characters more each time, then the text as one that has ended; what was wrong, and what stands there in the end. */
+async function grow(text: string, step: number): Promise<{ faults: string[]; shown: string }> {
+  root?.unmount();
+  const fresh = createRoot(document.getElementById("root") as HTMLElement);
+  root = fresh;
+  const found = new Set<string>();
+  for (let end = 1; end <= text.length; end += step) {
+    flushSync(() => fresh.render(<Frame text={text.slice(0, end)} growing />));
+    if (end % PAINTED === 0) await painted();
+    if (end % LOOKED_AT === 0) for (const fault of faults()) found.add(`at ${end}: ${fault}`);
+    if (found.size > 0) break;
+  }
+  flushSync(() => fresh.render(<Frame text={text} growing={false} />));
+  await painted();
+  shove();
+  await painted();
+  for (const fault of faults()) found.add(`at the end: ${fault}`);
+  return { faults: [...found], shown: document.querySelector(".markdown")?.textContent ?? "" };
+}
+
+Object.assign(window, { grow });

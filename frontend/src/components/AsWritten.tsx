@@ -1,0 +1,4 @@
+/** A text that could not be shown as it was meant, as it was written. */
+export function AsWritten({ text }: { text: string }) {
+  return <p className="as-written">{text}</p>;
+}
