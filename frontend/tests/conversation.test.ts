@@ -9,7 +9,7 @@ import { apart, withDocuments } from "../src/protocol/documents";
 
 function message(id: number, parent: number | null): MessageAnswer {
   const role = id % 2 === 1 ? "user" : "assistant";
-  const nothing = { thinking: null, metadata: null, usage: null, timings: null, request_id: null, stream_id: null, error: null, rating: null };
+  const nothing = { thinking: null, metadata: null, usage: null, timings: null, request_id: null, stream_id: null, error: null, rating: null, in_context: true };
   return { id, session_id: 1, parent_id: parent, role, content: `m${id}`, status: "complete", created_at: "2026-11-24T00:00:00Z", siblings: [id], ...nothing };
 }
 

@@ -26,3 +26,17 @@ test("a stop ends the text where it was shown, and nothing grows any more", () =
   const stopped = seen(STORED, live("What was saved and more", 8));
   expect(stopped).toMatchObject({ text: "What was", isGrowing: false, ending: "Stopped" });
 });
+
+test("text that moves to the thoughts is not taken back from what is stored", () => {
+  const reply = live("");
+  reply.stream.snapshot.thinking = "What was saved";
+  expect(seen(STORED, reply).text).toBe("");
+});
+
+test("tool calls are seen on their way and stored", () => {
+  const call = { id: "a", name: "f", arguments: "{}" };
+  const reply = live("");
+  reply.stream.snapshot.toolCalls = [call];
+  expect(seen(STORED, reply).calls).toEqual([call]);
+  expect(seen({ ...STORED, metadata: { tool_calls: [call] } }, undefined).calls).toEqual([call]);
+});

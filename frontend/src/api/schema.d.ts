@@ -542,6 +542,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/profile/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who am I, at the address that the earlier system's page asks */
+        get: operations["me_api_profile_me_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/templates": {
         parameters: {
             query?: never;
@@ -1093,6 +1110,12 @@ export interface components {
              */
             id: number;
             /**
+             * In Context
+             * @description False: the model is not told this message any more, because it was refused as too long or filtered.
+             * @default true
+             */
+            in_context: boolean;
+            /**
              * Metadata
              * @description Of a reply: mode, model, simulated, finish_reason; tool_calls and continues where there are any.
              * @example {
@@ -1172,7 +1195,7 @@ export interface components {
             } | null;
             /**
              * Usage
-             * @description prompt_tokens, completion_tokens, total_tokens, cached_tokens; null where the server did not say.
+             * @description prompt_tokens, completion_tokens, total_tokens, cached_tokens; `estimated` where the server did not say, as of a stopped reply; null where the model said nothing.
              * @example {
              *       "cached_tokens": 0,
              *       "completion_tokens": 5,
@@ -1372,7 +1395,7 @@ export interface components {
              * Stage
              * @description Null: it has only begun.
              */
-            stage: ("queued" | "loading" | "prompt" | "thinking" | "text") | null;
+            stage: ("queued" | "unreachable" | "loading" | "prompt" | "thinking" | "text") | null;
             /** User Id */
             user_id: number;
         };
@@ -5234,6 +5257,56 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ModelsAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    me_api_profile_me_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Account"];
                 };
             };
             /** @description No token, or one that is no longer good. */

@@ -5,9 +5,11 @@ import { Markdown } from "../../components/markdown/Markdown";
 import type { LiveReply } from "../../stores/live-streams";
 import { Actions } from "./Actions";
 import type { Conversation } from "./conversation";
+import { LeftOut } from "./LeftOut";
 import { announced, seen } from "./seen";
 import { useEachChange } from "./streams";
 import { Thoughts } from "./Thoughts";
+import { ToolCalls } from "./ToolCalls";
 import { Waiting } from "./Waiting";
 
 interface Props {
@@ -28,7 +30,9 @@ export const Answer = memo(function Answer({ message, live, busy, conversation }
       <article className="answer" aria-busy={view.isGrowing} id={message ? `message-${message.id}` : undefined}>
         <Thoughts text={view.thinking} isThinking={view.isGrowing && view.text === ""} />
         <Markdown text={view.text} growing={view.isGrowing} />
+        <ToolCalls calls={view.calls} />
         {live && <Waiting stream={live.stream} />}
+        {message !== null && !message.in_context && <LeftOut />}
         {view.ending && <p className="ending">{view.ending}</p>}
         {view.problem && (
           <p className="problem" role={live ? "alert" : undefined}>

@@ -9,6 +9,7 @@ import { tooLong } from "./attachments";
 import { Branches } from "./Branches";
 import type { Conversation } from "./conversation";
 import { focusComposer } from "./focus";
+import { LeftOut } from "./LeftOut";
 
 interface Props {
   turn: MessageAnswer;
@@ -23,6 +24,7 @@ export const Turn = memo(function Turn({ turn, busy, isEdited, conversation }: P
   return (
     <article className="turn" id={`message-${turn.id}`}>
       <Said content={turn.content} />
+      {!turn.in_context && <LeftOut />}
       <footer>
         <Branches message={turn} busy={busy} conversation={conversation} />
         <button type="button" className="quiet icon" title="Edit" aria-label="Edit" disabled={busy} onClick={() => beginEdit(turn)}>

@@ -1,12 +1,14 @@
 /** What is to be seen of a reply, whether it comes from its stream or from what is stored. */
 
 import type { MessageAnswer } from "../../api/schema";
+import type { FoldedCall } from "../../protocol/fold";
 import type { LiveReply } from "../../stores/live-streams";
 import { figures } from "./status";
 
 interface Seen {
   text: string;
   thinking: string;
+  calls: FoldedCall[];
   /** More may come. */
   isGrowing: boolean;
   /** How it ended, where that is worth a line. */
@@ -27,8 +29,9 @@ export function seen(message: MessageAnswer | null, live: LiveReply | undefined)
   return {
     text: message.content,
     thinking: message.thinking ?? "",
+    calls: storedCalls(about["tool_calls"]),
     isGrowing: false,
-    ending: message.status === "cancelled" ? "Stopped" : about["finish_reason"] === "length" ? "The reply reached its longest length." : null,
+    ending: message.status === "cancelled" ? "Stopped" : ending(about["finish_reason"]),
     problem: wentWrong ? (message.error?.message ?? "The reply was interrupted.") : null,
     figures: figures(typeof about["model"] === "string" ? about["model"] : null, message.usage, message.timings),
     isSimulated: about["simulated"] === true,
@@ -40,16 +43,17 @@ function seenLive(message: MessageAnswer | null, { stream }: LiveReply): Seen {
   const { snapshot, stoppedAt } = stream;
   const end = snapshot.terminal;
   const known = message?.content ?? ""; // after a reload it stands there before the stream has told it again
-  const soFar = end === null && snapshot.text.length < known.length ? known : snapshot.text;
+  const arrived = snapshot.text.length + snapshot.thinking.length; // text may have moved to the thoughts meanwhile
+  const soFar = end === null && arrived < known.length ? known : snapshot.text;
   const text = end === null && stoppedAt !== null ? soFar.slice(0, stoppedAt) : soFar;
   const done = end?.type === "done" ? end : null;
   const status = end?.type === "error" ? "failed" : done?.finish_reason === "cancelled" ? "cancelled" : "complete";
-  const cut = done?.finish_reason === "length" ? "The reply reached its longest length." : null;
   return {
     text,
     thinking: snapshot.thinking,
+    calls: snapshot.toolCalls.filter(Boolean),
     isGrowing: !stream.over && stoppedAt === null,
-    ending: stoppedAt !== null || done?.finish_reason === "cancelled" ? "Stopped" : cut,
+    ending: stoppedAt !== null || done?.finish_reason === "cancelled" ? "Stopped" : ending(done?.finish_reason),
     problem: end?.type === "error" ? end.message : stream.connection === "refused" ? (stream.problem?.message ?? null) : null,
     figures: done ? figures(done.model, done.usage, done.timings) : "",
     isSimulated: done?.simulated === true,
@@ -58,6 +62,16 @@ function seenLive(message: MessageAnswer | null, { stream }: LiveReply): Seen {
         ? { ...message, status, content: text, error: end?.type === "error" ? end : null, metadata: { ...message.metadata, finish_reason: done?.finish_reason } }
         : null,
   };
+}
+
+function ending(reason: unknown): string | null {
+  if (reason === "length") return "The reply reached its longest length.";
+  return reason === "content_filter" ? "The model’s content filter ended the reply." : null;
+}
+
+/** The tool calls that a message's metadata holds. */
+function storedCalls(value: unknown): FoldedCall[] {
+  return Array.isArray(value) ? value.filter((call): call is FoldedCall => typeof call === "object" && call !== null) : [];
 }
 
 /** For screen readers: the start and the end, never each token. */

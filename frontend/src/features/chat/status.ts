@@ -18,8 +18,10 @@ function told(progress: Progress): string {
   switch (progress.stage) {
     case "queued":
       return progress.position ? `Waiting, ${progress.position} ahead of you` : "Waiting, you are next";
+    case "unreachable":
+      return "Can’t reach the model, trying again";
     case "loading":
-      return "Loading the model";
+      return progress.reason === "llm_overloaded" ? "The model is busy, trying again" : "Loading the model";
     case "prompt": {
       const { processed = 0, total = 0, cached = 0 } = progress;
       if (total <= cached) return "Reading your prompt";
@@ -31,7 +33,7 @@ function told(progress: Progress): string {
 /** *model · 271 tokens · 97 tokens/s · first after 0.2 s* */
 export function figures(model: string | null, usage: Partial<Usage> | null, timings: Partial<Timings> | null): string {
   const said = [model];
-  if (usage?.completion_tokens != null) said.push(`${usage.completion_tokens} ${usage.completion_tokens === 1 ? "token" : "tokens"}`);
+  if (usage?.completion_tokens != null) said.push(`${usage.estimated ? "about " : ""}${usage.completion_tokens} ${usage.completion_tokens === 1 ? "token" : "tokens"}`);
   if (timings?.tokens_per_second != null) said.push(`${Math.round(timings.tokens_per_second)} tokens/s`);
   if (timings?.first_token_ms != null) said.push(`first after ${(timings.first_token_ms / 1000).toFixed(1)} s`);
   return said

@@ -1,0 +1,85 @@
+/** What a reply may be besides text, as the page shows it: thoughts that came as text, tool calls, what the model is not told any more. */
+
+import { mkdirSync } from "node:fs";
+
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { Studio } from "./studio";
+
+const PICTURES = new URL("./pictures/", import.meta.url).pathname;
+const CALL = { index: 0, id: "call_1", function: { name: "weather", arguments: '{"city": "Oslo"}' } };
+const FILTERED = JSON.stringify({ error: { code: "content_filter", message: "The prompt triggered the content management policy." } });
+
+let studio: Studio;
+
+beforeAll(async () => {
+  mkdirSync(PICTURES, { recursive: true });
+  studio = await Studio.open({ tokens: 10, rate: 50 });
+});
+
+afterAll(async () => {
+  await studio.close();
+});
+
+async function ask(page: Page, text: string): Promise<void> {
+  await page.getByLabel("Message", { exact: true }).fill(text);
+  await page.keyboard.press("Enter");
+}
+
+test("thoughts whose opening tag the server swallowed move out of the answer, and stay there after a reload", async () => {
+  const { page, close } = await studio.newcomer();
+  await studio.script({ pieces: ["Let me ", "see.\n", "</thi", "nk>\n\n", "It is ", "**four**."], rate: 20 });
+  await ask(page, "What is two and two?");
+  await page.getByText("Let me see.").waitFor();
+  await page.locator(".answer strong", { hasText: "four" }).waitFor();
+  await page.getByRole("button", { name: "Regenerate" }).waitFor();
+  for (const look of ["live", "again"]) {
+    if (look === "again") await page.reload();
+    await page.locator(".answer strong", { hasText: "four" }).waitFor();
+    expect(await page.locator(".answer").innerText()).not.toContain("Let me");
+    await page.getByText("Thoughts", { exact: true }).click();
+    await page.locator(".thoughts").getByText("Let me see.").waitFor();
+  }
+  await page.screenshot({ path: `${PICTURES}30 thoughts that came as text.png` });
+  await close();
+});
+
+test("a tool call is there, with its name and its arguments, live and after a reload", async () => {
+  const { page, close } = await studio.newcomer();
+  const delta = JSON.stringify({ choices: [{ index: 0, delta: { tool_calls: [CALL] } }] });
+  await studio.script({ pieces: ["I look that up."], raw: [delta], finish_reason: "tool_calls" });
+  await ask(page, "How is the weather?");
+  await page.getByText("Tool call: weather").waitFor();
+  await page.getByRole("button", { name: "Regenerate" }).waitFor();
+  await page.reload();
+  await page.getByText("Tool call: weather").click();
+  await page.getByText('"city": "Oslo"').waitFor();
+  await page.screenshot({ path: `${PICTURES}31 tool call.png` });
+  await close();
+});
+
+test("what a filter refused is marked once the model is not told it any more", async () => {
+  const { page, close } = await studio.newcomer();
+  await studio.script({ status: 400, body: FILTERED });
+  await ask(page, "Something doubtful");
+  await page.getByText(/content filter refused this message/).waitFor();
+  await studio.script({ pieces: ["Gladly."] });
+  await page.getByRole("button", { name: "Retry" }).waitFor();
+  await ask(page, "Something else");
+  await page.getByText("Gladly.").waitFor();
+  await page.getByRole("button", { name: "Regenerate" }).waitFor();
+  expect(await page.getByText("Left out: the model no longer sees this message").count()).toBeGreaterThan(0);
+  const told = (await studio.log()).at(-1)?.body.messages;
+  expect(told?.map(({ content }) => content)).toEqual(["Something else"]);
+  await page.screenshot({ path: `${PICTURES}32 left out.png` });
+  await close();
+});
+
+test("a reply that the filter ends says so", async () => {
+  const { page, close } = await studio.newcomer();
+  await studio.script({ pieces: ["Once upon"], finish_reason: "content_filter" });
+  await ask(page, "A story");
+  await page.getByText("The model’s content filter ended the reply.").waitFor();
+  await close();
+});
