@@ -208,7 +208,7 @@ async def test_the_device_cookie_is_for_this_gateway_alone_and_lasts_a_year(scri
             async with await gateway.user(ADA["email"]), aiohttp.ClientSession() as http:
                 async with http.post(gateway.url + "/api/auth/login", json=ADA) as response:
                     (cookie,) = [value for value in response.headers.getall("Set-Cookie") if "lam_device=" in value]
-        about = SimpleCookie(cookie)["lam_device"]
+        about = SimpleCookie(cookie)["__Host-lam_device" if secure else "lam_device"]
         assert (bool(about["httponly"]), about["samesite"].lower(), bool(about["secure"])) == (True, "lax", secure)
         assert about["path"] == "/"
         assert timedelta(days=364) < parsedate_to_datetime(about["expires"]) - datetime.now(UTC) < timedelta(days=366)

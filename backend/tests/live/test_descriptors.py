@@ -43,13 +43,15 @@ async def test_silent_connections_take_nobody_elses_place_and_no_descriptor_is_m
                 ended = [reader.at_eof() for reader, _ in silent]
                 assert sum(ended) > SILENT - (DESCRIPTORS - 64)
                 assert ended == sorted(ended, reverse=True)  # the longest silent ones
+                assert process.stderr
+                async with asyncio.timeout(60):
+                    log = (await process.stderr.readuntil(b"There is room for 64 connections")).decode()
                 scripted.step(2)
                 done = (await stream.rest())[-1]
         for _, writer in silent:
             writer.transport.abort()
         process.terminate()
-        assert process.stderr
-        log = (await process.stderr.read()).decode()
+        log += (await process.stderr.read()).decode()
     assert isinstance(done, Done)
     assert done.full_content == "one two"
     assert log.count("There is room for 64 connections") == 1
