@@ -28,7 +28,8 @@ async function ask(page: Page, text: string): Promise<void> {
 }
 
 test("thoughts whose opening tag the server swallowed move out of the answer, and stay there after a reload", async () => {
-  const { page, close } = await studio.newcomer();
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
   await studio.script({ pieces: ["Let me ", "see.\n", "</thi", "nk>\n\n", "It is ", "**four**."], rate: 20 });
   await ask(page, "What is two and two?");
   await page.getByText("Let me see.").waitFor();
@@ -42,11 +43,12 @@ test("thoughts whose opening tag the server swallowed move out of the answer, an
     await page.locator(".thoughts").getByText("Let me see.").waitFor();
   }
   await page.screenshot({ path: `${PICTURES}30 thoughts that came as text.png` });
-  await close();
+  await visitor.close();
 });
 
 test("a tool call is there, with its name and its arguments, live and after a reload", async () => {
-  const { page, close } = await studio.newcomer();
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
   const delta = JSON.stringify({ choices: [{ index: 0, delta: { tool_calls: [CALL] } }] });
   await studio.script({ pieces: ["I look that up."], raw: [delta], finish_reason: "tool_calls" });
   await ask(page, "How is the weather?");
@@ -56,16 +58,17 @@ test("a tool call is there, with its name and its arguments, live and after a re
   await page.getByText("Tool call: weather").click();
   await page.getByText('"city": "Oslo"').waitFor();
   await page.screenshot({ path: `${PICTURES}31 tool call.png` });
-  await close();
+  await visitor.close();
 });
 
 test("what a filter refused is marked once the model is not told it any more", async () => {
-  const { page, close } = await studio.newcomer();
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
   await studio.script({ status: 400, body: FILTERED });
   await ask(page, "Something doubtful");
   await page.getByText(/content filter refused this message/).waitFor();
   await studio.script({ pieces: ["Gladly."] });
-  await page.getByRole("button", { name: "Retry" }).waitFor();
+  await page.getByRole("button", { name: "Send", exact: true }).waitFor();
   await ask(page, "Something else");
   await page.getByText("Gladly.").waitFor();
   await page.getByRole("button", { name: "Regenerate" }).waitFor();
@@ -73,13 +76,14 @@ test("what a filter refused is marked once the model is not told it any more", a
   const told = (await studio.log()).at(-1)?.body.messages;
   expect(told?.map(({ content }) => content)).toEqual(["Something else"]);
   await page.screenshot({ path: `${PICTURES}32 left out.png` });
-  await close();
+  await visitor.close();
 });
 
 test("a reply that the filter ends says so", async () => {
-  const { page, close } = await studio.newcomer();
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
   await studio.script({ pieces: ["Once upon"], finish_reason: "content_filter" });
   await ask(page, "A story");
   await page.getByText("The model’s content filter ended the reply.").waitFor();
-  await close();
+  await visitor.close();
 });
