@@ -131,3 +131,44 @@ async def test_a_reply_that_failed_or_a_title_without_words_leaves_the_first_wor
         while scripted.active:
             await asyncio.sleep(0.01)
         assert await title(client, session) == "First words"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        ('<document name="report.pdf" characters="3">\nabc\n</document>\n\nWhat does it say?', "What does it say?"),
+        ('<document name="report.pdf" characters="3">\nabc\n</document>\n\n', "report.pdf"),
+        (
+            '<document name="a" characters="3">\nabc\n</document>\n\n<document name="b" characters="2">\nde\n</document>\n\nBoth?',
+            "Both?",
+        ),
+        ('<document name="emoji" characters="2">\n🙂\n</document>\n\nSo?', "So?"),
+        ("<document> is an element", "<document> is an element"),
+    ],
+)
+async def test_a_session_that_begins_with_a_document_is_called_after_the_question(
+    content: str, expected: str, gateway: Gateway
+) -> None:
+    async with gateway.client() as client:
+        session = (await client.create_session())["id"]
+        await collect(client, session, content)
+        assert await title(client, session) == expected
+        document = await client._http.get(f"{client.url}/api/chatbot/sessions/{session}/export?format=markdown")
+        assert "<document name=" not in await document.text()
+
+
+async def test_a_route_that_thinks_gives_no_title_of_its_thoughts(titled: Gateway, scripted: ScriptedServer) -> None:
+    def plan(body: dict[str, Any]) -> Reply:
+        if asks_for_title(body):
+            return Reply(("Okay, the user", " wants a title"), finish_reason="length")
+        return Reply(("Let me see.\n</think>\n", "Four."))
+
+    scripted.reply = plan
+    async with titled.client() as client:
+        session = (await client.create_session())["id"]
+        await collect(client, session, "How much is two and two?")
+        await scripted.seen(2)
+        while titled.parts.supervisor.admission.taken:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
+        assert await title(client, session) == "How much is two and two?"

@@ -1,6 +1,7 @@
 """The commands as people type them: exit codes, one sentence on stderr, the answer alone on stdout."""
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -213,8 +214,24 @@ async def test_ctrl_c_before_anything_arrives_leaves_at_once(tmp_path: Path) -> 
 async def test_an_unreachable_model_server_is_one_sentence(
     gateway: Gateway, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lam.engines.openai_http.REFUSED_SECONDS", 0.3)
+    monkeypatch.setattr("lam.engines.patience.REFUSED_SECONDS", 0.3)
     await scripted.vanish()
     ran = await run("chat", "--url", gateway.url, "hi", env=environment(tmp_path / "data"))
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.splitlines()[-1].startswith(f"Error: The model server at {scripted.url} cannot be reached")
+
+
+async def test_thoughts_that_came_as_text_and_tool_calls_do_not_pass_for_the_answer(
+    gateway: Gateway, scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    call = {"index": 0, "id": "c1", "function": {"name": "look", "arguments": '{"at": "it"}'}}
+    line = json.dumps({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]})
+    scripted.reply = Reply(("Let me see.\n", "</think>", "\nFour", "."), raw=(line,))
+    ran = await run("chat", "--url", gateway.url, "How much?", env=environment(tmp_path / "data"))
+    assert ran.code == 0
+    assert ran.out == "Let me see.\n\nFour.\n"
+    assert "The text above was the model's reasoning; its answer follows." in ran.err
+    assert 'Tool call look: {"at": "it"}' in ran.err
+    scripted.reply = Reply(("Let me see.", "</think>", "Four."))  # the route is known now
+    again = await run("chat", "--url", gateway.url, "And now?", env=environment(tmp_path / "data"))
+    assert again.out == "Four.\n"

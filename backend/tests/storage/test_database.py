@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 
 from lam.errors import ConfigError, Conflict, StorageUnavailable
 from lam.generation.checkpoint import checkpoint
+from lam.generation.recovery import recover
 from lam.protocol.events import Chunk, Relabel
 from lam.storage.database import Database, migrations
 from lam.storage.lock import exclusive
@@ -259,3 +260,29 @@ async def test_only_one_gateway_holds_the_lock(tmp_path: Path) -> None:
         with pytest.raises(ConfigError, match="Another gateway"):
             await second()
     await second()
+
+
+async def test_checkpoints_of_the_first_release_are_kept(tmp_path: Path) -> None:
+    """A gateway of that release died in mid-reply; the next one to start is of this release."""
+    database = Database(databases.url_for(tmp_path))
+
+    def first_release(connection: Connection) -> None:
+        config = migrations()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+
+    async with database._writer.begin() as connection:
+        await connection.run_sync(first_release)
+    message = await streaming_message(database)
+    async with database._writer.begin() as connection:
+        for number, (content, thinking) in enumerate([("", "hm, "), ("Once", "yes"), (" upon \U0001f642", "")]):
+            row = {"id": message, "number": number, "content": content, "thinking": thinking}
+            insert = "INSERT INTO checkpoints (message_id, number, content, thinking) VALUES (:id, :number, :content, :thinking)"
+            await connection.execute(sql(insert), row)
+    await database.upgrade()
+    assert await recover(database, NOW) == 1
+    async with database.read() as unit:
+        stored = await unit.messages.by_id(message)
+    assert stored is not None
+    assert (stored.status, stored.content, stored.thinking) == ("interrupted", "Once upon \U0001f642", "hm, yes")
+    await database.close()

@@ -115,14 +115,13 @@ class Titles:
         )
         answer = Snapshot()
         finished: Finished | None = None
-        free = False
+        free = thinks = False
         try:
             async with asyncio.timeout(PATIENCE_SECONDS), self._engine.generate(question) as batches:
                 async for batch in batches:
                     for event in batch:
                         answer.add(event)
-                        if isinstance(event, Relabel) and event.to == "answer":
-                            raise Interrupted("It thought until its tokens were used up.")
+                        thinks = thinks or (isinstance(event, Relabel) and event.to == "answer")
                     if batch and isinstance(batch[-1], Finished):
                         finished = batch[-1]
                         break
@@ -131,7 +130,7 @@ class Titles:
             raise
         finally:
             place.leave(model_is_free=free or finished is not None)
-        if finished is None:
+        if finished is None or (thinks and finished.finish_reason == "length"):  # all that came may be thoughts
             raise Interrupted
         return answer, finished
 

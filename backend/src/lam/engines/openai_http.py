@@ -278,8 +278,8 @@ class OpenAIHttpEngine:
                 response.release()
             else:
                 response.close()  # at once: this frees the slot
-            if decoder.splitter.bare:
-                self._thinking[route] = True
+            if decoder.splitter.bare:  # who swallows the opening tag may ignore the wish not to think, too
+                self._thinking |= {(route[0], skips): True for skips in (False, True)}
         events, hindrance = decoder.close(broken=lost is not None)
         if events:
             yield events

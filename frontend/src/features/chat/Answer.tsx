@@ -32,7 +32,7 @@ export const Answer = memo(function Answer({ message, live, busy, conversation }
         <Markdown text={view.text} growing={view.isGrowing} />
         <ToolCalls calls={view.calls} />
         {live && <Waiting stream={live.stream} />}
-        {message !== null && !message.in_context && <LeftOut />}
+        {message !== null && !message.in_context && view.text !== "" && <LeftOut />}
         {view.ending && <p className="ending">{view.ending}</p>}
         {view.problem && (
           <p className="problem" role={live ? "alert" : undefined}>

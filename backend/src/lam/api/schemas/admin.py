@@ -27,7 +27,9 @@ class RunAnswer(Schema):
     user_id: int
     email: str
     model: str | None
-    stage: Literal["queued", "unreachable", "loading", "prompt", "thinking", "text"] | None = Field(description="Null: it has only begun.")
+    stage: Literal["queued", "unreachable", "loading", "prompt", "thinking", "text"] | None = Field(
+        description="Null: it has only begun."
+    )
     position: int | None = Field(description="Of one that is queued: how many start before it.")
     characters: int = Field(description="Of the answer so far.")
     readers: int
