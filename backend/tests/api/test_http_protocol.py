@@ -69,7 +69,9 @@ async def connection(gateway: Gateway, **options: int) -> AsyncIterator[Raw]:
 @pytest.fixture
 async def hasty(scripted: ScriptedServer, tmp_path: Path) -> AsyncIterator[Gateway]:
     """A gateway without patience."""
-    async with running_gateway(tmp_path / "data", patience=BRIEF, llm_server_url=scripted.url) as gateway:
+    async with running_gateway(
+        tmp_path / "data", patience=BRIEF, llm_server_url=scripted.url, lam_max_reply_chars=10_000_000
+    ) as gateway:
         yield gateway
 
 

@@ -1,6 +1,8 @@
 """mqtt mode with a real Mosquitto and real worker processes: killed, frozen, told to stop; the broker killed; bad input."""
 
 import asyncio
+import itertools
+import json
 import signal
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from lam.protocol.events import Chunk, Done, Error, Metadata, Progress, Thinking
 from lam.protocol.jobs import (
     Accepted,
     Control,
+    Failed,
     Frame,
     FrameEvent,
     Job,
@@ -22,8 +25,11 @@ from lam.protocol.jobs import (
     ServedModel,
     WorkerStatus,
     decode,
+    decode_frame,
     encode,
+    finish_reason,
 )
+from lam.protocol.topics import Topics
 from lam.testing.server import Reply, ScriptedServer
 
 from ..brokers import Mosquitto, running_mosquitto
@@ -325,7 +331,7 @@ async def test_a_gateway_that_is_gone_frees_the_model(broker: Mosquitto, scripte
             async with raw_stream(client, (await client.create_session())["id"], on_disconnect="continue") as stream:
                 await stream.until(Chunk)
                 break_connection(engine_of(gateway).connection)  # as if the process were killed
-                engine_of(gateway).connection._task.cancel()
+                await engine_of(gateway).connection._tasks.close()
                 async with asyncio.timeout(20):
                     while scripted.active:
                         await asyncio.sleep(0.01)
@@ -644,3 +650,125 @@ def test_a_name_that_cannot_stand_in_a_topic_is_refused() -> None:
         MqttWorkersEngine(Broker(), name="a/b")
     with pytest.raises(LamError, match="MQTT_TOPIC_PREFIX"):
         MqttWorkersEngine(Broker(), prefix="a/#")
+
+
+async def test_what_was_sent_before_any_worker_was_known_starts_once_one_comes(
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    async with mqtt_gateway(tmp_path / "data", broker) as gateway, gateway.client() as client:
+        sessions = [(await client.create_session())["id"] for _ in range(3)]
+        waiting = [asyncio.create_task(collect(client, session)) for session in sessions]
+        while gateway.parts.supervisor.admission.waiting < 3:
+            await asyncio.sleep(0.01)
+        async with worker_process(scripted.url, broker, "late", "--slots", "1"):
+            replies = await asyncio.wait_for(asyncio.gather(*waiting), 60)
+            assert all(isinstance(events[-1], Done) for events in replies)
+            assert isinstance((await collect(client, sessions[0], "again"))[-1], Done)
+
+
+async def test_what_waits_goes_to_the_model_that_a_new_worker_brings(
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lam.engines.worker_list.AWAY_SECONDS", 0.2)
+    scripted.reply = Reply(hold=True)
+    async with (
+        ScriptedServer(model="another") as other,
+        mqtt_gateway(tmp_path / "data", broker) as gateway,
+        gateway.client() as client,
+    ):
+        first, second = [(await client.create_session())["id"] for _ in range(2)]
+        async with worker_process(scripted.url, broker, "one", "--slots", "1") as process:
+            await until_ready(gateway)
+            running = asyncio.create_task(collect(client, first))
+            await scripted.seen()
+            waiting = asyncio.create_task(collect(client, second))
+            while gateway.parts.supervisor.admission.waiting == 0:
+                await asyncio.sleep(0.01)
+            process.kill()
+            await process.wait()
+        async with worker_process(other.url, broker, "two", "--slots", "1"):
+            done = (await asyncio.wait_for(waiting, 60))[-1]
+            await asyncio.wait_for(running, 60)
+    assert isinstance(done, Done)
+    assert done.model == "another"
+
+
+async def test_a_worker_of_the_first_release_gets_turns_merged_and_shorter_ones_when_they_are_too_long(
+    broker: Mosquitto, tmp_path: Path
+) -> None:
+    """It cannot drop turns that were merged, so the gateway does, for as long as something can be dropped."""
+    requests: list[Job] = []
+
+    async with mqtt_gateway(tmp_path / "data", broker) as gateway, gateway.client() as client:
+        engine = engine_of(gateway)
+        connection = Connection(Broker("127.0.0.1", broker.port), "old-worker")
+
+        def job(_topic: str, payload: bytes, _retained: bool) -> None:
+            asked = decode(payload, Job)
+            requests.append(asked)
+            said = sum(len(turn.content) for turn in asked.request.messages)
+            last: FrameEvent = Failed("context_exceeded", "too long", False) if said > 100 else JobFinished("stop")
+            events = (Accepted(None), Chunk("Yes"), last) if said <= 100 else (Accepted(None), last)
+            connection.publish(asked.reply_to, encode(Frame(asked.job, 1, events)))
+
+        connection.subscribe(engine.topics.job("old"), job)
+        async with connection:
+            while not connection.connected:
+                await asyncio.sleep(0.01)
+            status = WorkerStatus("old", "0" * 8, "ready", (ServedModel("m"),), 4, version="0.1.0")
+            connection.publish(engine.topics.worker_status("old"), encode(status), retain=True)
+            await until_ready(gateway)
+            session = (await client.create_session())["id"]
+            for _ in range(2):
+                error = (await collect(client, session, "x" * 200))[-1]
+                assert isinstance(error, Error)
+                assert error.code == "context_exceeded"
+            for number in range(12):
+                done = (await collect(client, session, f"{number} short of it"))[-1]
+                assert isinstance(done, Done), number
+    assert all(one.role != following.role for job in requests for one, following in itertools.pairwise(job.request.messages))
+
+
+async def test_to_a_gateway_of_the_first_release_a_worker_speaks_its_words(
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    """No event, finish reason or stage of waiting that it does not know: it would drop the whole frame."""
+    frames: list[bytes] = []
+    scripted.reply = Reply(("hm\n", "</think>", "Yes"), finish_reason="content_filter")
+    at = Broker("127.0.0.1", broker.port)
+    async with worker_process(scripted.url, broker, "new", "--slots", "1"):
+        connection, statuses = Connection(at, "old-gateway"), list[WorkerStatus]()
+        topics = Topics("lam/v1")
+        connection.subscribe(topics.worker_status(), lambda _topic, payload, _: statuses.append(decode(payload, WorkerStatus)))
+        connection.subscribe(topics.frames("g", "1" * 8), lambda _topic, payload, _: frames.append(payload))
+        async with connection:
+            while not statuses or statuses[-1].state != "ready":
+                await asyncio.sleep(0.01)
+            job = {
+                "job": "j1",
+                "instance": statuses[-1].instance,
+                "reply_to": topics.frames("g", "1" * 8, "new", "j1"),
+                "request": {
+                    "messages": [{"role": "user", "content": "hi"}],
+                    "keep": 0,
+                    "max_prompt_tokens": 0,
+                    "sampling": {"temperature": 0, "top_p": 1, "max_tokens": 9},
+                },
+            }
+            connection.publish(topics.job("new"), json.dumps(job).encode())
+            while not any(b'"finished"' in frame for frame in frames):
+                await asyncio.sleep(0.01)
+    events = [event for frame in frames for event in json.loads(frame).get("events", [])]
+    assert {event["type"] for event in events} <= {"accepted", "progress", "chunk", "finished"}
+    assert "".join(event["content"] for event in events if event["type"] == "chunk") == "hm\n</think>Yes"
+    assert events[-1]["finish_reason"] == "stop"
+    assert isinstance(statuses[-1].version, str)
+
+
+async def test_events_and_reasons_of_a_later_release_are_passed_over() -> None:
+    frame = decode_frame(
+        b'{"job": "j", "seq": 2, "events": [{"type": "hologram", "of": 3}, {"type": "chunk", "content": "a"}, '
+        b'{"type": "progress", "stage": "teleporting"}, {"type": "finished", "finish_reason": "enlightened"}]}'
+    )
+    assert [type(event) for event in frame.events] == [Chunk, JobFinished]
+    assert finish_reason(frame.events[-1]) == "stop"  # type: ignore[arg-type]

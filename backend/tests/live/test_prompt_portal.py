@@ -16,7 +16,7 @@ from lam.cli import main
 from lam.client.client import Client
 from lam.engines.prompt_portal import PromptPortalEngine
 from lam.errors import LamError
-from lam.protocol.events import Done, Error, Metadata
+from lam.protocol.events import Done, Error, Metadata, Progress
 
 from ..brokers import Mosquitto
 from ..running import Gateway, collect, raw_stream, running_gateway
@@ -275,3 +275,115 @@ async def test_the_doctor_says_what_cannot_be_known(broker: Mosquitto, tmp_path:
     assert report.exit_code == 0, report.output
     assert f"broker       ok           127.0.0.1:{broker.port} is connected." in report.output
     assert "workers      not checked  Older workers" in report.output
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "words"),
+    [
+        ("Error: OpenAI API error: the model is gone", "llm_error", "the model is gone"),
+        ("Error: Generation failed: CUDA out of memory", "llm_error", "CUDA out of memory"),
+        ("Error processing message: no such key", "llm_error", "no such key"),
+        ("Error: Rate limit exceeded. Try again later.", "llm_overloaded", "Rate limit exceeded"),
+        ("Server is overloaded. Please try again in a moment.", "llm_overloaded", "overloaded"),
+    ],
+)
+@pytest.mark.parametrize("wrapped", [False, True])
+async def test_the_workers_own_failures_are_not_the_models_words(
+    answer: str, code: str, words: str, wrapped: bool, broker: Mosquitto, tmp_path: Path
+) -> None:
+    async with older_worker(broker) as worker, portal_gateway(tmp_path / "data", broker) as gateway, gateway.client() as client:
+        worker.answer = lambda request: json.dumps({"requestId": request["requestId"], "response": answer}) if wrapped else answer
+        session = (await client.create_session())["id"]
+        error = (await collect(client, session))[-1]
+        assert isinstance(error, Error)
+        assert error.code == code
+        assert words in error.message
+        (_, stored) = await client.call("GET", f"/api/chatbot/sessions/{session}/messages")
+        assert (stored["status"], stored["content"]) == ("failed", "")
+
+
+@pytest.mark.parametrize("answer", ["Error: yours, not mine", "An Error: Generation failed: is what it says", "Errors are human."])
+async def test_answers_that_only_speak_of_errors_are_answers(answer: str, broker: Mosquitto, tmp_path: Path) -> None:
+    async with older_worker(broker) as worker, portal_gateway(tmp_path / "data", broker) as gateway, gateway.client() as client:
+        worker.answer = lambda _: answer
+        done = (await collect(client, (await client.create_session())["id"]))[-1]
+        assert isinstance(done, Done)
+        assert done.full_content == answer
+
+
+async def test_another_system_prompt_begins_another_conversation_there(broker: Mosquitto, tmp_path: Path) -> None:
+    async with older_worker(broker) as worker, portal_gateway(tmp_path / "data", broker) as gateway, gateway.client() as client:
+        session = await client.create_session(system_prompt="Be brief.")
+        path = f"/api/chatbot/sessions/{session['id']}"
+        await collect(client, session["id"], "One")
+        await collect(client, session["id"], "Two")
+        await client.call("PATCH", path, {"system_prompt": "Be verbose."})
+        await collect(client, session["id"], "Three")
+        await collect(client, session["id"], "Four", system_prompt="")
+        worker.answer = lambda _: "Error: Generation failed: x"  # a failed reply began the conversation all the same
+        await collect(client, session["id"], "Five", system_prompt="Be brief.")
+        worker.answer = lambda _: "fine"
+        await collect(client, session["id"], "Six")
+        names = [request["sessionId"] for request in worker.requests]
+        prompts = [request["systemPrompt"] for request in worker.requests]
+    assert names[0] == names[1] == session["session_key"]
+    assert len(set(names)) == 4
+    assert names[4] == names[5]
+    assert prompts == ["Be brief.", "Be brief.", "Be verbose.", None, "Be brief.", "Be brief."]
+
+
+async def test_temperature_zero_is_not_taken_for_none(broker: Mosquitto, tmp_path: Path) -> None:
+    async with older_worker(broker) as worker, portal_gateway(tmp_path / "data", broker) as gateway, gateway.client() as client:
+        await collect(client, (await client.create_session())["id"], temperature=0)
+    assert 0 < worker.requests[0]["temperature"] < 0.01
+
+
+async def test_without_a_worker_the_wait_says_so_and_one_that_comes_answers(broker: Mosquitto, tmp_path: Path) -> None:
+    async with portal_gateway(tmp_path / "data", broker) as gateway, gateway.client() as client:
+        session = (await client.create_session())["id"]
+        async with raw_stream(client, session) as stream:
+            while not any(isinstance(event, Progress) and event.stage == "unreachable" for _, event in stream.events):
+                await stream.read()
+            assert not (await client.call("GET", "/api/health"))["ready"]
+            async with older_worker(broker):
+                done = (await stream.rest())[-1]
+        assert isinstance(done, Done)
+        assert done.full_content == "You said: Hello"
+        assert (await client.call("GET", "/api/health"))["ready"]
+
+
+async def test_without_a_worker_until_the_timeout_there_is_none(broker: Mosquitto, tmp_path: Path) -> None:
+    async with portal_gateway(tmp_path / "data", broker, llm_timeout=1.5) as gateway, gateway.client() as client:
+        error = (await collect(client, (await client.create_session())["id"]))[-1]
+        assert isinstance(error, Error)
+        assert (error.code, error.retryable) == ("no_worker", True)
+
+
+@pytest.mark.parametrize(
+    ("payload", "ready"),
+    [(b"online", True), (b"offline", False), (b'{"status": "offline"}', False), (b'{"state": "running", "n": 1}', True)],
+)
+async def test_a_worker_that_tells_its_status_is_believed(payload: bytes, ready: bool, broker: Mosquitto, tmp_path: Path) -> None:
+    async with older_worker(broker) as worker, portal_gateway(tmp_path / "data", broker) as gateway, gateway.client() as client:
+        worker._client.publish("prompt_portal/status", payload, qos=1, retain=True)
+        while engine_of(gateway)._worker is None:
+            await asyncio.sleep(0.01)
+        assert (await client.call("GET", "/api/health"))["ready"] is ready
+
+
+async def test_a_long_answer_is_shown_in_a_few_seconds(broker: Mosquitto, tmp_path: Path) -> None:
+    """100 000 characters, ten a chunk with a pause of 10 ms, would take more than a minute and a half."""
+    async with (
+        older_worker(broker) as worker,
+        portal_gateway(tmp_path / "data", broker, mqtt_chunk_delay=0.01) as gateway,
+        gateway.client() as client,
+    ):
+        worker.answer = lambda _: "word " * 20_000
+        events = await collect(client, (await client.create_session())["id"])
+        assert text(events) == "word " * 20_000
+        assert 100 < len(events) < 600
+
+
+async def test_the_earlier_page_finds_who_it_is(broker: Mosquitto, tmp_path: Path) -> None:
+    async with portal_gateway(tmp_path / "data", broker) as gateway, gateway.client() as client:
+        assert await client.call("GET", "/api/profile/me") == await client.call("GET", "/api/auth/me")

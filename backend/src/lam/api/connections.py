@@ -15,6 +15,8 @@ from typing import Final, Protocol, Self
 
 from msgspec import Struct
 
+from lam.background import Background
+
 log = logging.getLogger(__name__)
 
 RESERVED: Final = 64  # descriptors for the database, the model, files: everything that is no connection to us
@@ -100,12 +102,12 @@ class Connections:
         self._report_at = float("-inf")
 
     async def __aenter__(self) -> Self:
-        self._watch = asyncio.create_task(self._keep_watch(), name="connections")
+        self._tasks = Background()
+        self._tasks.keep("connections", self._keep_watch)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._watch.cancel()
-        await asyncio.gather(self._watch, return_exceptions=True)
+        await self._tasks.close()
 
     @property
     def count(self) -> int:

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from lam.api.log_writer import LogWriter
+from lam.background import Background
 from lam.chat.streams import Following
 from lam.errors import LamError
 
@@ -66,12 +67,12 @@ class OpenStreams:
         self._open: set[Connection] = set()
 
     async def __aenter__(self) -> Self:
-        self._watch = asyncio.create_task(self._keep_watch(), name="open-streams")
+        self._tasks = Background()
+        self._tasks.keep("open-streams", self._keep_watch)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._watch.cancel()
-        await asyncio.gather(self._watch, return_exceptions=True)
+        await self._tasks.close()
 
     @property
     def count(self) -> int:

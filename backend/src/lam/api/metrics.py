@@ -7,6 +7,7 @@ from typing import Final, Self
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
+from lam.background import Background, failures
 from lam.generation.run import Run
 
 LAG_EVERY_SECONDS: Final = 0.5
@@ -45,17 +46,20 @@ class Metrics:
             ("lam_connections", "Open connections to the gateway", connections),
         ):
             Gauge(name, about, registry=registry).set_function(value)
+        self._failures = Gauge(
+            "lam_background_failures", "How often a task that must go on has failed", ["task"], registry=registry
+        )
         self._ends = Counter(
             "lam_connections_ended", "Connections that the gateway ended by itself, by reason", ["reason"], registry=registry
         )
 
     async def __aenter__(self) -> Self:
-        self._watch = asyncio.create_task(self._measure_lag(), name="loop-lag")
+        self._tasks = Background()
+        self._tasks.keep("loop-lag", self._measure_lag)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._watch.cancel()
-        await asyncio.gather(self._watch, return_exceptions=True)
+        await self._tasks.close()
 
     def after(self, run: Run) -> None:
         if run.ending is None:
@@ -73,6 +77,8 @@ class Metrics:
         self._ends.labels(reason).inc()
 
     def text(self) -> bytes:
+        for name, times in failures.items():
+            self._failures.labels(name).set(times)
         return generate_latest(self._registry)
 
     async def _measure_lag(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from typing import Final, Self
 
+from lam.background import Background
 from lam.errors import StorageUnavailable
 from lam.protocol.documents import readable
 from lam.storage.database import Database
@@ -20,16 +21,14 @@ class SearchIndex:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._turn = asyncio.Lock()
-        self._task: asyncio.Task[None] | None = None
+        self._tasks = Background()
 
     async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._follow(), name="search-index")
+        self._tasks.keep("search-index", self._follow)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.gather(self._task, return_exceptions=True)
+        await self._tasks.close()
 
     async def refresh(self) -> None:
         """Indexes every message that is new or has changed. A database that takes no writes leaves the index as it is."""
@@ -43,10 +42,7 @@ class SearchIndex:
     async def _follow(self) -> None:
         while True:
             await asyncio.sleep(EVERY_SECONDS)
-            try:
-                await self.refresh()
-            except Exception:  # one text that cannot be indexed must not end it for all
-                log.exception("The search index could not be brought up to date")
+            await self.refresh()
 
     async def _refresh_some(self) -> bool:
         """Whether there may be more."""

@@ -22,8 +22,6 @@ async def keep_checkpoints(database: Database, runs: Callable[[], Iterable[Run]]
             await checkpoint(database, runs())
         except LamError as error:
             log.warning("A checkpoint was put off: %s", error.message)
-        except Exception:
-            log.exception("A checkpoint was put off")
 
 
 async def checkpoint(database: Database, runs: Iterable[Run]) -> None:

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Final, Self
 
+from lam.background import Background
 from lam.engines.base import Engine
 from lam.errors import Interrupted, SessionBusy, ShuttingDown, TooManyStreams
 from lam.generation.admission import Admission, Ticket
@@ -69,12 +70,13 @@ class Supervisor:
         self._engine.watch_capacity(self.admission.resize)
         self._tasks = asyncio.TaskGroup()
         await self._tasks.__aenter__()
-        self._checkpointer = self._tasks.create_task(keep_checkpoints(self._database, self.running), name="checkpoints")
+        self._background = Background()
+        self._background.keep("checkpoints", lambda: keep_checkpoints(self._database, self.running))
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.drain(0)
-        self._checkpointer.cancel()
+        await self._background.close()
         await self.admission.close()
         for run in self.running():
             log.error("The reply %s could not be saved; the next start recovers its checkpoints", run.stream_id)
