@@ -502,6 +502,7 @@ add(
 add("words in the place of a stream", b"Internal Server Error", ending="llm_error", content_type="text/plain")
 add("words in a data line", b"data: upstream request timed out\n\n", ending="llm_error")
 add("a web page", b"<!DOCTYPE html><html>Bad gateway</html>", ending="llm_error")
+add("a stream labelled as a web page", PLAIN, TALE, content_type="text/html")
 add("a web page labelled as such", b"<html>Login</html>", ending="llm_error", content_type="text/html")
 add("half a document", sse(A, '{"choices": [', end=""), "Once", ending="llm_error")
 add("garbage", sse(A, "{nope}", end=""), "Once", ending="llm_error")

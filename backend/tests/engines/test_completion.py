@@ -37,9 +37,6 @@ def answer(body: bytes, places: list[int] | None = None) -> Answer:
     return answer_of(*decoded(cut(body, places or [])))
 
 
-IN_HTTP_ALONE = {"a web page labelled as such"}
-
-
 def test_the_table_is_large_and_its_names_are_unique() -> None:
     names = [shape.name for shape in SHAPES]
     assert len(names) == len(set(names))
@@ -108,6 +105,15 @@ def test_what_a_stream_we_leave_in_its_middle_leaves_the_model_doing_is_unknown(
         failure = decoded([body])[1]
         assert failure is not None
         assert failure.model_is_free is free
+
+
+def test_a_document_that_is_whole_counts_though_the_connection_broke_behind_it() -> None:
+    body = b'{"choices": [{"message": {"content": "Once"}, "finish_reason": "stop"}]}'
+    for text, ending in ((body, "stop"), (body[:-3], "interrupted")):
+        decoder = CompletionDecoder()
+        events = decoder.feed(text) + decoder.end(broken=True)
+        last, failure = decoder.close(broken=True)
+        assert answer_of(events + last, failure).ending == ending
 
 
 def test_nothing_is_taken_after_the_end_marker() -> None:

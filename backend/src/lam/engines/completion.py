@@ -51,6 +51,7 @@ class CompletionDecoder:
         self._texts = 0  # chunks that held text
         self._plain = False  # one of them held no finish reason, or another one
         self._said = ""  # words in the place of a document
+        self._is_document = False  # the whole answer was one document
         self.reason: str | None = None
         self.done = False  # [DONE] came
         self.failure: GenerationError | None = None
@@ -75,18 +76,20 @@ class CompletionDecoder:
             self.failure = error
         return events
 
-    def end(self) -> list[EngineEvent]:
-        """The body ended: what it ended with."""
+    def end(self, *, broken: bool = False) -> list[EngineEvent]:
+        """The body ended, or the connection broke: what it ended with."""
         events: list[EngineEvent] = []
         try:
-            self._take_all(self._body.end(), events)
+            documents = self._body.end(broken=broken)
+            self._is_document = self._body.is_document and bool(documents)
+            self._take_all(documents, events)
         except GenerationError as error:
             self.failure = error
         return events
 
     def close(self, *, broken: bool = False) -> tuple[list[EngineEvent], GenerationError | None]:
         """The last events, `Finished` at their end, or what hindered it. `broken`: the connection broke before the body's end."""
-        failure = self._hindrance(broken=broken)
+        failure = self._hindrance(broken=broken and not self._is_document)
         events: list[EngineEvent] = list(self.splitter.finish(complete=failure is None))
         if failure is None:
             usage = _counted(self._usage) if self._usage else None

@@ -53,7 +53,6 @@ HEALTH_SECONDS: Final = 1  # an answer is good for that long, however often it i
 DEFAULT_SLOTS: Final = 8
 LANE: Final = "server"
 _FIRST_PAUSE: Final = 0.1
-_NOT_A_STREAM: Final = ("text/html", "application/xhtml+xml")
 
 
 class OpenAIHttpEngine:
@@ -355,13 +354,9 @@ class OpenAIHttpEngine:
             raise Interrupted("The model server closed the connection before it answered.") from error
         except CLIENT_ERRORS as error:
             raise self._questions.unreachable(error) from error
-        kind = response.content_type
-        if response.status == 200 and kind not in _NOT_A_STREAM:
-            return response
-        text = await self._refused_body(response)
-        if response.status == 200:
-            raise LlmError(f"The model server at {self.url} answers with {kind} instead of a stream; check LLM_SERVER_URL.")
-        raise self._questions.refusal(response, text)
+        if 200 <= response.status < 300:
+            return response  # whatever it is labelled: the decoder looks at the body
+        raise self._questions.refusal(response, await self._refused_body(response))
 
     @staticmethod
     async def _refused_body(response: aiohttp.ClientResponse) -> bytes:
@@ -420,8 +415,8 @@ class _Reading:
         try:
             piece = await self._read() if decoder.reason is None else await self._read_tail()
         except CLIENT_ERRORS as error:
-            self.lost = error
-            raise StopAsyncIteration from None
+            self.lost, self._ended = error, True
+            return decoder.end(broken=True)
         if not piece:
             self._ended = True
             return decoder.end()

@@ -57,13 +57,17 @@ class UpstreamBody:
             return self._feed(piece) if self._kind == "sse" else self._feed_document(rest)
         return self._feed_document(piece)
 
-    def end(self) -> list[SseEvent]:
-        """What the body ended with: a last event without its blank line, or the one document."""
+    def end(self, *, broken: bool = False) -> list[SseEvent]:
+        """What the body ended with: a last event without its blank line, or the one document; where it broke, only a whole one."""
         if self._kind == "json":
             document = b"".join(self._document)
             self._document.clear()
-            return [SseEvent(document)] if document.strip() else []
-        return self._sse.feed(b"\n\n")
+            return [SseEvent(document)] if document.strip() and (not broken or _is_whole(document)) else []
+        return [] if broken else self._sse.feed(b"\n\n")
+
+    @property
+    def is_document(self) -> bool:
+        return self._kind == "json"
 
     @property
     def words(self) -> str:

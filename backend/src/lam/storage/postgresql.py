@@ -9,6 +9,7 @@ from typing import Final
 from sqlalchemy import URL, NullPool, exc, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from lam.background import Background
 from lam.errors import ConfigError
 
 log = logging.getLogger(__name__)
@@ -58,12 +59,12 @@ async def advisory_lock(url: URL, wait_seconds: float) -> AsyncIterator[asyncio.
     lock = _AdvisoryLock(url)
     try:
         await lock.first(wait_seconds)
-        watch = asyncio.create_task(lock.keep(), name="database-lock")
+        tasks = Background()
+        tasks.keep("database-lock", lock.keep)
         try:
             yield lock.lost
         finally:
-            watch.cancel()
-            await asyncio.gather(watch, return_exceptions=True)
+            await tasks.close()
     finally:
         await lock.close()
 
@@ -96,7 +97,7 @@ class _AdvisoryLock:
                 if not await self._take(REGAIN_SECONDS):
                     log.critical("Another gateway has taken the database at %s", self._where)
                     self.lost.set()
-                    return
+                    await asyncio.Event().wait()  # the gateway stops; there is nothing left to look after
             except ConfigError as error:
                 log.error("%s", error.message)  # the sentence says it all
 
