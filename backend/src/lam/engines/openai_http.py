@@ -26,6 +26,7 @@ from lam.engines.http_questions import (
     client_session,
 )
 from lam.engines.patience import Patience
+from lam.engines.reading import Reading
 from lam.engines.refusals import ModelMissing, ReplyTooLong
 from lam.engines.server_facts import ServerFacts, read_facts
 from lam.engines.tags import BARE_OPENERS
@@ -46,8 +47,7 @@ from lam.protocol.window import shorter
 
 PING_SECONDS: Final = 5
 PROBE_AGAIN_SECONDS: Final = 30
-PROPS_SECONDS: Final = 1  # how much longer than the list of models /props may take
-AFTER_FINISH_SECONDS: Final = 2
+PROPS_SECONDS: Final = 3  # how much longer than the list of models /props may take
 REFUSAL_BYTES: Final = 65536
 HEALTH_SECONDS: Final = 1  # an answer is good for that long, however often it is asked for
 DEFAULT_SLOTS: Final = 8
@@ -80,6 +80,7 @@ class OpenAIHttpEngine:
         self._timeout = timeout
         self._answers: tuple[Any, Any] = (None, None)  # of /props and /v1/models, as they were last given
         self._facts: ServerFacts | None = None
+        self._is_incomplete = False  # one of the questions was not answered in time
         self._key_problem: KeyRefused | None = None
         self._replied = False  # a reply was opened: the key is right
         self._replies = 0  # open ones
@@ -164,7 +165,7 @@ class OpenAIHttpEngine:
         while True:
             try:
                 await self._probe()
-                pause = PROBE_AGAIN_SECONDS
+                pause = PROBE_SECONDS if self._is_incomplete else PROBE_AGAIN_SECONDS
             except GenerationError:
                 pause = min(pause * 2, PROBE_SECONDS)
             await asyncio.sleep(pause)
@@ -183,8 +184,8 @@ class OpenAIHttpEngine:
 
         Raises LlmLoading, LlmUnreachable, LlmOverloaded or LlmError where it answers nothing.
         """
-        models_task = asyncio.create_task(self._asked("/v1/models"), name="ask-models")
-        props_task = asyncio.create_task(self._asked("/props"), name="ask-props")
+        models_task = asyncio.create_task(self._answer("/v1/models"), name="ask-models")
+        props_task = asyncio.create_task(self._answer("/props"), name="ask-props")
         try:
             models, models_error = await models_task
             if models_error is None:
@@ -202,6 +203,7 @@ class OpenAIHttpEngine:
                 raise error
         if props_error is not None and models_error is not None:
             raise models_error
+        self._is_incomplete = isinstance(props_error, Silent) or isinstance(models_error, Silent)
         self._key_problem = props_error if isinstance(props_error, KeyRefused) else None
         if isinstance(models_error, KeyRefused):
             raise models_error
@@ -218,7 +220,7 @@ class OpenAIHttpEngine:
                 callback(self._capacity())
         return facts
 
-    async def _asked(self, path: str) -> tuple[Any, GenerationError | None]:
+    async def _answer(self, path: str) -> tuple[Any, GenerationError | None]:
         try:
             return await self._questions.ask("GET", path), None
         except GenerationError as error:
@@ -267,7 +269,7 @@ class OpenAIHttpEngine:
         self._replied = True
         self._replies += 1
         try:
-            reading = _Reading(response, decoder)
+            reading = Reading(response, decoder)
             async for events in reading:
                 yield events
             lost = reading.lost
@@ -390,54 +392,3 @@ class OpenAIHttpEngine:
             body["sse_ping_interval"] = PING_SECONDS
             body |= template_arguments(request)
         return body
-
-
-class _Reading:
-    """Iterates over what each read brings, until the reply is over. `lost`: how the connection broke, if it did.
-
-    After a finish reason more text may come: the end is `[DONE]`, the body's end, or two seconds without a document.
-    """
-
-    def __init__(self, response: aiohttp.ClientResponse, decoder: CompletionDecoder) -> None:
-        self._read = response.content.readany
-        self._decoder = decoder
-        self._ended = False
-        self._deadline: float | None = None
-        self.lost: Exception | None = None
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> list[EngineEvent]:
-        decoder = self._decoder
-        if self._ended or decoder.over:
-            raise StopAsyncIteration
-        try:
-            piece = await self._read() if decoder.reason is None else await self._read_tail()
-        except CLIENT_ERRORS as error:
-            self.lost, self._ended = error, True
-            return decoder.end(broken=True)
-        if not piece:
-            self._ended = True
-            return decoder.end()
-        news = decoder.news
-        events = decoder.feed(piece)
-        if decoder.news != news:
-            self._deadline = None
-        return events
-
-    async def _read_tail(self) -> bytes:
-        """A read after the finish reason. A stop comes too late then, unless every chunk carries the reason, which says nothing."""
-        if self._deadline is None:
-            self._deadline = asyncio.get_running_loop().time() + AFTER_FINISH_SECONDS
-        try:
-            async with asyncio.timeout_at(self._deadline):
-                return await self._read()
-        except TimeoutError:
-            self._ended = True
-            raise StopAsyncIteration from None
-        except asyncio.CancelledError:
-            if self._decoder.reason_on_every_text:
-                raise
-            self._ended = True
-            raise StopAsyncIteration from None

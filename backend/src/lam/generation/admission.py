@@ -233,7 +233,7 @@ class _Lane:
         clock = asyncio.get_running_loop().time
         since = clock()
         while self._settling:
-            busy = await self._seen_busy()
+            busy = await self._busy_places()
             still = self._settling if busy is None else max(0, min(self._settling, busy - len(self._running)))
             if clock() - since >= (UNSEEN_SECONDS if busy is None else SETTLE_SECONDS):
                 still = 0
@@ -244,7 +244,7 @@ class _Lane:
             if self._settling:
                 await asyncio.sleep(POLL_SECONDS)
 
-    async def _seen_busy(self) -> int | None:
+    async def _busy_places(self) -> int | None:
         try:
             async with asyncio.timeout(UNSEEN_SECONDS):
                 return await self._busy(self._name)
