@@ -103,6 +103,14 @@ def _clean_environment(_database: None, monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.chdir(tmp_path)
 
 
+@pytest.fixture(autouse=True)
+def _usual_umask() -> Iterator[None]:
+    """A command that a test calls in this process sets its own."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture
 async def scripted() -> AsyncIterator[ScriptedServer]:
     async with ScriptedServer() as server:

@@ -29,7 +29,7 @@ test.each(["sse", "mqtt"] as const)("in %s mode: open the address, register, typ
   await page.getByLabel("Longest reply, in tokens").fill("12");
   await page.getByText("In force from your next message.").waitFor();
   await page.getByRole("button", { name: "Continue" }).click();
-  await page.getByText("The reply reached its longest length.").waitFor({ timeout: 60_000 });
+  await page.getByText("The reply reached the length limit.").waitFor({ timeout: 60_000 });
   await ended(page);
   expect((await answer(page).innerText()).length).toBeGreaterThan(shown);
   expect(await page.locator(".figures").last().innerText()).toMatch(/SmolLM2.*tokens.*tokens\/s.*first\safter/);

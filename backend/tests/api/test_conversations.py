@@ -203,3 +203,28 @@ async def one_event(rng: random.Random, client: Client, session: int, limit: int
         else:
             options = {"parent_id": rng.choice(turns)["parent_id"] or 0}
     await asyncio.wait_for(collect(client, session, content, **options), 60)
+
+
+async def test_a_tool_call_with_half_a_character_does_not_end_its_session(scripted: ScriptedServer, tmp_path) -> None:
+    call = {"index": 0, "id": "c", "function": {"name": "f", "arguments": '{"a": "\\ud800"}'}}
+    line = json.dumps({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]})
+    async with running_gateway(tmp_path / "data", llm_server_url=scripted.url) as gateway, gateway.client() as client:
+        session = (await client.create_session())["id"]
+        scripted.reply = Reply((), raw=(line,), finish_reason="tool_calls")
+        assert isinstance(last(await collect(client, session, "Look")), Done)
+        scripted.reply = Reply(("An", " answer"))
+        await assert_answered(client, session)
+    told = scripted.requests[-1].body["messages"]
+    assert [message["role"] for message in told] == ["user", "assistant", "user"]
+    assert '"name": "f"' in told[1]["content"]
+
+
+async def test_a_server_that_grew_is_not_held_to_a_limit_that_it_once_stated(tmp_path) -> None:
+    async with ScriptedServer(limited(300, TOO_LONG["sglang"]), llama=False) as scripted:
+        async with running_gateway(tmp_path / "data", llm_server_url=scripted.url) as gateway, gateway.client() as client:
+            session = (await client.create_session())["id"]
+            assert isinstance(last(await collect(client, session, "word " * 500)), Error)
+            scripted.reply = limited(5000, TOO_LONG["sglang"])
+            await assert_answered(client, session, "more " * 500)
+            await assert_answered(client, session, "more " * 500)
+            assert len(scripted.requests[-1].body["messages"]) == 3

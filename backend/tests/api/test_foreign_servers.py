@@ -67,6 +67,8 @@ PROBES = {
     "/v1/models is a bare list": {"/v1/models": (200, '[{"id": "scripted"}]', {})},
     "/v1/models is null": {"/v1/models": (200, "null", {})},
     "models without ids": {"/v1/models": (200, '{"data": [{"id": null}, {}, 3]}', {})},
+    "/props redirects to nowhere": {"/props": (302, "", {"Location": "http://h:99999/"})},
+    "/props is nested beyond reason": {"/props": (200, "[" * 100_000, {})},
     "all questions answer 401": {"/props": (401, UNAUTHORIZED, {}), "/v1/models": (401, UNAUTHORIZED, {})},
 }
 
@@ -241,6 +243,23 @@ async def test_a_server_that_asks_to_wait_a_second_is_asked_again_then(scripted:
     scripted.reply = plan
     assert isinstance(await reply_of(scripted.url, tmp_path), Done)
     assert len(scripted.requests) in (2, 3)
+
+
+@pytest.mark.sse
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Location": "http://[::1"},
+        {"Location": "https://a:b/"},
+        {"Retry-After": "Fri, 31 Dec 9999 23:59:59 -2300"},
+        {"Retry-After": "soon"},
+    ],
+)
+async def test_headers_beyond_reason_are_no_internal_error(headers: dict[str, str], scripted: ScriptedServer, tmp_path) -> None:
+    scripted.reply = Reply(status=302 if "Location" in headers else 400, body="{}", headers=headers)
+    error = await reply_of(scripted.url, tmp_path)
+    assert isinstance(error, Error)
+    assert "went wrong inside" not in error.message
 
 
 # When a place is free again

@@ -149,7 +149,7 @@ add(
 )
 
 # Finish reasons
-for reason in ("", "null", None, False, 0, "none", "NULL", " "):
+for reason in ("", "null", None, False, 0, "none", "NULL", " ", "undefined"):
     add(f"{reason!r} is no finish reason", sse(piece("Once", reason), piece(" upon", reason), STOP), TALE)
 for reason in ("", "null"):
     add(f"{reason!r} alone, cut off", sse(piece("Once", reason), piece(" upon", reason), end=""), TALE, ending="interrupted")
@@ -164,12 +164,12 @@ add("the reason beside the last text", sse(A, piece(" upon", "stop")), TALE)
 REASONS = {
     "stop": "stop eos eos_token end_turn STOP stop_sequence COMPLETE finished unknown_reason",
     "length": "length max_tokens MAX_TOKENS model_length model_context_window_exceeded max_new_tokens "
-    "max_output_tokens token_limit",
+    "max_output_tokens token_limit ERROR_LIMIT",
     "tool_calls": "tool_calls function_call tool_use TOOL_CALL",
     "content_filter": "content_filter SAFETY content_filtered sensitive PROHIBITED_CONTENT BLOCKLIST SPII RECITATION refusal "
     "guardrail_intervened",
     "interrupted": "error ERROR abort aborted network_error cancelled canceled timeout insufficient_system_resource "
-    "MALFORMED_FUNCTION_CALL "
+    "MALFORMED_FUNCTION_CALL context_canceled UNEXPECTED_TOOL_CALL out_of_memory oom killed deadline_exceeded "
     "engine_overloaded FINISH_REASON_UNSPECIFIED OTHER server_error",
 }
 for ending, names in REASONS.items():
@@ -251,6 +251,10 @@ ODD = {
     "usage as a list": A | {"usage": []},
     "an empty error": A | {"error": ""},
     "error null": A | {"error": None},
+    "error as the text null": A | {"error": "null"},
+    "an error that is none": A | {"error": {"code": 0, "message": "ok"}},
+    "an error of nulls": A | {"error": {"code": None, "message": None}},
+    "a speed with 400 digits": A | {"timings": {"predicted_per_second": 10**400}},
     "error {}": A | {"error": {}},
     "error false": A | {"error": False},
     "tool_calls {}": piece("Once", tool_calls={}),
@@ -506,5 +510,48 @@ add("a stream labelled as a web page", PLAIN, TALE, content_type="text/html")
 add("a web page labelled as such", b"<html>Login</html>", ending="llm_error", content_type="text/html")
 add("half a document", sse(A, '{"choices": [', end=""), "Once", ending="llm_error")
 add("garbage", sse(A, "{nope}", end=""), "Once", ending="llm_error")
-add("a text as a document", sse(A, '"a text with {braces}"', end=""), "Once", ending="llm_error")
+add("a text as a document", sse(A, '"a text with {braces}"', B, STOP), TALE)
+add("a list of words as a document", sse(A, '["x"]', B, STOP), TALE)
+add("a long word as a document", sse(A, "x" * 250, B, STOP), TALE)
+add("a ping with a quote", sse(A, 'heartbeat "1"', B, STOP), TALE)
+add("a flat message in mid-stream", sse(A, {"message": "boom", "code": 500}, end=""), "Once", ending="llm_error")
+add("a status and a msg in mid-stream", sse(A, {"status": "error", "msg": "boom"}, end=""), "Once", ending="llm_error")
+add(
+    "MiniMax's base_resp",
+    json.dumps({"base_resp": {"status_code": 1004, "status_msg": "bad key"}, "choices": None}).encode(),
+    ending="llm_error",
+)
+add("an event named error with words", sse(A, end="") + b"event: error\ndata: CUDA out of memory\n\n", "Once", ending="llm_error")
+add("an error beside text", sse(A, {"error": "boom", "choices": B["choices"]}, end=""), TALE, ending="llm_error")
+add(
+    "a last delta and message repeat the reply",
+    sse(A, B, {"choices": [{"index": 0, "delta": {"content": TALE}, "message": {"content": TALE}, "finish_reason": "stop"}]}),
+    TALE,
+)
+add(
+    "two calls under one index without ids",
+    sse(
+        piece(tool_calls=[{"index": 0, "function": {"name": "f", "arguments": "{}"}}]),
+        piece(tool_calls=[{"index": 0, "function": {"name": "g", "arguments": "{}"}}]),
+        piece(reason="tool_calls"),
+    ),
+    ending="tool_calls",
+    calls=(("f", "{}"), ("g", "{}")),
+)
+add(
+    "two calls without arguments",
+    sse(
+        piece(tool_calls=[{"function": {"name": "f"}}]), piece(tool_calls=[{"function": {"name": "g"}}]), piece(reason="tool_calls")
+    ),
+    ending="tool_calls",
+    calls=(("f", ""), ("g", "")),
+)
+add("a reason that is an object", sse(A, B, piece(reason={"type": "length", "length": 9})), TALE, ending="length")
+add(
+    "an answer in XML",
+    sse(piece('<review>\n<reason code="1">\nGood\n</reason>\n</review>'), STOP),
+    '<review>\n<reason code="1">\nGood\n</reason>\n</review>',
+)
+add("an answer that is an element", sse(piece("<reason>\nGood\n</reason>"), STOP), "<reason>\nGood\n</reason>")
+add("white space without end", sse(*(piece(" " * 100) for _ in range(20)), A, STOP), " " * 2000 + "Once")
 add("nested beyond reason", sse(A, '{"a":' * 5000, end=""), "Once", ending="llm_error")

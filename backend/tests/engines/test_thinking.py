@@ -132,3 +132,8 @@ def test_no_text_is_lost_but_tags(pieces: list[str]) -> None:
 def test_a_text_full_of_tags_takes_linear_time() -> None:
     text = "```\n" + "</think>\n" * 20_000
     assert split(*(text[at : at + 64] for at in range(0, len(text), 64))) == ("", text)
+
+
+def test_many_blocks_in_one_piece_take_linear_time() -> None:
+    thinking, text = split("<think>a</think>" * 100_000 + "Yes")
+    assert (len(thinking), text) == (100_000, "Yes")

@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from lam.errors import ContentFiltered, ContextExceeded, TooLarge
 from lam.protocol.chat import ChatRequest, Role, Sampling, Turn
+from lam.protocol.text import valid
 from lam.settings import Settings
 from lam.storage.database import UnitOfWork
 from lam.storage.models import Message, Reply, Session
@@ -60,7 +61,7 @@ def written(message: Message) -> str:
         f"<tool_call>\n{json.dumps({'name': call.get('name'), 'arguments': _arguments(call)}, ensure_ascii=False)}\n</tool_call>"
         for call in message.tool_calls
     ]
-    return "\n".join([message.content, *calls]) if calls and message.content else message.content or "\n".join(calls)
+    return valid("\n".join(part for part in (message.content, *calls) if part))
 
 
 async def left_out(unit: UnitOfWork, session_id: int, messages: Sequence[Message], longest: int) -> frozenset[int]:

@@ -87,7 +87,7 @@ def leniently(value: dict[str, Any]) -> Completion:
         choices=[_choice(choice) for choice in _objects(value.get("choices"))] if "choices" in value else None,
         model=_text(value.get("model")),
         usage=_counts(_object(value.get("usage"))),
-        timings=Speed(float(speed)) if isinstance(speed, int | float) and not isinstance(speed, bool) else None,
+        timings=Speed(speed) if isinstance(speed, float) else None,
         prompt_progress=PromptProgress(*(_count(progress.get(name)) or 0 for name in ("total", "cache", "processed")))
         if progress
         else None,
@@ -102,8 +102,12 @@ def _choice(value: dict[str, Any]) -> Choice:
         delta=_delta(delta) if delta else None,
         message=_delta(message) if message else None,
         text=_text(value.get("text")),
-        finish_reason=_text(value.get("finish_reason")),
+        finish_reason=_reason(value.get("finish_reason")),
     )
+
+
+def _reason(value: Any) -> str | None:
+    return _text(value.get("type")) if isinstance(value, dict) else _text(value)  # SGLang's own is an object
 
 
 def _delta(value: dict[str, Any]) -> Delta:

@@ -14,7 +14,7 @@ from msgspec import UNSET
 
 from lam.engines.chunk_shapes import Choice, Completion, Delta, TokenCounts, ToolCallPiece, leniently
 from lam.engines.endings import ending_of
-from lam.engines.refusals import failure_of, read_refusal
+from lam.engines.refusals import decoded, failure_of, is_failure, read_refusal
 from lam.engines.thinking import ThinkSplitter
 from lam.engines.tool_calls import ToolCallNumbers
 from lam.engines.upstream_body import UpstreamBody
@@ -24,9 +24,9 @@ from lam.protocol.sse import SseEvent, TooLong
 from lam.protocol.text import valid
 
 MOST_TOKENS: Final = 2**31 - 1
-LONGEST_PING: Final = 200
+LONGEST_QUOTE: Final = 500
 _completion: Final = msgspec.json.Decoder(Completion)
-_NO_REASON: Final = frozenset({"", "null", "none"})
+_NO_REASON: Final = frozenset({"", "null", "none", "undefined", "nan"})
 
 
 class CompletionDecoder:
@@ -119,7 +119,7 @@ class CompletionDecoder:
         for document in documents:
             data = document.data
             if document.event == b"error":
-                raise failure_of(read_refusal(_json(data)))
+                raise failure_of(read_refusal(decoded(data)))
             try:
                 part = _completion.decode(data)
             except (ValueError, RecursionError):
@@ -183,9 +183,9 @@ class CompletionDecoder:
             self.done = True
         elif not word or word == b"null":
             pass
-        elif not any(sign in data for sign in b'{"') and len(data) <= LONGEST_PING:
+        elif not (data.lstrip().startswith(b"{") or (data.lstrip().startswith(b"[") and b"{" in data)):
             if b" " in word:  # more than a ping's one word: if nothing better comes, it says why
-                self._said = word.decode("utf-8", "replace")
+                self._said = word[:LONGEST_QUOTE].decode("utf-8", "replace")
         else:
             value = _json(data)
             for document in value if isinstance(value, list) else [value]:
@@ -195,8 +195,7 @@ class CompletionDecoder:
 
     def _take(self, part: Completion, data: bytes, events: list[EngineEvent]) -> None:
         self.news += 1
-        if part.error:
-            raise failure_of(read_refusal({"error": part.error}))
+        error = part.error if is_failure(part.error) else None
         if part.model != self._named and part.model is not None:
             self._named, self._model = part.model, valid(part.model)
         if part.prompt_progress is not None:
@@ -208,7 +207,11 @@ class CompletionDecoder:
             if self._choice is None:
                 self._choice = index
             if index == self._choice:
+                if error is not None:
+                    choice.finish_reason = None  # the error is the ending
                 self._take_choice(choice, events)
+        if error is not None:
+            raise failure_of(read_refusal({"error": error}))
         if part.usage is not None:
             self._usage = part.usage
         if part.timings is not None:
@@ -218,7 +221,8 @@ class CompletionDecoder:
 
     def _take_choice(self, choice: Choice, events: list[EngineEvent]) -> None:
         before = len(events)
-        if choice.delta is not None:
+        repeats = choice.delta is not None and choice.message is not None and choice.delta.content == choice.message.content
+        if choice.delta is not None and not repeats:
             self._take_delta(choice.delta, events)
         if choice.text:
             self._take_content(choice.text, events)
@@ -300,9 +304,13 @@ def _rest(whole: str, pieces: list[str]) -> str:
 def _raise_reported(data: bytes) -> None:
     """A document without anything of a completion may be an error that does not call itself one."""
     value = _json(data)
-    if isinstance(value, dict) and (
-        value.get("object") == "error" or value.get("type") == "error" or isinstance(value.get("detail"), str | list)
-    ):
+    if not isinstance(value, dict):
+        return
+    base = value.get("base_resp")  # MiniMax
+    if isinstance(base, dict) and base.get("status_code"):
+        raise failure_of(read_refusal({"message": base.get("status_msg"), "code": base["status_code"]}))
+    named = "error" in (value.get("object"), value.get("type"), value.get("status")) or value.get("detail") or value.get("msg")
+    if named or (isinstance(value.get("message"), str) and ("code" in value or "status" in value)):
         raise failure_of(read_refusal(value))
 
 

@@ -16,6 +16,9 @@ _KNOWN: Final[dict[str, EndingKind]] = {
     "content_filter": "content_filter",
     "function_call": "tool_calls",
     "other": "interrupted",
+    "error_limit": "length",
+    "unexpected_tool_call": "interrupted",
+    "too_many_tool_calls": "interrupted",
     "recitation": "content_filter",
     "refusal": "content_filter",
     "spii": "content_filter",
@@ -25,6 +28,7 @@ _KNOWN: Final[dict[str, EndingKind]] = {
     "pause_turn": "interrupted",
 }
 _WORDS: Final[tuple[tuple[EndingKind, re.Pattern[str]], ...]] = (
+    ("interrupted", re.compile(r"cancel|deadline|memory|^oom|killed|exception|incomplete|^missing")),
     ("length", re.compile(r"length|max_.*tokens|maxtokens|context|token_limit|truncat")),
     (
         "content_filter",

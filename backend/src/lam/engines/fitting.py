@@ -1,17 +1,19 @@
 """Fits a conversation into a model's context: counts, cuts, and learns from a server's refusals."""
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any, Final
 
 from msgspec import Struct
 
-from lam.engines.http_questions import Questions
+from lam.engines.http_questions import Questions, Silent
 from lam.engines.server_facts import ServerFacts
 from lam.errors import ContextExceeded, GenerationError
 from lam.protocol import window
 from lam.protocol.chat import ChatRequest, Turn, joined
 
 SHORT_REPLY: Final = 256  # tokens that are asked for when nothing else can be shortened
+SILENT_SECONDS: Final = 30
 _LARGEST_RATIO: Final = 8.0
 
 
@@ -32,13 +34,24 @@ class Fitter:
         self._limits: dict[str | None, int] = {}  # tokens, as refusals stated them
         self._ratios: dict[str | None, float] = {}  # real tokens to estimated ones
         self._tokenizes = True  # whether a server that is not llama.cpp counts tokens; until it is asked
+        self._silent_until = 0.0  # a question that was not answered in time is not asked again before
 
     def n_ctx(self, facts: ServerFacts, model: str | None) -> int:
         """Tokens the context of the model holds; 0 where nobody says."""
-        known = facts.named(model)
-        listed = facts.n_ctx or (known.n_ctx if known and known.n_ctx else 0)
+        listed = _listed(facts, model)
         stated = self._limits.get(model, 0)
         return min(listed, stated) if listed and stated else listed or stated
+
+    def forget(self) -> None:
+        """The server is another one than before, or says other things of itself."""
+        self._limits.clear()
+        self._ratios.clear()
+        self._tokenizes = True
+
+    def accepted(self, model: str | None, fit: Fit) -> None:
+        """The server took this prompt: a limit below it no longer holds."""
+        if fit.tokens > self._limits.get(model, fit.tokens):
+            del self._limits[model]
 
     def learn(self, facts: ServerFacts, model: str | None, refusal: ContextExceeded, fit: Fit) -> None:
         """Remembers the limit that a refusal states, and how wrong the estimate was."""
@@ -69,8 +82,8 @@ class Fitter:
                 low = middle + 1
         if found is None or found.start != cuts[low]:
             found = await self._counted(facts, model, request, cuts[low])
-        limit = window.longest(n_ctx, request.max_prompt_tokens)
-        if low == len(cuts) - 1 and found.exact and found.tokens > limit:
+        limit = window.longest(_listed(facts, model), request.max_prompt_tokens)  # what a refusal stated the server may judge anew
+        if limit and low == len(cuts) - 1 and found.exact and found.tokens > limit:
             raise ContextExceeded(prompt_tokens=found.tokens, limit=limit)
         return found
 
@@ -84,6 +97,9 @@ class Fitter:
     async def _count(self, facts: ServerFacts, model: str | None, request: ChatRequest, turns: Sequence[Turn]) -> int | None:
         """Tokens of the prompt that the server would make of these turns; None where it has no tokenizer."""
         named = {"model": model} if model is not None else {}
+        clock = asyncio.get_running_loop().time
+        if clock() < self._silent_until:
+            return None
         try:
             if facts.llama:
                 question = {"messages": joined(turns)} | named | template_arguments(request)
@@ -95,8 +111,10 @@ class Fitter:
                     "POST", "/tokenize", {"messages": joined(turns), "add_generation_prompt": True} | named
                 )
                 return self._vllm_count(answer)
+        except Silent:
+            self._silent_until = clock() + SILENT_SECONDS
         except (GenerationError, KeyError, TypeError):
-            self._tokenizes = False
+            pass
         return None
 
     def _vllm_count(self, answer: Any) -> int | None:
@@ -105,6 +123,11 @@ class Fitter:
             return count
         self._tokenizes = False
         return None
+
+
+def _listed(facts: ServerFacts, model: str | None) -> int:
+    known = facts.named(model)
+    return facts.n_ctx or (known.n_ctx if known and known.n_ctx else 0)
 
 
 def template_arguments(request: ChatRequest) -> dict[str, Any]:

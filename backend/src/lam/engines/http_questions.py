@@ -75,13 +75,15 @@ class Questions:
             raise self.refusal(response, text)
         try:
             return msgspec.json.decode(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise LlmError(f"The model server at {self._url} answers {path} with something that is not JSON.") from error
 
     def unreachable(self, error: BaseException | None = None) -> GenerationError:
         """What an error of the HTTP client comes to."""
         if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):  # it answers, but not HTTP as we read it
-            return LlmError(f"The model server at {self._url} answers in a way that cannot be read ({type(error).__name__}).")
+            return LlmError(
+                f"The model server at {self._url} sent a response that the gateway could not parse ({type(error).__name__})."
+            )
         return LlmUnreachable(f"The model server at {self._url} cannot be reached; is it running, and is LLM_SERVER_URL right?")
 
     def refusal(self, response: aiohttp.ClientResponse, text: bytes) -> GenerationError:
@@ -118,8 +120,12 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 
 def _place(response: aiohttp.ClientResponse) -> str:
     """Where a redirect points, without what could be a secret in it."""
-    target = urlsplit(response.headers.get("Location", ""))
-    return f"{target.scheme}://{target.hostname}{f':{target.port}' if target.port else ''}" if target.hostname else "another path"
+    try:
+        target = urlsplit(response.headers.get("Location", ""))
+        port = f":{target.port}" if target.port else ""
+    except ValueError:
+        return "an address that is none"
+    return f"{target.scheme}://{target.hostname}{port}" if target.hostname else "another path"
 
 
 def _retry_after(response: aiohttp.ClientResponse) -> float | None:
@@ -131,6 +137,6 @@ def _retry_after(response: aiohttp.ClientResponse) -> float | None:
         pass
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+        return max(0.0, (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds())
+    except (ValueError, OverflowError, TypeError):
         return None
-    return max(0.0, (moment.astimezone(UTC) - datetime.now(UTC)).total_seconds())

@@ -180,7 +180,7 @@ class OpenAIHttpEngine:
             return ServerFacts(())
 
     async def _probe(self) -> ServerFacts:
-        """Asks the server what it is. What it does not say now stays as it was.
+        """Asks the server what it is. Facts that are not answered this time are kept.
 
         Raises LlmLoading, LlmUnreachable, LlmOverloaded or LlmError where it answers nothing.
         """
@@ -215,6 +215,7 @@ class OpenAIHttpEngine:
         facts = read_facts(*self._answers)
         if facts != self._facts:
             self._facts = facts
+            self._fitter.forget()
             self._thinking = {route: thinks for route, thinks in self._thinking.items() if thinks}
             for callback in self._watchers:
                 callback(self._capacity())
@@ -303,7 +304,9 @@ class OpenAIHttpEngine:
             fit = await self._fitter.fit(facts, model, request, start)
             allowed = self._allowed_tokens(facts, model, fit, most_tokens)
             try:
-                return await self._post(self._body(facts, model, request, fit.turns, allowed))
+                response = await self._post(self._body(facts, model, request, fit.turns, allowed))
+                self._fitter.accepted(model, fit)
+                return response
             except ReplyTooLong as refusal:
                 if refusal.limit >= allowed:
                     raise
@@ -341,6 +344,9 @@ class OpenAIHttpEngine:
         question = {"messages": [Turn("user", "?")], "model": model} | template_arguments(request)
         try:
             answer = await self._questions.ask("POST", "/apply-template", question)
+        except Silent:
+            self._thinking[route] = False  # asking for each message would delay them all
+            return
         except GenerationError:
             return
         prompt = answer.get("prompt") if isinstance(answer, dict) else None

@@ -224,7 +224,7 @@ class PromptPortalEngine:
         """What a worker says of itself, a word or an object with one: anything but that it is gone means that it is connected."""
         try:
             said = msgspec.json.decode(payload)
-        except (msgspec.DecodeError, RecursionError):
+        except (ValueError, RecursionError):
             said = payload.decode("utf-8", "replace")
         word = (said.get("status") or said.get("state")) if isinstance(said, dict) else said
         self._worker = bool(payload) and str(word).strip().lower() not in _GONE

@@ -83,7 +83,9 @@ _FILTERED: Final = re.compile(
 _QUOTA: Final = re.compile(
     r"insufficient[_ ](quota|balance|funds|credit)|billing|exceeded your current quota|credit balance|payment", re.IGNORECASE
 )
-_LOADING: Final = re.compile(r"\bload|unavailable_error|warming|starting", re.IGNORECASE)
+_LOADING: Final = re.compile(
+    r"\bload(ing)?\b.{0,20}\bmodel|model.{0,40}\bload(ing|ed)?\b|unavailable_error|warming|starting", re.IGNORECASE
+)
 _NO_MODEL: Final = re.compile(
     r"model\b.{0,120}(not (be )?found|does ?n.t exist|not exist|is not (available|loaded|served|a valid))"
     r"|model_not_found|unknown model|no such model|invalid model",
@@ -133,8 +135,8 @@ def read_refusal(value: Any, status: int | None = None) -> Refusal:
     )
     return Refusal(
         _quoted(message or _written(found)),
-        str(code) if isinstance(code, str) else "",
-        str(found.get("type") or ""),
+        _quoted(code) if isinstance(code, str) else "",
+        _quoted(str(found.get("type") or "")),
         status or own,
         (found.get("n_prompt_tokens"), found.get("n_ctx")),
         named=True,
@@ -164,6 +166,17 @@ def failure_of(refusal: Refusal, retry_after: float | None = None) -> Generation
     return LlmError(_sentence(refusal), retryable=not (status is not None and 400 <= status < 500))
 
 
+def is_failure(error: Any) -> bool:
+    """Whether a document's `error` tells of one: some servers always send the field."""
+    if isinstance(error, dict):
+        words = str(error.get("message") or error.get("msg") or "").strip().lower()
+        fine = error.get("code") in (None, 0, "0", 200, "200", "") and words in ("", "ok", "success", "null", "none")
+        return bool(error) and not (fine and not error.get("type"))
+    if isinstance(error, str):
+        return error.strip().lower() not in ("", "null", "none", "ok", "success")
+    return bool(error) and error is not True
+
+
 def decoded(body: bytes) -> Any:
     """The JSON of an error answer, else its text."""
     try:
@@ -174,7 +187,7 @@ def decoded(body: bytes) -> Any:
 
 
 def _sentence(refusal: Refusal) -> str:
-    return f"The model server reports: {refusal.message}" if refusal.message else "The model server failed without a word."
+    return f"The model server reports: {refusal.message}" if refusal.message else "The model server failed without giving a reason."
 
 
 def _exceeded(refusal: Refusal, prompt: int | None, limit: int | None) -> ContextExceeded:

@@ -19,7 +19,8 @@ class Block(Struct, frozen=True):
     holds: Literal["thoughts", "answer", "nothing"] = "thoughts"
 
 
-_NAMES: Final = ("think", "thinking", "thought", "reasoning", "reason", "seed:think", "longcat_think")
+_NAMES: Final = ("think", "thinking", "thought", "reasoning", "seed:think", "longcat_think")
+_AMBIGUOUS: Final = frozenset({"<thought>", "<reasoning>"})  # elements of an answer in XML, too
 _HARMONY_END: Final = ("<|end|>", "<|return|>", "<|call|>")
 BLOCKS: Final = (
     *(Block(f"<{name}>", (f"</{name}>",)) for name in _NAMES),
@@ -37,7 +38,10 @@ BLOCKS: Final = (
     Block("<|channel|>final<|message|>", _HARMONY_END, "answer"),
 )
 BARE_CLOSERS: Final = tuple(
-    closer for block in BLOCKS if block.holds == "thoughts" and block.closers != _HARMONY_END for closer in block.closers
+    closer
+    for block in BLOCKS
+    if block.holds == "thoughts" and block.closers != _HARMONY_END and block.opener not in _AMBIGUOUS
+    for closer in block.closers
 )
 """What may end thoughts whose opener the server's template had put into the prompt."""
 

@@ -1,5 +1,6 @@
 """Reasoning that a server leaves in the content, told from the answer while it streams."""
 
+import re
 from typing import Final, Literal
 
 from lam.engines.tags import BARE_CLOSERS, BARE_OPENERS, BLOCKS, Block, CodeScanner, may_begin, pattern, unfinished
@@ -11,9 +12,11 @@ _OPENERS: Final = tuple(block.opener for block in BLOCKS)
 _OPENER: Final = pattern(_OPENERS)
 _BLOCKS: Final = {block.opener.lower(): block for block in BLOCKS}
 _BARE: Final = pattern(BARE_CLOSERS)
-_BARE_OPENER: Final = pattern(BARE_OPENERS)
+_BARE_OPENER: Final = re.compile(rf"{pattern(BARE_OPENERS).pattern}|<think(ing)?\b[^>]*>", re.IGNORECASE)
 _CLOSERS: Final = {block: pattern(block.closers) for block in BLOCKS if block.closers}
 _IMPLIED: Final = Block("", BARE_CLOSERS)
+_PART: Final = 1024
+_MOST_SPACE: Final = 1000  # characters of white space in front of an answer that are held back
 _OVERLAP: Final = max(map(len, BARE_OPENERS))
 
 
@@ -78,9 +81,10 @@ class ThinkSplitter:
 
     def feed(self, text: str) -> Split:
         out: Split = []
-        self._held += text
-        while self._held and self._step(out):
-            pass
+        for start in range(0, len(text), _PART):  # each step copies what is held: never much
+            self._held += text[start : start + _PART]
+            while self._held and self._step(out):
+                pass
         self._note()
         return out
 
@@ -128,7 +132,7 @@ class ThinkSplitter:
             self._held = stripped[bare.end() :]
             return True
         tags = (*_OPENERS, *BARE_CLOSERS) if self._fresh and self._relabel else _OPENERS
-        if may_begin(stripped, tags):
+        if may_begin(stripped, tags) and (stripped or len(self._held) < _MOST_SPACE):
             return False
         if self._thinks:
             self._thinks = False

@@ -5,6 +5,7 @@ model is free; after a connection that we closed ourselves when the server is se
 """
 
 import asyncio
+import logging
 from bisect import insort
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -13,6 +14,8 @@ from typing import Final
 
 from lam.engines.base import Capacity
 from lam.errors import QueueFull
+
+log = logging.getLogger(__name__)
 
 UNSEEN_SECONDS: Final = 1  # a server that does not tell whether it is idle
 SETTLE_SECONDS: Final = 10  # one that tells, and says it is busy with nothing of ours
@@ -249,4 +252,7 @@ class _Lane:
             async with asyncio.timeout(UNSEEN_SECONDS):
                 return await self._busy(self._name)
         except TimeoutError:
+            return None
+        except Exception:  # a place that is never given back would be worse
+            log.exception("The server could not be asked whether it is idle")
             return None

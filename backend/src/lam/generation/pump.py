@@ -180,7 +180,7 @@ class Pump:
             if kind is Chunk or kind is Thinking:
                 size += len(event.content)  # type: ignore[union-attr]  # `is` is a third of isinstance's price here
             elif kind is ToolCall:
-                size += len(event.arguments)  # type: ignore[union-attr]
+                size += len(event.arguments) + len(event.name or "") + len(event.id or "")  # type: ignore[union-attr]
         if size > self._room:
             events = self._cut(events)
         self._room -= size

@@ -45,12 +45,14 @@ def estimate(turns: Sequence[Turn]) -> int:
 def cuts(turns: Sequence[Turn], keep: int, step_tokens: int) -> list[int]:
     """Where the conversation may begin (after the kept turns), the longest first, the newest user turn alone last.
 
-    Every place is a user turn. The first one past each step of text is preferred; the single turns of the newest step follow, for
+    Every place is a user turn; with a step of one token all of them are. The first one past each step of text is preferred; the single turns of the newest step follow, for
     a conversation whose last few turns are long.
     """
     starts = [i for i in range(keep, len(turns)) if turns[i].role == "user"]
     if not starts:
         return [keep]
+    if step_tokens <= 1:
+        return starts
     step = max(1, step_tokens * CHARACTERS_PER_TOKEN)
     preferred: list[int] = []
     position = reached = 0

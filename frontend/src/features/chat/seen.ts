@@ -21,6 +21,9 @@ interface Seen {
   settled: MessageAnswer | null;
 }
 
+/** Errors that leave a reply interrupted rather than failed. */
+const CUT_OFF = new Set(["interrupted", "worker_lost"]);
+
 export function seen(message: MessageAnswer | null, live: LiveReply | undefined): Seen {
   if (live !== undefined) return seenLive(message, live);
   if (message === null) throw new Error("a reply that is neither stored nor on its way");
@@ -47,7 +50,7 @@ function seenLive(message: MessageAnswer | null, { stream }: LiveReply): Seen {
   const soFar = end === null && arrived < known.length ? known : snapshot.text;
   const text = end === null && stoppedAt !== null ? soFar.slice(0, stoppedAt) : soFar;
   const done = end?.type === "done" ? end : null;
-  const status = end?.type === "error" ? "failed" : done?.finish_reason === "cancelled" ? "cancelled" : "complete";
+  const status = end?.type === "error" ? (CUT_OFF.has(end.code) ? "interrupted" : "failed") : done?.finish_reason === "cancelled" ? "cancelled" : "complete";
   return {
     text,
     thinking: snapshot.thinking,
@@ -65,7 +68,7 @@ function seenLive(message: MessageAnswer | null, { stream }: LiveReply): Seen {
 }
 
 function ending(reason: unknown): string | null {
-  if (reason === "length") return "The reply reached its longest length.";
+  if (reason === "length") return "The reply reached the length limit.";
   return reason === "content_filter" ? "The model’s content filter ended the reply." : null;
 }
 
