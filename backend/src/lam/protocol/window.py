@@ -45,8 +45,8 @@ def estimate(turns: Sequence[Turn]) -> int:
 def cuts(turns: Sequence[Turn], keep: int, step_tokens: int) -> list[int]:
     """Where the conversation may begin (after the kept turns), the longest first, the newest user turn alone last.
 
-    Every place is a user turn; with a step of one token all of them are. Else the first one past each step of text is preferred, and
-    the single turns of the newest step follow, for a conversation whose last few turns are long.
+    Every place is a user turn; with a step of one token all of them are. Else the first one past each step of text is preferred,
+    and the single turns of the newest step follow, for a conversation whose last few turns are long.
     """
     starts = [i for i in range(keep, len(turns)) if turns[i].role == "user"]
     if not starts:
