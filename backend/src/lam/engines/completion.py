@@ -25,6 +25,8 @@ from lam.protocol.text import valid
 
 MOST_TOKENS: Final = 2**31 - 1
 LONGEST_QUOTE: Final = 500
+HEAD: Final = 4096  # characters of a reply that are kept to know it again
+MOST_PASSED: Final = 256  # pieces that a splitter keeps before it looks at them
 _completion: Final = msgspec.json.Decoder(Completion)
 _NO_REASON: Final = frozenset({"", "null", "none", "undefined", "nan"})
 
@@ -45,8 +47,8 @@ class CompletionDecoder:
         self._model: str | None = None
         self._named: str | None = None  # the model as it was last read
         self._choice: int | None = None  # of several answers to one prompt the first is ours
-        self._content: list[str] = []  # as the server wrote it, tags included
-        self._thoughts: list[str] = []
+        self._content = _Written()  # as the server wrote it, tags included
+        self._thoughts = _Written()
         self._calls = ToolCallNumbers()
         self._texts = 0  # chunks that held text
         self._plain = False  # one of them held no finish reason, or another one
@@ -111,7 +113,7 @@ class CompletionDecoder:
         ending = ending_of(self.reason)
         if ending == "interrupted":
             return Interrupted(f"The model server ended the reply early ({valid(self.reason)[:80]}); what had arrived is kept.")
-        if ending == "content_filter" and not self._content and not self._calls.any:
+        if ending == "content_filter" and not self._content.length and not self._calls.any:
             return ContentFiltered()
         return None
 
@@ -165,11 +167,15 @@ class CompletionDecoder:
             self.news += 1
         self._texts += 1
         self._plain = True
-        self._content.append(text)
+        content = self._content
+        content.length += len(text)
+        content.last = text
+        if content.length < HEAD:
+            content.head += text
         if not text.isascii() or "\x00" in text:
             text = valid(text)
         splitter = self.splitter
-        if splitter.passing and "\n" not in text:
+        if splitter.passing and "\n" not in text and len(splitter.passed) < MOST_PASSED:
             splitter.passed.append(text)
             events.append(Chunk(text))
         else:
@@ -263,9 +269,9 @@ class CompletionDecoder:
         pieces += message.parts or ()
         thoughts = "".join(text for kind, text in pieces if kind == "thoughts")
         text = "".join(text for kind, text in pieces if kind == "text") + (message.refusal or "")
-        if rest := _rest(thoughts, self._thoughts):
+        if rest := self._thoughts.rest_of(thoughts):
             self._take_thoughts(rest, events)
-        if rest := _rest(text, self._content):
+        if rest := self._content.rest_of(text):
             self._take_content(rest, events)
         calls = [*(message.tool_calls or ()), *([ToolCallPiece(function=message.function_call)] if message.function_call else ())]
         if not self._calls.any:
@@ -273,13 +279,13 @@ class CompletionDecoder:
                 self._take_call(call if call.index is not None else msgspec.structs.replace(call, index=position), events)
 
     def _take_thoughts(self, text: str, events: list[EngineEvent]) -> None:
-        if not self._thoughts:
+        if not self._thoughts.length:
             events.extend(self.splitter.settle())
-        self._thoughts.append(text)
+        self._thoughts.add(text)
         events.append(Thinking(valid(text)))
 
     def _take_content(self, text: str, events: list[EngineEvent]) -> None:
-        self._content.append(text)
+        self._content.add(text)
         events.extend(self.splitter.feed(valid(text)))
 
     def _take_call(self, call: ToolCallPiece, events: list[EngineEvent]) -> None:
@@ -290,15 +296,30 @@ class CompletionDecoder:
         events.append(ToolCall(number, call_id, name, arguments))
 
 
-def _rest(whole: str, pieces: list[str]) -> str:
-    """What of a whole text the pieces have not said; nothing where they said something else, which then stands."""
-    if not pieces:
-        return whole
-    pieces[:] = ["".join(pieces)]
-    if whole.startswith(pieces[0]):
-        return whole[len(pieces[0]) :]
-    trimmed = pieces[0].lstrip()
-    return whole[len(trimmed) :] if whole.startswith(trimmed) else ""
+class _Written:
+    """What was written so far, without keeping it: its length, its beginning, its last piece. It knows itself again by them."""
+
+    __slots__ = ("head", "last", "length")
+
+    def __init__(self) -> None:
+        self.length = 0
+        self.head = ""
+        self.last = ""
+
+    def add(self, text: str) -> None:
+        self.length += len(text)
+        self.last = text
+        if self.length < HEAD:
+            self.head += text
+
+    def rest_of(self, whole: str) -> str:
+        """What of a whole text is not written yet; nothing where something else was, which then stands."""
+        skipped = len(self.head) - len(self.head.lstrip())  # servers trim what they repeat
+        for ahead in (0, skipped):
+            end = self.length - ahead
+            if whole.startswith(self.head[ahead:]) and whole.endswith(self.last[-end:] if end else "", 0, end):
+                return whole[end:]
+        return ""
 
 
 def _raise_reported(data: bytes) -> None:

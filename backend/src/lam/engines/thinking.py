@@ -16,6 +16,7 @@ _BARE_OPENER: Final = re.compile(rf"{pattern(BARE_OPENERS).pattern}|<think(ing)?
 _CLOSERS: Final = {block: pattern(block.closers) for block in BLOCKS if block.closers}
 _IMPLIED: Final = Block("", BARE_CLOSERS)
 _PART: Final = 1024
+_MOST_PASSED: Final = 256
 _MOST_SPACE: Final = 1000  # characters of white space in front of an answer that are held back
 _OVERLAP: Final = max(map(len, BARE_OPENERS))
 
@@ -81,6 +82,8 @@ class ThinkSplitter:
 
     def feed(self, text: str) -> Split:
         out: Split = []
+        if len(self.passed) >= _MOST_PASSED:
+            self._in_code()  # looks at what has passed, and lets it go
         for start in range(0, len(text), _PART):  # each step copies what is held: never much
             self._held += text[start : start + _PART]
             while self._held and self._step(out):
