@@ -107,7 +107,7 @@ async def test_ten_replies_arrive_as_the_model_sent_them(llama_url: str, tmp_pat
                 assert snapshot.text == snapshot.terminal.full_content == stored["content"] != ""
                 assert stored["usage"]["completion_tokens"] <= 40
                 texts.append(snapshot.text)
-    assert [text for text in tee.replies() if text] == texts
+    assert sorted(text for text in tee.replies() if text) == sorted(texts)  # they came over several connections
 
 
 async def test_tokens_are_shown_as_they_are_produced(llama_url: str, tmp_path: Path) -> None:
