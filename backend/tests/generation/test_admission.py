@@ -125,3 +125,26 @@ async def test_a_server_that_never_says_so_gives_the_place_back_after_a_while(mo
     assert waiting.position == 0
     await asyncio.wait_for(waiting.granted(), 2)
     await queue.close()
+
+
+async def test_a_place_comes_back_though_the_server_cannot_be_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("lam.generation.admission.UNSEEN_SECONDS", 0.05)
+
+    async def fails(_lane: str) -> int | None:
+        raise ValueError("an answer that nobody foresaw")
+
+    queue = Admission(9, fails)
+    queue.resize({"m": 1})
+    running, waiting = queue.enter("m", 1), queue.enter("m", 2)
+    running.leave(model_is_free=False)
+    await asyncio.wait_for(waiting.granted(), 10)
+    await queue.close()
+
+
+async def test_who_waits_finds_its_lane_anew_and_keeps_its_turn() -> None:
+    lanes: dict[str | None, str] = {None: ""}
+    queue = Admission(9, Server().busy, lambda model: lanes[model])
+    tickets = [queue.enter(None, user) for user in (1, 2)]
+    lanes[None] = "m"
+    queue.resize({"m": 1})
+    assert [ticket.position for ticket in tickets] == [None, 0]

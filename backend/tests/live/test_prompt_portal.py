@@ -361,7 +361,13 @@ async def test_without_a_worker_until_the_timeout_there_is_none(broker: Mosquitt
 
 @pytest.mark.parametrize(
     ("payload", "ready"),
-    [(b"online", True), (b"offline", False), (b'{"status": "offline"}', False), (b'{"state": "running", "n": 1}', True)],
+    [
+        (b"online", True),
+        (b"offline", False),
+        (b'{"status": "offline"}', False),
+        (b'{"state": "running", "n": 1}', True),
+        (b'"\xff"', True),
+    ],
 )
 async def test_a_worker_that_tells_its_status_is_believed(payload: bytes, ready: bool, broker: Mosquitto, tmp_path: Path) -> None:
     async with older_worker(broker) as worker, portal_gateway(tmp_path / "data", broker) as gateway, gateway.client() as client:
