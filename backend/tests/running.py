@@ -15,13 +15,11 @@ from typing import Any
 import aiohttp
 import uvicorn
 
-from lam.api.connections import Patience
 from lam.api.http_protocol import web_server
 from lam.api.services import Services
 from lam.client.client import Client
-from lam.engines.mqtt_workers import MqttWorkersEngine
 from lam.engines.openai_http import OpenAIHttpEngine
-from lam.gateway import create_app
+from lam.gateway import Bounds, create_app
 from lam.mqtt.connection import Broker
 from lam.protocol.events import Event
 from lam.protocol.sse import Decoder, decode
@@ -59,13 +57,11 @@ class Gateway:
 
 
 @contextlib.asynccontextmanager
-async def running_gateway(
-    data: Path, *, port: int = 0, patience: Patience | None = None, **settings: Any
-) -> AsyncIterator[Gateway]:
+async def running_gateway(data: Path, *, port: int = 0, bounds: Bounds | None = None, **settings: Any) -> AsyncIterator[Gateway]:
     """With `--mode mqtt` the gateway reaches its model through the broker and a worker that runs beside it."""
     given = FOR_TESTS | {"lam_data_dir": data, "database_url": databases.url_for(data)} | settings
     if brokers.mosquitto is None:
-        async with _running_gateway(port, given, patience) as gateway:
+        async with _running_gateway(port, given, bounds) as gateway:
             yield gateway
         return
     given |= {
@@ -73,14 +69,13 @@ async def running_gateway(
         "mqtt_broker_port": brokers.mosquitto.port,
         "mqtt_topic_prefix": f"lam/test{next(_numbers)}",
     }
-    async with _running_gateway(port, given, patience) as gateway, worker_for(gateway.parts.settings) as worker:
-        engine = gateway.parts.engine
-        assert isinstance(engine, MqttWorkersEngine)
-        while not (engine.workers() and worker.status() in engine.workers()):
+    async with _running_gateway(port, given, bounds) as gateway, worker_for(gateway.parts.settings) as worker:
+        catalog = gateway.parts.catalog
+        while worker.status() not in ((await catalog.health()).workers or ()):
             await asyncio.sleep(0.005)
         with contextlib.suppress(TimeoutError):  # a model that is away, or loads, is what some tests are about
             async with asyncio.timeout(1):
-                while (await engine.health()).state != "ready":
+                while (await catalog.health()).state != "ready":
                     await asyncio.sleep(0.005)
         yield gateway
 
@@ -90,18 +85,22 @@ async def worker_for(settings: Settings, name: str = "worker", **options: Any) -
     """A worker in front of the model server that these settings name."""
     broker = Broker(settings.mqtt_broker_host, settings.mqtt_broker_port)
     async with (
-        OpenAIHttpEngine(
-            settings.llm_server_url, model=settings.llm_model, slots=settings.llm_slots, timeout=settings.llm_timeout
-        ) as engine,
-        Worker(engine, broker, name=name, prefix=settings.mqtt_topic_prefix, **({"slots": settings.llm_slots} | options)) as worker,
+        OpenAIHttpEngine(settings.llm_server_url, model=settings.llm_model, slots=settings.llm_slots) as engine,
+        Worker(
+            engine,
+            broker,
+            name=name,
+            prefix=settings.mqtt_topic_prefix,
+            **({"slots": settings.llm_slots, "timeout": settings.llm_timeout, "beats": brokers.beats} | options),
+        ) as worker,
     ):
         yield worker
 
 
 @contextlib.asynccontextmanager
-async def _running_gateway(port: int, given: dict[str, Any], patience: Patience | None) -> AsyncIterator[Gateway]:
+async def _running_gateway(port: int, given: dict[str, Any], bounds: Bounds | None) -> AsyncIterator[Gateway]:
     data: Path = given["lam_data_dir"]
-    app = create_app(Settings(**given), patience=patience)
+    app = create_app(Settings(**given), bounds=bounds or Bounds())
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))

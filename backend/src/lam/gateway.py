@@ -1,13 +1,15 @@
 """The one place where the gateway's parts meet."""
 
 import logging
-from collections.abc import AsyncIterator
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from msgspec import Struct
+from msgspec.structs import replace
 from starlette.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -29,27 +31,52 @@ from lam.chat.messages import Messages
 from lam.chat.search import Search
 from lam.chat.search_index import SearchIndex
 from lam.chat.sessions import Sessions
+from lam.chat.sink import Replies
 from lam.chat.streams import Streams
 from lam.chat.templates import Templates
-from lam.chat.titles import Titles
+from lam.chat.titles import TitleKind, Titles
 from lam.chat.transfer import Transfer
 from lam.chat.usage import UsageReport
 from lam.data_folder import DataFolder
 from lam.documents.reader import DocumentReader
 from lam.engines.base import Engine
-from lam.engines.mqtt_workers import MqttWorkersEngine
-from lam.engines.openai_http import OpenAIHttpEngine
+from lam.engines.catalog import Catalog
+from lam.engines.mqtt_workers import MqttWorkersEngine, Silences
+from lam.engines.openai_http import OpenAIHttpEngine, Probing
 from lam.engines.prompt_portal import PromptPortalEngine
+from lam.engines.queue import Settling
+from lam.engines.retries import Pauses
+from lam.generation.contracts import Kind
+from lam.generation.pump import Limits
 from lam.generation.recovery import recover
-from lam.generation.supervisor import Supervisor
+from lam.generation.supervisor import Supervisor, Waits
 from lam.mqtt.connection import Broker
 from lam.settings import Settings
 from lam.storage.database import Database
 from lam.storage.lock import exclusive
 from lam.storage.readiness import Readiness
+from lam.storage.run_store import RunStore
 from lam.streams.memory_log import Shelf
 
 log = logging.getLogger(__name__)
+
+
+MakeKind = Callable[[Database], Kind]
+
+
+class Bounds(Struct, frozen=True, kw_only=True):
+    """Seconds that are no settings, by the part that keeps to them. Tests hand in smaller ones."""
+
+    connections: Patience = Patience()
+    runs: Waits = Waits()
+    pump: Limits = Limits()
+    settling: Settling = Settling()
+    pauses: Pauses = Pauses()
+    probing: Probing = Probing()
+    silences: Silences = Silences()
+
+
+USUAL: Final = Bounds()
 
 
 class State(TypedDict):
@@ -58,12 +85,15 @@ class State(TypedDict):
     services: Services
 
 
-def create_app(settings: Settings, *, patience: Patience | None = None) -> FastAPI:
-    """The gateway as an ASGI application. While its lifespan runs, `app.state.services` holds its parts."""
+def create_app(settings: Settings, *, bounds: Bounds = USUAL, kinds: Sequence[MakeKind] = ()) -> FastAPI:
+    """The gateway as an ASGI application. While its lifespan runs, `app.state.services` holds its parts.
+
+    `kinds`: makers of further kinds of run, which then stream, resume, stop, drain and recover like replies.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[State]:
-        async with open_gateway(settings, patience) as services:
+        async with open_gateway(settings, bounds, kinds) as services:
             app.state.services = services
             yield {"services": services}
 
@@ -103,7 +133,7 @@ def create_app(settings: Settings, *, patience: Patience | None = None) -> FastA
 
 
 @asynccontextmanager
-async def open_gateway(settings: Settings, patience: Patience | None = None) -> AsyncIterator[Services]:
+async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequence[MakeKind] = ()) -> AsyncIterator[Services]:
     """Opens the parts in the order in which they need one another, and closes them in reverse.
 
     Raises ConfigError, also when another gateway holds the database.
@@ -120,21 +150,32 @@ async def open_gateway(settings: Settings, patience: Patience | None = None) -> 
             log.warning("%s", note)
         readiness = Readiness(database)
         stack.push_async_callback(readiness.close)
-        recovered = await recover(database, datetime.now(UTC))
+        store, owner = RunStore(database), f"{settings.mqtt_client_id}-{secrets.token_hex(4)}"
+        replies = Replies(database)
+        further = [make(database) for make in kinds]
+        recovered = await recover(store, [replies, TitleKind(database), *further], owner)
         if recovered:
             log.warning("%d replies were interrupted by the last stop of the gateway; their text is kept", recovered)
-        engine: Engine = await stack.enter_async_context(engine_of(settings))
+        engine = await stack.enter_async_context(engine_of(settings, bounds))
+        catalog = await stack.enter_async_context(
+            Catalog(
+                {"default": engine},
+                mode=settings.llm_comm_mode,
+                most_waiting=settings.lam_max_queue,
+                timeout=settings.llm_timeout,
+                settling=bounds.settling,
+                pauses=bounds.pauses,
+            )
+        )
         shelf = Shelf()
         supervisor = await stack.enter_async_context(
             Supervisor(
-                engine,
-                database,
+                store,
                 shelf,
-                max_queue=settings.lam_max_queue,
-                max_streams_per_user=settings.lam_max_streams_per_user,
-                detach_seconds=settings.lam_detach_seconds,
-                timeout=settings.llm_timeout,
-                longest_reply=settings.lam_max_reply_chars,
+                owner=owner,
+                most_per_user=settings.lam_max_streams_per_user,
+                limits=replace(bounds.pump, silence=settings.llm_timeout, reply_chars=settings.lam_max_reply_chars),
+                waits=replace(bounds.runs, detach=settings.lam_detach_seconds),
             )
         )
         passwords, budgets = Passwords(), Budgets()
@@ -151,34 +192,32 @@ async def open_gateway(settings: Settings, patience: Patience | None = None) -> 
         token = await accounts_.local_token(kept)
         if token != kept:
             folder.write(folder.token, token)
-        streams = Streams(database, supervisor, shelf)
+        titles = await stack.enter_async_context(Titles(database, catalog, supervisor, enabled=settings.lam_titles))
+        streams = Streams(supervisor, shelf, [replies, *further])
         open_streams = await stack.enter_async_context(OpenStreams(accounts_.still_good))
         metrics = await stack.enter_async_context(
             Metrics(
                 running=lambda: len(supervisor.running()),
-                waiting=lambda: supervisor.admission.waiting,
+                waiting=lambda: catalog.queue.waiting,
                 open_streams=lambda: open_streams.count,
                 connections=lambda: connections.count,
             )
         )
         connections = await stack.enter_async_context(
-            Connections(settings.lam_max_connections, patience=patience, on_end=metrics.count_end)
+            Connections(settings.lam_max_connections, patience=bounds.connections, on_end=metrics.count_end)
         )
         supervisor.after_end.append(metrics.after)
-        if settings.lam_titles and not engine.keeps_history:
-            titles = await stack.enter_async_context(Titles(database, engine, supervisor.admission))
-            supervisor.after_end.append(titles.after)
         search_index = await stack.enter_async_context(SearchIndex(database))
         yield Services(
             settings=settings,
             database=database,
             readiness=readiness,
-            engine=engine,
+            catalog=catalog,
             supervisor=supervisor,
             accounts=accounts_,
             administration=Administration(database, passwords, budgets.admin, supervisor.end_user),
-            sessions=Sessions(database, engine, supervisor, most=settings.lam_max_sessions_per_user),
-            messages=Messages(settings, database, engine, supervisor, streams),
+            sessions=Sessions(database, catalog, supervisor, most=settings.lam_max_sessions_per_user),
+            messages=Messages(settings, database, catalog, supervisor, streams, titles),
             streams=streams,
             templates=Templates(database),
             search=Search(database, search_index),
@@ -192,7 +231,7 @@ async def open_gateway(settings: Settings, patience: Patience | None = None) -> 
         )
 
 
-def engine_of(settings: Settings) -> AbstractAsyncContextManager[OpenAIHttpEngine | MqttWorkersEngine | PromptPortalEngine]:
+def engine_of(settings: Settings, bounds: Bounds = USUAL) -> AbstractAsyncContextManager[Engine]:
     """What reaches the model. Raises ConfigError."""
     if settings.llm_comm_mode == "mqtt" and settings.mqtt_dialect == "prompt_portal":
         return PromptPortalEngine(
@@ -211,17 +250,17 @@ def engine_of(settings: Settings) -> AbstractAsyncContextManager[OpenAIHttpEngin
             name=settings.mqtt_client_id,
             prefix=settings.mqtt_topic_prefix,
             model=settings.llm_model,
-            timeout=settings.llm_timeout,
             max_packet=settings.mqtt_max_packet,
             chunk_size=settings.mqtt_chunk_size,
             chunk_delay=settings.mqtt_chunk_delay,
+            silences=bounds.silences,
         )
     return OpenAIHttpEngine(
         settings.llm_server_url,
         api_key=settings.llm_api_key,
         model=settings.llm_model,
         slots=settings.llm_slots,
-        timeout=settings.llm_timeout,
+        probing=bounds.probing,
     )
 
 

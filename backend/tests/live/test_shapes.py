@@ -22,10 +22,11 @@ pytestmark = [pytest.mark.live, pytest.mark.sqlite]
 
 async def answer(engine: Engine, shape: Shape) -> Answer:
     request = ChatRequest((Turn("user", shape.name),), 0, Sampling(0, 1, 16))
+    route = next(route for route in engine.routes() if route.default or route.name is None)
     events: list[EngineEvent] = []
     failure: GenerationError | None = None
     try:
-        async with engine.generate(request) as batches:
+        async with engine.generate(request, route) as batches:
             async for batch in batches:
                 events += batch
     except GenerationError as error:
