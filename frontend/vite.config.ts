@@ -23,12 +23,14 @@ function compressed(): Plugin {
 
 /** The policy of the page lets no string become markup: code that would try ends the build, not a conversation. React and highlight.js only do it where they are asked to, and nothing asks. */
 function noMarkup(): Plugin {
-  const writes = /\.(?:inner|outer)HTML\s*=[^=]|\.insertAdjacentHTML\(|\bdocument\.write\(|\bnew Function\(|\bcreateContextualFragment\(/;
+  const writes =
+    /\.(?:inner|outer)HTML\s*=[^=]|\.insertAdjacentHTML\(|\bdocument\.write\(|\bnew Function\(|\bcreateContextualFragment\(/;
   return {
     name: "no-markup",
     apply: "build",
     transform(code, id) {
-      if (!/\/node_modules\/(?:react-dom|highlight\.js)\//.test(id) && writes.test(code)) this.error(`${id} makes markup of a string`);
+      if (!/\/node_modules\/(?:react-dom|highlight\.js)\//.test(id) && writes.test(code))
+        this.error(`${id} makes markup of a string`);
     },
   };
 }

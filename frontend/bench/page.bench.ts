@@ -50,7 +50,9 @@ async function typing(page: Page): Promise<number[]> {
   await page.evaluate(() => {
     const delays: number[] = [];
     Object.assign(window, { delays });
-    document.addEventListener("keydown", ({ timeStamp }) => requestAnimationFrame(() => setTimeout(() => delays.push(performance.now() - timeStamp))));
+    document.addEventListener("keydown", ({ timeStamp }) =>
+      requestAnimationFrame(() => setTimeout(() => delays.push(performance.now() - timeStamp))),
+    );
   });
   await page.getByLabel("Message", { exact: true }).focus();
   for (const letter of "typing while the words come") {
@@ -91,7 +93,10 @@ async function spent(devtools: CDPSession, page: Page, seconds: number): Promise
   const after = await read();
   const names = { script: "ScriptDuration", layout: "LayoutDuration", style: "RecalcStyleDuration", all: "TaskDuration" };
   return Object.fromEntries(
-    Object.entries(names).map(([as, name]) => [as, Math.round((1000 * ((after.get(name) ?? 0) - (before.get(name) ?? 0))) / seconds)]),
+    Object.entries(names).map(([as, name]) => [
+      as,
+      Math.round((1000 * ((after.get(name) ?? 0) - (before.get(name) ?? 0))) / seconds),
+    ]),
   );
 }
 
@@ -103,9 +108,15 @@ async function firstLoad(studio: Studio): Promise<Record<string, number>> {
   await page.goto(studio.url);
   await page.getByLabel("E-mail").waitFor();
   const found = await page.evaluate(() => {
-    const entries = performance.getEntriesByType("resource").concat(performance.getEntriesByType("navigation")) as PerformanceResourceTiming[];
+    const entries = performance
+      .getEntriesByType("resource")
+      .concat(performance.getEntriesByType("navigation")) as PerformanceResourceTiming[];
     const paint = performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0;
-    return { bytes: entries.reduce((sum, { transferSize }) => sum + transferSize, 0), requests: entries.length, first_paint_ms: Math.round(paint) };
+    return {
+      bytes: entries.reduce((sum, { transferSize }) => sum + transferSize, 0),
+      requests: entries.length,
+      first_paint_ms: Math.round(paint),
+    };
   });
   await page.context().close();
   return found;

@@ -9,7 +9,9 @@ import { Studio } from "./studio";
 
 const PICTURES = new URL("./pictures/", import.meta.url).pathname;
 const CALL = { index: 0, id: "call_1", function: { name: "weather", arguments: '{"city": "Oslo"}' } };
-const FILTERED = JSON.stringify({ error: { code: "content_filter", message: "The prompt triggered the content management policy." } });
+const FILTERED = JSON.stringify({
+  error: { code: "content_filter", message: "The prompt triggered the content management policy." },
+});
 
 let studio: Studio;
 

@@ -71,7 +71,11 @@ test("a document goes to the model in front of the question, and stands folded i
   await studio.script({ pieces: ["At noon."] });
   const visitor = await studio.newcomer();
   const { page } = visitor;
-  await page.setInputFiles("input[type=file]", { name: "notes.md", mimeType: "text/markdown", buffer: Buffer.from("The meeting is at noon.") });
+  await page.setInputFiles("input[type=file]", {
+    name: "notes.md",
+    mimeType: "text/markdown",
+    buffer: Buffer.from("The meeting is at noon."),
+  });
   await page.getByText("23 characters").waitFor();
   await page.getByLabel("Message", { exact: true }).fill("When is it?");
   await page.reload();
@@ -109,7 +113,10 @@ test("options are saved quietly and hold from the next message on", async () => 
   await ask(page, "Third");
   await page.locator(".answer").nth(2).waitFor();
   await ended(page);
-  expect((await studio.log()).at(-1)?.body).toMatchObject({ temperature: 0.7, messages: [{ content: "Be quick." }, {}, {}, {}, {}, {}] });
+  expect((await studio.log()).at(-1)?.body).toMatchObject({
+    temperature: 0.7,
+    messages: [{ content: "Be quick." }, {}, {}, {}, {}, {}],
+  });
   await visitor.close();
 });
 
@@ -136,14 +143,19 @@ test("what was said long ago is found and shown, and a deleted conversation can 
   await visitor.close();
 });
 
-test("two thousand messages open at their end, scroll to their beginning, and never all stand in the page", { timeout: 120_000 }, async () => {
+test("two thousand messages open at their end, scroll to their beginning, and never all stand in the page", {
+  timeout: 120_000,
+}, async () => {
   await studio.script({ pieces: ["The end"] });
   const visitor = await studio.newcomer();
   const { page } = visitor;
   const messages = Array.from({ length: 2000 }, (_, at) => ({
     id: at + 1,
     role: at % 2 === 0 ? "user" : "assistant",
-    content: at % 2 === 0 ? `Question ${at}` : `Answer ${at}\n\n${"words of it ".repeat(at % 40)}\n\n- one\n- two\n\n\`\`\`python\nprint(${at})\n\`\`\``,
+    content:
+      at % 2 === 0
+        ? `Question ${at}`
+        : `Answer ${at}\n\n${"words of it ".repeat(at % 40)}\n\n- one\n- two\n\n\`\`\`python\nprint(${at})\n\`\`\``,
     parent_id: at === 0 ? null : at,
   }));
   const file = JSON.stringify({ format: "lam-session", version: 1, session: { title: "Long", active_message_id: 2000 }, messages });
@@ -188,7 +200,8 @@ test("scrolling up stays where it is while the reply goes on, and nothing moves 
   expect(await thread.evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight)).toBeGreaterThan(12);
   await page.mouse.wheel(0, -400);
   await page.getByRole("button", { name: "To the end" }).waitFor();
-  const at = (): Promise<number | undefined> => page.getByText("Line 20", { exact: true }).evaluate((line) => line.getBoundingClientRect().top);
+  const at = (): Promise<number | undefined> =>
+    page.getByText("Line 20", { exact: true }).evaluate((line) => line.getBoundingClientRect().top);
   const before = await at();
   await ended(page);
   await page.waitForTimeout(500);
@@ -247,7 +260,9 @@ test("a message that the gateway does not take stands where it was written, with
   const { page } = visitor;
   await ask(page, "First");
   await ended(page);
-  await page.route("**/messages/stream", (route) => route.fulfill({ status: 429, json: { detail: "Too many wait.", code: "queue_full" } }));
+  await page.route("**/messages/stream", (route) =>
+    route.fulfill({ status: 429, json: { detail: "Too many wait.", code: "queue_full" } }),
+  );
   await ask(page, "Second");
   await page.getByText("Too many wait.").waitFor();
   expect(await page.getByLabel("Message", { exact: true }).inputValue()).toBe("Second");
@@ -294,7 +309,8 @@ test("the focus is never lost", async () => {
   await studio.script({ pieces: ["Yes"] });
   const visitor = await studio.newcomer();
   const { page } = visitor;
-  const focused = (): Promise<string | null> => page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.tagName ?? null);
+  const focused = (): Promise<string | null> =>
+    page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.tagName ?? null);
   await ask(page, "First");
   await ended(page);
   await page.getByRole("button", { name: "Regenerate" }).click();

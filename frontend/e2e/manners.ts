@@ -14,10 +14,17 @@ export function answer(page: Page): ReturnType<Page["locator"]> {
 
 /** Waits until the newest reply has that word. */
 export async function says(page: Page, word: string): Promise<void> {
-  await page.waitForFunction((wanted) => [...document.querySelectorAll(".answer")].at(-1)?.textContent.includes(wanted) === true, word);
+  await page.waitForFunction(
+    (wanted) => [...document.querySelectorAll(".answer")].at(-1)?.textContent.includes(wanted) === true,
+    word,
+  );
 }
 
 /** Waits until no reply runs any more. */
 export async function ended(page: Page): Promise<void> {
-  await page.locator(".answer").last().getByRole("button", { name: /Regenerate|Retry/ }).waitFor();
+  await page
+    .locator(".answer")
+    .last()
+    .getByRole("button", { name: /Regenerate|Retry/ })
+    .waitFor();
 }

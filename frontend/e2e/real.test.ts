@@ -12,29 +12,37 @@ afterEach(async () => {
   studio = null;
 });
 
-test.each(["sse", "mqtt"] as const)("in %s mode: open the address, register, type, Enter, and the real model's words come; stop frees it", { timeout: 180_000 }, async (mode) => {
-  studio = await Studio.real(mode);
-  const visitor = await studio.newcomer();
-  const { page } = visitor;
-  await ask(page, "Tell me a long story about a lighthouse.");
-  await page.waitForFunction(() => (document.querySelector(".answer > .markdown")?.textContent.length ?? 0) > 20, null, { timeout: 60_000 });
-  expect(await page.locator(".answer").getAttribute("aria-busy")).toBe("true");
-  await page.keyboard.press("Escape");
-  await ended(page);
-  expect(await page.locator(".ending").innerText()).toBe("Stopped");
-  const shown = (await answer(page).innerText()).length;
-  await expect.poll(async () => ((await studio?.asAdmin("GET", "/api/health")) as { engine: { running: number } }).engine.running).toBe(0);
+test.each(["sse", "mqtt"] as const)(
+  "in %s mode: open the address, register, type, Enter, and the real model's words come; stop frees it",
+  { timeout: 180_000 },
+  async (mode) => {
+    studio = await Studio.real(mode);
+    const visitor = await studio.newcomer();
+    const { page } = visitor;
+    await ask(page, "Tell me a long story about a lighthouse.");
+    await page.waitForFunction(() => (document.querySelector(".answer > .markdown")?.textContent.length ?? 0) > 20, null, {
+      timeout: 60_000,
+    });
+    expect(await page.locator(".answer").getAttribute("aria-busy")).toBe("true");
+    await page.keyboard.press("Escape");
+    await ended(page);
+    expect(await page.locator(".ending").innerText()).toBe("Stopped");
+    const shown = (await answer(page).innerText()).length;
+    await expect
+      .poll(async () => ((await studio?.asAdmin("GET", "/api/health")) as { engine: { running: number } }).engine.running)
+      .toBe(0);
 
-  await page.getByRole("button", { name: "Options", exact: true }).click();
-  await page.getByLabel("Longest reply, in tokens").fill("12");
-  await page.getByText("In force from your next message.").waitFor();
-  await page.getByRole("button", { name: "Continue" }).click();
-  await page.getByText("The reply reached the length limit.").waitFor({ timeout: 60_000 });
-  await ended(page);
-  expect((await answer(page).innerText()).length).toBeGreaterThan(shown);
-  expect(await page.locator(".figures").last().innerText()).toMatch(/SmolLM2.*tokens.*tokens\/s.*first\safter/);
-  await visitor.close();
-});
+    await page.getByRole("button", { name: "Options", exact: true }).click();
+    await page.getByLabel("Longest reply, in tokens").fill("12");
+    await page.getByText("In force from your next message.").waitFor();
+    await page.getByRole("button", { name: "Continue" }).click();
+    await page.getByText("The reply reached the length limit.").waitFor({ timeout: 60_000 });
+    await ended(page);
+    expect((await answer(page).innerText()).length).toBeGreaterThan(shown);
+    expect(await page.locator(".figures").last().innerText()).toMatch(/SmolLM2.*tokens.*tokens\/s.*first\safter/);
+    await visitor.close();
+  },
+);
 
 test("an answer that comes in one piece is shown in pieces, and says so", { timeout: 60_000 }, async () => {
   studio = await Studio.open({ tokens: 60, rate: 0, slots: 2, inOnePiece: true });

@@ -21,17 +21,26 @@ async function frame(page: Page): Promise<unknown> {
   return page.evaluate(() => {
     const push = 100_000;
     scrollTo(push, push);
-    for (const part of document.querySelectorAll("html, body, #root, .studio, .middle, .side, .thread-frame")) part.scrollTo(push, push);
+    for (const part of document.querySelectorAll("html, body, #root, .studio, .middle, .side, .thread-frame"))
+      part.scrollTo(push, push);
     const { top, left, bottom, right } = (document.querySelector(".studio") as Element).getBoundingClientRect();
     const { scrollWidth, scrollHeight } = document.documentElement;
-    return { top, left, bottom: bottom - innerHeight, right: right - innerWidth, wider: scrollWidth - innerWidth, higher: scrollHeight - innerHeight };
+    return {
+      top,
+      left,
+      bottom: bottom - innerHeight,
+      right: right - innerWidth,
+      wider: scrollWidth - innerWidth,
+      higher: scrollHeight - innerHeight,
+    };
   });
 }
 
 const STILL = { top: 0, left: 0, bottom: 0, right: 0, wider: 0, higher: 0 };
 
 test("named entities in the answer, the thoughts and the title of a conversation, also after a reload", async () => {
-  const text = "Kept &amp; &hearts; &nosuch; &lt;b&gt;\n\n| a &copy; |\n|---|\n| `&amp;` |\n\n[l &nbsp;](https://a.example/&amp;)\n\n```&amp;\n&amp;\n```";
+  const text =
+    "Kept &amp; &hearts; &nosuch; &lt;b&gt;\n\n| a &copy; |\n|---|\n| `&amp;` |\n\n[l &nbsp;](https://a.example/&amp;)\n\n```&amp;\n&amp;\n```";
   await studio.script({ thinking: ["Thought &amp; ", "&hearts; &nosuch;"], pieces: text.match(/[^]{1,3}/g) });
   const visitor = await studio.newcomer();
   const { page } = visitor;
@@ -57,7 +66,10 @@ test("nothing that a reply, a title or a key does moves the page while a long re
     "- [ ] task\n\n[^1] and [^1]: note\n\n[^1]: note",
   ];
   const lines = Array.from({ length: 80 }, (_, at) => `Line ${at} \\(x^${at}\\)\n\n${odd[at % odd.length] ?? ""}\n\n`);
-  for (const viewport of [{ width: 1280, height: 700 }, { width: 360, height: 700 }]) {
+  for (const viewport of [
+    { width: 1280, height: 700 },
+    { width: 360, height: 700 },
+  ]) {
     await studio.script({ thinking: ["I think. "], pieces: lines, rate: 40 });
     const visitor = await studio.newcomer({ viewport });
     const { page } = visitor;
@@ -202,25 +214,29 @@ test("a list that cannot be shown says so, and takes neither the conversation no
   await visitor.close();
 });
 
-test.each(["/%09/evil.example", "//evil.example", "/%5Cevil.example", "/.//evil.example", "%0A//evil.example", "https:evil.example"])(
-  "a sign-in that is asked to lead to %s stays on this site",
-  async (to) => {
-    const visitor = await studio.newcomer();
-    const { page } = visitor;
-    const email = await page.locator(".account .title").innerText();
+test.each([
+  "/%09/evil.example",
+  "//evil.example",
+  "/%5Cevil.example",
+  "/.//evil.example",
+  "%0A//evil.example",
+  "https:evil.example",
+])("a sign-in that is asked to lead to %s stays on this site", async (to) => {
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
+  const email = await page.locator(".account .title").innerText();
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.waitForURL(/sign-in/);
+  for (const before of [email, "somebody@example.org"]) {
+    await page.evaluate((person) => localStorage.setItem("person", person), before); // where another person was here, the page begins anew
+    await page.goto(`${studio.url}/sign-in?to=${to}`);
+    await page.getByLabel("E-mail").fill(email);
+    await page.getByLabel("Password").fill("correct horse");
+    await page.keyboard.press("Enter");
+    await page.getByLabel("Message", { exact: true }).waitFor();
+    expect(new URL(page.url()).origin).toBe(new URL(studio.url).origin);
     await page.getByRole("button", { name: "Sign out" }).click();
     await page.waitForURL(/sign-in/);
-    for (const before of [email, "somebody@example.org"]) {
-      await page.evaluate((person) => localStorage.setItem("person", person), before); // where another person was here, the page begins anew
-      await page.goto(`${studio.url}/sign-in?to=${to}`);
-      await page.getByLabel("E-mail").fill(email);
-      await page.getByLabel("Password").fill("correct horse");
-      await page.keyboard.press("Enter");
-      await page.getByLabel("Message", { exact: true }).waitFor();
-      expect(new URL(page.url()).origin).toBe(new URL(studio.url).origin);
-      await page.getByRole("button", { name: "Sign out" }).click();
-      await page.waitForURL(/sign-in/);
-    }
-    await visitor.close();
-  },
-);
+  }
+  await visitor.close();
+});

@@ -39,7 +39,10 @@ async function ask(page: Page, text: string): Promise<void> {
 
 async function settled(page: Page): Promise<void> {
   await page.getByRole("button", { name: "Send", exact: true }).waitFor(); // earlier replies have their buttons already
-  await page.getByRole("button", { name: /Regenerate|Retry/ }).last().waitFor();
+  await page
+    .getByRole("button", { name: /Regenerate|Retry/ })
+    .last()
+    .waitFor();
 }
 
 describe.each([

@@ -31,11 +31,38 @@ export class Studio {
   ) {}
 
   /** `tokens` words (`word0 word1 …`), `rate` a second; `slots` replies at once. `inOnePiece`: by a worker that cannot stream. */
-  static async open({ tokens, rate, slots = 8, inOnePiece = false }: { tokens: number; rate: number; slots?: number; inOnePiece?: boolean }): Promise<Studio> {
+  static async open({
+    tokens,
+    rate,
+    slots = 8,
+    inOnePiece = false,
+  }: {
+    tokens: number;
+    rate: number;
+    slots?: number;
+    inOnePiece?: boolean;
+  }): Promise<Studio> {
     const folder = mkdtempSync(join(tmpdir(), "lam-page-"));
-    const scripted = ["-m", "lam.testing.server", "--port", "0", "--tokens", String(tokens), "--rate", String(rate), "--slots", String(slots)];
+    const scripted = [
+      "-m",
+      "lam.testing.server",
+      "--port",
+      "0",
+      "--tokens",
+      String(tokens),
+      "--rate",
+      String(rate),
+      "--slots",
+      String(slots),
+    ];
     const [model, line] = await started(scripted, {}, "http://");
-    const settings = { ...COMMON, LAM_DATA_DIR: folder, LAM_REGISTRATION: "open", LAM_TITLES: "false", LLM_SERVER_URL: line.trim() };
+    const settings = {
+      ...COMMON,
+      LAM_DATA_DIR: folder,
+      LAM_REGISTRATION: "open",
+      LAM_TITLES: "false",
+      LLM_SERVER_URL: line.trim(),
+    };
     const others = [model];
     if (inOnePiece) {
       const port = await freePort();
@@ -58,7 +85,13 @@ export class Studio {
     return Studio.with(folder, settings, "", gateway, []);
   }
 
-  private static async with(folder: string, settings: Record<string, string>, modelUrl: string, gateway: ChildProcess, others: ChildProcess[]): Promise<Studio> {
+  private static async with(
+    folder: string,
+    settings: Record<string, string>,
+    modelUrl: string,
+    gateway: ChildProcess,
+    others: ChildProcess[],
+  ): Promise<Studio> {
     const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS.split(" ") });
     return new Studio(readFileSync(join(folder, "url"), "utf8").trim(), settings, folder, modelUrl, gateway, others, browser);
   }
@@ -157,8 +190,16 @@ async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void>
   await exit;
 }
 
-async function started(words: string[], environment: Record<string, string>, says: string, program = PYTHON): Promise<[ChildProcess, string]> {
-  const child = spawn(program, words, { env: { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin`, ...environment }, stdio: ["ignore", "pipe", "pipe"] });
+async function started(
+  words: string[],
+  environment: Record<string, string>,
+  says: string,
+  program = PYTHON,
+): Promise<[ChildProcess, string]> {
+  const child = spawn(program, words, {
+    env: { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin`, ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const found = await new Promise<string>((resolve, reject) => {
     for (const output of [child.stdout, child.stderr]) {
       createInterface({ input: output }).on("line", (line) => {

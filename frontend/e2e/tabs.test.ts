@@ -17,7 +17,9 @@ afterAll(async () => {
   await studio.close();
 });
 
-test("with eight tabs that all have a reply running, a stop still reaches the gateway, and every reply goes on", { timeout: 120_000 }, async () => {
+test("with eight tabs that all have a reply running, a stop still reaches the gateway, and every reply goes on", {
+  timeout: 120_000,
+}, async () => {
   const visitor = await studio.newcomer();
   const tabs = [visitor.page];
   for (let count = 1; count < 8; count++) tabs.push(await visitor.tab("/"));
@@ -32,7 +34,10 @@ test("with eight tabs that all have a reply running, a stop still reaches the ga
   await first.getByText("this one goes on when you use it").waitFor();
   const before = (await answer(first).innerText()).split(" ").length;
   await first.locator(".answer").last().click();
-  await first.waitForFunction((count) => (document.querySelector(".answer > .markdown")?.textContent.split(" ").length ?? 0) > count + 5, before);
+  await first.waitForFunction(
+    (count) => (document.querySelector(".answer > .markdown")?.textContent.split(" ").length ?? 0) > count + 5,
+    before,
+  );
   for (const tab of tabs.slice(0, 7)) {
     await tab.keyboard.press("Escape");
     await ended(tab);

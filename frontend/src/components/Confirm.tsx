@@ -1,7 +1,19 @@
 import { Dialog } from "./Dialog";
 
 /** Asks once before something that cannot be undone. */
-export function Confirm({ title, text, does, onYes, onClose }: { title: string; text: string; does: string; onYes: () => void; onClose: () => void }) {
+export function Confirm({
+  title,
+  text,
+  does,
+  onYes,
+  onClose,
+}: {
+  title: string;
+  text: string;
+  does: string;
+  onYes: () => void;
+  onClose: () => void;
+}) {
   return (
     <Dialog title={title} onClose={onClose}>
       <p>{text}</p>

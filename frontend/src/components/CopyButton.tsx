@@ -12,7 +12,13 @@ export function CopyButton({ text, what = "reply" }: { text: string; what?: stri
     setTimeout(() => setCopied(false), 1500);
   };
   return (
-    <button type="button" className="quiet icon" aria-label={copied ? "Copied" : `Copy the ${what}`} title="Copy" onClick={() => void copy()}>
+    <button
+      type="button"
+      className="quiet icon"
+      aria-label={copied ? "Copied" : `Copy the ${what}`}
+      title="Copy"
+      onClick={() => void copy()}
+    >
       {copied ? <Check aria-hidden /> : <Copy aria-hidden />}
     </button>
   );

@@ -2,12 +2,24 @@ import { X } from "lucide-react";
 import { useLayoutEffect, useRef, type ReactNode } from "react";
 
 /** A dialog over the page; Esc and a click beside it close it, and focus goes back to where it was. */
-export function Dialog({ title, onClose, children, wide = false }: { title: string; onClose: () => void; children: ReactNode; wide?: boolean }) {
+export function Dialog({
+  title,
+  onClose,
+  children,
+  wide = false,
+}: {
+  title: string;
+  onClose: () => void;
+  children: ReactNode;
+  wide?: boolean;
+}) {
   const box = useRef<HTMLDialogElement>(null);
   useLayoutEffect(() => {
     const before = document.activeElement;
     box.current?.showModal();
-    box.current?.querySelector<HTMLElement>(".dialog > :not(header) :is(input, textarea, select, button), .dialog > input")?.focus();
+    box.current
+      ?.querySelector<HTMLElement>(".dialog > :not(header) :is(input, textarea, select, button), .dialog > input")
+      ?.focus();
     return () => {
       if (before instanceof HTMLElement) before.focus();
     };

@@ -56,7 +56,13 @@ export function Studio({ session }: { session: number | null }) {
       </aside>
       <main className="middle">
         <header>
-          <button type="button" className="quiet icon list-button" aria-label="Conversations" aria-expanded={isListOpen} onClick={() => setListOpen(!isListOpen)}>
+          <button
+            type="button"
+            className="quiet icon list-button"
+            aria-label="Conversations"
+            aria-expanded={isListOpen}
+            onClick={() => setListOpen(!isListOpen)}
+          >
             <Menu aria-hidden />
           </button>
           <h1 className="title">{title}</h1>
@@ -78,7 +84,14 @@ export function Studio({ session }: { session: number | null }) {
           </div>
         ) : (
           <Panel key={`thread ${session ?? "new"}`} name="this conversation" of={messages.data}>
-            <Thread session={session} messages={messages.data ?? []} live={live} conversation={conversation} sought={sought} onSought={onSought} />
+            <Thread
+              session={session}
+              messages={messages.data ?? []}
+              live={live}
+              conversation={conversation}
+              sought={sought}
+              onSought={onSought}
+            />
           </Panel>
         )}
         {messages.error && (
@@ -95,7 +108,13 @@ export function Studio({ session }: { session: number | null }) {
       </main>
       {options && (
         <Panel name="the options">
-          <Options session={session} fresh={fresh} onFresh={setFresh} onClose={() => preferences.set({ options: false })} onEmptied={(emptied) => streams.drop(emptied)} />
+          <Options
+            session={session}
+            fresh={fresh}
+            onFresh={setFresh}
+            onClose={() => preferences.set({ options: false })}
+            onEmptied={(emptied) => streams.drop(emptied)}
+          />
         </Panel>
       )}
     </div>
@@ -135,7 +154,10 @@ function useStudioCommands(listed: ListedSession | undefined): readonly Command[
     if (id === undefined || title === undefined) return always;
     return [
       ...always,
-      { title: "Export this conversation as Markdown", run: () => location.assign(`/api/chatbot/sessions/${id}/export?format=markdown`) },
+      {
+        title: "Export this conversation as Markdown",
+        run: () => location.assign(`/api/chatbot/sessions/${id}/export?format=markdown`),
+      },
       { title: "Export this conversation as JSON", run: () => location.assign(`/api/chatbot/sessions/${id}/export?format=json`) },
       {
         title: "Delete this conversation",

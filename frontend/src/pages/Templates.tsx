@@ -21,7 +21,13 @@ export function Templates({ chosen }: { chosen: string | null }) {
       <Link href="/templates/new" className="button primary">
         New template
       </Link>
-      <FileButton label="Import" what="A file of templates" accept=".json" disabled={take.isPending} onFile={(file) => take.mutate(file)} />
+      <FileButton
+        label="Import"
+        what="A file of templates"
+        accept=".json"
+        disabled={take.isPending}
+        onFile={(file) => take.mutate(file)}
+      />
       <a className="button" href="/api/templates/export" download>
         Export
       </a>

@@ -40,22 +40,33 @@ export function Usage() {
   return (
     <Page title="Usage" aside={choice}>
       <Problem of={error} />
-      {data?.total.generations === 0 && <p className="muted">Nothing was asked in these days. Each reply is counted here, with its tokens and its speed.</p>}
+      {data?.total.generations === 0 && (
+        <p className="muted">Nothing was asked in these days. Each reply is counted here, with its tokens and its speed.</p>
+      )}
       {data && data.total.generations > 0 && (
         <>
           <p>
-            {count(data.total.generations)} replies and titles, {count(data.total.completion_tokens)} tokens written, {count(data.total.prompt_tokens)} read. Of{" "}
-            {count(data.total.metered)} the model’s server told the tokens; of those that were stopped it does not.
+            {count(data.total.generations)} replies and titles, {count(data.total.completion_tokens)} tokens written,{" "}
+            {count(data.total.prompt_tokens)} read. Of {count(data.total.metered)} the model’s server told the tokens; of those that
+            were stopped it does not.
           </p>
           <h2>Per day</h2>
           <Columns bars={daily(data)} unit="tokens" />
           <h2>Per model</h2>
-          <Lines bars={data.models.map(({ model, completion_tokens }) => ({ label: model ?? "Unknown", value: completion_tokens }))} unit="tokens" />
+          <Lines
+            bars={data.models.map(({ model, completion_tokens }) => ({ label: model ?? "Unknown", value: completion_tokens }))}
+            unit="tokens"
+          />
           <h2>In figures</h2>
           <SumsTable title="Day" rows={data.days.toReversed().map((row) => ({ ...row, name: row.day }))} />
           <SumsTable title="Model" rows={data.models.map((row) => ({ ...row, name: row.model ?? "Unknown" }))} />
           {data.users && <SumsTable title="User" rows={data.users.map((row) => ({ ...row, name: row.email }))} />}
-          {data.sessions.length > 0 && <SumsTable title="Conversation" rows={data.sessions.map((row) => ({ ...row, name: row.title, href: `/c/${row.session_id}` }))} />}
+          {data.sessions.length > 0 && (
+            <SumsTable
+              title="Conversation"
+              rows={data.sessions.map((row) => ({ ...row, name: row.title, href: `/c/${row.session_id}` }))}
+            />
+          )}
         </>
       )}
     </Page>

@@ -76,7 +76,10 @@ export function Markdown({ text, growing }: { text: string; growing: boolean }) 
   return (
     <div className={hasGrown ? "markdown has-grown" : "markdown"}>
       <NotesContext value={id}>
-        {groups.map((group, at) => at >= from && <Group key={at} blocks={group} around={around[at]} growing={growing && at === groups.length - 1} />)}
+        {groups.map(
+          (group, at) =>
+            at >= from && <Group key={at} blocks={group} around={around[at]} growing={growing && at === groups.length - 1} />,
+        )}
       </NotesContext>
     </div>
   );
@@ -94,7 +97,15 @@ function useGradual(count: number, growing: boolean): number {
 }
 
 /** A full group is the same array each time, and is not looked into again. */
-const Group = memo(function Group({ blocks, around, growing }: { blocks: Block[]; around: Surroundings[] | undefined; growing: boolean }) {
+const Group = memo(function Group({
+  blocks,
+  around,
+  growing,
+}: {
+  blocks: Block[];
+  around: Surroundings[] | undefined;
+  growing: boolean;
+}) {
   return (
     <div className="blocks">
       {blocks.map((block, at) => (
@@ -126,7 +137,13 @@ function rendered(text: string, before: string, hidden: string): ReactElement | 
   const source = before + text;
   const remarkRehypeOptions = { handlers: handlers(source, before.length, new Set(hidden.split("\n"))) };
   try {
-    return ReactMarkdown({ children: source, remarkPlugins: PLUGINS, remarkRehypeOptions, components: COMPONENTS, urlTransform: asIs });
+    return ReactMarkdown({
+      children: source,
+      remarkPlugins: PLUGINS,
+      remarkRehypeOptions,
+      components: COMPONENTS,
+      urlTransform: asIs,
+    });
   } catch {
     return null;
   }

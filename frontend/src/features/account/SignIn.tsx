@@ -42,7 +42,13 @@ export function SignIn() {
         </label>
         <label>
           Password
-          <input name="password" type="password" required minLength={8} autoComplete={isNew ? "new-password" : "current-password"} />
+          <input
+            name="password"
+            type="password"
+            required
+            minLength={8}
+            autoComplete={isNew ? "new-password" : "current-password"}
+          />
         </label>
         {enter.error && (
           <p role="alert" className="problem">

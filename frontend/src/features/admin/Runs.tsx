@@ -6,7 +6,14 @@ import { Problem } from "../../components/Problem";
 import { ago, count } from "../../components/said";
 import { runs } from "./admin";
 
-const STAGES = { queued: "waits", unreachable: "waits for the model to answer", loading: "waits for the model to load", prompt: "reads its prompt", thinking: "thinks", text: "writes" };
+const STAGES = {
+  queued: "waits",
+  unreachable: "waits for the model to answer",
+  loading: "waits for the model to load",
+  prompt: "reads its prompt",
+  thinking: "thinks",
+  text: "writes",
+};
 
 /** The replies that run or wait, without a word of what is said in them. */
 export function Runs() {

@@ -39,7 +39,11 @@ export function Users({ own }: { own: number }) {
             <td>
               {user.id !== own && user.email !== "local" && (
                 <div className="buttons">
-                  <button type="button" className="quiet" onClick={() => deed.mutate({ user: user.id, changes: { is_admin: !user.is_admin } })}>
+                  <button
+                    type="button"
+                    className="quiet"
+                    onClick={() => deed.mutate({ user: user.id, changes: { is_admin: !user.is_admin } })}
+                  >
                     {user.is_admin ? "Make no admin" : "Make admin"}
                   </button>
                   <button type="button" className="quiet" onClick={() => setAsked({ about: "password", user })}>

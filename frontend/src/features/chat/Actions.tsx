@@ -8,7 +8,8 @@ import type { Conversation } from "./conversation";
 /** What can be done with a reply that has ended. */
 export function Actions({ message, busy, conversation }: { message: MessageAnswer; busy: boolean; conversation: Conversation }) {
   const wentWrong = message.status === "failed" || message.status === "interrupted";
-  const canGoOn = message.content.trim() !== "" && (message.status !== "complete" || message.metadata?.["finish_reason"] === "length");
+  const canGoOn =
+    message.content.trim() !== "" && (message.status !== "complete" || message.metadata?.["finish_reason"] === "length");
   return (
     <>
       {wentWrong && message.error?.retryable !== false && (
@@ -24,7 +25,14 @@ export function Actions({ message, busy, conversation }: { message: MessageAnswe
       <Branches message={message} busy={busy} conversation={conversation} />
       {message.content !== "" && <CopyButton text={message.content} />}
       {!wentWrong && (
-        <button type="button" className="quiet icon" title="Regenerate" aria-label="Regenerate" disabled={busy} onClick={() => conversation.regenerate(message)}>
+        <button
+          type="button"
+          className="quiet icon"
+          title="Regenerate"
+          aria-label="Regenerate"
+          disabled={busy}
+          onClick={() => conversation.regenerate(message)}
+        >
           <RefreshCw aria-hidden />
         </button>
       )}
@@ -37,10 +45,24 @@ function Rating({ message, conversation }: { message: MessageAnswer; conversatio
   const rate = (rating: "good" | "bad"): void => void conversation.rate(message, message.rating === rating ? null : rating);
   return (
     <>
-      <button type="button" className="quiet icon" title="Good reply" aria-label="Good reply" aria-pressed={message.rating === "good"} onClick={() => rate("good")}>
+      <button
+        type="button"
+        className="quiet icon"
+        title="Good reply"
+        aria-label="Good reply"
+        aria-pressed={message.rating === "good"}
+        onClick={() => rate("good")}
+      >
         <ThumbsUp aria-hidden />
       </button>
-      <button type="button" className="quiet icon" title="Bad reply" aria-label="Bad reply" aria-pressed={message.rating === "bad"} onClick={() => rate("bad")}>
+      <button
+        type="button"
+        className="quiet icon"
+        title="Bad reply"
+        aria-label="Bad reply"
+        aria-pressed={message.rating === "bad"}
+        onClick={() => rate("bad")}
+      >
         <ThumbsDown aria-hidden />
       </button>
     </>

@@ -44,7 +44,9 @@ export const Answer = memo(function Answer({ message, live, busy, conversation }
             {view.settled && <Actions message={view.settled} busy={busy} conversation={conversation} />}
             <span className="figures">
               {view.figures}
-              {view.isSimulated && <span title="The worker answered in one piece; the gateway showed it in pieces."> · shown in pieces</span>}
+              {view.isSimulated && (
+                <span title="The worker answered in one piece; the gateway showed it in pieces."> · shown in pieces</span>
+              )}
             </span>
           </footer>
         )}

@@ -17,11 +17,23 @@ export function Branches({ message, busy, conversation }: { message: MessageAnsw
   };
   return (
     <span className="branches" role="group" aria-label="Versions">
-      <button type="button" className="quiet icon" aria-label="Previous version" disabled={busy || at <= 0} onClick={() => void step(-1, "Previous version")}>
+      <button
+        type="button"
+        className="quiet icon"
+        aria-label="Previous version"
+        disabled={busy || at <= 0}
+        onClick={() => void step(-1, "Previous version")}
+      >
         <ChevronLeft aria-hidden />
       </button>
       {at + 1}/{siblings.length}
-      <button type="button" className="quiet icon" aria-label="Next version" disabled={busy || at === siblings.length - 1} onClick={() => void step(1, "Next version")}>
+      <button
+        type="button"
+        className="quiet icon"
+        aria-label="Next version"
+        disabled={busy || at === siblings.length - 1}
+        onClick={() => void step(1, "Next version")}
+      >
         <ChevronRight aria-hidden />
       </button>
     </span>

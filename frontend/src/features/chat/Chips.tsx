@@ -23,7 +23,12 @@ export function Chips({ draft, pending, change, forget }: Props) {
         </Chip>
       )}
       {documents.map((document, at) => (
-        <Chip key={at} icon={<FileText aria-hidden />} name={document.name} onRemove={() => change({ documents: documents.filter((one) => one !== document) })}>
+        <Chip
+          key={at}
+          icon={<FileText aria-hidden />}
+          name={document.name}
+          onRemove={() => change({ documents: documents.filter((one) => one !== document) })}
+        >
           {document.text.length.toLocaleString("en")} characters
         </Chip>
       ))}

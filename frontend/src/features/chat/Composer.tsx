@@ -153,14 +153,26 @@ export function Composer({ session, live, say, onEditLast }: Props) {
               <Square aria-hidden fill="currentColor" />
             </button>
           ) : (
-            <button type="submit" className="primary icon" aria-label="Send" title={isReading ? "A document is still being read" : "Send (Enter)"} disabled={!canSend}>
+            <button
+              type="submit"
+              className="primary icon"
+              aria-label="Send"
+              title={isReading ? "A document is still being read" : "Send (Enter)"}
+              disabled={!canSend}
+            >
               <ArrowUp aria-hidden />
             </button>
           )}
         </div>
       </form>
       {chosen && (
-        <Variables title={chosen.title} variables={chosen.variables} submit="Use it" onDone={(values) => take(chosen, values)} onClose={() => setChosen(null)} />
+        <Variables
+          title={chosen.title}
+          variables={chosen.variables}
+          submit="Use it"
+          onDone={(values) => take(chosen, values)}
+          onClose={() => setChosen(null)}
+        />
       )}
     </>
   );

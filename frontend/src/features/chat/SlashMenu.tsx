@@ -9,10 +9,22 @@ export function useSlash(text: string): TemplateAnswer[] | null {
   const word = /^\/([^\n/]*)$/.exec(text)?.[1];
   const all = useQuery({ ...templates, enabled: word !== undefined });
   if (word === undefined) return null;
-  return (all.data ?? []).filter(({ title, is_active }) => is_active && title.toLowerCase().includes(word.trim().toLowerCase())).slice(0, 8);
+  return (all.data ?? [])
+    .filter(({ title, is_active }) => is_active && title.toLowerCase().includes(word.trim().toLowerCase()))
+    .slice(0, 8);
 }
 
-export function SlashMenu({ found, at, onAt, take }: { found: TemplateAnswer[]; at: number; onAt: (at: number) => void; take: (at: number) => void }) {
+export function SlashMenu({
+  found,
+  at,
+  onAt,
+  take,
+}: {
+  found: TemplateAnswer[];
+  at: number;
+  onAt: (at: number) => void;
+  take: (at: number) => void;
+}) {
   return (
     <div className="slash">
       <ul className="choices" role="listbox" id="slash" aria-label="Templates">

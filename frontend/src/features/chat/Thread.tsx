@@ -69,7 +69,9 @@ export function Thread({ session, messages, live, conversation, sought, onSought
           </article>
         );
       default:
-        return <Answer message={row.message} live={row.kind === "live" ? live : undefined} busy={busy} conversation={conversation} />;
+        return (
+          <Answer message={row.message} live={row.kind === "live" ? live : undefined} busy={busy} conversation={conversation} />
+        );
     }
   };
   return (

@@ -14,7 +14,11 @@ export async function read(file: File): Promise<Document> {
     form.append("file", file);
     return form;
   };
-  const { filename, text, notices: missing } = await answered(api.POST("/api/chatbot/upload-document", { body: { file: file.name }, bodySerializer }));
+  const {
+    filename,
+    text,
+    notices: missing,
+  } = await answered(api.POST("/api/chatbot/upload-document", { body: { file: file.name }, bodySerializer }));
   for (const sentence of missing ?? []) notices.show(`${filename}: ${sentence}`);
   return { name: filename, text };
 }

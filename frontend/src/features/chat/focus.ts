@@ -7,6 +7,8 @@ export function focusComposer(): void {
 
 /** To that button of another version of a message, or to the one beside it where that one can't be pressed. */
 export function focusVersion(message: number, label: string): void {
-  const buttons = [...(document.getElementById(`message-${message}`)?.querySelectorAll<HTMLButtonElement>(".branches button") ?? [])];
+  const buttons = [
+    ...(document.getElementById(`message-${message}`)?.querySelectorAll<HTMLButtonElement>(".branches button") ?? []),
+  ];
   (buttons.find((button) => button.ariaLabel === label && !button.disabled) ?? buttons.find((button) => !button.disabled))?.focus();
 }

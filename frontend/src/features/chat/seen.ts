@@ -50,7 +50,14 @@ function seenLive(message: MessageAnswer | null, { stream }: LiveReply): Seen {
   const soFar = end === null && arrived < known.length ? known : snapshot.text;
   const text = end === null && stoppedAt !== null ? soFar.slice(0, stoppedAt) : soFar;
   const done = end?.type === "done" ? end : null;
-  const status = end?.type === "error" ? (CUT_OFF.has(end.code) ? "interrupted" : "failed") : done?.finish_reason === "cancelled" ? "cancelled" : "complete";
+  const status =
+    end?.type === "error"
+      ? CUT_OFF.has(end.code)
+        ? "interrupted"
+        : "failed"
+      : done?.finish_reason === "cancelled"
+        ? "cancelled"
+        : "complete";
   return {
     text,
     thinking: snapshot.thinking,
@@ -62,7 +69,13 @@ function seenLive(message: MessageAnswer | null, { stream }: LiveReply): Seen {
     isSimulated: done?.simulated === true,
     settled:
       message !== null && stream.over
-        ? { ...message, status, content: text, error: end?.type === "error" ? end : null, metadata: { ...message.metadata, finish_reason: done?.finish_reason } }
+        ? {
+            ...message,
+            status,
+            content: text,
+            error: end?.type === "error" ? end : null,
+            metadata: { ...message.metadata, finish_reason: done?.finish_reason },
+          }
         : null,
   };
 }

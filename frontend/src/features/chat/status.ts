@@ -10,7 +10,8 @@ export function waiting(stream: LiveStream, thinkingSince: number | null, now: n
   if (connection === "lost") return "Connection lost, trying again";
   if (connection === "released") return "Other tabs are being read; this one goes on when you use it";
   if (snapshot.text !== "") return null;
-  if (snapshot.thinking !== "") return thinkingSince === null ? "Thinking" : `Thinking, ${Math.round((now - thinkingSince) / 1000)} s`;
+  if (snapshot.thinking !== "")
+    return thinkingSince === null ? "Thinking" : `Thinking, ${Math.round((now - thinkingSince) / 1000)} s`;
   return snapshot.progress === null ? "Sending" : told(snapshot.progress);
 }
 
@@ -33,7 +34,8 @@ function told(progress: Progress): string {
 /** *model · 271 tokens · 97 tokens/s · first after 0.2 s* */
 export function figures(model: string | null, usage: Partial<Usage> | null, timings: Partial<Timings> | null): string {
   const said = [model];
-  if (usage?.completion_tokens != null) said.push(`${usage.estimated ? "about " : ""}${usage.completion_tokens} ${usage.completion_tokens === 1 ? "token" : "tokens"}`);
+  if (usage?.completion_tokens != null)
+    said.push(`${usage.estimated ? "about " : ""}${usage.completion_tokens} ${usage.completion_tokens === 1 ? "token" : "tokens"}`);
   if (timings?.tokens_per_second != null) said.push(`${Math.round(timings.tokens_per_second)} tokens/s`);
   if (timings?.first_token_ms != null) said.push(`first after ${(timings.first_token_ms / 1000).toFixed(1)} s`);
   return said

@@ -30,7 +30,8 @@ export function Options({ session, fresh, onFresh, onClose, onEmptied }: Props) 
           {...{
             values: fresh,
             state: "saved",
-            change: (changes: SessionChanges) => onFresh({ ...fresh, ...(changes.template_id && { system_prompt: null }), ...changes }),
+            change: (changes: SessionChanges) =>
+              onFresh({ ...fresh, ...(changes.template_id && { system_prompt: null }), ...changes }),
           }}
         />
       ) : (

@@ -65,7 +65,10 @@ export function Prompt({ values, change }: Props) {
       </label>
       <label>
         Template
-        <select value={values.template_id ?? ""} onChange={(event) => choose(usable.find(({ id }) => id === Number(event.currentTarget.value)))}>
+        <select
+          value={values.template_id ?? ""}
+          onChange={(event) => choose(usable.find(({ id }) => id === Number(event.currentTarget.value)))}
+        >
           <option value="">None</option>
           {usable.map(({ id, title }) => (
             <option key={id} value={id}>
@@ -84,7 +87,15 @@ export function Prompt({ values, change }: Props) {
           onChange={(event) => change({ system_prompt: event.currentTarget.value || null })}
         />
       </label>
-      {chosen && <Variables title={chosen.title} variables={chosen.variables} submit="Use it" onDone={(said) => take(chosen, said)} onClose={() => setChosen(null)} />}
+      {chosen && (
+        <Variables
+          title={chosen.title}
+          variables={chosen.variables}
+          submit="Use it"
+          onDone={(said) => take(chosen, said)}
+          onClose={() => setChosen(null)}
+        />
+      )}
     </>
   );
 }

@@ -87,7 +87,14 @@ function Slider({ name, range: [min, max, step], hint, value, otherwise, onChang
 
 function Reset({ name, isSet, onReset }: { name: string; isSet: boolean; onReset: () => void }) {
   return (
-    <button type="button" className="quiet icon" title="Back to the gateway's" aria-label={`Reset ${name}`} disabled={!isSet} onClick={onReset}>
+    <button
+      type="button"
+      className="quiet icon"
+      title="Back to the gateway's"
+      aria-label={`Reset ${name}`}
+      disabled={!isSet}
+      onClick={onReset}
+    >
       <RotateCcw aria-hidden />
     </button>
   );

@@ -31,7 +31,9 @@ export function Transfer({ session, onEmptied }: { session: number; onEmptied: (
           Empty it
         </button>
       </div>
-      <p className="muted">Markdown is for reading; JSON has every version of every turn, and can be imported again in the settings.</p>
+      <p className="muted">
+        Markdown is for reading; JSON has every version of every turn, and can be imported again in the settings.
+      </p>
       {empty.error && <p className="problem">{empty.error.message}</p>}
       {asks && (
         <Confirm

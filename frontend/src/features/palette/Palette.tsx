@@ -67,11 +67,15 @@ export function Palette({ onClose }: { onClose: () => void }) {
             onClick={() => take(index)}
           >
             {choice.title}
-            <span className="muted">{choice.key === undefined ? choice.group === "Do" ? "" : choice.group : <kbd>{choice.key.toUpperCase()}</kbd>}</span>
+            <span className="muted">
+              {choice.key === undefined ? choice.group === "Do" ? "" : choice.group : <kbd>{choice.key.toUpperCase()}</kbd>}
+            </span>
           </li>
         ))}
       </ul>
-      {found.length === 0 && <p className="muted">Nothing is called that. The search beside the conversations finds what was said.</p>}
+      {found.length === 0 && (
+        <p className="muted">Nothing is called that. The search beside the conversations finds what was said.</p>
+      )}
     </Dialog>
   );
 }

@@ -7,7 +7,15 @@ import { isEnter, isEscape } from "../../components/keys";
 import { useChangeSession, useDeleteSession } from "./sessions";
 
 /** One session in the list: opened, renamed in place, deleted. */
-export const Entry = memo(function Entry({ session, isShown, onChosen }: { session: ListedSession; isShown: boolean; onChosen: () => void }) {
+export const Entry = memo(function Entry({
+  session,
+  isShown,
+  onChosen,
+}: {
+  session: ListedSession;
+  isShown: boolean;
+  onChosen: () => void;
+}) {
   const [isRenamed, setRenamed] = useState(false);
   const change = useChangeSession();
   const remove = useDeleteSession();
@@ -45,7 +53,13 @@ export const Entry = memo(function Entry({ session, isShown, onChosen }: { sessi
         <span className="title">{session.title}</span>
       </Link>
       <span className="actions">
-        <button type="button" className="quiet icon" title="Rename" aria-label={`Rename ${session.title}`} onClick={() => setRenamed(true)}>
+        <button
+          type="button"
+          className="quiet icon"
+          title="Rename"
+          aria-label={`Rename ${session.title}`}
+          onClick={() => setRenamed(true)}
+        >
           <Pencil aria-hidden />
         </button>
         <button

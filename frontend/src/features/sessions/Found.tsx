@@ -18,7 +18,11 @@ export function Found({ text, onChosen }: { text: string; onChosen: () => void }
     <ul aria-label="Found">
       {results.map(({ session_id, message_id, title, snippet }) => (
         <li key={`${session_id} ${message_id ?? ""}`}>
-          <Link href={message_id === null ? `/c/${session_id}` : `/c/${session_id}?message=${message_id}`} className="found" onClick={onChosen}>
+          <Link
+            href={message_id === null ? `/c/${session_id}` : `/c/${session_id}?message=${message_id}`}
+            className="found"
+            onClick={onChosen}
+          >
             <span className="title">
               <Pieces pieces={title} />
             </span>

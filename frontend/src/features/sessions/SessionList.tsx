@@ -37,7 +37,9 @@ export function SessionList({ shown, onChosen }: { shown: number | null; onChose
         <Found text={wanted} onChosen={onChosen} />
       ) : (
         <>
-          {sessions.data && listed.length === 0 && <p className="muted">Nothing yet. Ask something, such as “What can you help me with?”</p>}
+          {sessions.data && listed.length === 0 && (
+            <p className="muted">Nothing yet. Ask something, such as “What can you help me with?”</p>
+          )}
           {sessions.error && <p className="problem">{sessions.error.message}</p>}
           {byDay(listed).map(([day, those]) => (
             <section key={day}>

@@ -29,7 +29,9 @@ export function useDeleteSession(): (session: Pick<ListedSession, "id" | "title"
     ({ id, title }) => {
       deletions.begin(id, async () => {
         try {
-          await answered(api.DELETE("/api/chatbot/sessions/{session_id}", { params: { path: { session_id: id } }, keepalive: true }));
+          await answered(
+            api.DELETE("/api/chatbot/sessions/{session_id}", { params: { path: { session_id: id } }, keepalive: true }),
+          );
           queries.setQueryData(sessionList.queryKey, (all) => all?.filter((one) => one.id !== id));
         } catch (error) {
           notices.show(`“${title}” is still there: ${error instanceof Error ? error.message : String(error)}`);
@@ -61,7 +63,9 @@ export function useImportSession() {
   return useMutation({
     mutationFn: async (file: File) => {
       const body = (await file.text()) as unknown as Record<string, never>;
-      return answered(api.POST("/api/chatbot/sessions/import", { body, bodySerializer: String, headers: { "Content-Type": "application/json" } }));
+      return answered(
+        api.POST("/api/chatbot/sessions/import", { body, bodySerializer: String, headers: { "Content-Type": "application/json" } }),
+      );
     },
     onSuccess: () => refresh(queries, ["sessions"]),
   });

@@ -6,7 +6,8 @@ import { Problem } from "../../components/Problem";
 
 export function Password() {
   const change = useMutation({
-    mutationFn: (body: { current_password: string; new_password: string }) => answered(api.POST("/api/auth/change-password", { body })),
+    mutationFn: (body: { current_password: string; new_password: string }) =>
+      answered(api.POST("/api/auth/change-password", { body })),
   });
   const submit = (event: SubmitEvent<HTMLFormElement>): void => {
     event.preventDefault();

@@ -23,7 +23,9 @@ export function TemplateForm({ template }: { template: TemplateAnswer | null }) 
   const remove = useDeleteTemplate();
   const attempt = useTryTemplate();
   const stored = template ?? EMPTY;
-  const isChanged = (["title", "description", "content", "is_active", "is_public"] as const).some((name) => draft[name] !== stored[name]);
+  const isChanged = (["title", "description", "content", "is_active", "is_public"] as const).some(
+    (name) => draft[name] !== stored[name],
+  );
 
   const write = (said: Draft): void => {
     kept.set(template?.id ?? null, said);
@@ -50,11 +52,21 @@ export function TemplateForm({ template }: { template: TemplateAnswer | null }) 
       <form className="fields" onSubmit={submit}>
         <label>
           Title
-          <input value={draft.title} required maxLength={200} autoFocus={template === null} onChange={(event) => write({ ...draft, title: event.currentTarget.value })} />
+          <input
+            value={draft.title}
+            required
+            maxLength={200}
+            autoFocus={template === null}
+            onChange={(event) => write({ ...draft, title: event.currentTarget.value })}
+          />
         </label>
         <label>
           Description
-          <input value={draft.description ?? ""} maxLength={2000} onChange={(event) => write({ ...draft, description: event.currentTarget.value || null })} />
+          <input
+            value={draft.description ?? ""}
+            maxLength={2000}
+            onChange={(event) => write({ ...draft, description: event.currentTarget.value || null })}
+          />
         </label>
         <div className="field">
           <label htmlFor="template-prompt">Prompt</label>
@@ -74,11 +86,19 @@ export function TemplateForm({ template }: { template: TemplateAnswer | null }) 
           </span>
         </div>
         <label className="check">
-          <input type="checkbox" checked={draft.is_active} onChange={(event) => write({ ...draft, is_active: event.currentTarget.checked })} />
+          <input
+            type="checkbox"
+            checked={draft.is_active}
+            onChange={(event) => write({ ...draft, is_active: event.currentTarget.checked })}
+          />
           Offered when a message begins with /
         </label>
         <label className="check">
-          <input type="checkbox" checked={draft.is_public} onChange={(event) => write({ ...draft, is_public: event.currentTarget.checked })} />
+          <input
+            type="checkbox"
+            checked={draft.is_public}
+            onChange={(event) => write({ ...draft, is_public: event.currentTarget.checked })}
+          />
           Anybody who knows its number{template ? ` (${template.id})` : ""} may read it
         </label>
         <Problem of={save.error ?? attempt.error ?? remove.error} />
@@ -105,7 +125,13 @@ export function TemplateForm({ template }: { template: TemplateAnswer | null }) 
         {template && <Versions id={template.id} current={template.version} onUse={(content) => write({ ...draft, content })} />}
       </form>
       {template && asks === "variables" && (
-        <Variables title={template.title} variables={template.variables} submit="Begin" onDone={begin} onClose={() => setAsks(null)} />
+        <Variables
+          title={template.title}
+          variables={template.variables}
+          submit="Begin"
+          onDone={begin}
+          onClose={() => setAsks(null)}
+        />
       )}
       {template && asks === "delete" && (
         <Confirm

@@ -12,7 +12,8 @@ export function TemplateList({ chosen }: { chosen: string | null }) {
       <Problem of={all.error} />
       {all.data?.length === 0 && (
         <p className="muted">
-          A template is a prompt to begin conversations with. For example: “Translate what I write into {"{{language=English}}"}. Tone: {"{{tone}}"}.”
+          A template is a prompt to begin conversations with. For example: “Translate what I write into {"{{language=English}}"}.
+          Tone: {"{{tone}}"}.”
         </p>
       )}
       <ul>

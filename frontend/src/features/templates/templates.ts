@@ -20,7 +20,9 @@ export function useSaveTemplate(id: number | null) {
   return useMutation({
     mutationFn: (said: NewTemplate): Promise<TemplateAnswer> =>
       answered(
-        id === null ? api.POST("/api/templates", { body: said }) : api.PATCH("/api/templates/{template_id}", { params: { path: { template_id: id } }, body: said }),
+        id === null
+          ? api.POST("/api/templates", { body: said })
+          : api.PATCH("/api/templates/{template_id}", { params: { path: { template_id: id } }, body: said }),
       ),
     onSuccess: ({ version }) => {
       notices.show(`Saved as version ${version}.`);

@@ -11,7 +11,12 @@ export function Columns({ bars, unit }: { bars: Bar[]; unit: string }) {
   const width = 100 / Math.max(1, bars.length);
   return (
     <figure className="plot">
-      <svg viewBox="0 0 100 40" preserveAspectRatio="none" role="img" aria-label={`${unit} a day, from ${bars[0]?.label ?? ""} to ${bars.at(-1)?.label ?? ""}`}>
+      <svg
+        viewBox="0 0 100 40"
+        preserveAspectRatio="none"
+        role="img"
+        aria-label={`${unit} a day, from ${bars[0]?.label ?? ""} to ${bars.at(-1)?.label ?? ""}`}
+      >
         {bars.map(({ label, value }, at) => {
           const height = (40 * value) / top;
           return (
