@@ -39,6 +39,8 @@ export default defineConfig({
   plugins: [react(), noMarkup(), compressed()],
   // Of a package with several builds the one that needs no document: another one decodes `&amp;` by writing `innerHTML`.
   resolve: { conditions: ["worker", ...defaultClientConditions] },
+  // Widths of screens have names (tokens.css), which browsers do not know yet.
+  css: { transformer: "lightningcss", lightningcss: { drafts: { customMedia: true } } },
   // The gateway serves what is built from inside its own package. Nothing is inlined: the policy lets no data: fonts in.
   build: { outDir: "../backend/src/lam/page", emptyOutDir: true, chunkSizeWarningLimit: 800, assetsInlineLimit: 0 },
   server: { proxy: { "/api": gateway } },

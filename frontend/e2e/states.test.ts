@@ -46,21 +46,24 @@ async function settled(page: Page): Promise<void> {
 }
 
 describe.each([
-  ["light", 1280],
-  ["dark", 1280],
-  ["light", 360],
-  ["dark", 360],
-] as const)("%s at %i pixels", (colorScheme, width) => {
+  ["light", 1280, "comfortable"],
+  ["dark", 1280, "compact"],
+  ["light", 360, "compact"],
+  ["dark", 360, "comfortable"],
+] as const)("%s at %i pixels, %s", (colorScheme, width, density) => {
   test("every state is without a violation", { timeout: 180_000 }, async () => {
     const found: Record<string, string[]> = {};
     const visitor = await studio.newcomer({ colorScheme, viewport: { width, height: 740 }, reducedMotion: "reduce" });
     const { page } = visitor;
+    await page.evaluate((chosen) => localStorage.setItem("preferences", JSON.stringify({ density: chosen })), density);
+    await page.reload();
+    await page.getByLabel("Message", { exact: true }).waitFor();
     const isPhone = width < 760;
 
     /** The state as it is now: looked at by axe, and kept as a picture. */
     async function state(name: string): Promise<void> {
       await page.evaluate(() => document.fonts.ready.then(() => undefined));
-      await page.screenshot({ path: `${PICTURES}${name} ${colorScheme} ${width}.png` });
+      await page.screenshot({ path: `${PICTURES}${name} ${colorScheme} ${width} ${density}.png` });
       const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
       found[name] = [...(await violations(page)), ...(wide ? ["wider than the screen"] : [])];
     }
