@@ -11,6 +11,7 @@ import { test } from "vitest";
 
 import { ask, ended, says } from "../e2e/manners";
 import { Studio } from "../e2e/studio";
+import { words } from "../src/words";
 import { keep, memory, pieces } from "./measuring";
 
 const TOKENS = Number(process.env["PAGE_TOKENS"] ?? 60_000);
@@ -54,7 +55,7 @@ async function typing(page: Page): Promise<number[]> {
       requestAnimationFrame(() => setTimeout(() => delays.push(performance.now() - timeStamp))),
     );
   });
-  await page.getByLabel("Message", { exact: true }).focus();
+  await page.getByLabel(words.composer.label, { exact: true }).focus();
   for (const letter of "typing while the words come") {
     await page.keyboard.press(letter === " " ? "Space" : letter);
     await page.waitForTimeout(120);
@@ -106,7 +107,7 @@ async function firstLoad(studio: Studio): Promise<Record<string, number>> {
   const devtools = await page.context().newCDPSession(page);
   await devtools.send("Emulation.setCPUThrottlingRate", { rate: SLOWER });
   await page.goto(studio.url);
-  await page.getByLabel("E-mail").waitFor();
+  await page.getByLabel(words.common.email).waitFor();
   const found = await page.evaluate(() => {
     const entries = performance
       .getEntriesByType("resource")
@@ -154,7 +155,7 @@ test("page", async () => {
   const memoryEarly = await memory(devtools);
   await frames(page);
   const keys = await typing(page);
-  await page.getByLabel("Message", { exact: true }).fill("");
+  await page.getByLabel(words.composer.label, { exact: true }).fill("");
   await frames(page);
   const middle = (await page.waitForTimeout(Math.max(0, (seconds - 60) * 1000)), await frames(page));
   await frames(page);

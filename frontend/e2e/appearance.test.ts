@@ -3,6 +3,7 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { words } from "../src/words";
 import { ask, ended } from "./manners";
 import { Studio } from "./studio";
 
@@ -27,8 +28,8 @@ test("the compact density makes rows lower, text smaller, and is there again aft
   await ended(page);
   const before = { row: await height(page, ".sessions li"), reply: await height(page, ".answer") };
 
-  await page.getByRole("link", { name: "Settings" }).click();
-  await page.getByRole("radio", { name: "Compact" }).check();
+  await page.getByRole("link", { name: words.pages.settings }).click();
+  await page.getByRole("radio", { name: words.settings.densities.compact }).check();
   await page.goBack();
   await page.locator(".answer").waitFor();
   expect(await height(page, ".sessions li")).toBeLessThan(before.row);
@@ -60,13 +61,13 @@ test("chosen colours win over those of the system", async () => {
   const ground = (): Promise<string> => page.evaluate(() => getComputedStyle(document.body).backgroundColor);
   const light = await ground();
   await page.goto(`${studio.url}/settings`);
-  await page.getByRole("radio", { name: "Dark" }).check();
+  await page.getByRole("radio", { name: words.settings.themes.dark }).check();
   expect(await ground()).not.toBe(light);
   await page.reload();
-  await page.getByRole("radio", { name: "Dark" }).waitFor();
+  await page.getByRole("radio", { name: words.settings.themes.dark }).waitFor();
   expect(await ground()).not.toBe(light);
   await page.emulateMedia({ colorScheme: "dark" });
-  await page.getByRole("radio", { name: "Light" }).check();
+  await page.getByRole("radio", { name: words.settings.themes.light }).check();
   expect(await ground()).toBe(light);
   await visitor.close();
 });

@@ -2,8 +2,10 @@
 
 import type { Page } from "playwright-core";
 
+import { words } from "../src/words";
+
 export async function ask(page: Page, text: string): Promise<void> {
-  await page.getByLabel("Message", { exact: true }).fill(text);
+  await page.getByLabel(words.composer.label, { exact: true }).fill(text);
   await page.keyboard.press("Enter");
 }
 
@@ -25,6 +27,6 @@ export async function ended(page: Page): Promise<void> {
   await page
     .locator(".answer")
     .last()
-    .getByRole("button", { name: /Regenerate|Retry/ })
+    .getByRole("button", { name: new RegExp(`${words.thread.regenerate}|${words.thread.retry}`) })
     .waitFor();
 }

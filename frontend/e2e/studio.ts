@@ -12,6 +12,8 @@ import { fileURLToPath } from "node:url";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
 import { expect } from "vitest";
 
+import { words } from "../src/words";
+
 const PYTHON = fileURLToPath(new URL("../../.venv/bin/python", import.meta.url));
 const MAIN = "from lam.cli import main; main()";
 const COMMON = { LAM_PORT: "0", LAM_MAX_STREAMS_PER_USER: "20" };
@@ -144,11 +146,11 @@ export class Studio {
     context.setDefaultTimeout(15_000);
     const visitor = new Visitor(this, context);
     const page = await visitor.tab("/");
-    await page.getByRole("button", { name: "Make an account" }).click();
-    await page.getByLabel("E-mail").fill(`${crypto.randomUUID()}@example.org`);
-    await page.getByLabel("Password").fill("correct horse");
+    await page.getByRole("button", { name: words.signIn.toCreate }).click();
+    await page.getByLabel(words.common.email).fill(`${crypto.randomUUID()}@example.org`);
+    await page.getByLabel(words.common.password).fill("correct horse");
     await page.keyboard.press("Enter");
-    await page.getByLabel("Message", { exact: true }).waitFor();
+    await page.getByLabel(words.composer.label, { exact: true }).waitFor();
     return visitor;
   }
 }

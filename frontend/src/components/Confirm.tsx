@@ -1,3 +1,4 @@
+import { words } from "../words";
 import { Dialog } from "./Dialog";
 
 /** Asks once before something that cannot be undone. */
@@ -19,7 +20,7 @@ export function Confirm({
       <p>{text}</p>
       <footer className="buttons">
         <button type="button" onClick={onClose}>
-          Cancel
+          {words.common.cancel}
         </button>
         <button type="button" className="danger" onClick={onYes}>
           {does}

@@ -1,11 +1,11 @@
 /** What somebody prefers on this device, kept in the browser. Knows no React. */
 
-export type Theme = "system" | "light" | "dark";
-export type Density = "comfortable" | "compact";
+export const THEMES = ["system", "light", "dark"] as const;
+export const DENSITIES = ["comfortable", "compact"] as const;
 
 interface Preferences {
-  theme: Theme;
-  density: Density;
+  theme: (typeof THEMES)[number];
+  density: (typeof DENSITIES)[number];
   /** Whether single keys do something (N, O, ?). */
   keys: boolean;
   /** Whether the options stand at the right. */

@@ -5,6 +5,7 @@ import remarkGfm from "remark-gfm";
 import remarkMath from "remark-math";
 import remend from "remend";
 
+import { words } from "../../words";
 import { AsWritten } from "../AsWritten";
 import { Boundary } from "../Boundary";
 import { remarkAddresses } from "./addresses";
@@ -37,7 +38,7 @@ const COMPONENTS: Components = {
   ),
   img: ({ alt, src, title }) => (
     <Link href={typeof src === "string" ? src : undefined} title={title} said={alt}>
-      {alt ? `Image: ${alt}` : "Image"}
+      {words.markdown.image(alt ?? "")}
     </Link>
   ),
   pre: ({ children }) => <>{children}</>,
@@ -50,7 +51,7 @@ const COMPONENTS: Components = {
     return <CodeBlock info={info} text={text.replace(/\n$/, "")} closed />;
   },
   table: (props: ComponentProps<"table">) => (
-    <div className="table-scroll" tabIndex={0} role="region" aria-label="Table">
+    <div className="table-scroll" tabIndex={0} role="region" aria-label={words.markdown.table}>
       <table>{props.children}</table>
     </div>
   ),

@@ -2,6 +2,7 @@ import { RefreshCw, ThumbsDown, ThumbsUp } from "lucide-react";
 
 import type { MessageAnswer } from "../../api/schema";
 import { CopyButton } from "../../components/CopyButton";
+import { words } from "../../words";
 import { Branches } from "./Branches";
 import type { Conversation } from "./conversation";
 
@@ -14,22 +15,22 @@ export function Actions({ message, busy, conversation }: { message: MessageAnswe
     <>
       {wentWrong && message.error?.retryable !== false && (
         <button type="button" disabled={busy} onClick={() => conversation.regenerate(message)}>
-          Retry
+          {words.thread.retry}
         </button>
       )}
       {canGoOn && (
         <button type="button" disabled={busy} onClick={() => conversation.goOn(message)}>
-          Continue
+          {words.thread.continue}
         </button>
       )}
       <Branches message={message} busy={busy} conversation={conversation} />
-      {message.content !== "" && <CopyButton text={message.content} />}
+      {message.content !== "" && <CopyButton text={message.content} label={words.thread.copyReply} />}
       {!wentWrong && (
         <button
           type="button"
           className="quiet icon"
-          title="Regenerate"
-          aria-label="Regenerate"
+          title={words.thread.regenerate}
+          aria-label={words.thread.regenerate}
           disabled={busy}
           onClick={() => conversation.regenerate(message)}
         >
@@ -48,8 +49,8 @@ function Rating({ message, conversation }: { message: MessageAnswer; conversatio
       <button
         type="button"
         className="quiet icon"
-        title="Good reply"
-        aria-label="Good reply"
+        title={words.thread.good}
+        aria-label={words.thread.good}
         aria-pressed={message.rating === "good"}
         onClick={() => rate("good")}
       >
@@ -58,8 +59,8 @@ function Rating({ message, conversation }: { message: MessageAnswer; conversatio
       <button
         type="button"
         className="quiet icon"
-        title="Bad reply"
-        aria-label="Bad reply"
+        title={words.thread.bad}
+        aria-label={words.thread.bad}
         aria-pressed={message.rating === "bad"}
         onClick={() => rate("bad")}
       >

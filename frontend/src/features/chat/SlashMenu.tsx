@@ -3,6 +3,8 @@ import { Link } from "wouter";
 
 import { templates } from "../../api/queries";
 import type { TemplateAnswer } from "../../api/schema";
+import { pathOf } from "../../site";
+import { words } from "../../words";
 
 /** The templates that a message beginning with `/` may mean; null when it means none. */
 export function useSlash(text: string): TemplateAnswer[] | null {
@@ -27,7 +29,7 @@ export function SlashMenu({
 }) {
   return (
     <div className="slash">
-      <ul className="choices" role="listbox" id="slash" aria-label="Templates">
+      <ul className="choices" role="listbox" id="slash" aria-label={words.composer.templates}>
         {found.map(({ id, title, description }, index) => (
           <li
             key={id}
@@ -47,7 +49,7 @@ export function SlashMenu({
       </ul>
       {found.length === 0 && (
         <p className="muted">
-          No template is called that. <Link href="/templates">Make one</Link>
+          {words.composer.noTemplates} <Link href={pathOf("templates")}>{words.composer.createTemplate}</Link>
         </p>
       )}
     </div>

@@ -4,6 +4,9 @@ import { Link, useLocation } from "wouter";
 
 import type { ListedSession } from "../../api/schema";
 import { isEnter, isEscape } from "../../components/keys";
+import { pathOf, sessionPath } from "../../site";
+import { words } from "../../words";
+import { focusNewSession } from "./focus";
 import { useChangeSession, useDeleteSession } from "./sessions";
 
 /** One session in the list: opened, renamed in place, deleted. */
@@ -28,7 +31,7 @@ export const Entry = memo(function Entry({
     return (
       <li>
         <input
-          aria-label="Title"
+          aria-label={words.sessions.title}
           defaultValue={session.title}
           maxLength={200}
           autoFocus
@@ -47,17 +50,19 @@ export const Entry = memo(function Entry({
   }
   return (
     <li>
-      <Link href={`/c/${session.id}`} aria-current={isShown ? "page" : undefined} onClick={onChosen}>
-        {session.running && <span className="mark running" role="img" aria-label="A reply is running" />}
-        {session.unread && !session.running && !isShown && <span className="mark unread" role="img" aria-label="Unread" />}
+      <Link href={sessionPath(session.id)} aria-current={isShown ? "page" : undefined} onClick={onChosen}>
+        {session.running && <span className="mark running" role="img" aria-label={words.sessions.running} />}
+        {session.unread && !session.running && !isShown && (
+          <span className="mark unread" role="img" aria-label={words.sessions.unread} />
+        )}
         <span className="title">{session.title}</span>
       </Link>
       <span className="actions">
         <button
           type="button"
           className="quiet icon"
-          title="Rename"
-          aria-label={`Rename ${session.title}`}
+          title={words.sessions.rename}
+          aria-label={words.sessions.renameTitle(session.title)}
           onClick={() => setRenamed(true)}
         >
           <Pencil aria-hidden />
@@ -65,12 +70,12 @@ export const Entry = memo(function Entry({
         <button
           type="button"
           className="quiet icon"
-          title="Delete"
-          aria-label={`Delete ${session.title}`}
+          title={words.common.delete}
+          aria-label={words.sessions.deleteTitle(session.title)}
           onClick={() => {
-            if (isShown) navigate("/");
+            if (isShown) navigate(pathOf("studio"));
             remove(session);
-            document.querySelector<HTMLElement>(".new-session")?.focus(); // the button is gone
+            focusNewSession(); // the button is gone
           }}
         >
           <Trash2 aria-hidden />
