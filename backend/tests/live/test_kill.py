@@ -15,6 +15,7 @@ import pytest
 from sqlalchemy import text
 
 from lam.chat.titles import QUESTION
+from lam.errors import StorageUnavailable
 from lam.generation.pump import Limits
 from lam.generation.recovery import recover
 from lam.generation.run import Stop
