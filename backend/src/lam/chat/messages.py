@@ -23,6 +23,7 @@ from lam.errors import Invalid, NotFound, NotSupported, RequestIdReused, Shuttin
 from lam.generation.run import OnDisconnect, Order, Run
 from lam.generation.supervisor import Claim, Supervisor
 from lam.protocol.chat import ChatRequest
+from lam.protocol.sampling import Choices
 from lam.protocol.text import utf16_length
 from lam.protocol.window import longest
 from lam.settings import Settings
@@ -32,14 +33,11 @@ from lam.storage.models import Message, Rating, SentRequest, Session
 REMEMBERED: Final = timedelta(hours=24)
 
 
-class Send(Struct, frozen=True):
+class Send(Choices, frozen=True, kw_only=True):
     """A new turn, or with `regenerate` or `continues` another reply, or more of one, to a turn that stands. None: not given."""
 
     session_id: int
     content: str | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
     system_prompt: str | None = None
     template_id: int | None = None
     variables: dict[str, str] | None = None
@@ -247,7 +245,7 @@ class Messages:
             path=path,
             new_turn=send.content if aim.new_turn else None,
             so_far=goes_on.content if goes_on else None,
-            sampling=sampling_for(self._settings, session, send.temperature, send.top_p, send.max_tokens),
+            sampling=sampling_for(self._settings, session, send),
             model=model,
             session_key=key,
             thoughts_over=bool(goes_on and goes_on.thinking),

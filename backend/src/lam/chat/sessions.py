@@ -11,10 +11,11 @@ from lam.engines.base import Engine
 from lam.errors import Invalid, NotFound, TooManySessions
 from lam.generation.run import Run
 from lam.generation.supervisor import Supervisor
+from lam.protocol.sampling import NAMES
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Session
 
-_PLAIN: Final = frozenset({"template_id", "system_prompt", "temperature", "top_p", "max_tokens", "model"})
+_PLAIN: Final = frozenset({"template_id", "system_prompt", "model", *NAMES})
 
 
 class Sessions:
@@ -28,7 +29,7 @@ class Sessions:
         self._supervisor = supervisor
 
     async def create(self, user_id: int, **given: Any) -> Session:
-        """`given`: title, template_id, variables, system_prompt, temperature, top_p, max_tokens, model.
+        """`given`: title, template_id, variables, system_prompt, model, and settings of sampling by name.
 
         Raises NotFound, Invalid, UnknownModel, TooManySessions.
         """
@@ -36,7 +37,7 @@ class Sessions:
             await require_model(self._engine, given["model"])
         now = datetime.now(UTC)
         title = given.get("title")
-        values: dict[str, Any] = {key: given.get(key) for key in ("temperature", "top_p", "max_tokens", "model")}
+        values: dict[str, Any] = {key: given.get(key) for key in (*NAMES, "model")}
         values |= {"model": values["model"] or None, "template_id": None, "template_version": None, "system_prompt": None}
         async with self._database.write() as unit:
             await require_room(unit, user_id, self._most)

@@ -18,9 +18,10 @@ from lam.errors import GenerationError, Interrupted, StorageUnavailable
 from lam.generation.admission import Admission, Ticket
 from lam.generation.run import Run
 from lam.generation.spending import estimated_usage, spent
-from lam.protocol.chat import ChatRequest, Sampling, Turn
+from lam.protocol.chat import ChatRequest, Turn
 from lam.protocol.documents import apart
 from lam.protocol.events import Finished, Relabel
+from lam.protocol.sampling import Sampling
 from lam.protocol.snapshot import Snapshot
 from lam.storage.database import Database
 from lam.storage.models import Ending
@@ -111,7 +112,7 @@ class Titles:
         before = request.turns[:-1] if request.continues else request.turns
         turns = (*before, Turn("assistant", reply), Turn("user", QUESTION))
         question = msgspec.structs.replace(
-            request, turns=turns, sampling=Sampling(0, request.sampling.top_p, TOKENS), skip_thinking=True
+            request, turns=turns, sampling=Sampling(temperature=0, top_p=request.sampling.top_p, max_tokens=TOKENS, reasoning="off")
         )
         answer = Snapshot()
         finished: Finished | None = None

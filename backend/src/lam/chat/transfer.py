@@ -15,6 +15,7 @@ from lam.errors import Interrupted, Invalid
 from lam.protocol.chat import LONGEST_TEXT
 from lam.protocol.documents import apart
 from lam.protocol.events import FinishReason, Mode, Timings, Usage
+from lam.protocol.sampling import NAMES, Choices
 from lam.protocol.text import valid, valid_json
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Message, Rating, Session, Status
@@ -29,14 +30,12 @@ _Text = Annotated[str, Meta(max_length=LONGEST_MESSAGE)]
 _Time = Annotated[datetime, Meta(tz=True)]
 
 
-class SessionPart(Struct, frozen=True):
-    """What the file says about the session. `active_message_id`: the newest message of the path that is shown."""
+class SessionPart(Choices, frozen=True, kw_only=True):
+    """What the file says about the session, with its settings of sampling. `active_message_id`: the newest message of the path that
+    is shown."""
 
     title: Annotated[str, Meta(max_length=200)] = DEFAULT_TITLE
     system_prompt: Annotated[str, Meta(max_length=LONGEST_TEXT)] | None = None
-    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
-    max_tokens: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
     model: Annotated[str, Meta(max_length=255)] | None = None
     active_message_id: int | None = None
     created_at: _Time | None = None
@@ -99,14 +98,12 @@ class Transfer:
             session = await require_session(unit, session_id, user_id)
             messages = [await _with_checkpoints(unit, message) for message in await unit.messages.all(session_id)]
         part = SessionPart(
-            session.title,
-            session.system_prompt,
-            session.temperature,
-            session.top_p,
-            session.max_tokens,
-            session.model,
-            session.leaf_id,
-            session.created_at,
+            title=session.title,
+            system_prompt=session.system_prompt,
+            model=session.model,
+            active_message_id=session.leaf_id,
+            created_at=session.created_at,
+            **{name: getattr(session, name) for name in NAMES},
         )
         return await asyncio.to_thread(_encoded, part, messages)
 
@@ -135,10 +132,8 @@ class Transfer:
                 template_id=None,
                 template_version=None,
                 system_prompt=None if part.system_prompt is None else valid(part.system_prompt),
-                temperature=part.temperature,
-                top_p=part.top_p,
-                max_tokens=part.max_tokens,
                 model=None if part.model is None else valid(part.model),
+                **{name: getattr(part, name) for name in NAMES},
                 message_count=len(rows),
                 leaf_id=None,
                 unread=False,

@@ -6,6 +6,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from lam.protocol.events import ContentEvent
+from lam.protocol.sampling import Choices
 
 Status = Literal["streaming", "complete", "cancelled", "interrupted", "failed"]
 Rating = Literal["good", "bad"]
@@ -64,7 +65,9 @@ class TemplateVersion(Struct, frozen=True):
     created_at: datetime
 
 
-class Session(Struct, frozen=True):
+class Session(Choices, frozen=True, kw_only=True):
+    """With the settings of sampling that were chosen for it."""
+
     id: int
     user_id: int
     session_key: str
@@ -73,9 +76,6 @@ class Session(Struct, frozen=True):
     template_id: int | None
     template_version: int | None
     system_prompt: str | None
-    temperature: float | None
-    top_p: float | None
-    max_tokens: int | None
     model: str | None
     message_count: int
     leaf_id: int | None

@@ -1,15 +1,20 @@
 """Sessions, always asked for together with their owner."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
+from lam.protocol.sampling import NAMES, from_stored
 from lam.storage.models import Session
 from lam.storage.repositories.base import QUICK, Repository
 from lam.storage.schema import messages, sessions
 
 PREVIEW_CHARACTERS = 180
+_SHARED: Final = frozenset(NAMES) - frozenset(sessions.c.keys())  # settings that are stored together, in `sampling`
+_COLUMNS: Final = (*(column.name for column in sessions.c if column.name != "sampling"),)
 _OWNED = select(sessions).where(sessions.c.id == bindparam("session"), sessions.c.user_id == bindparam("owner"))
 _OWNED = _OWNED.execution_options(**QUICK)
 _OWNED_LOCKED = _OWNED.with_for_update()
@@ -19,11 +24,14 @@ _SENT = _SENT.values(message_count=sessions.c.message_count + bindparam("added")
 
 class Sessions(Repository):
     async def add(self, **values: Any) -> Session:
-        return Session(id=await self._inserted(insert(sessions).values(**values).returning(sessions.c.id)), **values)
+        statement = insert(sessions).values(**_row(values, {})).returning(sessions.c.id)
+        return Session(id=await self._inserted(statement), **values)
 
     async def owned(self, session_id: int, user_id: int, *, lock: bool = False) -> Session | None:
         """`lock`: nobody else changes it until this unit of work ends."""
-        return await self._one(Session, _OWNED_LOCKED if lock else _OWNED, {"session": session_id, "owner": user_id})
+        found = await self._connection.execute(_OWNED_LOCKED if lock else _OWNED, {"session": session_id, "owner": user_id})
+        row = found.first()
+        return None if row is None else _session(row._mapping)
 
     async def count(self, user_id: int) -> int:
         query = select(func.count()).where(sessions.c.user_id == user_id)
@@ -43,10 +51,15 @@ class Sessions(Repository):
             .order_by(sessions.c.last_used_at.desc(), sessions.c.id.desc())
         )
         rows = await self._connection.execute(query)
-        return [(Session(*row[:-1]), row[-1]) for row in rows]
+        return [(_session(row._mapping), row.preview) for row in rows]
 
     async def change(self, session_id: int, **values: Any) -> None:
-        await self._changed(update(sessions).where(sessions.c.id == session_id).values(**values))
+        """Settings of sampling by name like the columns. Lock the session first: those that share a column are read and written."""
+        stored: dict[str, Any] = {}
+        if not _SHARED.isdisjoint(values):
+            query = select(sessions.c.sampling).where(sessions.c.id == session_id)
+            stored = (await self._connection.execute(query)).scalar_one() or {}
+        await self._changed(update(sessions).where(sessions.c.id == session_id).values(**_row(values, stored)))
 
     async def sent(self, session_id: int, leaf_id: int, now: datetime, *, added: int, **values: Any) -> None:
         """`added` messages more, the newest of them the reply that begins."""
@@ -69,3 +82,18 @@ class Sessions(Repository):
 
     async def delete(self, session_id: int) -> None:
         await self._changed(delete(sessions).where(sessions.c.id == session_id))
+
+
+def _session(row: Mapping[Any, Any]) -> Session:
+    stored = row["sampling"]
+    return Session(**{name: row[name] for name in _COLUMNS}, **(from_stored(stored, _SHARED) if stored else {}))
+
+
+def _row(values: dict[str, Any], stored: dict[str, Any]) -> dict[str, Any]:
+    """`values` as columns. `stored`: the settings that share a column, as they were; None takes one away."""
+    shared = _SHARED & values.keys()
+    if not shared:
+        return values
+    settings = stored | {name: msgspec.to_builtins(values[name]) for name in shared}
+    settings = {name: value for name, value in settings.items() if value is not None}
+    return {name: value for name, value in values.items() if name not in shared} | {"sampling": settings or None}
