@@ -74,7 +74,7 @@ check: $(VENV)/.installed-dev  ## Format, lint, types, import rules
 fix: $(VENV)/.installed-dev  ## Format and mend what can be mended by itself
 	cd backend && ../$(BIN)/ruff format . ../bench && ../$(BIN)/ruff check --fix . ../bench
 
-contracts: $(VENV)/.installed-dev frontend/node_modules/.installed-dev  ## Write what is generated anew: contracts/openapi.json, docs/reference, the page's types
+contracts: $(VENV)/.installed-dev frontend/node_modules/.installed-dev  ## Write what is generated anew: contracts/openapi.json, docs/reference, types and settings of the page
 	cd backend && ../$(BIN)/python scripts/generate.py
 	$(NPM) run --silent types
 

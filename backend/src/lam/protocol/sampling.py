@@ -25,7 +25,7 @@ class Setting(Struct, frozen=True, kw_only=True):
     """
 
     label: str
-    hint: str
+    hint: str = ""
     description: str = ""
     default: str | None = None
     read: Callable[[Any], Any] | None = None
@@ -92,8 +92,7 @@ MaxTokens = Annotated[
     int,
     Meta(ge=1, le=LARGEST),
     Setting(
-        label="Longest reply",
-        hint="in tokens",
+        label="Longest reply, in tokens",
         description="Lowered, never refused, to what the settings and the context leave.",
         default="llm_max_tokens",
     ),
@@ -141,7 +140,7 @@ class Choices(Struct, frozen=True, kw_only=True, omit_defaults=True):
             Meta(max_length=4),  # OpenAI's limit
             Setting(
                 label="Stop at",
-                hint="one text a line, up to four; the reply ends before it",
+                hint="one text a line, up to four; the reply ends before the first that comes",
                 description="Texts before which the reply ends; up to four. An empty list: none.",
             ),
         ]
