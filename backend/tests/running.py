@@ -88,7 +88,7 @@ async def running_gateway(
 @contextlib.asynccontextmanager
 async def worker_for(settings: Settings, name: str = "worker", **options: Any) -> AsyncIterator[Worker]:
     """A worker in front of the model server that these settings name."""
-    broker = Broker(settings.mqtt_broker_host, settings.mqtt_broker_port)
+    broker = Broker(host=settings.mqtt_broker_host, port=settings.mqtt_broker_port)
     async with (
         OpenAIHttpEngine(
             settings.llm_server_url, model=settings.llm_model, slots=settings.llm_slots, timeout=settings.llm_timeout

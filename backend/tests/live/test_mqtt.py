@@ -701,7 +701,7 @@ async def test_a_worker_of_the_first_release_gets_turns_merged_and_shorter_ones_
 
     async with mqtt_gateway(tmp_path / "data", broker) as gateway, gateway.client() as client:
         engine = engine_of(gateway)
-        connection = Connection(Broker("127.0.0.1", broker.port), "old-worker")
+        connection = Connection(Broker(port=broker.port), "old-worker")
 
         def job(_topic: str, payload: bytes, _retained: bool) -> None:
             asked = decode(payload, Job)
@@ -735,7 +735,7 @@ async def test_to_a_gateway_of_the_first_release_a_worker_speaks_its_words(
     """No event, finish reason or stage of waiting that it does not know: it would drop the whole frame."""
     frames: list[bytes] = []
     scripted.reply = Reply(("hm\n", "</think>", "Yes"), finish_reason="content_filter")
-    at = Broker("127.0.0.1", broker.port)
+    at = Broker(port=broker.port)
     async with worker_process(scripted.url, broker, "new", "--slots", "1"):
         connection, statuses = Connection(at, "old-gateway"), list[WorkerStatus]()
         topics = Topics("lam/v1")

@@ -51,7 +51,7 @@ async def test_each_shape_over_http(slice_bytes: int) -> None:
 
 @pytest.mark.parametrize("streaming", [True, False])
 async def test_each_shape_through_a_broker_and_a_worker(broker: Mosquitto, streaming: bool) -> None:
-    at = Broker("127.0.0.1", broker.port)
+    at = Broker(port=broker.port)
     async with (
         shaped_server() as url,
         OpenAIHttpEngine(url, slots=8) as beside,

@@ -28,7 +28,7 @@ REPORT_SECONDS: Final = 60
 HEADS_BYTES: Final = 16 << 20  # of all heads that have begun and not ended
 
 
-class Patience(Struct, frozen=True):
+class Patience(Struct, frozen=True, kw_only=True):
     """Seconds, and bytes a second. A reply that runs is never limited, as long as its reader takes something."""
 
     head: float = 20  # for the whole head of a request, from the connection or its first byte

@@ -41,7 +41,7 @@ class SessionPart(Choices, frozen=True, kw_only=True):
     created_at: _Time | None = None
 
 
-class MetadataPart(Struct, frozen=True, omit_defaults=True):
+class MetadataPart(Struct, frozen=True, kw_only=True, omit_defaults=True):
     mode: Mode = "sse"
     model: str | None = None
     simulated: bool | None = None
@@ -57,7 +57,7 @@ class ErrorPart(Struct, frozen=True):
     limit: int | None = None
 
 
-class MessagePart(Struct, frozen=True):
+class MessagePart(Struct, frozen=True, kw_only=True):
     """A message of the file. `id` is a name within the file; `parent_id` and `continues_id` name messages that come before it."""
 
     id: int

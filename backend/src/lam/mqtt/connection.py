@@ -43,7 +43,7 @@ VERSIONS: Final = {"5": MQTTv50, "3.1.1": MQTTv311}
 Handler = Callable[[str, bytes, bool], None]
 
 
-class Broker(Struct, frozen=True):
+class Broker(Struct, frozen=True, kw_only=True):
     """Where a broker is, and as whom to come.
 
     `ca_file`: who may have signed its certificate, besides whom the system trusts. `version`: the one to try first; a broker that
@@ -61,13 +61,13 @@ class Broker(Struct, frozen=True):
     @classmethod
     def of(cls, settings: Settings) -> Self:
         return cls(
-            settings.mqtt_broker_host,
-            settings.mqtt_broker_port,
-            settings.mqtt_username,
-            settings.mqtt_password,
-            settings.mqtt_tls,
-            settings.mqtt_ca_file,
-            settings.mqtt_version,
+            host=settings.mqtt_broker_host,
+            port=settings.mqtt_broker_port,
+            username=settings.mqtt_username,
+            password=settings.mqtt_password,
+            tls=settings.mqtt_tls,
+            ca_file=settings.mqtt_ca_file,
+            version=settings.mqtt_version,
         )
 
     @property

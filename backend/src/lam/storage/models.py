@@ -12,7 +12,7 @@ Status = Literal["streaming", "complete", "cancelled", "interrupted", "failed"]
 Rating = Literal["good", "bad"]
 
 
-class User(Struct, frozen=True):
+class User(Struct, frozen=True, kw_only=True):
     id: int
     email: str
     password_hash: str | None
@@ -20,7 +20,7 @@ class User(Struct, frozen=True):
     created_at: datetime
 
 
-class ListedUser(Struct, frozen=True):
+class ListedUser(Struct, frozen=True, kw_only=True):
     """An account as an admin sees it. `last_used_at`: when one of its logins was last used."""
 
     id: int
@@ -31,7 +31,7 @@ class ListedUser(Struct, frozen=True):
     sessions: int
 
 
-class Token(Struct, frozen=True):
+class Token(Struct, frozen=True, kw_only=True):
     """A login. `hash` is all that is kept of the secret."""
 
     id: int
@@ -42,7 +42,7 @@ class Token(Struct, frozen=True):
     device: str | None
 
 
-class Template(Struct, frozen=True):
+class Template(Struct, frozen=True, kw_only=True):
     """A stored prompt. `version` grows with each change of `content`."""
 
     id: int
@@ -85,7 +85,7 @@ class Session(Choices, frozen=True, kw_only=True):
     last_used_at: datetime
 
 
-class Message(Struct, frozen=True):
+class Message(Struct, frozen=True, kw_only=True):
     id: int
     session_id: int
     parent_id: int | None
@@ -174,7 +174,7 @@ class SentRequest(Struct, frozen=True):
     stream_id: str
 
 
-class UsageRow(Struct, frozen=True):
+class UsageRow(Struct, frozen=True, kw_only=True):
     """Sums over some generations. `key`: what they have in common. `metered`: how many of them told their tokens."""
 
     key: tuple[Any, ...]
@@ -191,7 +191,7 @@ class UsageRow(Struct, frozen=True):
     tokens_per_second: float | None
 
 
-class FoundMessage(Struct, frozen=True):
+class FoundMessage(Struct, frozen=True, kw_only=True):
     """A message that a search found, with the title of its session."""
 
     id: int

@@ -62,5 +62,6 @@ class Generations(Repository):
         for row in await self._connection.execute(query):
             sums: list[Any] = list(row[len(keys) :])
             averages = [None if value is None else float(value) for value in sums[9:]]
-            found.append(UsageRow(tuple(row[: len(keys)]), *map(int, sums[:9]), *averages))
+            values: dict[str, Any] = dict(zip(UsageRow.__struct_fields__[1:], (*map(int, sums[:9]), *averages), strict=True))
+            found.append(UsageRow(key=tuple(row[: len(keys)]), **values))
         return found

@@ -17,8 +17,9 @@ def _good(now: Any) -> ColumnElement[bool]:
     return or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > now)
 
 
+_USER = ("email", "password_hash", "is_admin", "created_at")
 _FIND = (
-    select(*_TOKEN, users.c.email, users.c.password_hash, users.c.is_admin, users.c.created_at)
+    select(*_TOKEN, *(users.c[name] for name in _USER))
     .join(users, users.c.id == tokens.c.user_id)
     .where(tokens.c.hash == bindparam("looked_for"), _good(bindparam("now")))
     .execution_options(**QUICK)
@@ -28,8 +29,8 @@ _FIND = (
 class Users(Repository):
     async def add(self, email: str, password_hash: str | None, *, is_admin: bool, now: datetime) -> User:
         """Raises Conflict (from the unit of work) where the address is taken."""
-        row = insert(users).values(email=email, password_hash=password_hash, is_admin=is_admin, created_at=now)
-        return User(await self._inserted(row.returning(users.c.id)), email, password_hash, is_admin, now)
+        values: dict[str, Any] = {"email": email, "password_hash": password_hash, "is_admin": is_admin, "created_at": now}
+        return User(id=await self._inserted(insert(users).values(**values).returning(users.c.id)), **values)
 
     async def by_email(self, email: str) -> User | None:
         return await self._one(User, select(users).where(users.c.email == email))
@@ -75,7 +76,10 @@ class Tokens(Repository):
     async def find(self, token_hash: str, now: datetime) -> tuple[Token, User] | None:
         """The token and its owner, in one query; None when it is unknown or has expired."""
         row = (await self._connection.execute(_FIND, {"looked_for": token_hash, "now": now})).first()
-        return None if row is None else (Token(*row[: len(_TOKEN)]), User(row[1], *row[len(_TOKEN) :]))
+        if row is None:
+            return None
+        token = Token(**dict(zip(Token.__struct_fields__, row, strict=False)))
+        return token, User(id=token.user_id, **dict(zip(_USER, row[len(_TOKEN) :], strict=True)))
 
     async def good(self, token_ids: Collection[int], now: datetime) -> set[int]:
         """Those of the tokens that are still good."""
