@@ -4,18 +4,20 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TypedDict
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
+from msgspec import Struct
 from starlette.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 import lam
-from lam.accounts.accounts import Accounts
+from lam.accounts.accounts import TOKENS_OF_USER, Accounts
 from lam.accounts.administration import Administration
 from lam.accounts.passwords import Passwords
-from lam.accounts.throttle import Budgets
+from lam.accounts.throttle import FIRST_DELAY, Budgets
 from lam.api import docs, errors, page
 from lam.api.connections import Connections, Patience
 from lam.api.description import ABOUT, TAGS, describe
@@ -30,7 +32,7 @@ from lam.chat.search import Search
 from lam.chat.search_index import SearchIndex
 from lam.chat.sessions import Sessions
 from lam.chat.streams import Streams
-from lam.chat.templates import Templates
+from lam.chat.templates import TEMPLATES_OF_USER, VERSIONS_OF_TEMPLATE, Templates
 from lam.chat.titles import Titles
 from lam.chat.transfer import Transfer
 from lam.chat.usage import UsageReport
@@ -42,11 +44,13 @@ from lam.engines.openai_http import OpenAIHttpEngine
 from lam.engines.prompt_portal import PromptPortalEngine
 from lam.generation.recovery import recover
 from lam.generation.supervisor import Supervisor
-from lam.mqtt.connection import Broker
+from lam.mqtt.connection import Broker, Pace
 from lam.settings import Settings
 from lam.storage.database import Database
+from lam.storage.database_file import CHECK_SECONDS
 from lam.storage.lock import exclusive
-from lam.storage.readiness import Readiness
+from lam.storage.postgresql import Watch
+from lam.storage.readiness import Belief, Readiness
 from lam.streams.memory_log import Shelf
 
 log = logging.getLogger(__name__)
@@ -58,12 +62,26 @@ class State(TypedDict):
     services: Services
 
 
-def create_app(settings: Settings, *, patience: Patience | None = None) -> FastAPI:
+class Bounds(Struct, frozen=True, kw_only=True):
+    """Seconds and counts that are no settings, by the part that keeps to them. Tests hand in smaller ones."""
+
+    connections: Patience = Patience()
+    broker: Pace = Pace()
+    lock: Watch = Watch()
+    readiness: Belief = Belief()
+    database_check: float = CHECK_SECONDS  # to look through an SQLite file at the start
+    login_delay: float = FIRST_DELAY  # of the first login that waits
+    tokens_of_user: int = TOKENS_OF_USER
+    templates_of_user: int = TEMPLATES_OF_USER
+    versions_of_template: int = VERSIONS_OF_TEMPLATE
+
+
+def create_app(settings: Settings, *, bounds: Bounds = Bounds(), built: Path = page.BUILT) -> FastAPI:
     """The gateway as an ASGI application. While its lifespan runs, `app.state.services` holds its parts."""
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[State]:
-        async with open_gateway(settings, patience) as services:
+        async with open_gateway(settings, bounds) as services:
             app.state.services = services
             yield {"services": services}
 
@@ -85,7 +103,7 @@ def create_app(settings: Settings, *, patience: Patience | None = None) -> FastA
     app.include_router(system.metrics_router)
     app.include_router(docs.router)
     describe(app)
-    app.include_router(page.router)  # the last one: it takes every other address
+    app.include_router(page.routes(built))  # the last one: it takes every other address
 
     if settings.lam_cors_origins:
         app.add_middleware(
@@ -103,7 +121,7 @@ def create_app(settings: Settings, *, patience: Patience | None = None) -> FastA
 
 
 @asynccontextmanager
-async def open_gateway(settings: Settings, patience: Patience | None = None) -> AsyncIterator[Services]:
+async def open_gateway(settings: Settings, bounds: Bounds) -> AsyncIterator[Services]:
     """Opens the parts in the order in which they need one another, and closes them in reverse.
 
     Raises ConfigError, also when another gateway holds the database.
@@ -112,18 +130,18 @@ async def open_gateway(settings: Settings, patience: Patience | None = None) -> 
     notes = folder.prepare()
     url = database_url(settings)
     async with AsyncExitStack() as stack:
-        database_lost = await stack.enter_async_context(exclusive(url))
-        database = Database(url, pool_size=settings.database_pool_size)
+        database_lost = await stack.enter_async_context(exclusive(url, watch=bounds.lock))
+        database = Database(url, pool_size=settings.database_pool_size, check_seconds=bounds.database_check)
         stack.push_async_callback(database.close)
         await database.upgrade(used=folder.token.exists() and settings.database_url is None)
         for note in notes:  # a start that fails says one thing only
             log.warning("%s", note)
-        readiness = Readiness(database)
+        readiness = Readiness(database, bounds.readiness)
         stack.push_async_callback(readiness.close)
         recovered = await recover(database, datetime.now(UTC))
         if recovered:
             log.warning("%d replies were interrupted by the last stop of the gateway; their text is kept", recovered)
-        engine: Engine = await stack.enter_async_context(engine_of(settings))
+        engine: Engine = await stack.enter_async_context(engine_of(settings, bounds.broker))
         shelf = Shelf()
         supervisor = await stack.enter_async_context(
             Supervisor(
@@ -137,7 +155,7 @@ async def open_gateway(settings: Settings, patience: Patience | None = None) -> 
                 longest_reply=settings.lam_max_reply_chars,
             )
         )
-        passwords, budgets = Passwords(), Budgets()
+        passwords, budgets = Passwords(), Budgets(first_delay=bounds.login_delay)
         stack.callback(passwords.close)
         accounts_ = Accounts(
             database,
@@ -146,13 +164,14 @@ async def open_gateway(settings: Settings, patience: Patience | None = None) -> 
             secret_key=settings.secret_key or folder.secret_key(),
             registration=settings.lam_registration,
             end_runs=supervisor.end_user,
+            most_tokens=bounds.tokens_of_user,
         )
         kept = folder.read(folder.token)
         token = await accounts_.local_token(kept)
         if token != kept:
             folder.write(folder.token, token)
         streams = Streams(database, supervisor, shelf)
-        open_streams = await stack.enter_async_context(OpenStreams(accounts_.still_good))
+        open_streams = await stack.enter_async_context(OpenStreams(accounts_.still_good, bounds.connections))
         metrics = await stack.enter_async_context(
             Metrics(
                 running=lambda: len(supervisor.running()),
@@ -162,7 +181,7 @@ async def open_gateway(settings: Settings, patience: Patience | None = None) -> 
             )
         )
         connections = await stack.enter_async_context(
-            Connections(settings.lam_max_connections, patience=patience, on_end=metrics.count_end)
+            Connections(settings.lam_max_connections, patience=bounds.connections, on_end=metrics.count_end)
         )
         supervisor.after_end.append(metrics.after)
         if settings.lam_titles and not engine.keeps_history:
@@ -180,7 +199,7 @@ async def open_gateway(settings: Settings, patience: Patience | None = None) -> 
             sessions=Sessions(database, engine, supervisor, most=settings.lam_max_sessions_per_user),
             messages=Messages(settings, database, engine, supervisor, streams),
             streams=streams,
-            templates=Templates(database),
+            templates=Templates(database, most=bounds.templates_of_user, most_versions=bounds.versions_of_template),
             search=Search(database, search_index),
             transfer=Transfer(database, most_sessions=settings.lam_max_sessions_per_user),
             usage=UsageReport(database),
@@ -192,11 +211,14 @@ async def open_gateway(settings: Settings, patience: Patience | None = None) -> 
         )
 
 
-def engine_of(settings: Settings) -> AbstractAsyncContextManager[OpenAIHttpEngine | MqttWorkersEngine | PromptPortalEngine]:
+def engine_of(
+    settings: Settings,
+    pace: Pace = Pace(),
+) -> AbstractAsyncContextManager[OpenAIHttpEngine | MqttWorkersEngine | PromptPortalEngine]:
     """What reaches the model. Raises ConfigError."""
     if settings.llm_comm_mode == "mqtt" and settings.mqtt_dialect == "prompt_portal":
         return PromptPortalEngine(
-            Broker.of(settings),
+            Broker.of(settings, pace),
             name=settings.mqtt_client_id,
             model=settings.llm_model,
             slots=settings.llm_slots,
@@ -207,7 +229,7 @@ def engine_of(settings: Settings) -> AbstractAsyncContextManager[OpenAIHttpEngin
         )
     if settings.llm_comm_mode == "mqtt":
         return MqttWorkersEngine(
-            Broker.of(settings),
+            Broker.of(settings, pace),
             name=settings.mqtt_client_id,
             prefix=settings.mqtt_topic_prefix,
             model=settings.llm_model,

@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from lam.api.connections import Patience
 from lam.api.http_protocol import HttpProtocol
 from lam.client.client import Client
+from lam.gateway import Bounds
 from lam.protocol.events import Done
 from lam.testing.server import Reply, ScriptedServer
 
@@ -21,7 +22,7 @@ from ..running import Gateway, running_gateway
 
 HEALTH = b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n"
 LOGIN = b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-BRIEF = Patience(head=0.3, idle=0.3, body=0.3, silence=0.3, drain=0.3, linger=0.3, unread=0.5, look=0.02)
+BRIEF = Patience(head=0.3, idle=0.3, body=0.3, silence=0.3, drain=0.3, linger=0.3, unread=0.5, look=0.02, tokens=0.02)
 
 
 class Raw:
@@ -70,7 +71,7 @@ async def connection(gateway: Gateway, **options: int) -> AsyncIterator[Raw]:
 async def hasty(scripted: ScriptedServer, tmp_path: Path) -> AsyncIterator[Gateway]:
     """A gateway without patience."""
     async with running_gateway(
-        tmp_path / "data", patience=BRIEF, llm_server_url=scripted.url, lam_max_reply_chars=10_000_000
+        tmp_path / "data", bounds=Bounds(connections=BRIEF), llm_server_url=scripted.url, lam_max_reply_chars=10_000_000
     ) as gateway:
         yield gateway
 
@@ -236,8 +237,8 @@ async def test_a_byte_now_and_then_gains_no_time(hasty: Gateway, start: bytes) -
 
 
 async def test_a_slow_upload_that_goes_on_is_waited_for(scripted: ScriptedServer, tmp_path: Path) -> None:
-    patience = Patience(body=0.2, body_rate=1000, silence=1, look=0.02)
-    async with running_gateway(tmp_path / "data", patience=patience, llm_server_url=scripted.url) as gateway:
+    patience = Patience(body=0.2, body_rate=1000, silence=1, look=0.02, tokens=0.02)
+    async with running_gateway(tmp_path / "data", bounds=Bounds(connections=patience), llm_server_url=scripted.url) as gateway:
         async with connection(gateway) as raw:
             await raw.send(LOGIN + b"Content-Length: 12000\r\n\r\n")
             for _ in range(60):  # for three times the 0.2 s and more, faster than the rate
@@ -278,11 +279,9 @@ async def ending(client: Client, session: int) -> Done:
 
 @pytest.mark.sse
 async def test_a_reader_that_takes_nothing_is_let_go_and_one_that_takes_little_is_not(
-    hasty: Gateway, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    hasty: Gateway, scripted: ScriptedServer
 ) -> None:
     """Also where one event is larger than what it takes in that time."""
-    monkeypatch.setattr("lam.api.event_stream.STALLED_SECONDS", BRIEF.unread)
-    monkeypatch.setattr("lam.api.event_stream.WATCH_SECONDS", BRIEF.look)
     scripted.reply = Reply(("x" * 900_000,) * 4)
     async with hasty.client() as client:
         session = (await client.create_session())["id"]

@@ -11,7 +11,8 @@ from msgspec import UNSET
 
 from lam.engines.mqtt_workers import MqttWorkersEngine
 from lam.errors import LamError
-from lam.mqtt.connection import Broker, Connection
+from lam.gateway import Bounds
+from lam.mqtt.connection import Broker, Connection, Pace
 from lam.protocol.events import Chunk, Done, Error, Metadata, Progress, Thinking
 from lam.protocol.jobs import (
     Accepted,
@@ -127,16 +128,16 @@ async def test_a_broker_that_dies_and_returns_ends_nothing(broker: Mosquitto, sc
 
 
 async def test_a_worker_whose_connection_breaks_goes_on_where_it_was(
-    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
 ) -> None:
     """The broker tells its will; the worker comes back and is asked for what it published meanwhile."""
-    monkeypatch.setattr("lam.mqtt.connection.FIRST_PAUSE", 2)
+    pace = Pace(first_pause=2)
     pieces = tuple(f"{number} " for number in range(200))
     scripted.reply = Reply(pieces, rate=60)
     async with (
-        mqtt_gateway(tmp_path / "data", broker, llm_server_url=scripted.url) as gateway,
+        mqtt_gateway(tmp_path / "data", broker, bounds=Bounds(broker=pace), llm_server_url=scripted.url) as gateway,
         gateway.client() as client,
-        worker_for(gateway.parts.settings) as worker,
+        worker_for(gateway.parts.settings, pace=pace) as worker,
     ):
         await until_ready(gateway)
         async with raw_stream(client, (await client.create_session())["id"]) as stream:
@@ -181,13 +182,13 @@ async def test_a_broker_that_is_away_for_longer_than_a_worker_may_be_silent_ends
 ) -> None:
     monkeypatch.setattr("lam.engines.mqtt_workers.SILENT_SECONDS", 1)
     monkeypatch.setattr("lam.engines.mqtt_workers.LOST_SECONDS", 4)
-    monkeypatch.setattr("lam.mqtt.connection.LONGEST_PAUSE", 0.3)  # else the worker may be back too late for that
+    pace = Pace(longest_pause=0.3)  # else the worker may be back too late for that
     pieces = tuple(f"{number} " for number in range(120))
     scripted.reply = Reply(pieces, rate=30)
     async with (
-        mqtt_gateway(tmp_path / "data", broker, llm_server_url=scripted.url) as gateway,
+        mqtt_gateway(tmp_path / "data", broker, bounds=Bounds(broker=pace), llm_server_url=scripted.url) as gateway,
         gateway.client() as client,
-        worker_for(gateway.parts.settings),
+        worker_for(gateway.parts.settings, pace=pace),
     ):
         await until_ready(gateway)
         async with raw_stream(client, (await client.create_session())["id"]) as stream:
@@ -200,10 +201,9 @@ async def test_a_broker_that_is_away_for_longer_than_a_worker_may_be_silent_ends
         assert events[-1].full_content == text(events) == "".join(pieces)
 
 
-async def test_a_broker_that_froze_is_noticed_though_much_is_unsent(broker: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_broker_that_froze_is_noticed_though_much_is_unsent(broker: Mosquitto) -> None:
     """A close that waits until all is sent would not end before TCP gives up."""
-    monkeypatch.setattr("lam.mqtt.connection.KEEP_ALIVE_SECONDS", 1)
-    async with Connection(Broker(port=broker.port), "one-00000000") as connection:
+    async with Connection(Broker(port=broker.port, pace=Pace(keep_alive=1)), "one-00000000") as connection:
         while not connection.connected:
             await asyncio.sleep(0.01)
         broker.freeze()
@@ -278,12 +278,12 @@ async def test_a_stop_while_the_worker_is_away_frees_the_model_when_it_returns(
     """The release reaches nobody; the gateway's list of open jobs tells."""
     monkeypatch.setattr("lam.engines.mqtt_workers.STATUS_SECONDS", 0.2)
     monkeypatch.setattr("lam.worker.worker.LISTED_SECONDS", 0.5)
-    monkeypatch.setattr("lam.mqtt.connection.FIRST_PAUSE", 5)
+    pace = Pace(first_pause=5)
     scripted.reply = Reply(("word ",) * 10_000, rate=50)
     async with (
-        mqtt_gateway(tmp_path / "data", broker, llm_server_url=scripted.url) as gateway,
+        mqtt_gateway(tmp_path / "data", broker, bounds=Bounds(broker=pace), llm_server_url=scripted.url) as gateway,
         gateway.client() as client,
-        worker_for(gateway.parts.settings) as worker,
+        worker_for(gateway.parts.settings, pace=pace) as worker,
     ):
         await until_ready(gateway)
         async with raw_stream(client, (await client.create_session())["id"]) as stream:

@@ -17,8 +17,11 @@ VERSIONS_OF_TEMPLATE: Final = 1000
 class Templates:
     """Another user's template is not found, unless it is public and only read."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, most: int = TEMPLATES_OF_USER, most_versions: int = VERSIONS_OF_TEMPLATE) -> None:
+        """`most`: templates of one user; `most_versions`: of one template."""
         self._database = database
+        self._most = most
+        self._most_versions = most_versions
 
     async def all(self, user_id: int) -> list[Template]:
         async with self._database.read() as unit:
@@ -39,7 +42,7 @@ class Templates:
         """`given`: title, description, content, is_active, is_public of each; all are added or none. Raises TooManyTemplates."""
         now = datetime.now(UTC)
         async with self._database.write() as unit:
-            if await unit.templates.count(user_id) + len(given) > TEMPLATES_OF_USER:
+            if await unit.templates.count(user_id) + len(given) > self._most:
                 raise TooManyTemplates
             return [
                 await unit.templates.add(**values, user_id=user_id, version=1, created_at=now, updated_at=now) for values in given
@@ -50,7 +53,7 @@ class Templates:
         async with self._database.write() as unit:
             template = await require_template(unit, template_id, user_id, lock=True)
             is_new = changes.get("content", template.content) != template.content
-            if is_new and await unit.templates.count_versions(template_id) >= VERSIONS_OF_TEMPLATE:
+            if is_new and await unit.templates.count_versions(template_id) >= self._most_versions:
                 raise TooManyVersions
             await unit.templates.change(template, {**changes, "updated_at": datetime.now(UTC)})
             return await require_template(unit, template_id, user_id)

@@ -216,8 +216,10 @@ class Requests(Repository):
         )
         return await self._one(SentRequest, query)
 
-    async def add(self, user_id: int, client_request_id: str, sent: SentRequest, now: datetime) -> None:
-        """Now and then the user's oldest go, so that up to about 10 000 are kept."""
+    async def add(
+        self, user_id: int, client_request_id: str, sent: SentRequest, now: datetime, *, most: int = REQUESTS_OF_USER
+    ) -> None:
+        """Now and then the user's oldest go, so that about `most` are kept."""
         added = await self._connection.execute(
             insert(requests).values(
                 user_id=user_id,
@@ -232,9 +234,7 @@ class Requests(Repository):
         key: Any = added.inserted_primary_key
         if key[0] % TIDY_EVERY == 0:
             mine = select(requests.c.id).where(requests.c.user_id == user_id).order_by(requests.c.id.desc())
-            await self._changed(
-                delete(requests).where(requests.c.user_id == user_id, requests.c.id.not_in(mine.limit(REQUESTS_OF_USER)))
-            )
+            await self._changed(delete(requests).where(requests.c.user_id == user_id, requests.c.id.not_in(mine.limit(most))))
 
     async def forget_session(self, session_id: int) -> None:
         await self._changed(delete(requests).where(requests.c.session_id == session_id))
