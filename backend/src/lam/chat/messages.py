@@ -104,7 +104,7 @@ class Messages:
         """
         async with self._one_at_a_time(user_id, send.client_request_id):
             async with self._database.read() as unit:
-                session = await require_session(unit, send.session_id, user_id)
+                session = await require_session(unit, send.session_id, user_id, "send")
                 earlier = await self._earlier(unit, user_id, send)
                 if earlier is None:
                     await self._changes(unit, user_id, session, send)
@@ -123,7 +123,7 @@ class Messages:
     async def page(self, user_id: int, session_id: int, limit: int, before: int | None) -> list[Shown]:
         """The newest `limit` messages of the active path, or those before message `before`, oldest first. Reading marks as read."""
         async with self._database.read() as unit:
-            session = await require_session(unit, session_id, user_id)
+            session = await require_session(unit, session_id, user_id, "read")
             leaf = session.leaf_id
             if before is not None:
                 edge = await unit.messages.in_session(before, session_id)
@@ -142,9 +142,9 @@ class Messages:
     async def pair(self, user_id: int, following: Following) -> tuple[Session, Shown, Shown]:
         """The session, the user's message and the reply of a stream that has ended."""
         async with self._database.read() as unit:
-            reply = await unit.messages.by_stream(following.stream_id, user_id)
+            reply = await unit.messages.by_stream(following.stream_id, user_id, "read")
             asked = await unit.messages.by_id(reply.parent_id) if reply and reply.parent_id else None
-            session = await unit.sessions.owned(reply.session_id, user_id) if reply else None
+            session = await unit.sessions.find(reply.session_id, user_id, "read") if reply else None
             if reply is None or asked is None or session is None:
                 raise NotFound
             shown = await _with_siblings(unit, session.id, [asked, reply])
@@ -153,7 +153,7 @@ class Messages:
     async def rate(self, user_id: int, message_id: int, rating: Rating | None) -> Shown:
         """What its reader thinks of a reply; None takes it back. Raises NotFound, Invalid."""
         async with self._database.write() as unit:
-            found = await unit.messages.owned(message_id, user_id)
+            found = await unit.messages.find(message_id, user_id, "rate")
             if found is None:
                 raise NotFound("There is no such message.")
             if found.role != "assistant":
@@ -227,7 +227,7 @@ class Messages:
         )
 
     async def _plan(self, unit: UnitOfWork, user_id: int, send: Send, *, lock: bool = False) -> _Plan:
-        session = await require_session(unit, send.session_id, user_id, lock=lock)
+        session = await require_session(unit, send.session_id, user_id, "send", lock=lock)
         changes = await self._changes(unit, user_id, session, send)
         session = msgspec.structs.replace(session, **changes)
         if self._engine.keeps_history:

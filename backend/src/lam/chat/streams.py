@@ -40,7 +40,7 @@ class Streams:
         A rebuilt stream is given from its first event, whatever was asked for.
         """
         async with self._database.read() as unit:
-            message = await unit.messages.by_stream(stream_id, user_id)
+            message = await unit.messages.by_stream(stream_id, user_id, "read")
             if message is None:
                 raise NotFound
             log = self._shelf.get(stream_id)
@@ -54,7 +54,7 @@ class Streams:
         """Ends the run if it still runs, and gives the status of its message. Raises NotFound."""
         run = self._supervisor.get(stream_id)  # before the message is read: whatever ends in between has its status then
         async with self._database.read() as unit:
-            message = await unit.messages.by_stream(stream_id, user_id)
+            message = await unit.messages.by_stream(stream_id, user_id, "stop")
         if message is None:
             raise NotFound
         if run is None:
@@ -64,7 +64,7 @@ class Streams:
 
 
 async def _rebuilt(unit: UnitOfWork, message: Message, user_id: int) -> MemoryLog:
-    session = await unit.sessions.owned(message.session_id, user_id)
+    session = await unit.sessions.find(message.session_id, user_id, "read")
     about = message.about
     text, thinking, calls, error = message.content, message.thinking or "", message.tool_calls, message.error
     if message.status == "streaming":  # its log is gone and its ending is not stored yet

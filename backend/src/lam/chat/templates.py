@@ -7,6 +7,7 @@ from typing import Any, Final
 from lam.errors import Invalid, NotFound, TooManyTemplates, TooManyVersions
 from lam.protocol.chat import LONGEST_TEXT
 from lam.protocol.variables import filled, filled_length, variables
+from lam.storage.access import Action
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Session, Template, TemplateVersion
 
@@ -29,7 +30,7 @@ class Templates:
 
     async def get(self, user_id: int, template_id: int) -> Template:
         async with self._database.read() as unit:
-            return await require_template(unit, template_id, user_id)
+            return await require_template(unit, template_id, user_id, "read")
 
     async def public(self, template_id: int) -> Template:
         async with self._database.read() as unit:
@@ -51,36 +52,36 @@ class Templates:
     async def change(self, user_id: int, template_id: int, changes: Mapping[str, Any]) -> Template:
         """A changed content is the next version; the earlier ones stay. Raises TooManyVersions."""
         async with self._database.write() as unit:
-            template = await require_template(unit, template_id, user_id, lock=True)
+            template = await require_template(unit, template_id, user_id, "change", lock=True)
             is_new = changes.get("content", template.content) != template.content
             if is_new and await unit.templates.count_versions(template_id) >= self._most_versions:
                 raise TooManyVersions
             await unit.templates.change(template, {**changes, "updated_at": datetime.now(UTC)})
-            return await require_template(unit, template_id, user_id)
+            return await require_template(unit, template_id, user_id, "read")
 
     async def delete(self, user_id: int, template_id: int) -> None:
         """Sessions that used it keep their prompt."""
         async with self._database.write() as unit:
-            await require_template(unit, template_id, user_id)
+            await require_template(unit, template_id, user_id, "delete")
             await unit.templates.delete(template_id)
 
     async def versions(self, user_id: int, template_id: int) -> list[TemplateVersion]:
         async with self._database.read() as unit:
-            await require_template(unit, template_id, user_id)
+            await require_template(unit, template_id, user_id, "read")
             return await unit.templates.versions(template_id)
 
     async def version(self, user_id: int, template_id: int, version: int) -> TemplateVersion:
         async with self._database.read() as unit:
-            await require_template(unit, template_id, user_id)
+            await require_template(unit, template_id, user_id, "read")
             found = await unit.templates.version(template_id, version)
         if found is None:
             raise NotFound(f"The template has no version {version}.")
         return found
 
 
-async def require_template(unit: UnitOfWork, template_id: int, user_id: int, *, lock: bool = False) -> Template:
-    """Raises NotFound for an unknown one and for another user's."""
-    template = await unit.templates.owned(template_id, user_id, lock=lock)
+async def require_template(unit: UnitOfWork, template_id: int, user_id: int, action: Action, *, lock: bool = False) -> Template:
+    """Raises NotFound for an unknown one, and where the user may not do that."""
+    template = await unit.templates.find(template_id, user_id, action, lock=lock)
     if template is None:
         raise NotFound("There is no such template.")
     return template
@@ -105,7 +106,7 @@ async def prompt_changes(
         if values is not None:
             raise Invalid("variables: there is no template to fill; give a template_id.")
         return {} if system_prompt is None else {"system_prompt": system_prompt}
-    template = await require_template(unit, template_id, user_id)
+    template = await require_template(unit, template_id, user_id, "read")
     text = prompt_of(template, values) if system_prompt is None else system_prompt
     changes: dict[str, Any] = {"template_id": template.id, "template_version": template.version, "system_prompt": text}
     if session is None or session.title_pending:

@@ -98,7 +98,7 @@ class Titles:
                 },
             )
             async with self._database.write() as unit:
-                if await unit.sessions.owned(order.session_id, order.user_id, lock=True) is None:
+                if await unit.sessions.find(order.session_id, order.user_id, "send", lock=True) is None:
                     return
                 if title:
                     await unit.sessions.give_title(order.session_id, order.session_key, title)

@@ -95,7 +95,7 @@ class Transfer:
     async def as_json(self, user_id: int, session_id: int) -> bytes:
         """The whole session with all its branches. A reply that still runs is told as interrupted, with what is stored of it."""
         async with self._database.read() as unit:
-            session = await require_session(unit, session_id, user_id)
+            session = await require_session(unit, session_id, user_id, "read")
             messages = [await _with_checkpoints(unit, message) for message in await unit.messages.all(session_id)]
         part = SessionPart(
             title=session.title,
@@ -110,7 +110,7 @@ class Transfer:
     async def as_markdown(self, user_id: int, session_id: int) -> str:
         """The active path, for people."""
         async with self._database.read() as unit:
-            session = await require_session(unit, session_id, user_id)
+            session = await require_session(unit, session_id, user_id, "read")
             messages = await unit.messages.path(session.leaf_id)
         return await asyncio.to_thread(markdown, session, messages)
 

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 from sqlalchemy import ColumnElement, func, insert, select
 
+from lam.storage.access import own
 from lam.storage.models import Generation, UsageRow
 from lam.storage.repositories.base import QUICK, Repository
 from lam.storage.schema import generations, sessions, users
@@ -55,7 +56,7 @@ class Generations(Repository):
         if grouping == "user":
             query = query.join(users, users.c.id == generations.c.user_id)
         if user_id is not None:
-            query = query.where(generations.c.user_id == user_id)
+            query = query.where(own(generations, user_id))
         spent = _SUMS[6] + _SUMS[7]
         query = query.group_by(*keys).order_by(*(keys if grouping == "day" else (spent.desc(), *keys))).limit(limit)
         found = []

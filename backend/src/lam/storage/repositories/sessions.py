@@ -1,4 +1,4 @@
-"""Sessions, always asked for together with their owner."""
+"""Sessions, always asked for together with who asks, and what for."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -8,6 +8,7 @@ import msgspec
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
 from lam.protocol.sampling import NAMES, from_stored
+from lam.storage.access import ALLOWED, Action, own, sessions_open
 from lam.storage.models import Session
 from lam.storage.repositories.base import QUICK, Repository
 from lam.storage.schema import messages, sessions
@@ -15,9 +16,13 @@ from lam.storage.schema import messages, sessions
 PREVIEW_CHARACTERS = 180
 _SHARED: Final = frozenset(NAMES) - frozenset(sessions.c.keys())  # settings that are stored together, in `sampling`
 _COLUMNS: Final = (*(column.name for column in sessions.c if column.name != "sampling"),)
-_OWNED = select(sessions).where(sessions.c.id == bindparam("session"), sessions.c.user_id == bindparam("owner"))
-_OWNED = _OWNED.execution_options(**QUICK)
-_OWNED_LOCKED = _OWNED.with_for_update()
+_FIND: Final = {
+    action: select(sessions)
+    .where(sessions.c.id == bindparam("session"), sessions_open(action, bindparam("user")))
+    .execution_options(**QUICK)
+    for action in ALLOWED
+}
+_LOCK: Final = {action: query.with_for_update() for action, query in _FIND.items()}
 _SENT = update(sessions).where(sessions.c.id == bindparam("session"))
 _SENT = _SENT.values(message_count=sessions.c.message_count + bindparam("added")).execution_options(**QUICK)
 
@@ -27,14 +32,15 @@ class Sessions(Repository):
         statement = insert(sessions).values(**_row(values, {})).returning(sessions.c.id)
         return Session(id=await self._inserted(statement), **values)
 
-    async def owned(self, session_id: int, user_id: int, *, lock: bool = False) -> Session | None:
-        """`lock`: nobody else changes it until this unit of work ends."""
-        found = await self._connection.execute(_OWNED_LOCKED if lock else _OWNED, {"session": session_id, "owner": user_id})
+    async def find(self, session_id: int, user_id: int, action: Action, *, lock: bool = False) -> Session | None:
+        """If the user may do that with it. `lock`: nobody else changes it until this unit of work ends."""
+        query = (_LOCK if lock else _FIND)[action]
+        found = await self._connection.execute(query, {"session": session_id, "user": user_id})
         row = found.first()
         return None if row is None else _session(row._mapping)
 
     async def count(self, user_id: int) -> int:
-        query = select(func.count()).where(sessions.c.user_id == user_id)
+        query = select(func.count()).where(own(sessions, user_id))
         return int((await self._connection.execute(query)).scalar_one())
 
     async def owner(self, session_id: int) -> int:
@@ -47,7 +53,7 @@ class Sessions(Repository):
         query = (
             select(sessions, preview.label("preview"))
             .outerjoin(messages, messages.c.id == sessions.c.leaf_id)
-            .where(sessions.c.user_id == user_id)
+            .where(sessions_open("read", user_id))
             .order_by(sessions.c.last_used_at.desc(), sessions.c.id.desc())
         )
         rows = await self._connection.execute(query)
@@ -73,7 +79,7 @@ class Sessions(Repository):
 
     async def titles(self, user_id: int) -> list[tuple[int, str]]:
         """Id and title of all sessions, the last used first."""
-        query = select(sessions.c.id, sessions.c.title).where(sessions.c.user_id == user_id)
+        query = select(sessions.c.id, sessions.c.title).where(sessions_open("read", user_id))
         rows = await self._connection.execute(query.order_by(sessions.c.last_used_at.desc(), sessions.c.id.desc()))
         return [(row[0], row[1]) for row in rows]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, select, update
 
+from lam.storage.access import own
 from lam.storage.models import ListedUser, Token, User
 from lam.storage.repositories.base import QUICK, Repository
 from lam.storage.schema import sessions, tokens, users
@@ -70,7 +71,7 @@ class Tokens(Repository):
 
     async def of_user(self, user_id: int, now: datetime) -> list[Token]:
         """Those that are still good, the last used first."""
-        query = select(*_TOKEN).where(tokens.c.user_id == user_id, _good(now))
+        query = select(*_TOKEN).where(own(tokens, user_id), _good(now))
         return await self._all(Token, query.order_by(tokens.c.last_used_at.desc(), tokens.c.id.desc()))
 
     async def find(self, token_hash: str, now: datetime) -> tuple[Token, User] | None:
@@ -98,18 +99,16 @@ class Tokens(Repository):
 
     async def keep_newest(self, user_id: int, most: int) -> None:
         """Revokes those beyond `most`, the longest unused first; never one that does not expire."""
-        mine = select(tokens.c.id).where(tokens.c.user_id == user_id, tokens.c.expires_at.is_not(None))
+        mine = select(tokens.c.id).where(own(tokens, user_id), tokens.c.expires_at.is_not(None))
         kept = mine.order_by(tokens.c.last_used_at.desc(), tokens.c.id.desc()).limit(most)
-        await self._changed(
-            delete(tokens).where(tokens.c.user_id == user_id, tokens.c.expires_at.is_not(None), tokens.c.id.not_in(kept))
-        )
+        await self._changed(delete(tokens).where(own(tokens, user_id), tokens.c.expires_at.is_not(None), tokens.c.id.not_in(kept)))
 
     async def revoke_owned(self, token_id: int, user_id: int) -> bool:
         """False where it is not that user's."""
-        return bool(await self._changed(delete(tokens).where(tokens.c.id == token_id, tokens.c.user_id == user_id)))
+        return bool(await self._changed(delete(tokens).where(tokens.c.id == token_id, own(tokens, user_id))))
 
     async def revoke_all(self, user_id: int, *, but: int | None = None) -> None:
-        query = delete(tokens).where(tokens.c.user_id == user_id)
+        query = delete(tokens).where(own(tokens, user_id))
         await self._changed(query if but is None else query.where(tokens.c.id != but))
 
     async def forget_expired(self, now: datetime) -> None:
