@@ -71,8 +71,9 @@ check: $(VENV)/.installed-dev  ## Format, lint, types, import rules
 	cd backend && ../$(BIN)/mypy
 	cd backend && ../$(BIN)/lint-imports --no-cache
 
-fix: $(VENV)/.installed-dev  ## Format and mend what can be mended by itself
+fix: $(VENV)/.installed-dev frontend/node_modules/.installed-dev  ## Format and mend what can be mended by itself
 	cd backend && ../$(BIN)/ruff format . ../bench && ../$(BIN)/ruff check --fix . ../bench
+	$(NPM) run --silent format
 
 contracts: $(VENV)/.installed-dev frontend/node_modules/.installed-dev  ## Write what is generated anew: contracts/openapi.json, docs/reference, types and settings of the page
 	cd backend && ../$(BIN)/python scripts/generate.py

@@ -23,12 +23,14 @@ function compressed(): Plugin {
 
 /** The policy of the page lets no string become markup: code that would try ends the build, not a conversation. React and highlight.js only do it where they are asked to, and nothing asks. */
 function noMarkup(): Plugin {
-  const writes = /\.(?:inner|outer)HTML\s*=[^=]|\.insertAdjacentHTML\(|\bdocument\.write\(|\bnew Function\(|\bcreateContextualFragment\(/;
+  const writes =
+    /\.(?:inner|outer)HTML\s*=[^=]|\.insertAdjacentHTML\(|\bdocument\.write\(|\bnew Function\(|\bcreateContextualFragment\(/;
   return {
     name: "no-markup",
     apply: "build",
     transform(code, id) {
-      if (!/\/node_modules\/(?:react-dom|highlight\.js)\//.test(id) && writes.test(code)) this.error(`${id} makes markup of a string`);
+      if (!/\/node_modules\/(?:react-dom|highlight\.js)\//.test(id) && writes.test(code))
+        this.error(`${id} makes markup of a string`);
     },
   };
 }
@@ -37,6 +39,8 @@ export default defineConfig({
   plugins: [react(), noMarkup(), compressed()],
   // Of a package with several builds the one that needs no document: another one decodes `&amp;` by writing `innerHTML`.
   resolve: { conditions: ["worker", ...defaultClientConditions] },
+  // Widths of screens have names (tokens.css), which browsers do not know yet.
+  css: { transformer: "lightningcss", lightningcss: { drafts: { customMedia: true } } },
   // The gateway serves what is built from inside its own package. Nothing is inlined: the policy lets no data: fonts in.
   build: { outDir: "../backend/src/lam/page", emptyOutDir: true, chunkSizeWarningLimit: 800, assetsInlineLimit: 0 },
   server: { proxy: { "/api": gateway } },

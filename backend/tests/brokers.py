@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from lam.worker.worker import Beats
+
 from .ports import free_port
 
 mosquitto: "Mosquitto | None" = None  # with `--mode mqtt`: the broker of all gateways under test
+beats = Beats()  # of the workers beside them
 
 
 class Mosquitto:

@@ -11,6 +11,7 @@ import pytest
 
 from lam.llama.model import NAME, demo_model
 from lam.testing.server import ScriptedServer
+from lam.worker.worker import Beats
 
 from . import brokers, databases
 from .brokers import Mosquitto, running_mosquitto
@@ -72,12 +73,12 @@ def _mode(request: pytest.FixtureRequest) -> Iterator[None]:
     if request.config.getoption("--mode") == "sse":
         yield
         return
-    with running_mosquitto(find_program("mosquitto")) as broker, pytest.MonkeyPatch.context() as patches:
-        # Tests wait for less than a second where people wait for minutes: a worker's signs of life must come as much faster.
-        patches.setattr("lam.worker.running_job.BEAT_SECONDS", 0.1)
+    with running_mosquitto(find_program("mosquitto")) as broker:
         brokers.mosquitto = broker
+        # Tests wait for less than a second where people wait for minutes: a worker's signs of life must come as much faster.
+        brokers.beats = Beats(job=0.1)
         yield
-        brokers.mosquitto = None
+        brokers.mosquitto, brokers.beats = None, Beats()
 
 
 def find_program(name: str) -> str:

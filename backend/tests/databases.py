@@ -30,7 +30,7 @@ def url_for(data: Path) -> str:
 def locked(data: Path) -> Iterator[None]:
     """Another program's transaction that lets nobody else write, as long as it lasts."""
     if postgresql is not None:
-        tables = "users, tokens, sessions, messages, checkpoints, requests, generations, templates"
+        tables = "users, tokens, sessions, messages, runs, checkpoints, requests, generations, templates"
         with postgresql.held(url_for(data), f"LOCK TABLE {tables} IN EXCLUSIVE MODE"):
             yield
         return
@@ -50,7 +50,7 @@ async def full(data: Path, database: Database) -> AsyncIterator[None]:
         name = url_for(data).rpartition("/")[2]
         raising = "BEGIN RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'; END"
         postgresql.sql(name, f"CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS $$ {raising} $$")
-        for table in ("messages", "checkpoints", "sessions"):
+        for table in ("messages", "runs", "checkpoints", "sessions"):
             postgresql.sql(name, f"CREATE TRIGGER full_disk BEFORE INSERT OR UPDATE ON {table} EXECUTE FUNCTION full_disk()")
         yield
         postgresql.sql(name, "DROP FUNCTION full_disk CASCADE")

@@ -19,7 +19,6 @@ from lam.api.http_protocol import web_server
 from lam.api.page import BUILT
 from lam.api.services import Services
 from lam.client.client import Client
-from lam.engines.mqtt_workers import MqttWorkersEngine
 from lam.engines.openai_http import OpenAIHttpEngine
 from lam.gateway import Bounds, create_app
 from lam.mqtt.connection import Broker, Pace
@@ -60,7 +59,7 @@ class Gateway:
 
 @contextlib.asynccontextmanager
 async def running_gateway(
-    data: Path, *, port: int = 0, bounds: Bounds = Bounds(), built: Path = BUILT, **settings: Any
+    data: Path, *, port: int = 0, bounds: Bounds | None = None, built: Path = BUILT, **settings: Any
 ) -> AsyncIterator[Gateway]:
     """With `--mode mqtt` the gateway reaches its model through the broker and a worker that runs beside it.
 
@@ -77,13 +76,12 @@ async def running_gateway(
         "mqtt_topic_prefix": f"lam/test{next(_numbers)}",
     }
     async with _running_gateway(port, given, bounds, built) as gateway, worker_for(gateway.parts.settings) as worker:
-        engine = gateway.parts.engine
-        assert isinstance(engine, MqttWorkersEngine)
-        while not (engine.workers() and worker.status() in engine.workers()):
+        catalog = gateway.parts.catalog
+        while worker.status() not in ((await catalog.health()).workers or ()):
             await asyncio.sleep(0.005)
         with contextlib.suppress(TimeoutError):  # a model that is away, or loads, is what some tests are about
             async with asyncio.timeout(1):
-                while (await engine.health()).state != "ready":
+                while (await catalog.health()).state != "ready":
                     await asyncio.sleep(0.005)
         yield gateway
 
@@ -93,18 +91,22 @@ async def worker_for(settings: Settings, name: str = "worker", *, pace: Pace = P
     """A worker in front of the model server that these settings name."""
     broker = Broker(host=settings.mqtt_broker_host, port=settings.mqtt_broker_port, pace=pace)
     async with (
-        OpenAIHttpEngine(
-            settings.llm_server_url, model=settings.llm_model, slots=settings.llm_slots, timeout=settings.llm_timeout
-        ) as engine,
-        Worker(engine, broker, name=name, prefix=settings.mqtt_topic_prefix, **({"slots": settings.llm_slots} | options)) as worker,
+        OpenAIHttpEngine(settings.llm_server_url, model=settings.llm_model, slots=settings.llm_slots) as engine,
+        Worker(
+            engine,
+            broker,
+            name=name,
+            prefix=settings.mqtt_topic_prefix,
+            **({"slots": settings.llm_slots, "timeout": settings.llm_timeout, "beats": brokers.beats} | options),
+        ) as worker,
     ):
         yield worker
 
 
 @contextlib.asynccontextmanager
-async def _running_gateway(port: int, given: dict[str, Any], bounds: Bounds, built: Path) -> AsyncIterator[Gateway]:
+async def _running_gateway(port: int, given: dict[str, Any], bounds: Bounds | None, built: Path) -> AsyncIterator[Gateway]:
     data: Path = given["lam_data_dir"]
-    app = create_app(Settings(**given), bounds=bounds, built=built)
+    app = create_app(Settings(**given), bounds=bounds or Bounds(), built=built)
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))

@@ -46,7 +46,7 @@ async def worker_process(
 
 
 def engine_of(gateway: Gateway) -> MqttWorkersEngine:
-    engine = gateway.parts.engine
+    engine = gateway.parts.catalog.engines["default"]
     assert isinstance(engine, MqttWorkersEngine)
     return engine
 

@@ -17,10 +17,18 @@ export function pieces(count: number): string[] {
   const push = (text: string): void => void found.push(...(text.match(/\s*\S+|\s+/g) ?? []));
   for (let part = 0; found.length < count; part++) {
     push(`## Part ${part}\n\n`);
-    push("A paragraph with **bold** words, `code` and a [link](https://example.org) that goes on for a while, as paragraphs do. ".repeat(4) + "\n\n");
+    push(
+      "A paragraph with **bold** words, `code` and a [link](https://example.org) that goes on for a while, as paragraphs do. ".repeat(
+        4,
+      ) + "\n\n",
+    );
     push(Array.from({ length: 8 }, (_, at) => `- point ${at} of part ${part}, said in some words\n`).join("") + "\n");
     push("| a | b | c |\n|---|---|---|\n" + "| 1 | two | three |\n".repeat(5) + "\n");
-    push("```python\n" + Array.from({ length: 30 }, (_, at) => `def function_${at}(x):\n    return x * ${at}  # a line\n`).join("") + "```\n\n");
+    push(
+      "```python\n" +
+        Array.from({ length: 30 }, (_, at) => `def function_${at}(x):\n    return x * ${at}  # a line\n`).join("") +
+        "```\n\n",
+    );
     push(`And $x_${part}^2 = ${part}$ is a formula.\n\n`);
   }
   return found.slice(0, count);
@@ -60,5 +68,8 @@ export function keep({ figures, ...about }: Result): void {
     system: release(),
   };
   const result = { ...about, date: `${now}+00:00`, commit: COMMIT, machine, contestants: { LAM: figures } };
-  writeFileSync(join(ROOT, "bench", "results", `${now.slice(0, 10)}-${about.scenario.replaceAll(" ", "-")}.json`), JSON.stringify(result, null, 1) + "\n");
+  writeFileSync(
+    join(ROOT, "bench", "results", `${now.slice(0, 10)}-${about.scenario.replaceAll(" ", "-")}.json`),
+    JSON.stringify(result, null, 1) + "\n",
+  );
 }

@@ -11,6 +11,7 @@ import { test } from "vitest";
 
 import { ask, ended, says } from "../e2e/manners";
 import { Studio } from "../e2e/studio";
+import { words } from "../src/words";
 import { keep, memory, pieces } from "./measuring";
 
 const TOKENS = Number(process.env["PAGE_TOKENS"] ?? 60_000);
@@ -50,9 +51,11 @@ async function typing(page: Page): Promise<number[]> {
   await page.evaluate(() => {
     const delays: number[] = [];
     Object.assign(window, { delays });
-    document.addEventListener("keydown", ({ timeStamp }) => requestAnimationFrame(() => setTimeout(() => delays.push(performance.now() - timeStamp))));
+    document.addEventListener("keydown", ({ timeStamp }) =>
+      requestAnimationFrame(() => setTimeout(() => delays.push(performance.now() - timeStamp))),
+    );
   });
-  await page.getByLabel("Message", { exact: true }).focus();
+  await page.getByLabel(words.composer.label, { exact: true }).focus();
   for (const letter of "typing while the words come") {
     await page.keyboard.press(letter === " " ? "Space" : letter);
     await page.waitForTimeout(120);
@@ -91,7 +94,10 @@ async function spent(devtools: CDPSession, page: Page, seconds: number): Promise
   const after = await read();
   const names = { script: "ScriptDuration", layout: "LayoutDuration", style: "RecalcStyleDuration", all: "TaskDuration" };
   return Object.fromEntries(
-    Object.entries(names).map(([as, name]) => [as, Math.round((1000 * ((after.get(name) ?? 0) - (before.get(name) ?? 0))) / seconds)]),
+    Object.entries(names).map(([as, name]) => [
+      as,
+      Math.round((1000 * ((after.get(name) ?? 0) - (before.get(name) ?? 0))) / seconds),
+    ]),
   );
 }
 
@@ -101,11 +107,17 @@ async function firstLoad(studio: Studio): Promise<Record<string, number>> {
   const devtools = await page.context().newCDPSession(page);
   await devtools.send("Emulation.setCPUThrottlingRate", { rate: SLOWER });
   await page.goto(studio.url);
-  await page.getByLabel("E-mail").waitFor();
+  await page.getByLabel(words.common.email).waitFor();
   const found = await page.evaluate(() => {
-    const entries = performance.getEntriesByType("resource").concat(performance.getEntriesByType("navigation")) as PerformanceResourceTiming[];
+    const entries = performance
+      .getEntriesByType("resource")
+      .concat(performance.getEntriesByType("navigation")) as PerformanceResourceTiming[];
     const paint = performance.getEntriesByName("first-contentful-paint")[0]?.startTime ?? 0;
-    return { bytes: entries.reduce((sum, { transferSize }) => sum + transferSize, 0), requests: entries.length, first_paint_ms: Math.round(paint) };
+    return {
+      bytes: entries.reduce((sum, { transferSize }) => sum + transferSize, 0),
+      requests: entries.length,
+      first_paint_ms: Math.round(paint),
+    };
   });
   await page.context().close();
   return found;
@@ -143,7 +155,7 @@ test("page", async () => {
   const memoryEarly = await memory(devtools);
   await frames(page);
   const keys = await typing(page);
-  await page.getByLabel("Message", { exact: true }).fill("");
+  await page.getByLabel(words.composer.label, { exact: true }).fill("");
   await frames(page);
   const middle = (await page.waitForTimeout(Math.max(0, (seconds - 60) * 1000)), await frames(page));
   await frames(page);

@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { words } from "../src/words";
 import { answer, ask, ended, says } from "./manners";
 import { Studio } from "./studio";
 
@@ -29,12 +30,12 @@ test("three replies with one place: each is told how many are before it, and eac
   await ask(first.page, "First");
   await says(first.page, "word1");
   await ask(others[0].page, "Second");
-  await others[0].page.getByText("Waiting, you are next").waitFor();
+  await others[0].page.getByText(words.reply.next).waitFor();
   await ask(others[1].page, "Third");
-  await others[1].page.getByText("Waiting, 1 ahead of you").waitFor();
+  await others[1].page.getByText(words.reply.ahead(1)).waitFor();
   await first.page.keyboard.press("Escape");
   await says(others[0].page, "word1");
-  await others[1].page.getByText("Waiting, you are next").waitFor();
+  await others[1].page.getByText(words.reply.next).waitFor();
   await others[0].page.keyboard.press("Escape");
   await ended(others[1].page);
   expect((await answer(others[1].page).innerText()).trim()).toBe(WORDS.join("").trim());
@@ -46,18 +47,18 @@ test("a template is chosen by a slash, its variables are asked for, and the mode
   const visitor = await studio.newcomer();
   const { page } = visitor;
   await page.goto(`${studio.url}/templates/new`);
-  await page.getByLabel("Title").fill("Translator");
-  await page.getByLabel("Prompt").fill("Translate into {{language=English}}. Tone: {{tone|how it sounds}}.");
-  await page.getByRole("button", { name: "Make it" }).click();
-  await page.getByRole("button", { name: "Try it in a chat" }).waitFor();
+  await page.getByLabel(words.templates.title).fill("Translator");
+  await page.getByLabel(words.templates.prompt).fill("Translate into {{language=English}}. Tone: {{tone|how it sounds}}.");
+  await page.getByRole("button", { name: words.templates.create }).click();
+  await page.getByRole("button", { name: words.templates.tryIt }).waitFor();
   await page.goto(studio.url);
-  await page.getByLabel("Message", { exact: true }).pressSequentially("/trans");
+  await page.getByLabel(words.composer.label, { exact: true }).pressSequentially("/trans");
   await page.getByRole("option", { name: "Translator" }).waitFor();
   await page.keyboard.press("Enter");
   await page.getByRole("textbox", { name: "language" }).fill("French");
   await page.getByRole("textbox", { name: "tone" }).fill("formal");
-  await page.getByRole("button", { name: "Use it" }).click();
-  await page.getByText("from this message on").waitFor();
+  await page.getByRole("button", { name: words.common.useTemplate }).click();
+  await page.getByText(words.composer.fromNow).waitFor();
   await ask(page, "Hello");
   await ended(page);
   expect(await told()).toEqual([
@@ -71,12 +72,16 @@ test("a document goes to the model in front of the question, and stands folded i
   await studio.script({ pieces: ["At noon."] });
   const visitor = await studio.newcomer();
   const { page } = visitor;
-  await page.setInputFiles("input[type=file]", { name: "notes.md", mimeType: "text/markdown", buffer: Buffer.from("The meeting is at noon.") });
-  await page.getByText("23 characters").waitFor();
-  await page.getByLabel("Message", { exact: true }).fill("When is it?");
+  await page.setInputFiles("input[type=file]", {
+    name: "notes.md",
+    mimeType: "text/markdown",
+    buffer: Buffer.from("The meeting is at noon."),
+  });
+  await page.getByText(words.composer.characters(23)).waitFor();
+  await page.getByLabel(words.composer.label, { exact: true }).fill("When is it?");
   await page.reload();
-  await page.getByText("23 characters").waitFor();
-  await page.getByLabel("Message", { exact: true }).press("Enter");
+  await page.getByText(words.composer.characters(23)).waitFor();
+  await page.getByLabel(words.composer.label, { exact: true }).press("Enter");
   await ended(page);
   const asked = (await told()).at(-1)?.content ?? "";
   expect(asked).toBe('<document name="notes.md" characters="23">\nThe meeting is at noon.\n</document>\n\nWhen is it?');
@@ -90,26 +95,29 @@ test("options are saved quietly and hold from the next message on", async () => 
   await studio.script({ pieces: ["Yes"] });
   const visitor = await studio.newcomer();
   const { page } = visitor;
-  await page.getByRole("button", { name: "Options", exact: true }).click();
-  await page.getByLabel("System prompt").fill("Be brief.");
+  await page.getByRole("button", { name: words.studio.options, exact: true }).click();
+  await page.getByLabel(words.options.systemPrompt).fill("Be brief.");
   await ask(page, "First");
   await ended(page);
   expect((await told())[0]).toEqual({ role: "system", content: "Be brief." });
-  await page.getByLabel("System prompt").fill("Be long.");
-  await page.getByRole("slider", { name: /Temperature/ }).fill("0");
-  await page.getByText("In force from your next message.").waitFor();
+  await page.getByLabel(words.options.systemPrompt).fill("Be long.");
+  await page.getByRole("slider", { name: new RegExp(words.sampling.temperature) }).fill("0");
+  await page.getByText(words.options.saved).waitFor();
   await page.reload();
   await page.getByText("Be long.").waitFor();
   await ask(page, "Second");
   await page.locator(".answer").nth(1).waitFor();
   await ended(page);
   expect((await studio.log()).at(-1)?.body).toMatchObject({ temperature: 0, messages: [{ content: "Be long." }, {}, {}, {}] });
-  await page.getByRole("button", { name: "Reset Temperature" }).click();
-  await page.getByLabel("System prompt").fill("Be quick."); // and the message is sent before a moment has passed
+  await page.getByRole("button", { name: words.sampling.reset(words.sampling.temperature) }).click();
+  await page.getByLabel(words.options.systemPrompt).fill("Be quick."); // and the message is sent before a moment has passed
   await ask(page, "Third");
   await page.locator(".answer").nth(2).waitFor();
   await ended(page);
-  expect((await studio.log()).at(-1)?.body).toMatchObject({ temperature: 0.7, messages: [{ content: "Be quick." }, {}, {}, {}, {}, {}] });
+  expect((await studio.log()).at(-1)?.body).toMatchObject({
+    temperature: 0.7,
+    messages: [{ content: "Be quick." }, {}, {}, {}, {}, {}],
+  });
   await visitor.close();
 });
 
@@ -119,38 +127,43 @@ test("what was said long ago is found and shown, and a deleted conversation can 
   const { page } = visitor;
   await ask(page, "What does a heron eat?");
   await ended(page);
-  await page.getByRole("link", { name: "New conversation" }).click();
-  await page.getByLabel("Search what was said").fill("heron fish");
+  await page.getByRole("link", { name: words.studio.newConversation }).click();
+  await page.getByLabel(words.sessions.search).fill("heron fish");
   await page.locator(".found").last().click();
   await page.getByText("The heron eats fish.").last().waitFor();
-  await page.getByLabel("Search what was said").fill("");
+  await page.getByLabel(words.sessions.search).fill("");
   await page.getByRole("link", { name: /heron/ }).hover();
   await page.getByRole("button", { name: /^Delete What/ }).click();
   await expect.poll(() => page.getByRole("link", { name: /heron/ }).count()).toBe(0);
   expect(await page.evaluate(() => document.activeElement?.tagName)).not.toBe("BODY");
-  await page.getByRole("button", { name: "Undo" }).click();
+  await page.getByRole("button", { name: words.sessions.undo }).click();
   await page.getByRole("link", { name: /heron/ }).hover();
   await page.getByRole("button", { name: /^Delete What/ }).click();
   await page.reload(); // leaving the page carries it out
-  await page.getByText("Nothing yet.").waitFor();
+  await page.getByText(words.sessions.empty).waitFor();
   await visitor.close();
 });
 
-test("two thousand messages open at their end, scroll to their beginning, and never all stand in the page", { timeout: 120_000 }, async () => {
+test("two thousand messages open at their end, scroll to their beginning, and never all stand in the page", {
+  timeout: 120_000,
+}, async () => {
   await studio.script({ pieces: ["The end"] });
   const visitor = await studio.newcomer();
   const { page } = visitor;
   const messages = Array.from({ length: 2000 }, (_, at) => ({
     id: at + 1,
     role: at % 2 === 0 ? "user" : "assistant",
-    content: at % 2 === 0 ? `Question ${at}` : `Answer ${at}\n\n${"words of it ".repeat(at % 40)}\n\n- one\n- two\n\n\`\`\`python\nprint(${at})\n\`\`\``,
+    content:
+      at % 2 === 0
+        ? `Question ${at}`
+        : `Answer ${at}\n\n${"words of it ".repeat(at % 40)}\n\n- one\n- two\n\n\`\`\`python\nprint(${at})\n\`\`\``,
     parent_id: at === 0 ? null : at,
   }));
   const file = JSON.stringify({ format: "lam-session", version: 1, session: { title: "Long", active_message_id: 2000 }, messages });
   await page.goto(`${studio.url}/settings`);
   await page.setInputFiles("input[type=file]", { name: "long.json", mimeType: "application/json", buffer: Buffer.from(file) });
   await page.getByText("Answer 1999").waitFor();
-  const thread = page.getByRole("region", { name: "Conversation" });
+  const thread = page.getByRole("region", { name: words.thread.label });
   const isAtEnd = (): Promise<boolean> => thread.evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight < 2);
   await expect.poll(isAtEnd).toBe(true);
   let most = 0;
@@ -166,7 +179,7 @@ test("two thousand messages open at their end, scroll to their beginning, and ne
   }
   expect(seen).toContain("Question 0");
   expect(most).toBeLessThan(100);
-  await page.getByRole("button", { name: "To the end" }).click();
+  await page.getByRole("button", { name: words.thread.toEnd }).click();
   await page.getByText("Answer 1999").waitFor();
   await ask(page, "Is this the end?");
   await says(page, "The end");
@@ -181,14 +194,15 @@ test("scrolling up stays where it is while the reply goes on, and nothing moves 
   const { page } = visitor;
   await ask(page, "Tell me much");
   await says(page, "Line 50");
-  const thread = page.getByRole("region", { name: "Conversation" });
+  const thread = page.getByRole("region", { name: words.thread.label });
   await thread.hover();
   await page.mouse.wheel(0, -12); // slowly, still near the end
   await page.waitForTimeout(300);
   expect(await thread.evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight)).toBeGreaterThan(12);
   await page.mouse.wheel(0, -400);
-  await page.getByRole("button", { name: "To the end" }).waitFor();
-  const at = (): Promise<number | undefined> => page.getByText("Line 20", { exact: true }).evaluate((line) => line.getBoundingClientRect().top);
+  await page.getByRole("button", { name: words.thread.toEnd }).waitFor();
+  const at = (): Promise<number | undefined> =>
+    page.getByText("Line 20", { exact: true }).evaluate((line) => line.getBoundingClientRect().top);
   const before = await at();
   await ended(page);
   await page.waitForTimeout(500);
@@ -206,9 +220,9 @@ test("everything goes by the keyboard alone", async () => {
   await says(page, "word2");
   await keyboard.press("Escape");
   await ended(page);
-  expect(await page.evaluate(() => document.activeElement?.getAttribute("aria-label"))).toBe("Message");
+  expect(await page.evaluate(() => document.activeElement?.getAttribute("aria-label"))).toBe(words.composer.label);
   await keyboard.press("ArrowUp");
-  await page.getByLabel("Say it differently").waitFor();
+  await page.getByLabel(words.thread.editMessage).waitFor();
   await keyboard.type(", please");
   await keyboard.press("Enter");
   await says(page, "word2");
@@ -225,7 +239,7 @@ test("everything goes by the keyboard alone", async () => {
   await keyboard.press("ArrowUp");
   await keyboard.press("Enter");
   await page.waitForURL(/\/c\/\d+/);
-  await page.getByRole("button", { name: "Continue" }).waitFor();
+  await page.getByRole("button", { name: words.thread.continue }).waitFor();
   for (let tries = 0; tries < 40; tries++) {
     await keyboard.press("Shift+Tab");
     if ((await page.evaluate(() => document.activeElement?.textContent)) === "Continue") break;
@@ -235,7 +249,7 @@ test("everything goes by the keyboard alone", async () => {
   await ended(page);
   await page.locator("body").click({ position: { x: 640, y: 300 } });
   await keyboard.press("o");
-  await page.getByRole("complementary", { name: "Options" }).waitFor();
+  await page.getByRole("complementary", { name: words.studio.options }).waitFor();
   await keyboard.press("n");
   await page.waitForURL(`${studio.url}/`);
   await visitor.close();
@@ -247,10 +261,12 @@ test("a message that the gateway does not take stands where it was written, with
   const { page } = visitor;
   await ask(page, "First");
   await ended(page);
-  await page.route("**/messages/stream", (route) => route.fulfill({ status: 429, json: { detail: "Too many wait.", code: "queue_full" } }));
+  await page.route("**/messages/stream", (route) =>
+    route.fulfill({ status: 429, json: { detail: "Too many wait.", code: "queue_full" } }),
+  );
   await ask(page, "Second");
   await page.getByText("Too many wait.").waitFor();
-  expect(await page.getByLabel("Message", { exact: true }).inputValue()).toBe("Second");
+  expect(await page.getByLabel(words.composer.label, { exact: true }).inputValue()).toBe("Second");
   await page.unroute("**/messages/stream");
   await page.keyboard.press("Enter");
   await page.locator(".answer").nth(1).waitFor();
@@ -272,8 +288,8 @@ test("who leaves in the moment of sending has sent, and what was not taken is th
     await route.continue();
   });
   await ask(page, "Second");
-  await page.getByRole("link", { name: "New conversation" }).click();
-  await page.getByText("What shall we talk about?").waitFor();
+  await page.getByRole("link", { name: words.studio.newConversation }).click();
+  await page.getByText(words.studio.welcome).waitFor();
   await page.waitForTimeout(1_000);
   await page.unroute("**/messages/stream");
   await page.goto(studio.url + path);
@@ -282,10 +298,10 @@ test("who leaves in the moment of sending has sent, and what was not taken is th
   expect((await answer(page).innerText()).trim()).toBe(WORDS.join("").trim());
   await page.route("**/messages/stream", (route) => route.abort());
   await ask(page, "Third");
-  await page.getByText("Connection lost, trying again").waitFor();
+  await page.getByText(words.reply.lost).waitFor();
   await page.waitForTimeout(400);
   await page.reload();
-  expect(await page.getByLabel("Message", { exact: true }).inputValue()).toBe("Third");
+  expect(await page.getByLabel(words.composer.label, { exact: true }).inputValue()).toBe("Third");
   visitor.complaints.length = 0; // a browser says that it was cut off
   await visitor.close();
 });
@@ -294,25 +310,26 @@ test("the focus is never lost", async () => {
   await studio.script({ pieces: ["Yes"] });
   const visitor = await studio.newcomer();
   const { page } = visitor;
-  const focused = (): Promise<string | null> => page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.tagName ?? null);
+  const focused = (): Promise<string | null> =>
+    page.evaluate(() => document.activeElement?.getAttribute("aria-label") ?? document.activeElement?.tagName ?? null);
   await ask(page, "First");
   await ended(page);
-  await page.getByRole("button", { name: "Regenerate" }).click();
+  await page.getByRole("button", { name: words.thread.regenerate }).click();
   await page.getByText("2/2").waitFor();
   await ended(page);
-  expect(await focused()).toBe("Message");
-  await page.getByRole("button", { name: "Previous version" }).click();
+  expect(await focused()).toBe(words.composer.label);
+  await page.getByRole("button", { name: words.thread.previousVersion }).click();
   await page.getByText("1/2").waitFor();
-  await expect.poll(focused).toBe("Next version");
-  await page.getByRole("button", { name: "Edit" }).focus();
+  await expect.poll(focused).toBe(words.thread.nextVersion);
+  await page.getByRole("button", { name: words.thread.edit }).focus();
   await page.keyboard.press("Enter");
-  expect(await focused()).toBe("Say it differently");
+  expect(await focused()).toBe(words.thread.editMessage);
   await page.keyboard.press("Escape");
-  expect(await focused()).toBe("Message");
+  expect(await focused()).toBe(words.composer.label);
   await page.keyboard.press("Control+k");
-  await expect.poll(focused).toBe("Find a command or a conversation");
+  await expect.poll(focused).toBe(words.palette.find);
   await page.keyboard.press("Escape");
-  await expect.poll(focused).toBe("Message");
+  await expect.poll(focused).toBe(words.composer.label);
   await visitor.close();
 });
 

@@ -15,7 +15,12 @@ import { Studio, type Visitor } from "./studio";
 const TEXTS = 300;
 const ENTITIES_EACH = 10;
 const WIDTHS = [1280, 360];
-const TYPES: Record<string, string> = { ".html": "text/html", ".js": "text/javascript", ".css": "text/css", ".woff2": "font/woff2" };
+const TYPES: Record<string, string> = {
+  ".html": "text/html",
+  ".js": "text/javascript",
+  ".css": "text/css",
+  ".woff2": "font/woff2",
+};
 
 interface Grown {
   faults: string[];
@@ -30,15 +35,25 @@ let pages: Page[];
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), "lam-growing-"));
   const input = new URL("./growing.html", import.meta.url).pathname;
-  await build({ logLevel: "error", base: "/growing/", publicDir: false, build: { outDir: folder, emptyOutDir: true, rolldownOptions: { input } } });
+  await build({
+    logLevel: "error",
+    base: "/growing/",
+    publicDir: false,
+    build: { outDir: folder, emptyOutDir: true, rolldownOptions: { input } },
+  });
   studio = await Studio.open({ tokens: 1, rate: 0 });
   const policy = (await fetch(studio.url)).headers.get("Content-Security-Policy");
   if (policy === null) throw new Error("the page has no policy");
   visitors = await Promise.all(WIDTHS.map((width) => studio.newcomer({ viewport: { width, height: 740 } })));
-  for (const { context } of visitors) await context.route("**/growing/**", async (route) => {
-    const path = join(folder, new URL(route.request().url()).pathname.replace("/growing/", ""));
-    await route.fulfill({ body: readFileSync(path), contentType: TYPES[extname(path)] ?? "font/woff", headers: { "Content-Security-Policy": policy } });
-  });
+  for (const { context } of visitors)
+    await context.route("**/growing/**", async (route) => {
+      const path = join(folder, new URL(route.request().url()).pathname.replace("/growing/", ""));
+      await route.fulfill({
+        body: readFileSync(path),
+        contentType: TYPES[extname(path)] ?? "font/woff",
+        headers: { "Content-Security-Policy": policy },
+      });
+    });
   pages = visitors.map(({ page }) => page);
   await Promise.all(pages.map((page) => page.goto(`${studio.url}/growing/e2e/growing.html`)));
 });
@@ -49,7 +64,10 @@ afterAll(async () => {
 });
 
 async function grown(page: Page, text: string, step: number): Promise<Grown> {
-  return page.evaluate((one) => (window as unknown as { grow: (text: string, step: number) => Promise<Grown> }).grow(one.text, one.step), { text, step });
+  return page.evaluate(
+    (one) => (window as unknown as { grow: (text: string, step: number) => Promise<Grown> }).grow(one.text, one.step),
+    { text, step },
+  );
 }
 
 /** What went wrong with these texts, shown in every beginning or only in a few. */
@@ -89,7 +107,13 @@ test("every named entity is shown wherever it stands, and an unknown one as it i
   const each = 7;
   const texts = Array.from({ length: Math.ceil(ENTITIES.length / each) }, (_, at) => {
     const names = Array.from({ length: each }, (_, one) => ENTITIES[(at * each + one) % ENTITIES.length] ?? "amp");
-    const words = [...names.slice(0, 4).filter((_, place) => place !== 3).map((name) => characterEntities[name] ?? ""), "&nosuch;"];
+    const words = [
+      ...names
+        .slice(0, 4)
+        .filter((_, place) => place !== 3)
+        .map((name) => characterEntities[name] ?? ""),
+      "&nosuch;",
+    ];
     return { name: names.join(" "), text: withEntities(names), words };
   });
   expect(await problems(texts, false)).toEqual([]);

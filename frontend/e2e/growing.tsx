@@ -46,22 +46,28 @@ function faults(): string[] {
   if (scrollHeight > innerHeight || scrollWidth > innerWidth) found.push(`the page is ${scrollWidth} × ${scrollHeight}`);
   const studio = document.querySelector(".studio")?.getBoundingClientRect();
   const below = document.getElementById("below")?.getBoundingClientRect();
-  if (studio?.top !== 0 || studio.left !== 0 || below?.bottom !== innerHeight) found.push(`the frame has moved to ${studio?.top}, ${below?.bottom}`);
+  if (studio?.top !== 0 || studio.left !== 0 || below?.bottom !== innerHeight)
+    found.push(`the frame has moved to ${studio?.top}, ${below?.bottom}`);
   const thread = document.querySelector(".thread");
-  if (thread !== null && thread.scrollWidth > thread.clientWidth) found.push(`the reply is ${thread.scrollWidth} wide in ${thread.clientWidth}`);
+  if (thread !== null && thread.scrollWidth > thread.clientWidth)
+    found.push(`the reply is ${thread.scrollWidth} wide in ${thread.clientWidth}`);
   const reply = document.querySelector(".markdown");
-  if (reply !== null && reply.scrollWidth > reply.clientWidth) found.push(`words are cut off: ${reply.scrollWidth} in ${reply.clientWidth}`);
+  if (reply !== null && reply.scrollWidth > reply.clientWidth)
+    found.push(`words are cut off: ${reply.scrollWidth} in ${reply.clientWidth}`);
   return found;
 }
 
 /** All that may scroll a page by a program or the keyboard. */
 function shove(): void {
   scrollTo(PAST_END, PAST_END);
-  for (const part of document.querySelectorAll(".markdown, .markdown > :last-child, .katex, .katex-mathml, a, button, [tabindex]")) {
+  for (const part of document.querySelectorAll(
+    ".markdown, .markdown > :last-child, .katex, .katex-mathml, a, button, [tabindex]",
+  )) {
     part.scrollIntoView({ block: "start", inline: "start" });
     if (part instanceof HTMLElement) part.focus();
   }
-  for (const part of document.querySelectorAll("html, body, #root, .studio, .middle, .thread-frame")) part.scrollTo(PAST_END, PAST_END);
+  for (const part of document.querySelectorAll("html, body, #root, .studio, .middle, .thread-frame"))
+    part.scrollTo(PAST_END, PAST_END);
 }
 
 /** Formulas and colours come with the next frames. */

@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { words } from "../src/words";
 import { answer, ask, ended, says } from "./manners";
 import { Studio, type Visitor } from "./studio";
 
@@ -26,7 +27,7 @@ describe("a newcomer", () => {
     await ask(page, "Tell me a story");
     await says(page, "word3");
     expect(await answer(page).innerText()).not.toContain(`word${TOKENS - 1}`);
-    expect(await page.getByRole("button", { name: "Stop" }).isVisible()).toBe(true);
+    expect(await page.getByRole("button", { name: words.composer.stop }).isVisible()).toBe(true);
     await ended(page);
     expect((await answer(page).innerText()).trim()).toBe(WORDS);
     expect(await page.locator(".figures").innerText()).toMatch(/tokens/);
@@ -37,7 +38,7 @@ describe("a newcomer", () => {
   test("is led to where they wanted to go", async () => {
     visitor = await studio.newcomer();
     const { page } = visitor;
-    await page.getByRole("button", { name: "Sign out" }).click();
+    await page.getByRole("button", { name: words.common.signOut }).click();
     await page.waitForURL(/sign-in/);
     await page.goto(`${studio.url}/c/1`);
     await page.waitForURL(/sign-in\?to=%2Fc%2F1/);
@@ -50,11 +51,13 @@ describe("somebody who leaves", () => {
     visitor = await studio.newcomer();
     const { page } = visitor;
     await page.goto(`${studio.url}/settings`);
-    await page.getByRole("button", { name: "Delete the account" }).click();
-    await page.getByRole("button", { name: "Delete for ever" }).click();
-    expect(await page.getByLabel("Your password").evaluate((field: HTMLInputElement) => field.validity.valueMissing)).toBe(true);
-    await page.getByLabel("Your password").fill("correct horse");
-    await page.getByRole("button", { name: "Delete for ever" }).click();
+    await page.getByRole("button", { name: words.settings.deleteAccount }).click();
+    await page.getByRole("button", { name: words.settings.deleteForGood }).click();
+    expect(
+      await page.getByLabel(words.settings.yourPassword).evaluate((field: HTMLInputElement) => field.validity.valueMissing),
+    ).toBe(true);
+    await page.getByLabel(words.settings.yourPassword).fill("correct horse");
+    await page.getByRole("button", { name: words.settings.deleteForGood }).click();
     await page.waitForURL(/sign-in/);
     await visitor.close();
   });
@@ -82,15 +85,15 @@ describe("a reply", () => {
     await ask(page, "Tell me a story");
     await says(page, "word5");
     await page.keyboard.press("Escape");
-    await page.getByText("Stopped", { exact: true }).waitFor();
+    await page.getByText(words.reply.stopped, { exact: true }).waitFor();
     const shown = (await answer(page).innerText()).trim();
     await ended(page);
-    await page.getByRole("button", { name: "Continue" }).waitFor();
+    await page.getByRole("button", { name: words.thread.continue }).waitFor();
     expect(WORDS.startsWith((await answer(page).innerText()).trim())).toBe(true);
     expect(shown.startsWith((await answer(page).innerText()).trim().slice(0, shown.length))).toBe(true);
     await ask(page, "And now?");
     await says(page, "word2");
-    await page.getByRole("button", { name: "Stop" }).click();
+    await page.getByRole("button", { name: words.composer.stop }).click();
     await ended(page);
     await visitor.close();
   });
@@ -102,15 +105,15 @@ describe("a reply", () => {
     await says(page, "word2");
     await page.keyboard.press("Escape");
     await ended(page);
-    await page.getByRole("button", { name: "Regenerate" }).click();
+    await page.getByRole("button", { name: words.thread.regenerate }).click();
     await says(page, "word4");
     await page.keyboard.press("Escape");
     await ended(page);
     await page.getByText("2/2").waitFor();
-    await page.getByRole("button", { name: "Previous version" }).click();
+    await page.getByRole("button", { name: words.thread.previousVersion }).click();
     await page.getByText("1/2").waitFor();
-    await page.getByRole("button", { name: "Edit" }).click();
-    await page.getByLabel("Say it differently").fill("Second");
+    await page.getByRole("button", { name: words.thread.edit }).click();
+    await page.getByLabel(words.thread.editMessage).fill("Second");
     await page.keyboard.press("Enter");
     await says(page, "word2");
     expect(await page.locator(".said").allInnerTexts()).toEqual(["Second"]);
@@ -142,11 +145,11 @@ describe("what breaks", () => {
     await ask(page, "Tell me a story");
     await says(page, "word40"); // saved by now, all but the last second
     await studio.restartGateway();
-    await page.getByRole("button", { name: "Retry" }).waitFor();
+    await page.getByRole("button", { name: words.thread.retry }).waitFor();
     expect((await answer(page).innerText()).startsWith("word0 word1 word2")).toBe(true);
     expect(await page.getByText(/stopped in the middle of the reply/).isVisible()).toBe(true);
-    await page.getByRole("button", { name: "Continue" }).waitFor();
-    await page.getByRole("button", { name: "Retry" }).click();
+    await page.getByRole("button", { name: words.thread.continue }).waitFor();
+    await page.getByRole("button", { name: words.thread.retry }).click();
     await says(page, "word3");
     await page.keyboard.press("Escape");
     await ended(page);
@@ -160,7 +163,7 @@ describe("what breaks", () => {
     await ask(page, "Tell me a story");
     await says(page, "word5");
     await studio.killModel();
-    await page.getByRole("button", { name: "Retry" }).waitFor();
+    await page.getByRole("button", { name: words.thread.retry }).waitFor();
     expect((await answer(page).innerText()).startsWith("word0 word1 word2")).toBe(true);
     expect(await page.locator(".answer .problem, .answer .ending").isVisible()).toBe(true);
     await visitor.close();
@@ -171,11 +174,11 @@ describe("a draft", () => {
   test("is there again after a reload, and Shift+Enter breaks the line", async () => {
     visitor = await studio.newcomer();
     const { page } = visitor;
-    await page.getByLabel("Message", { exact: true }).fill("Half a");
+    await page.getByLabel(words.composer.label, { exact: true }).fill("Half a");
     await page.keyboard.press("Shift+Enter");
     await page.keyboard.type("thought");
     await page.reload();
-    expect(await page.getByLabel("Message", { exact: true }).inputValue()).toBe("Half a\nthought");
+    expect(await page.getByLabel(words.composer.label, { exact: true }).inputValue()).toBe("Half a\nthought");
     await visitor.close();
   });
 });

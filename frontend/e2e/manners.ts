@@ -2,8 +2,10 @@
 
 import type { Page } from "playwright-core";
 
+import { words } from "../src/words";
+
 export async function ask(page: Page, text: string): Promise<void> {
-  await page.getByLabel("Message", { exact: true }).fill(text);
+  await page.getByLabel(words.composer.label, { exact: true }).fill(text);
   await page.keyboard.press("Enter");
 }
 
@@ -14,10 +16,17 @@ export function answer(page: Page): ReturnType<Page["locator"]> {
 
 /** Waits until the newest reply has that word. */
 export async function says(page: Page, word: string): Promise<void> {
-  await page.waitForFunction((wanted) => [...document.querySelectorAll(".answer")].at(-1)?.textContent.includes(wanted) === true, word);
+  await page.waitForFunction(
+    (wanted) => [...document.querySelectorAll(".answer")].at(-1)?.textContent.includes(wanted) === true,
+    word,
+  );
 }
 
 /** Waits until no reply runs any more. */
 export async function ended(page: Page): Promise<void> {
-  await page.locator(".answer").last().getByRole("button", { name: /Regenerate|Retry/ }).waitFor();
+  await page
+    .locator(".answer")
+    .last()
+    .getByRole("button", { name: new RegExp(`${words.thread.regenerate}|${words.thread.retry}`) })
+    .waitFor();
 }

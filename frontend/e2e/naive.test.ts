@@ -11,7 +11,11 @@ let headers: Record<string, string>;
 let session: number;
 
 async function post(path: string, body: unknown): Promise<Record<string, unknown>> {
-  const answer = await fetch(studio.url + path, { method: "POST", body: JSON.stringify(body), headers: { "Content-Type": "application/json", ...headers } });
+  const answer = await fetch(studio.url + path, {
+    method: "POST",
+    body: JSON.stringify(body),
+    headers: { "Content-Type": "application/json", ...headers },
+  });
   return (await answer.json()) as Record<string, unknown>;
 }
 
@@ -71,20 +75,37 @@ test("every send gets its metadata and an end, also right after one that was abo
 
 test("the wrapper calls back as its signature says, aborting stops the run, and a refusal reaches onError", async () => {
   const { fetch: real } = globalThis;
-  vi.stubGlobal("fetch", (path: string, init: RequestInit) => real(studio.url + path, { ...init, headers: { ...(init.headers as Record<string, string>), ...headers } }));
+  vi.stubGlobal("fetch", (path: string, init: RequestInit) =>
+    real(studio.url + path, { ...init, headers: { ...(init.headers as Record<string, string>), ...headers } }),
+  );
   const said: string[] = [];
   const on = {
     metadata: vi.fn(),
     complete: vi.fn(),
     error: vi.fn(),
   };
-  await chatbotAPI.sendMessageStream({ session_id: session, content: "Hi" }, on.metadata, (content) => said.push(content), on.complete, on.error);
+  await chatbotAPI.sendMessageStream(
+    { session_id: session, content: "Hi" },
+    on.metadata,
+    (content) => said.push(content),
+    on.complete,
+    on.error,
+  );
   expect(on.metadata).toHaveBeenCalledOnce();
-  expect(on.complete).toHaveBeenCalledExactlyOnceWith(expect.objectContaining({ full_content: said.join(""), finish_reason: "stop" }));
+  expect(on.complete).toHaveBeenCalledExactlyOnceWith(
+    expect.objectContaining({ full_content: said.join(""), finish_reason: "stop" }),
+  );
   expect(on.error).not.toHaveBeenCalled();
 
   const abort = new AbortController();
-  await chatbotAPI.sendMessageStream({ session_id: session, content: "Hi" }, () => abort.abort(), () => undefined, on.complete, on.error, abort.signal);
+  await chatbotAPI.sendMessageStream(
+    { session_id: session, content: "Hi" },
+    () => abort.abort(),
+    () => undefined,
+    on.complete,
+    on.error,
+    abort.signal,
+  );
   expect(on.complete).toHaveBeenLastCalledWith(expect.objectContaining({ finish_reason: "cancelled" }));
 
   await chatbotAPI.sendMessageStream({ session_id: 999_999, content: "Hi" }, on.metadata, () => undefined, on.complete, on.error);

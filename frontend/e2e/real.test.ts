@@ -2,6 +2,7 @@
 
 import { afterEach, expect, test } from "vitest";
 
+import { words } from "../src/words";
 import { answer, ask, ended } from "./manners";
 import { Studio } from "./studio";
 
@@ -12,29 +13,37 @@ afterEach(async () => {
   studio = null;
 });
 
-test.each(["sse", "mqtt"] as const)("in %s mode: open the address, register, type, Enter, and the real model's words come; stop frees it", { timeout: 180_000 }, async (mode) => {
-  studio = await Studio.real(mode);
-  const visitor = await studio.newcomer();
-  const { page } = visitor;
-  await ask(page, "Tell me a long story about a lighthouse.");
-  await page.waitForFunction(() => (document.querySelector(".answer > .markdown")?.textContent.length ?? 0) > 20, null, { timeout: 60_000 });
-  expect(await page.locator(".answer").getAttribute("aria-busy")).toBe("true");
-  await page.keyboard.press("Escape");
-  await ended(page);
-  expect(await page.locator(".ending").innerText()).toBe("Stopped");
-  const shown = (await answer(page).innerText()).length;
-  await expect.poll(async () => ((await studio?.asAdmin("GET", "/api/health")) as { engine: { running: number } }).engine.running).toBe(0);
+test.each(["sse", "mqtt"] as const)(
+  "in %s mode: open the address, register, type, Enter, and the real model's words come; stop frees it",
+  { timeout: 180_000 },
+  async (mode) => {
+    studio = await Studio.real(mode);
+    const visitor = await studio.newcomer();
+    const { page } = visitor;
+    await ask(page, "Tell me a long story about a lighthouse.");
+    await page.waitForFunction(() => (document.querySelector(".answer > .markdown")?.textContent.length ?? 0) > 20, null, {
+      timeout: 60_000,
+    });
+    expect(await page.locator(".answer").getAttribute("aria-busy")).toBe("true");
+    await page.keyboard.press("Escape");
+    await ended(page);
+    expect(await page.locator(".ending").innerText()).toBe(words.reply.stopped);
+    const shown = (await answer(page).innerText()).length;
+    await expect
+      .poll(async () => ((await studio?.asAdmin("GET", "/api/health")) as { engine: { running: number } }).engine.running)
+      .toBe(0);
 
-  await page.getByRole("button", { name: "Options", exact: true }).click();
-  await page.getByLabel("Longest reply, in tokens").fill("12");
-  await page.getByText("In force from your next message.").waitFor();
-  await page.getByRole("button", { name: "Continue" }).click();
-  await page.getByText("The reply reached the length limit.").waitFor({ timeout: 60_000 });
-  await ended(page);
-  expect((await answer(page).innerText()).length).toBeGreaterThan(shown);
-  expect(await page.locator(".figures").last().innerText()).toMatch(/SmolLM2.*tokens.*tokens\/s.*first\safter/);
-  await visitor.close();
-});
+    await page.getByRole("button", { name: words.studio.options, exact: true }).click();
+    await page.getByLabel(words.sampling.maxTokens).fill("12");
+    await page.getByText(words.options.saved).waitFor();
+    await page.getByRole("button", { name: words.thread.continue }).click();
+    await page.getByText(words.reply.tooLong).waitFor({ timeout: 60_000 });
+    await ended(page);
+    expect((await answer(page).innerText()).length).toBeGreaterThan(shown);
+    expect(await page.locator(".figures").last().innerText()).toMatch(/SmolLM2.*tokens.*tokens\/s.*first\safter/);
+    await visitor.close();
+  },
+);
 
 test("an answer that comes in one piece is shown in pieces, and says so", { timeout: 60_000 }, async () => {
   studio = await Studio.open({ tokens: 60, rate: 0, slots: 2, inOnePiece: true });
@@ -42,7 +51,7 @@ test("an answer that comes in one piece is shown in pieces, and says so", { time
   const { page } = visitor;
   await ask(page, "Tell me a story");
   await ended(page);
-  await page.getByText("shown in pieces").waitFor();
+  await page.getByText(words.thread.onePiece).waitFor();
   expect((await answer(page).innerText()).trim()).toBe(Array.from({ length: 60 }, (_, at) => `word${at}`).join(" "));
   await visitor.close();
 });

@@ -3,6 +3,7 @@
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { words } from "../src/words";
 import { answer, ask, ended, says } from "./manners";
 import { Studio } from "./studio";
 
@@ -21,24 +22,33 @@ async function frame(page: Page): Promise<unknown> {
   return page.evaluate(() => {
     const push = 100_000;
     scrollTo(push, push);
-    for (const part of document.querySelectorAll("html, body, #root, .studio, .middle, .side, .thread-frame")) part.scrollTo(push, push);
+    for (const part of document.querySelectorAll("html, body, #root, .studio, .middle, .side, .thread-frame"))
+      part.scrollTo(push, push);
     const { top, left, bottom, right } = (document.querySelector(".studio") as Element).getBoundingClientRect();
     const { scrollWidth, scrollHeight } = document.documentElement;
-    return { top, left, bottom: bottom - innerHeight, right: right - innerWidth, wider: scrollWidth - innerWidth, higher: scrollHeight - innerHeight };
+    return {
+      top,
+      left,
+      bottom: bottom - innerHeight,
+      right: right - innerWidth,
+      wider: scrollWidth - innerWidth,
+      higher: scrollHeight - innerHeight,
+    };
   });
 }
 
 const STILL = { top: 0, left: 0, bottom: 0, right: 0, wider: 0, higher: 0 };
 
 test("named entities in the answer, the thoughts and the title of a conversation, also after a reload", async () => {
-  const text = "Kept &amp; &hearts; &nosuch; &lt;b&gt;\n\n| a &copy; |\n|---|\n| `&amp;` |\n\n[l &nbsp;](https://a.example/&amp;)\n\n```&amp;\n&amp;\n```";
+  const text =
+    "Kept &amp; &hearts; &nosuch; &lt;b&gt;\n\n| a &copy; |\n|---|\n| `&amp;` |\n\n[l &nbsp;](https://a.example/&amp;)\n\n```&amp;\n&amp;\n```";
   await studio.script({ thinking: ["Thought &amp; ", "&hearts; &nosuch;"], pieces: text.match(/[^]{1,3}/g) });
   const visitor = await studio.newcomer();
   const { page } = visitor;
   await ask(page, "Kept &amp; &hearts; question");
   await ended(page);
   for (let round = 0; round < 2; round++) {
-    await page.getByText("Thoughts").click();
+    await page.getByText(words.thread.thoughts).click();
     await page.locator(".thoughts").getByText("Thought & ♥ &nosuch;").waitFor();
     expect(await answer(page).innerText()).toContain("Kept & ♥ &nosuch; <b>");
     await page.getByRole("link", { name: "Kept &amp; &hearts; question" }).waitFor();
@@ -57,7 +67,10 @@ test("nothing that a reply, a title or a key does moves the page while a long re
     "- [ ] task\n\n[^1] and [^1]: note\n\n[^1]: note",
   ];
   const lines = Array.from({ length: 80 }, (_, at) => `Line ${at} \\(x^${at}\\)\n\n${odd[at % odd.length] ?? ""}\n\n`);
-  for (const viewport of [{ width: 1280, height: 700 }, { width: 360, height: 700 }]) {
+  for (const viewport of [
+    { width: 1280, height: 700 },
+    { width: 360, height: 700 },
+  ]) {
     await studio.script({ thinking: ["I think. "], pieces: lines, rate: 40 });
     const visitor = await studio.newcomer({ viewport });
     const { page } = visitor;
@@ -96,7 +109,7 @@ test("the buttons come under a short first reply however late the first list of 
     });
     await ask(page, "First");
     await ended(page);
-    await page.getByRole("button", { name: "Copy the reply" }).waitFor();
+    await page.getByRole("button", { name: words.thread.copyReply }).waitFor();
     await expect.poll(() => page.locator(".mark.running").count()).toBe(0);
     await page.unrouteAll({ behavior: "ignoreErrors" });
     await visitor.close();
@@ -115,16 +128,16 @@ test("after Stop and Continue the whole text and its buttons stand there, howeve
   await ask(page, "Count");
   await says(page, "two");
   await page.keyboard.press("Escape");
-  await page.getByRole("button", { name: "Continue" }).waitFor();
+  await page.getByRole("button", { name: words.thread.continue }).waitFor();
   await studio.script({ pieces: ["and more."] });
-  await page.getByRole("button", { name: "Continue" }).click();
+  await page.getByRole("button", { name: words.thread.continue }).click();
   await says(page, "and more.");
   await ended(page);
   for (let look = 0; look < 20; look++) {
     expect(await answer(page).innerText()).toContain("and more.");
     await page.waitForTimeout(50);
   }
-  await page.getByRole("button", { name: "Copy the reply" }).waitFor();
+  await page.getByRole("button", { name: words.thread.copyReply }).waitFor();
   await page.unrouteAll({ behavior: "ignoreErrors" });
   await visitor.close();
 });
@@ -136,8 +149,8 @@ test("a code block at the end copies what it shows", async () => {
   await ask(page, "Code");
   await ended(page);
   expect(await page.locator(".code pre").innerText()).toBe("one()");
-  await page.getByRole("button", { name: "Copy the code" }).click();
-  await page.getByRole("button", { name: "Copied" }).waitFor();
+  await page.getByRole("button", { name: words.markdown.copyCode }).click();
+  await page.getByRole("button", { name: words.common.copied }).waitFor();
   expect(await page.evaluate(() => navigator.clipboard.readText())).toBe("one()");
   await visitor.close();
 });
@@ -165,7 +178,7 @@ test("a message that cannot be shown stands there as it is written, the others a
     for (const message of messages.slice(1, 2)) message.siblings = null;
   });
   await page.reload();
-  await page.getByText("This message can’t be shown as it was meant.").waitFor();
+  await page.getByText(words.broken.message).waitFor();
   await page.getByText("Kept **reply**.").waitFor();
   await page.getByText("Kept reply.").waitFor();
   expect(await page.locator(".said").allInnerTexts()).toEqual(["First", "Second"]);
@@ -183,17 +196,17 @@ test("a list that cannot be shown says so, and takes neither the conversation no
   const { page } = visitor;
   await ask(page, "First");
   await ended(page);
-  await page.getByRole("link", { name: "New conversation" }).click();
+  await page.getByRole("link", { name: words.studio.newConversation }).click();
   await ask(page, "Another");
   await ended(page);
   await twist(page, /\/api\/chatbot\/sessions$/, (sessions: { title: unknown }[]) => {
     for (const session of sessions) if (session.title === "First") session.title = { unheard: "of" };
   });
   await page.reload();
-  await page.getByText("the list of conversations can’t be shown").waitFor();
+  await page.getByText(words.broken.conversations).waitFor();
   await page.unrouteAll({ behavior: "ignoreErrors" });
   await says(page, "Kept.");
-  await page.getByRole("button", { name: "Try again" }).first().click();
+  await page.getByRole("button", { name: words.common.tryAgain }).first().click();
   await page.getByRole("link", { name: "First" }).waitFor();
   await ask(page, "Second");
   await page.locator(".answer").nth(1).waitFor();
@@ -202,25 +215,29 @@ test("a list that cannot be shown says so, and takes neither the conversation no
   await visitor.close();
 });
 
-test.each(["/%09/evil.example", "//evil.example", "/%5Cevil.example", "/.//evil.example", "%0A//evil.example", "https:evil.example"])(
-  "a sign-in that is asked to lead to %s stays on this site",
-  async (to) => {
-    const visitor = await studio.newcomer();
-    const { page } = visitor;
-    const email = await page.locator(".account .title").innerText();
-    await page.getByRole("button", { name: "Sign out" }).click();
+test.each([
+  "/%09/evil.example",
+  "//evil.example",
+  "/%5Cevil.example",
+  "/.//evil.example",
+  "%0A//evil.example",
+  "https:evil.example",
+])("a sign-in that is asked to lead to %s stays on this site", async (to) => {
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
+  const email = await page.locator(".account .title").innerText();
+  await page.getByRole("button", { name: words.common.signOut }).click();
+  await page.waitForURL(/sign-in/);
+  for (const before of [email, "somebody@example.org"]) {
+    await page.evaluate((person) => localStorage.setItem("person", person), before); // where another person was here, the page begins anew
+    await page.goto(`${studio.url}/sign-in?to=${to}`);
+    await page.getByLabel(words.common.email).fill(email);
+    await page.getByLabel(words.common.password).fill("correct horse");
+    await page.keyboard.press("Enter");
+    await page.getByLabel(words.composer.label, { exact: true }).waitFor();
+    expect(new URL(page.url()).origin).toBe(new URL(studio.url).origin);
+    await page.getByRole("button", { name: words.common.signOut }).click();
     await page.waitForURL(/sign-in/);
-    for (const before of [email, "somebody@example.org"]) {
-      await page.evaluate((person) => localStorage.setItem("person", person), before); // where another person was here, the page begins anew
-      await page.goto(`${studio.url}/sign-in?to=${to}`);
-      await page.getByLabel("E-mail").fill(email);
-      await page.getByLabel("Password").fill("correct horse");
-      await page.keyboard.press("Enter");
-      await page.getByLabel("Message", { exact: true }).waitFor();
-      expect(new URL(page.url()).origin).toBe(new URL(studio.url).origin);
-      await page.getByRole("button", { name: "Sign out" }).click();
-      await page.waitForURL(/sign-in/);
-    }
-    await visitor.close();
-  },
-);
+  }
+  await visitor.close();
+});

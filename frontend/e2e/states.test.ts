@@ -9,6 +9,7 @@ import { createRequire } from "node:module";
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
+import { words } from "../src/words";
 import { Studio } from "./studio";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
@@ -33,31 +34,37 @@ async function violations(page: Page): Promise<string[]> {
 }
 
 async function ask(page: Page, text: string): Promise<void> {
-  await page.getByLabel("Message", { exact: true }).fill(text);
+  await page.getByLabel(words.composer.label, { exact: true }).fill(text);
   await page.keyboard.press("Enter");
 }
 
 async function settled(page: Page): Promise<void> {
-  await page.getByRole("button", { name: "Send", exact: true }).waitFor(); // earlier replies have their buttons already
-  await page.getByRole("button", { name: /Regenerate|Retry/ }).last().waitFor();
+  await page.getByRole("button", { name: words.common.send, exact: true }).waitFor(); // earlier replies have their buttons already
+  await page
+    .getByRole("button", { name: new RegExp(`${words.thread.regenerate}|${words.thread.retry}`) })
+    .last()
+    .waitFor();
 }
 
 describe.each([
-  ["light", 1280],
-  ["dark", 1280],
-  ["light", 360],
-  ["dark", 360],
-] as const)("%s at %i pixels", (colorScheme, width) => {
+  ["light", 1280, "comfortable"],
+  ["dark", 1280, "compact"],
+  ["light", 360, "compact"],
+  ["dark", 360, "comfortable"],
+] as const)("%s at %i pixels, %s", (colorScheme, width, density) => {
   test("every state is without a violation", { timeout: 180_000 }, async () => {
     const found: Record<string, string[]> = {};
     const visitor = await studio.newcomer({ colorScheme, viewport: { width, height: 740 }, reducedMotion: "reduce" });
     const { page } = visitor;
+    await page.evaluate((chosen) => localStorage.setItem("preferences", JSON.stringify({ density: chosen })), density);
+    await page.reload();
+    await page.getByLabel(words.composer.label, { exact: true }).waitFor();
     const isPhone = width < 760;
 
     /** The state as it is now: looked at by axe, and kept as a picture. */
     async function state(name: string): Promise<void> {
       await page.evaluate(() => document.fonts.ready.then(() => undefined));
-      await page.screenshot({ path: `${PICTURES}${name} ${colorScheme} ${width}.png` });
+      await page.screenshot({ path: `${PICTURES}${name} ${colorScheme} ${width} ${density}.png` });
       const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
       found[name] = [...(await violations(page)), ...(wide ? ["wider than the screen"] : [])];
     }
@@ -65,12 +72,12 @@ describe.each([
     await state("01 empty");
     await studio.script({ pieces: ["never"], progress: 20, wait: 0.5 });
     await ask(page, "Tell me a story");
-    await page.getByText(/Reading your prompt \d+ %/).waitFor();
+    await page.getByText(/Reading your prompt, \d+%/).waitFor();
     await state("02 prompt is read");
 
     const other = await studio.newcomer();
     await ask(other.page, "Me too");
-    await other.page.getByText("Waiting, you are next").waitFor();
+    await other.page.getByText(words.reply.next).waitFor();
     await other.page.keyboard.press("Escape");
     await settled(other.page);
     await other.close();
@@ -82,7 +89,7 @@ describe.each([
     await studio.script({ thinking: ["First I ", "think. "], pieces: ["So"], rate: 0.4 });
     await ask(page, "Think");
     await page.getByText(/Thinking, \d s/).waitFor();
-    await page.getByText("Thinking", { exact: true }).click();
+    await page.getByText(words.thread.thinking, { exact: true }).click();
     await state("04 thinking");
     await page.keyboard.press("Escape");
     await settled(page);
@@ -95,25 +102,25 @@ describe.each([
     await page.keyboard.press("Escape");
     await settled(page);
     await state("06 stopped");
-    await page.getByRole("button", { name: "Regenerate" }).last().click();
+    await page.getByRole("button", { name: words.thread.regenerate }).last().click();
     await page.getByText("2/2").waitFor();
     await page.locator(".katex").first().waitFor();
     await page.locator(".hljs-keyword").first().waitFor();
-    await page.locator(".answer").last().getByRole("button", { name: "Good reply" }).click();
+    await page.locator(".answer").last().getByRole("button", { name: words.thread.good }).click();
     await state("07 ended");
-    await page.getByRole("region", { name: "Conversation" }).evaluate((box) => box.scrollBy(0, -900));
-    await page.getByRole("button", { name: "To the end" }).waitFor();
+    await page.getByRole("region", { name: words.thread.label }).evaluate((box) => box.scrollBy(0, -900));
+    await page.getByRole("button", { name: words.thread.toEnd }).waitFor();
     await state("08 scrolled up");
 
     await studio.script({ pieces: ["Half a sen", "tence"], fault: "cut", after: 2, rate: 20 });
     await ask(page, "And now break");
-    await page.getByRole("button", { name: "Continue" }).last().waitFor();
+    await page.getByRole("button", { name: words.thread.continue }).last().waitFor();
     await state("09 interrupted");
     await studio.script({ pieces: ["Short."] });
 
-    await page.getByLabel("Message", { exact: true }).fill("");
+    await page.getByLabel(words.composer.label, { exact: true }).fill("");
     await page.keyboard.press("ArrowUp");
-    await page.getByLabel("Say it differently").waitFor();
+    await page.getByLabel(words.thread.editMessage).waitFor();
     await state("10 edited");
     await page.keyboard.press("Escape");
 
@@ -123,98 +130,100 @@ describe.each([
     ]);
     await page.getByText(/characters/).waitFor();
     await page.locator(".chips .problem").waitFor();
-    await page.getByLabel("Message", { exact: true }).fill("When is the meeting?");
+    await page.getByLabel(words.composer.label, { exact: true }).fill("When is the meeting?");
     await state("11 documents");
-    await page.getByRole("button", { name: "Remove empty.pdf" }).click();
-    await page.getByLabel("Message", { exact: true }).press("Enter");
+    await page.getByRole("button", { name: words.composer.remove("empty.pdf") }).click();
+    await page.getByLabel(words.composer.label, { exact: true }).press("Enter");
     await page.locator(".turn").last().getByText("notes.md").waitFor();
     await settled(page);
     await page.locator(".turn").last().getByText("notes.md").click();
     await state("12 a document in a turn");
 
-    await page.getByRole("button", { name: "Options", exact: true }).click();
-    await page.getByLabel("System prompt").fill("Be brief.");
-    await page.getByText("In force from your next message.").waitFor();
+    await page.getByRole("button", { name: words.studio.options, exact: true }).click();
+    await page.getByLabel(words.options.systemPrompt).fill("Be brief.");
+    await page.getByText(words.options.saved).waitFor();
     await state("13 options");
-    await page.getByRole("button", { name: "Close the options" }).click();
+    await page.getByRole("button", { name: words.options.close }).click();
 
     await page.goto(`${studio.url}/templates`);
-    await page.getByText("A template is a prompt").waitFor();
+    await page.getByText(words.templates.empty).waitFor();
     await state("14 no templates");
-    await page.getByRole("link", { name: "New template" }).click();
-    await page.getByLabel("Title").fill("Translator");
-    await page.getByLabel("Description").fill("Into any language");
-    await page.getByLabel("Prompt").fill("Translate into {{language=English}}. Tone: {{tone|how it should sound}}.");
-    await page.getByRole("button", { name: "Make it" }).click();
-    await page.getByText("Saved as version 1").waitFor();
-    await page.getByLabel("Prompt").fill("Translate what I say into {{language=English}}. Tone: {{tone|how it should sound}}.");
-    await page.getByRole("button", { name: "Save" }).click();
-    await page.getByText("Earlier versions").waitFor();
+    await page.getByRole("link", { name: words.templates.new }).click();
+    await page.getByLabel(words.templates.title).fill("Translator");
+    await page.getByLabel(words.templates.description).fill("Into any language");
+    await page.getByLabel(words.templates.prompt).fill("Translate into {{language=English}}. Tone: {{tone|how it should sound}}.");
+    await page.getByRole("button", { name: words.templates.create }).click();
+    await page.getByText(words.templates.saved(1)).waitFor();
+    await page
+      .getByLabel(words.templates.prompt)
+      .fill("Translate what I say into {{language=English}}. Tone: {{tone|how it should sound}}.");
+    await page.getByRole("button", { name: words.templates.save }).click();
+    await page.getByText(words.templates.earlierVersions).waitFor();
     await state("15 a template");
-    await page.getByRole("button", { name: "Try it in a chat" }).click();
+    await page.getByRole("button", { name: words.templates.tryIt }).click();
     await page.getByRole("textbox", { name: "tone" }).fill("formal");
     await state("16 variables");
-    await page.getByRole("button", { name: "Begin" }).click();
-    await page.getByLabel("Message", { exact: true }).fill("/tra");
+    await page.getByRole("button", { name: words.templates.start }).click();
+    await page.getByLabel(words.composer.label, { exact: true }).fill("/tra");
     await page.getByRole("option", { name: /Translator/ }).waitFor();
     await state("17 templates by slash");
-    await page.getByLabel("Message", { exact: true }).fill("");
+    await page.getByLabel(words.composer.label, { exact: true }).fill("");
 
     await page.keyboard.press("Control+k");
-    await page.getByRole("combobox", { name: /Find a command/ }).waitFor();
+    await page.getByRole("combobox", { name: words.palette.find }).waitFor();
     await state("18 palette");
     await page.keyboard.press("Escape");
-    await page.getByRole("region", { name: "Conversation" }).or(page.locator(".welcome")).first().click();
+    await page.getByRole("region", { name: words.thread.label }).or(page.locator(".welcome")).first().click();
     await page.keyboard.press("?");
-    await page.getByRole("heading", { name: "Keys" }).waitFor();
+    await page.getByRole("heading", { name: words.palette.keys }).waitFor();
     await state("19 keys");
     await page.keyboard.press("Escape");
 
-    const list = page.getByRole("button", { name: "Conversations" });
+    const list = page.getByRole("button", { name: words.studio.conversations });
     if (isPhone) await list.click();
     await state("20 the list");
-    await page.getByLabel("Search what was said").fill("story");
+    await page.getByLabel(words.sessions.search).fill("story");
     await page.locator("mark").first().waitFor();
     await state("21 found");
-    await page.getByLabel("Search what was said").fill("");
+    await page.getByLabel(words.sessions.search).fill("");
     await page.getByRole("link", { name: "Translator" }).hover();
-    await page.getByRole("button", { name: "Delete Translator" }).click();
-    await page.getByText("“Translator” is deleted.").waitFor();
+    await page.getByRole("button", { name: words.sessions.deleteTitle("Translator") }).click();
+    await page.getByText(words.sessions.deleted("Translator")).waitFor();
     await state("22 deleted");
-    await page.getByRole("button", { name: "Undo" }).click();
+    await page.getByRole("button", { name: words.sessions.undo }).click();
     await page.getByRole("link", { name: "Translator" }).waitFor();
 
     await page.goto(`${studio.url}/usage`);
-    await page.getByText("In figures").waitFor();
+    await page.getByText(words.usage.details).waitFor();
     await state("23 usage");
     await page.goto(`${studio.url}/settings`);
-    await page.getByText("(this one)").waitFor();
+    await page.getByText(words.settings.thisDevice).waitFor();
     await state("24 settings");
-    await page.getByRole("button", { name: "Delete the account" }).click();
-    await page.getByText("removed for ever").waitFor();
+    await page.getByRole("button", { name: words.settings.deleteAccount }).click();
+    await page.getByText(words.admin.deleteText).waitFor();
     await state("25 asked once");
     await page.keyboard.press("Escape");
     await page.goto(`${studio.url}/nowhere`);
-    await page.getByText("Nothing is here").waitFor();
+    await page.getByText(words.failure.notFoundTitle).waitFor();
     await state("26 not found");
 
     const own = (await page.evaluate(async () => (await (await fetch("/api/auth/me")).json()) as unknown)) as { id: number };
     await studio.asAdmin("PATCH", `/api/admin/users/${own.id}`, { is_admin: true });
     await page.goto(`${studio.url}/admin`);
-    await page.getByText("this machine’s own").waitFor();
+    await page.getByText(words.admin.local).waitFor();
     await state("27 admin");
 
     await page.route("**/api/auth/me", (route) => route.abort());
     await page.goto(`${studio.url}/`);
-    await page.getByText("LAM Studio is not there").waitFor({ timeout: 20_000 });
+    await page.getByText(words.failure.offlineTitle).waitFor({ timeout: 20_000 });
     await state("28 offline");
     await page.unroute("**/api/auth/me");
-    await page.getByRole("button", { name: "Try again" }).click();
-    await page.getByLabel("Message", { exact: true }).waitFor();
+    await page.getByRole("button", { name: words.common.tryAgain }).click();
+    await page.getByLabel(words.composer.label, { exact: true }).waitFor();
 
     if (isPhone) await list.click();
-    await page.getByRole("button", { name: "Sign out" }).click();
-    await page.getByLabel("E-mail").waitFor();
+    await page.getByRole("button", { name: words.common.signOut }).click();
+    await page.getByLabel(words.common.email).waitFor();
     await state("29 sign-in");
 
     expect(found).toEqual(Object.fromEntries(Object.keys(found).map((name) => [name, []])));

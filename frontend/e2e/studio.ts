@@ -12,6 +12,8 @@ import { fileURLToPath } from "node:url";
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
 import { expect } from "vitest";
 
+import { words } from "../src/words";
+
 const PYTHON = fileURLToPath(new URL("../../.venv/bin/python", import.meta.url));
 const MAIN = "from lam.cli import main; main()";
 const COMMON = { LAM_PORT: "0", LAM_MAX_STREAMS_PER_USER: "20" };
@@ -31,11 +33,38 @@ export class Studio {
   ) {}
 
   /** `tokens` words (`word0 word1 …`), `rate` a second; `slots` replies at once. `inOnePiece`: by a worker that cannot stream. */
-  static async open({ tokens, rate, slots = 8, inOnePiece = false }: { tokens: number; rate: number; slots?: number; inOnePiece?: boolean }): Promise<Studio> {
+  static async open({
+    tokens,
+    rate,
+    slots = 8,
+    inOnePiece = false,
+  }: {
+    tokens: number;
+    rate: number;
+    slots?: number;
+    inOnePiece?: boolean;
+  }): Promise<Studio> {
     const folder = mkdtempSync(join(tmpdir(), "lam-page-"));
-    const scripted = ["-m", "lam.testing.server", "--port", "0", "--tokens", String(tokens), "--rate", String(rate), "--slots", String(slots)];
+    const scripted = [
+      "-m",
+      "lam.testing.server",
+      "--port",
+      "0",
+      "--tokens",
+      String(tokens),
+      "--rate",
+      String(rate),
+      "--slots",
+      String(slots),
+    ];
     const [model, line] = await started(scripted, {}, "http://");
-    const settings = { ...COMMON, LAM_DATA_DIR: folder, LAM_REGISTRATION: "open", LAM_TITLES: "false", LLM_SERVER_URL: line.trim() };
+    const settings = {
+      ...COMMON,
+      LAM_DATA_DIR: folder,
+      LAM_REGISTRATION: "open",
+      LAM_TITLES: "false",
+      LLM_SERVER_URL: line.trim(),
+    };
     const others = [model];
     if (inOnePiece) {
       const port = await freePort();
@@ -58,7 +87,13 @@ export class Studio {
     return Studio.with(folder, settings, "", gateway, []);
   }
 
-  private static async with(folder: string, settings: Record<string, string>, modelUrl: string, gateway: ChildProcess, others: ChildProcess[]): Promise<Studio> {
+  private static async with(
+    folder: string,
+    settings: Record<string, string>,
+    modelUrl: string,
+    gateway: ChildProcess,
+    others: ChildProcess[],
+  ): Promise<Studio> {
     const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS.split(" ") });
     return new Studio(readFileSync(join(folder, "url"), "utf8").trim(), settings, folder, modelUrl, gateway, others, browser);
   }
@@ -111,11 +146,11 @@ export class Studio {
     context.setDefaultTimeout(15_000);
     const visitor = new Visitor(this, context);
     const page = await visitor.tab("/");
-    await page.getByRole("button", { name: "Make an account" }).click();
-    await page.getByLabel("E-mail").fill(`${crypto.randomUUID()}@example.org`);
-    await page.getByLabel("Password").fill("correct horse");
+    await page.getByRole("button", { name: words.signIn.toCreate }).click();
+    await page.getByLabel(words.common.email).fill(`${crypto.randomUUID()}@example.org`);
+    await page.getByLabel(words.common.password).fill("correct horse");
     await page.keyboard.press("Enter");
-    await page.getByLabel("Message", { exact: true }).waitFor();
+    await page.getByLabel(words.composer.label, { exact: true }).waitFor();
     return visitor;
   }
 }
@@ -157,8 +192,16 @@ async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void>
   await exit;
 }
 
-async function started(words: string[], environment: Record<string, string>, says: string, program = PYTHON): Promise<[ChildProcess, string]> {
-  const child = spawn(program, words, { env: { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin`, ...environment }, stdio: ["ignore", "pipe", "pipe"] });
+async function started(
+  words: string[],
+  environment: Record<string, string>,
+  says: string,
+  program = PYTHON,
+): Promise<[ChildProcess, string]> {
+  const child = spawn(program, words, {
+    env: { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin`, ...environment },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   const found = await new Promise<string>((resolve, reject) => {
     for (const output of [child.stdout, child.stderr]) {
       createInterface({ input: output }).on("line", (line) => {

@@ -2,6 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 
+import { words } from "../src/words";
 import { answer, ask, ended, says } from "./manners";
 import { Studio } from "./studio";
 
@@ -17,7 +18,9 @@ afterAll(async () => {
   await studio.close();
 });
 
-test("with eight tabs that all have a reply running, a stop still reaches the gateway, and every reply goes on", { timeout: 120_000 }, async () => {
+test("with eight tabs that all have a reply running, a stop still reaches the gateway, and every reply goes on", {
+  timeout: 120_000,
+}, async () => {
   const visitor = await studio.newcomer();
   const tabs = [visitor.page];
   for (let count = 1; count < 8; count++) tabs.push(await visitor.tab("/"));
@@ -29,10 +32,13 @@ test("with eight tabs that all have a reply running, a stop still reaches the ga
   await last.keyboard.press("Escape");
   await ended(last);
   const first = visitor.page; // it made way for the others: it goes on where it was as soon as somebody uses it
-  await first.getByText("this one goes on when you use it").waitFor();
+  await first.getByText(words.reply.released).waitFor();
   const before = (await answer(first).innerText()).split(" ").length;
   await first.locator(".answer").last().click();
-  await first.waitForFunction((count) => (document.querySelector(".answer > .markdown")?.textContent.split(" ").length ?? 0) > count + 5, before);
+  await first.waitForFunction(
+    (count) => (document.querySelector(".answer > .markdown")?.textContent.split(" ").length ?? 0) > count + 5,
+    before,
+  );
   for (const tab of tabs.slice(0, 7)) {
     await tab.keyboard.press("Escape");
     await ended(tab);
@@ -53,13 +59,13 @@ test("a second tab sees a reply begin that it did not send, and the list marks w
   await ended(second);
   await ask(page, "Second");
   await says(second, "word5");
-  await second.getByRole("link", { name: "New conversation" }).click();
-  await page.getByRole("link", { name: "New conversation" }).click();
-  await page.getByRole("img", { name: "A reply is running" }).waitFor();
-  await page.getByRole("img", { name: "Unread" }).waitFor({ timeout: 40_000 });
+  await second.getByRole("link", { name: words.studio.newConversation }).click();
+  await page.getByRole("link", { name: words.studio.newConversation }).click();
+  await page.getByRole("img", { name: words.sessions.running }).waitFor();
+  await page.getByRole("img", { name: words.sessions.unread }).waitFor({ timeout: 40_000 });
   await page.locator(".sessions li > a").first().click();
   await says(page, `word${TOKENS - 1}`);
-  await expect.poll(() => page.getByRole("img", { name: "Unread" }).count()).toBe(0);
+  await expect.poll(() => page.getByRole("img", { name: words.sessions.unread }).count()).toBe(0);
   await visitor.close();
 });
 
@@ -75,7 +81,7 @@ test("a log-in that is ended elsewhere leads to the sign-in page, and back", asy
     const all = (await (await fetch("/api/auth/tokens")).json()) as { id: number }[];
     for (const { id } of all) await fetch(`/api/auth/tokens/${id}`, { method: "DELETE" });
   });
-  await page.getByRole("link", { name: "Templates" }).click();
+  await page.getByRole("link", { name: words.pages.templates }).click();
   await page.waitForURL(/sign-in/);
   await page.goto(studio.url + path);
   await page.waitForURL(`**/sign-in?to=${encodeURIComponent(path)}`);

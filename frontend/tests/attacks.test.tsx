@@ -10,7 +10,9 @@ import { Markdown } from "../src/components/markdown/Markdown";
 const OUR_ICON = renderToStaticMarkup(<Copy aria-hidden />);
 
 const ELEMENTS = new Set(
-  "div p a bdi em strong del code pre figure figcaption span button table thead tbody tr th td ul ol li input blockquote h1 h2 h3 h4 h5 h6 hr br sup section".split(" "),
+  "div p a bdi em strong del code pre figure figcaption span button table thead tbody tr th td ul ol li input blockquote h1 h2 h3 h4 h5 h6 hr br sup section".split(
+    " ",
+  ),
 );
 
 describe.each(CASES)("%s", (text) => {
@@ -20,7 +22,8 @@ describe.each(CASES)("%s", (text) => {
       for (const [tag, name, attributes] of html.matchAll(/<([a-z0-9]+)((?:\s[^<>]*)?)>/g)) {
         expect(ELEMENTS, tag).toContain(name);
         expect(attributes, tag).not.toMatch(/\s(on\w+|style|src|srcset|srcdoc|action|formaction|background|poster)=/);
-        for (const [, href] of (attributes ?? "").matchAll(/\shref="([^"]*)"/g)) expect(href, tag).toMatch(/^(https?:|\/\/|mailto:|#|$)/);
+        for (const [, href] of (attributes ?? "").matchAll(/\shref="([^"]*)"/g))
+          expect(href, tag).toMatch(/^(https?:|\/\/|mailto:|#|$)/);
       }
     }
   });

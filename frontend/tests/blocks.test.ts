@@ -65,7 +65,11 @@ describe("blocks", () => {
   test("hold every character, apart from fences", () => {
     for (const end of [10, 60, 95, TEXT.length]) {
       const prefix = TEXT.slice(0, end);
-      const kept = new Blocks().of(prefix).flat().map((block) => block.text).join("");
+      const kept = new Blocks()
+        .of(prefix)
+        .flat()
+        .map((block) => block.text)
+        .join("");
       expect(prefix.replace(/[`~\n]|python/g, "")).toBe(kept.replace(/[`~\n]|python/g, ""));
     }
   });

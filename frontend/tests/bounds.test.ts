@@ -36,15 +36,24 @@ describe("beyond the bounds the marks are escaped, and all of the text is still 
     expect(kept.replaceAll("\\", "")).toBe(text);
   });
 
-  test.each(["*a **b\n", "#*a **b\n", "|*a **b\n", "2. *a **b\n", "    - *a **b\n", "> *a **b\n"])("%j in one paragraph of many lines", (line) => {
-    const text = `x\n${line.repeat(2000)}`;
-    expect(bounded(text)).toContain("\\*");
-    expect(bounded(text).replaceAll("\\", "")).toBe(text);
-  });
+  test.each(["*a **b\n", "#*a **b\n", "|*a **b\n", "2. *a **b\n", "    - *a **b\n", "> *a **b\n"])(
+    "%j in one paragraph of many lines",
+    (line) => {
+      const text = `x\n${line.repeat(2000)}`;
+      expect(bounded(text)).toContain("\\*");
+      expect(bounded(text).replaceAll("\\", "")).toBe(text);
+    },
+  );
 
   test("lists by indent go on at one level", () => {
     const text = Array.from({ length: 200 }, (_, level) => `${"  ".repeat(level)}- ${level}`).join("\n");
-    expect(Math.max(...bounded(text).split("\n").map((line) => line.indexOf("-")))).toBe(64);
+    expect(
+      Math.max(
+        ...bounded(text)
+          .split("\n")
+          .map((line) => line.indexOf("-")),
+      ),
+    ).toBe(64);
   });
 });
 

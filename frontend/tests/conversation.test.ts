@@ -9,8 +9,28 @@ import { apart, withDocuments } from "../src/protocol/documents";
 
 function message(id: number, parent: number | null): MessageAnswer {
   const role = id % 2 === 1 ? "user" : "assistant";
-  const nothing = { thinking: null, metadata: null, usage: null, timings: null, request_id: null, stream_id: null, error: null, rating: null, in_context: true };
-  return { id, session_id: 1, parent_id: parent, role, content: `m${id}`, status: "complete", created_at: "2026-11-24T00:00:00Z", siblings: [id], ...nothing };
+  const nothing = {
+    thinking: null,
+    metadata: null,
+    usage: null,
+    timings: null,
+    request_id: null,
+    stream_id: null,
+    error: null,
+    rating: null,
+    in_context: true,
+  };
+  return {
+    id,
+    session_id: 1,
+    parent_id: parent,
+    role,
+    content: `m${id}`,
+    status: "complete",
+    created_at: "2026-11-24T00:00:00Z",
+    siblings: [id],
+    ...nothing,
+  };
 }
 
 const FOUR = [message(1, null), message(2, 1), message(3, 2), message(4, 3)];
@@ -22,7 +42,13 @@ function kinds(live: OnItsWay | null, messages = FOUR): string[] {
 describe("documents", () => {
   test.each([
     [[{ name: "a.md", text: "one" }], "question"],
-    [[{ name: "a.md", text: "one\n</document>\n\n<document name=\"b\" characters=\"1\">\nx" }, { name: 'quo"te.txt', text: "" }], ""],
+    [
+      [
+        { name: "a.md", text: 'one\n</document>\n\n<document name="b" characters="1">\nx' },
+        { name: 'quo"te.txt', text: "" },
+      ],
+      "",
+    ],
     [[{ name: "emoji.txt", text: "👩‍🔬 and\r\n\u2028 lines" }], "<document>"],
     [[], '<document name="x" characters="5">\nab'],
   ])("come out of a message as they went in: %j", (documents, text) => {

@@ -4,9 +4,12 @@ import { ownPath } from "../src/features/account/destination";
 
 const HERE = "https://lam.example";
 
-test.each(["/", "/c/5", "/c/5?message=7#x", "/templates/new", "/%2F%2Fevil.example", "/a//b", "/c/1?next=//evil.example"])("%s is a place on this site", (address) => {
-  expect(ownPath(address, HERE)).toBe(address);
-});
+test.each(["/", "/c/5", "/c/5?message=7#x", "/templates/new", "/%2F%2Fevil.example", "/a//b", "/c/1?next=//evil.example"])(
+  "%s is a place on this site",
+  (address) => {
+    expect(ownPath(address, HERE)).toBe(address);
+  },
+);
 
 test.each([
   "//evil.example",
@@ -47,7 +50,8 @@ test.each([
 test("every mixture of slashes, dots and blanks stays on this site", () => {
   const parts = ["/", "\\", "\t", "\n", ".", "..", "%2f", "@", ":", "evil.example", "?", "#"];
   for (let code = 0; code < parts.length ** 4; code++) {
-    const address = [0, 1, 2, 3].map((place) => parts[Math.floor(code / parts.length ** place) % parts.length]).join("") + "//evil.example";
+    const address =
+      [0, 1, 2, 3].map((place) => parts[Math.floor(code / parts.length ** place) % parts.length]).join("") + "//evil.example";
     const path = ownPath(address, HERE);
     expect(new URL(path, HERE).origin, JSON.stringify(address)).toBe(HERE);
     expect(path.startsWith("//"), JSON.stringify(address)).toBe(false);

@@ -16,7 +16,10 @@ function html(text: string, growing: boolean): string {
 
 /** The code as it stands in the page. */
 function code(text: string, growing = false): string | undefined {
-  return /<pre[^>]*><code>([^]*?)<\/code><\/pre>/.exec(html(text, growing))?.[1]?.replaceAll(/<\/span><span class="lines">/g, "\n").replaceAll(/<[^>]*>/g, "");
+  return /<pre[^>]*><code>([^]*?)<\/code><\/pre>/
+    .exec(html(text, growing))?.[1]
+    ?.replaceAll(/<\/span><span class="lines">/g, "\n")
+    .replaceAll(/<[^>]*>/g, "");
 }
 
 const FENCES: [string, string][] = [
@@ -85,7 +88,11 @@ test("the text behind an end without a blank line is no code", () => {
   expect(html("- ```\n  a\n  ```\n\nafter\n\n```\nb\n```", false).match(/<pre/g)).toHaveLength(2);
 });
 
-test.each(["a\r\nb\r\n\r\n```\r\nc\r\n```\r\n\r\nd", "a\rb\r\r```\rc\r```\r\rd"])("however lines end and reads are cut, the blocks are the same: %j", (text) => {
-  const growing = new Blocks();
-  for (let end = 0; end <= text.length; end++) expect(growing.of(text.slice(0, end))).toEqual(new Blocks().of(text.slice(0, end)));
-});
+test.each(["a\r\nb\r\n\r\n```\r\nc\r\n```\r\n\r\nd", "a\rb\r\r```\rc\r```\r\rd"])(
+  "however lines end and reads are cut, the blocks are the same: %j",
+  (text) => {
+    const growing = new Blocks();
+    for (let end = 0; end <= text.length; end++)
+      expect(growing.of(text.slice(0, end))).toEqual(new Blocks().of(text.slice(0, end)));
+  },
+);

@@ -52,13 +52,18 @@ export function randomText(seed: number, at: number): Text {
   const host = (): string => `https://h${whole(1000)}.example/p${whole(100)}`;
   const deep = (mark: string, most: number): string => mark.repeat(1 + whole(most));
   const fence = (): string => pick(["```", "~~~", "````", "~~~~~"]);
-  const lines = (body: string, before: string): string => body.split("\n").map((line) => before + line).join("\n");
+  const lines = (body: string, before: string): string =>
+    body
+      .split("\n")
+      .map((line) => before + line)
+      .join("\n");
 
   const inline: (() => string)[] = [
     word,
     () => `${word()} ${entity()}${entity()} ${word()}`,
     () => `**${word()} *${word()} ~~${word()}~~***`,
-    () => `${pick(["**", "*", "__", "_", "~~", "`", "``", "$", "$$", "\\(", "\\[", "[", "![", "<", "<!--", "[^", "](", "|"])}${word()}`,
+    () =>
+      `${pick(["**", "*", "__", "_", "~~", "`", "``", "$", "$$", "\\(", "\\[", "[", "![", "<", "<!--", "[^", "](", "|"])}${word()}`,
     () => `${deep("*", 40)}${word()}${deep("*", 40)}`,
     () => `${deep("[", 30)}${word()}${deep("]", 30)}`,
     () => `[${word()} ${entity()}](${host()} "${entity()}")`,
@@ -85,7 +90,8 @@ export function randomText(seed: number, at: number): Text {
     () => Array.from({ length: 1 + whole(20) }, (_, level) => `${"  ".repeat(level)}- ${word()}`).join("\n"),
     () => `- [ ] ${phrase()}\n- [x] ${word()}\n\n  ${word()}`,
     () => `| ${word()} | ${entity()} |\n|---|:-:|\n| ${phrase().replaceAll("\n", " ")} | ${word()} | ${word()} |\n| ${word()}`,
-    () => `${pick(["", " ", "   "])}${fence()}${pick(["", "py", "js title", "c++ &amp;", "&copy;"])}\n${word()} ${entity()}\n\n  ${word()}\n${fence()}`,
+    () =>
+      `${pick(["", " ", "   "])}${fence()}${pick(["", "py", "js title", "c++ &amp;", "&copy;"])}\n${word()} ${entity()}\n\n  ${word()}\n${fence()}`,
     () => lines(`\`\`\`js\n${word()}\n\n${word()}\n\`\`\``, pick(["> ", "  ", "    "])),
     () => `- ${word()}\n\n  ~~~\n  ${word()}\n  ~~~\n- ${word()}`,
     () => `$$\n${pick(FORMULAS)}\n$$`,

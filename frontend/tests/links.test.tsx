@@ -12,7 +12,10 @@ function html(text: string): string {
 /** What is to be read, and where the links lead. */
 function read(text: string): { shown: string; to: string[] } {
   const markup = html(text);
-  return { shown: markup.replaceAll(/<[^>]*>/g, ""), to: [...markup.matchAll(/ href="([^"]*)"/g)].map(([, href = ""]) => href.replaceAll("&amp;", "&")) };
+  return {
+    shown: markup.replaceAll(/<[^>]*>/g, ""),
+    to: [...markup.matchAll(/ href="([^"]*)"/g)].map(([, href = ""]) => href.replaceAll("&amp;", "&")),
+  };
 }
 
 test.each([
@@ -32,14 +35,20 @@ test.each([
   ["[example.org](https://ex%61mple.org)", "example.org"],
   ["[example.org](https:evil.example)", "example.org (evil.example)"],
   ["[me](mailto:a@b.example)", "me (a@b.example)"],
-  ["**[bold](https://evil.example)** and [*soft* example.org](https://evil.example)", "bold (evil.example) and soft example.org (evil.example)"],
+  [
+    "**[bold](https://evil.example)** and [*soft* example.org](https://evil.example)",
+    "bold (evil.example) and soft example.org (evil.example)",
+  ],
 ])("%s names the host that the browser will ask", (text, shown) => {
   expect(read(text).shown).toBe(shown);
 });
 
-test.each(["\u202E", "\u2066", "\u200B", "\u00AD"])("a name with %j in it does not stand for the host, however it looks", (hidden) => {
-  expect(read(`[example.org${hidden}](https://example.org)`).shown).toBe(`example.org${hidden} (example.org)`);
-});
+test.each(["\u202E", "\u2066", "\u200B", "\u00AD"])(
+  "a name with %j in it does not stand for the host, however it looks",
+  (hidden) => {
+    expect(read(`[example.org${hidden}](https://example.org)`).shown).toBe(`example.org${hidden} (example.org)`);
+  },
+);
 
 test.each([
   ["[x](foo.md)", "x (foo.md)"],
@@ -88,7 +97,10 @@ describe("an address that is written out ends where its sentence goes on", () =>
   });
 
   test("and inside of what a link is called it is no link of its own", () => {
-    expect(read("[https://a.example。](https://b.example)")).toEqual({ shown: "https://a.example。 (b.example)", to: ["https://b.example/"] });
+    expect(read("[https://a.example。](https://b.example)")).toEqual({
+      shown: "https://a.example。 (b.example)",
+      to: ["https://b.example/"],
+    });
   });
 
   test("a long row of marks that may end it takes no time", () => {

@@ -12,7 +12,10 @@ function html(text: string, growing = false): string {
 }
 
 function shown(text: string): string {
-  return html(text).replaceAll("</p>", "\n").replaceAll(/<[^>]*>/g, "").trim();
+  return html(text)
+    .replaceAll("</p>", "\n")
+    .replaceAll(/<[^>]*>/g, "")
+    .trim();
 }
 
 const FAR = `\n\n${"Between. ".repeat(20)}\n\n`;
@@ -28,7 +31,9 @@ describe("a reference finds its definition, however far away", () => {
     ["> [text][r]", "text (a.example)"],
   ])("%s", (written, read) => {
     const between = FAR.trim();
-    expect(shown(`${written}${FAR}[r]: https://a.example "t"`).replaceAll(/\s+/g, " ")).toBe(`${read} ${between}`.replaceAll(/\s+/g, " ").trim());
+    expect(shown(`${written}${FAR}[r]: https://a.example "t"`).replaceAll(/\s+/g, " ")).toBe(
+      `${read} ${between}`.replaceAll(/\s+/g, " ").trim(),
+    );
     expect(shown(`[r]: <https://a.example>${FAR}${written}`).replaceAll(/\s+/g, " ")).toContain(read);
   });
 });

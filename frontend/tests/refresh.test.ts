@@ -6,7 +6,12 @@ import { expect, test } from "vitest";
 import { outdate, refresh } from "../src/api/refresh";
 
 /** A query whose answers are given by hand: each call gets the next one. */
-function asked(): { queries: QueryClient; observer: QueryObserver<number>; answer: (call: number, value: number) => Promise<void>; calls: () => number } {
+function asked(): {
+  queries: QueryClient;
+  observer: QueryObserver<number>;
+  answer: (call: number, value: number) => Promise<void>;
+  calls: () => number;
+} {
   const queries = new QueryClient({ defaultOptions: { queries: { retry: false, staleTime: 60_000 } } });
   const waiting: ((value: number) => void)[] = [];
   const queryFn = (): Promise<number> => new Promise((resolve) => void waiting.push(resolve));

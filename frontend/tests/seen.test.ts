@@ -6,7 +6,14 @@ import type { LiveStream } from "../src/stores/live-stream";
 import type { LiveReply } from "../src/stores/live-streams";
 import { Snapshot } from "../src/protocol/fold";
 
-const STORED = { id: 2, role: "assistant", status: "streaming", content: "What was saved", thinking: null, metadata: null } as MessageAnswer;
+const STORED = {
+  id: 2,
+  role: "assistant",
+  status: "streaming",
+  content: "What was saved",
+  thinking: null,
+  metadata: null,
+} as MessageAnswer;
 
 /** A reply on its way that has told so much. */
 function live(text: string, stoppedAt: number | null = null): LiveReply {

@@ -1,15 +1,16 @@
 """The one place where the gateway's parts meet."""
 
 import logging
-from collections.abc import AsyncIterator
+import secrets
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import TypedDict
+from typing import Final, TypedDict
 
 from fastapi import FastAPI
 from fastapi_offline import FastAPIOffline
 from msgspec import Struct
+from msgspec.structs import replace
 from starlette.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -31,19 +32,25 @@ from lam.chat.messages import Messages
 from lam.chat.search import Search
 from lam.chat.search_index import SearchIndex
 from lam.chat.sessions import Sessions
+from lam.chat.sink import Replies
 from lam.chat.streams import Streams
 from lam.chat.templates import TEMPLATES_OF_USER, VERSIONS_OF_TEMPLATE, Templates
-from lam.chat.titles import Titles
+from lam.chat.titles import TitleKind, Titles
 from lam.chat.transfer import Transfer
 from lam.chat.usage import UsageReport
 from lam.data_folder import DataFolder
 from lam.documents.reader import DocumentReader
 from lam.engines.base import Engine
-from lam.engines.mqtt_workers import MqttWorkersEngine
-from lam.engines.openai_http import OpenAIHttpEngine
+from lam.engines.catalog import Catalog
+from lam.engines.mqtt_workers import MqttWorkersEngine, Silences
+from lam.engines.openai_http import OpenAIHttpEngine, Probing
 from lam.engines.prompt_portal import PromptPortalEngine
+from lam.engines.queue import Settling
+from lam.engines.retries import Pauses
+from lam.generation.contracts import Kind
+from lam.generation.pump import Limits
 from lam.generation.recovery import recover
-from lam.generation.supervisor import Supervisor
+from lam.generation.supervisor import Supervisor, Waits
 from lam.mqtt.connection import Broker, Pace
 from lam.settings import Settings
 from lam.storage.database import Database
@@ -51,21 +58,25 @@ from lam.storage.database_file import CHECK_SECONDS
 from lam.storage.lock import exclusive
 from lam.storage.postgresql import Watch
 from lam.storage.readiness import Belief, Readiness
+from lam.storage.run_store import RunStore
 from lam.streams.memory_log import Shelf
 
 log = logging.getLogger(__name__)
 
 
-class State(TypedDict):
-    """What a request finds in `request.state`."""
-
-    services: Services
+MakeKind = Callable[[Database], Kind]
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
     """Seconds and counts that are no settings, by the part that keeps to them. Tests hand in smaller ones."""
 
     connections: Patience = Patience()
+    runs: Waits = Waits()
+    pump: Limits = Limits()
+    settling: Settling = Settling()
+    pauses: Pauses = Pauses()
+    probing: Probing = Probing()
+    silences: Silences = Silences()
     broker: Pace = Pace()
     lock: Watch = Watch()
     readiness: Belief = Belief()
@@ -76,12 +87,25 @@ class Bounds(Struct, frozen=True, kw_only=True):
     versions_of_template: int = VERSIONS_OF_TEMPLATE
 
 
-def create_app(settings: Settings, *, bounds: Bounds = Bounds(), built: Path = page.BUILT) -> FastAPI:
-    """The gateway as an ASGI application. While its lifespan runs, `app.state.services` holds its parts."""
+USUAL: Final = Bounds()
+
+
+class State(TypedDict):
+    """What a request finds in `request.state`."""
+
+    services: Services
+
+
+def create_app(settings: Settings, *, bounds: Bounds = USUAL, kinds: Sequence[MakeKind] = (), built: Path = page.BUILT) -> FastAPI:
+    """The gateway as an ASGI application. While its lifespan runs, `app.state.services` holds its parts.
+
+    `kinds`: makers of further kinds of run, which then stream, resume, stop, drain and recover like replies.
+    `built`: where the page is.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[State]:
-        async with open_gateway(settings, bounds) as services:
+        async with open_gateway(settings, bounds, kinds) as services:
             app.state.services = services
             yield {"services": services}
 
@@ -121,7 +145,7 @@ def create_app(settings: Settings, *, bounds: Bounds = Bounds(), built: Path = p
 
 
 @asynccontextmanager
-async def open_gateway(settings: Settings, bounds: Bounds) -> AsyncIterator[Services]:
+async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequence[MakeKind] = ()) -> AsyncIterator[Services]:
     """Opens the parts in the order in which they need one another, and closes them in reverse.
 
     Raises ConfigError, also when another gateway holds the database.
@@ -138,21 +162,32 @@ async def open_gateway(settings: Settings, bounds: Bounds) -> AsyncIterator[Serv
             log.warning("%s", note)
         readiness = Readiness(database, bounds.readiness)
         stack.push_async_callback(readiness.close)
-        recovered = await recover(database, datetime.now(UTC))
+        store, owner = RunStore(database), f"{settings.mqtt_client_id}-{secrets.token_hex(4)}"
+        replies = Replies(database)
+        further = [make(database) for make in kinds]
+        recovered = await recover(store, [replies, TitleKind(database), *further], owner)
         if recovered:
             log.warning("%d replies were interrupted by the last stop of the gateway; their text is kept", recovered)
-        engine: Engine = await stack.enter_async_context(engine_of(settings, bounds.broker))
+        engine = await stack.enter_async_context(engine_of(settings, bounds))
+        catalog = await stack.enter_async_context(
+            Catalog(
+                {"default": engine},
+                mode=settings.llm_comm_mode,
+                most_waiting=settings.lam_max_queue,
+                timeout=settings.llm_timeout,
+                settling=bounds.settling,
+                pauses=bounds.pauses,
+            )
+        )
         shelf = Shelf()
         supervisor = await stack.enter_async_context(
             Supervisor(
-                engine,
-                database,
+                store,
                 shelf,
-                max_queue=settings.lam_max_queue,
-                max_streams_per_user=settings.lam_max_streams_per_user,
-                detach_seconds=settings.lam_detach_seconds,
-                timeout=settings.llm_timeout,
-                longest_reply=settings.lam_max_reply_chars,
+                owner=owner,
+                most_per_user=settings.lam_max_streams_per_user,
+                limits=replace(bounds.pump, silence=settings.llm_timeout, reply_chars=settings.lam_max_reply_chars),
+                waits=replace(bounds.runs, detach=settings.lam_detach_seconds),
             )
         )
         passwords, budgets = Passwords(), Budgets(first_delay=bounds.login_delay)
@@ -170,12 +205,13 @@ async def open_gateway(settings: Settings, bounds: Bounds) -> AsyncIterator[Serv
         token = await accounts_.local_token(kept)
         if token != kept:
             folder.write(folder.token, token)
-        streams = Streams(database, supervisor, shelf)
+        titles = await stack.enter_async_context(Titles(database, catalog, supervisor, enabled=settings.lam_titles))
+        streams = Streams(supervisor, shelf, [replies, *further])
         open_streams = await stack.enter_async_context(OpenStreams(accounts_.still_good, bounds.connections))
         metrics = await stack.enter_async_context(
             Metrics(
                 running=lambda: len(supervisor.running()),
-                waiting=lambda: supervisor.admission.waiting,
+                waiting=lambda: catalog.queue.waiting,
                 open_streams=lambda: open_streams.count,
                 connections=lambda: connections.count,
             )
@@ -184,20 +220,17 @@ async def open_gateway(settings: Settings, bounds: Bounds) -> AsyncIterator[Serv
             Connections(settings.lam_max_connections, patience=bounds.connections, on_end=metrics.count_end)
         )
         supervisor.after_end.append(metrics.after)
-        if settings.lam_titles and not engine.keeps_history:
-            titles = await stack.enter_async_context(Titles(database, engine, supervisor.admission))
-            supervisor.after_end.append(titles.after)
         search_index = await stack.enter_async_context(SearchIndex(database))
         yield Services(
             settings=settings,
             database=database,
             readiness=readiness,
-            engine=engine,
+            catalog=catalog,
             supervisor=supervisor,
             accounts=accounts_,
             administration=Administration(database, passwords, budgets.admin, supervisor.end_user),
-            sessions=Sessions(database, engine, supervisor, most=settings.lam_max_sessions_per_user),
-            messages=Messages(settings, database, engine, supervisor, streams),
+            sessions=Sessions(database, catalog, supervisor, most=settings.lam_max_sessions_per_user),
+            messages=Messages(settings, database, catalog, supervisor, streams, titles),
             streams=streams,
             templates=Templates(database, most=bounds.templates_of_user, most_versions=bounds.versions_of_template),
             search=Search(database, search_index),
@@ -211,14 +244,11 @@ async def open_gateway(settings: Settings, bounds: Bounds) -> AsyncIterator[Serv
         )
 
 
-def engine_of(
-    settings: Settings,
-    pace: Pace = Pace(),
-) -> AbstractAsyncContextManager[OpenAIHttpEngine | MqttWorkersEngine | PromptPortalEngine]:
+def engine_of(settings: Settings, bounds: Bounds = USUAL) -> AbstractAsyncContextManager[Engine]:
     """What reaches the model. Raises ConfigError."""
     if settings.llm_comm_mode == "mqtt" and settings.mqtt_dialect == "prompt_portal":
         return PromptPortalEngine(
-            Broker.of(settings, pace),
+            Broker.of(settings, bounds.broker),
             name=settings.mqtt_client_id,
             model=settings.llm_model,
             slots=settings.llm_slots,
@@ -229,21 +259,21 @@ def engine_of(
         )
     if settings.llm_comm_mode == "mqtt":
         return MqttWorkersEngine(
-            Broker.of(settings, pace),
+            Broker.of(settings, bounds.broker),
             name=settings.mqtt_client_id,
             prefix=settings.mqtt_topic_prefix,
             model=settings.llm_model,
-            timeout=settings.llm_timeout,
             max_packet=settings.mqtt_max_packet,
             chunk_size=settings.mqtt_chunk_size,
             chunk_delay=settings.mqtt_chunk_delay,
+            silences=bounds.silences,
         )
     return OpenAIHttpEngine(
         settings.llm_server_url,
         api_key=settings.llm_api_key,
         model=settings.llm_model,
         slots=settings.llm_slots,
-        timeout=settings.llm_timeout,
+        probing=bounds.probing,
     )
 
 

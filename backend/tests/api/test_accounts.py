@@ -148,7 +148,7 @@ async def test_a_reader_that_takes_nothing_for_a_minute_counts_as_gone(scripted:
             await asyncio.sleep(0.01)
         (run,) = gateway.parts.supervisor.running()
         assert run.has_readers
-        await asyncio.wait_for(run.lonely.wait(), 50)
+        assert await run.until(50, lambda run: not run.has_readers)
         writer.transport.abort()
 
 

@@ -200,7 +200,7 @@ async def test_a_server_that_cannot_continue_says_so_before_anything_is_changed(
         before = await listed(client, session)
         scripted.prefills, scripted.llama = False, llama
         if not llama:
-            await gateway.parts.engine._probe()  # type: ignore[attr-defined]  # at once, not in 30 s
+            await gateway.parts.catalog.engines["default"]._probe()  # type: ignore[attr-defined]  # at once, not in 30 s
         with pytest.raises(NotSupported):
             await collect(client, session, None, **{"continue": True})
         assert await listed(client, session) == before

@@ -154,10 +154,10 @@ async def test_a_larger_context_hears_again_what_was_too_long_for_a_smaller_one(
         await collect(client, session, "Short")
         assert len(scripted.requests[-1].body["messages"]) == 1
         scripted.n_ctx = 4000
-        await gateway.parts.engine.health()
-        while gateway.parts.engine.context(None) != 4000:
+        await gateway.parts.catalog.health()
+        while gateway.parts.catalog.context(None) != 4000:
             await asyncio.sleep(0.05)
-            await gateway.parts.engine.health()
+            await gateway.parts.catalog.health()
         await collect(client, session, "Now")
         assert scripted.requests[-1].body["messages"][0]["content"].startswith("word word")
 

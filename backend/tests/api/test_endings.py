@@ -4,7 +4,10 @@ import asyncio
 
 import pytest
 
+from lam.engines.retries import Pauses
 from lam.errors import LamError
+from lam.gateway import Bounds
+from lam.generation.pump import Limits
 from lam.protocol.events import Chunk, Done, Error, Metadata, Progress
 from lam.testing.server import Reply, ScriptedServer
 
@@ -57,12 +60,13 @@ async def test_every_fault_has_its_code_and_status_and_keeps_the_text(
     assert rebuilt[1:] == ([Chunk(expected)] if expected else []) + [error]
 
 
-async def test_refused_connections_are_tried_again_and_then_unreachable(
-    scripted: ScriptedServer, tmp_path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lam.engines.patience.REFUSED_SECONDS", 0.5)
+async def test_refused_connections_are_tried_again_and_then_unreachable(scripted: ScriptedServer, tmp_path) -> None:
     await scripted.vanish()
-    async with running_gateway(tmp_path / "data", llm_server_url=scripted.url) as gateway, gateway.client() as client:
+    bounds = Bounds(pauses=Pauses(refused=0.5))
+    async with (
+        running_gateway(tmp_path / "data", bounds=bounds, llm_server_url=scripted.url) as gateway,
+        gateway.client() as client,
+    ):
         session = await client.create_session()
         events = await collect(client, session["id"])
         assert [type(event) for event in events] == [Metadata, Progress, Error]
@@ -122,10 +126,13 @@ async def test_a_server_that_answers_in_one_document_still_streams(gateway: Gate
     assert isinstance(events[-1], Done)
 
 
-async def test_waiting_progress_is_repeated(gateway: Gateway, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lam.generation.pump.REPEAT_SECONDS", 0.05)
+async def test_waiting_progress_is_repeated(scripted: ScriptedServer, tmp_path) -> None:
     scripted.reply = Reply(wait=0.5)
-    async with gateway.client() as client:
+    bounds = Bounds(pump=Limits(repeat=0.05))
+    async with (
+        running_gateway(tmp_path / "data", bounds=bounds, llm_server_url=scripted.url) as gateway,
+        gateway.client() as client,
+    ):
         events = await collect(client, (await client.create_session())["id"])
     assert len([event for event in events if isinstance(event, Progress)]) >= 3
 
@@ -211,8 +218,8 @@ async def test_a_refusal_that_arrives_in_pieces_is_read_to_its_end(scripted: Scr
 async def test_a_server_that_refuses_everything_is_not_ready_and_what_was_known_stays(
     gateway: Gateway, scripted: ScriptedServer
 ) -> None:
-    engine = gateway.parts.engine
-    assert (await engine.models())[0].n_ctx == 4096
+    engine = gateway.parts.catalog.engines["default"]
+    assert (await gateway.parts.catalog.models())[0].n_ctx == 4096
     scripted.refuses_all = True
     assert (await engine.health()).state == "unreachable"
-    assert (await engine.models())[0].n_ctx == 4096
+    assert (await gateway.parts.catalog.models())[0].n_ctx == 4096

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from lam.engines.openai_http import Probing
 from lam.errors import SessionBusy
+from lam.gateway import Bounds
 from lam.protocol.events import Done, Error, Event, Metadata, Progress
 from lam.testing.server import Reply, ScriptedServer
 
@@ -167,7 +169,7 @@ async def test_a_default_model_that_got_another_name_is_asked_for_by_that(script
         running = asyncio.create_task(collect(client, first))
         await scripted.seen()
         waiting = asyncio.create_task(collect(client, second))
-        while gateway.parts.supervisor.admission.waiting == 0:
+        while gateway.parts.catalog.queue.waiting == 0:
             await asyncio.sleep(0.01)
         scripted.model = "renamed"
         scripted.step(100)
@@ -281,7 +283,7 @@ async def test_an_answer_or_an_ended_stream_proves_the_model_free(reply: Reply, 
             assert not any(isinstance(event, Progress) and event.stage == "queued" and event.position for event in events)
             while gateway.parts.supervisor.running():
                 await asyncio.sleep(0)
-            assert gateway.parts.supervisor.admission.taken <= 1  # a title may be asked for
+            assert gateway.parts.catalog.queue.taken <= 1  # a title may be asked for
 
 
 @pytest.mark.sse
@@ -296,8 +298,8 @@ async def test_the_place_of_a_stopped_run_is_free_after_a_second_where_the_serve
             await scripted.seen()
             await client.stop(metadata.stream_id)  # type: ignore[union-attr]
             await stream.rest()
-        assert gateway.parts.supervisor.admission.taken == 1
-        while gateway.parts.supervisor.admission.taken:
+        assert gateway.parts.catalog.queue.taken == 1
+        while gateway.parts.catalog.queue.taken:
             await asyncio.sleep(0.02)
 
 
@@ -305,17 +307,19 @@ async def test_the_place_of_a_stopped_run_is_free_after_a_second_where_the_serve
 
 
 @pytest.mark.sse
-async def test_a_running_reply_is_proof_of_life(scripted: ScriptedServer, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lam.engines.openai_http.HEALTH_SECONDS", 0)
-    monkeypatch.setattr("lam.engines.http_questions.PROBE_SECONDS", 0.2)
+async def test_a_running_reply_is_proof_of_life(scripted: ScriptedServer, tmp_path) -> None:
+    bounds = Bounds(probing=Probing(health=0, answer=0.2))
     scripted.reply = Reply(hold=True)
-    async with running_gateway(tmp_path / "data", llm_server_url=scripted.url) as gateway, gateway.client() as client:
+    async with (
+        running_gateway(tmp_path / "data", bounds=bounds, llm_server_url=scripted.url) as gateway,
+        gateway.client() as client,
+    ):
         assert (await client.call("GET", "/api/health"))["ready"]
         async with raw_stream(client, (await client.create_session())["id"]) as stream:
             await scripted.seen()
             await stream.until(Metadata)
             scripted.hangs |= {"/props", "/v1/models", "/slots"}
-            while gateway.parts.engine._replies == 0:  # type: ignore[attr-defined]
+            while gateway.parts.catalog.engines["default"]._replies == 0:  # type: ignore[attr-defined]
                 await asyncio.sleep(0.01)
             assert (await client.call("GET", "/api/health"))["ready"]
             scripted.step(10)

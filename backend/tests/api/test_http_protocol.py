@@ -237,7 +237,7 @@ async def test_a_byte_now_and_then_gains_no_time(hasty: Gateway, start: bytes) -
 
 
 async def test_a_slow_upload_that_goes_on_is_waited_for(scripted: ScriptedServer, tmp_path: Path) -> None:
-    patience = Patience(body=0.2, body_rate=1000, silence=1, look=0.02, tokens=0.02)
+    patience = Patience(body=0.2, body_rate=1000, silence=1, look=0.02)
     async with running_gateway(tmp_path / "data", bounds=Bounds(connections=patience), llm_server_url=scripted.url) as gateway:
         async with connection(gateway) as raw:
             await raw.send(LOGIN + b"Content-Length: 12000\r\n\r\n")

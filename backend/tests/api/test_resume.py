@@ -6,6 +6,8 @@ import aiohttp
 import pytest
 
 from lam.errors import LamError, NotFound
+from lam.gateway import Bounds
+from lam.generation.supervisor import Waits
 from lam.protocol.events import Chunk, Done, Error, Metadata, Thinking
 from lam.testing.server import Reply, ScriptedServer
 
@@ -147,10 +149,13 @@ async def test_a_request_id_cannot_stand_for_something_else(gateway: Gateway) ->
             assert isinstance(events[-1], Done)
 
 
-async def test_a_session_with_a_reader_is_busy(gateway: Gateway, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lam.generation.supervisor.ROOM_SECONDS", 0.2)
+async def test_a_session_with_a_reader_is_busy(scripted: ScriptedServer, tmp_path) -> None:
     scripted.reply = Reply(tuple("abc"), hold=True)
-    async with gateway.client() as client:
+    bounds = Bounds(runs=Waits(room=0.2))
+    async with (
+        running_gateway(tmp_path / "data", bounds=bounds, llm_server_url=scripted.url) as gateway,
+        gateway.client() as client,
+    ):
         session = (await client.create_session())["id"]
         async with raw_stream(client, session, on_disconnect="continue") as stream:
             first = await stream.until(Metadata)
@@ -208,7 +213,7 @@ async def test_too_many_streams_and_a_full_queue_are_429(scripted: ScriptedServe
             assert int(response.headers["Retry-After"]) > 0
         async with await gateway.user("b@example.org") as other:
             waiting = asyncio.create_task(collect(other, (await other.create_session())["id"]))
-            while gateway.parts.supervisor.admission.waiting < 3:
+            while gateway.parts.catalog.queue.waiting < 3:
                 await asyncio.sleep(0.01)
             refused = {"session_id": (await other.create_session())["id"], "content": "x"}
             async with other._http.post(gateway.url + "/api/chatbot/messages/stream", json=refused) as response:
@@ -226,7 +231,7 @@ async def test_an_end_that_nobody_saw_is_unread_until_the_messages_are_listed(ga
         async with raw_stream(client, session, on_disconnect="continue") as stream:
             await stream.until(Metadata)
         (run,) = gateway.parts.supervisor.running()
-        await run.lonely.wait()
+        assert await run.until(10, lambda run: not run.has_readers)
         scripted.step()
         path = f"/api/chatbot/sessions/{session}"
         while (await client.call("GET", path))["running"]:

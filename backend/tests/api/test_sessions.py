@@ -2,10 +2,12 @@ from itertools import pairwise
 
 import pytest
 
+from lam.engines.openai_http import Probing
 from lam.errors import LamError
+from lam.gateway import Bounds
 from lam.testing.server import Reply, ScriptedServer
 
-from ..running import Gateway, collect
+from ..running import Gateway, collect, running_gateway
 
 
 async def test_a_session_has_the_fields_of_the_contract(gateway: Gateway) -> None:
@@ -83,11 +85,12 @@ async def test_a_reset_gives_a_new_key_and_no_messages(gateway: Gateway) -> None
         assert len(await collect(client, session["id"], client_request_id="r")) > 2
 
 
-async def test_models_and_health_tell_what_is_there(
-    gateway: Gateway, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lam.engines.openai_http.HEALTH_SECONDS", 0)
-    async with gateway.client() as client:
+async def test_models_and_health_tell_what_is_there(scripted: ScriptedServer, tmp_path) -> None:
+    bounds = Bounds(probing=Probing(health=0))
+    async with (
+        running_gateway(tmp_path / "data", bounds=bounds, llm_server_url=scripted.url) as gateway,
+        gateway.client() as client,
+    ):
         models = await client.call("GET", "/api/models")
         sampling = {"temperature": 0.7, "top_p": 0.9, "max_tokens": 2048, "reasoning": None}
         assert models == {"models": [{"name": "scripted", "n_ctx": 4096}], "default": "scripted", "sampling": sampling}

@@ -54,7 +54,7 @@ async def test_a_reply_is_metadata_progress_chunks_and_done(gateway: Gateway, sc
     assert (first.session_id, first.session_key, first.mode, first.model) == (
         session["id"],
         session["session_key"],
-        gateway.parts.engine.mode,
+        gateway.parts.settings.llm_comm_mode,
         "scripted",
     )
     assert (last.full_content, last.finish_reason, last.model) == ("Once upon a time", "stop", "scripted")

@@ -102,7 +102,7 @@ async def test_no_title_is_asked_for_while_somebody_waits(titled: Gateway, scrip
         first = asyncio.create_task(collect(client, one, "say one"))
         await scripted.seen()
         second = asyncio.create_task(collect(client, two, "say two"))
-        while titled.parts.supervisor.admission.waiting == 0:
+        while titled.parts.catalog.queue.waiting == 0:
             await asyncio.sleep(0.005)
         scripted.step(2)
         await first
@@ -168,7 +168,7 @@ async def test_a_route_that_thinks_gives_no_title_of_its_thoughts(titled: Gatewa
         session = (await client.create_session())["id"]
         await collect(client, session, "How much is two and two?")
         await scripted.seen(2)
-        while titled.parts.supervisor.admission.taken:
+        while titled.parts.catalog.queue.taken:
             await asyncio.sleep(0.01)
         await asyncio.sleep(0.1)
         assert await title(client, session) == "How much is two and two?"

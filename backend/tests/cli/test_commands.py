@@ -11,6 +11,8 @@ from pathlib import Path
 import pytest
 
 import lam
+from lam.engines.retries import Pauses
+from lam.gateway import Bounds
 from lam.testing.server import Reply, ScriptedServer
 
 from ..running import Gateway, gateway_process, running_gateway
@@ -211,12 +213,11 @@ async def test_ctrl_c_before_anything_arrives_leaves_at_once(tmp_path: Path) -> 
         await process.communicate()
 
 
-async def test_an_unreachable_model_server_is_one_sentence(
-    gateway: Gateway, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lam.engines.patience.REFUSED_SECONDS", 0.3)
+async def test_an_unreachable_model_server_is_one_sentence(scripted: ScriptedServer, tmp_path: Path) -> None:
     await scripted.vanish()
-    ran = await run("chat", "--url", gateway.url, "hi", env=environment(tmp_path / "data"))
+    bounds = Bounds(pauses=Pauses(refused=0.3))
+    async with running_gateway(tmp_path / "data", bounds=bounds, llm_server_url=scripted.url) as gateway:
+        ran = await run("chat", "--url", gateway.url, "hi", env=environment(tmp_path / "data"))
     assert (ran.code, ran.out) == (1, "")
     assert ran.err.splitlines()[-1].startswith(f"Error: The model server at {scripted.url} cannot be reached")
 

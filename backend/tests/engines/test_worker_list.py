@@ -2,8 +2,10 @@ from typing import Any
 
 import pytest
 
-from lam.engines.worker_list import AWAY_SECONDS, SILENT_SECONDS, WorkerList
+from lam.engines.worker_list import WorkerList
 from lam.protocol.jobs import ServedModel, State, WorkerStatus
+
+AWAY_SECONDS, SILENT_SECONDS = 10, 30
 
 
 class Listed:
@@ -17,15 +19,21 @@ class Listed:
             lambda: self.now,
             lambda seen: self.moved.append((seen.name, seen.away_since is None)),
             lambda seen: self.gone.append((seen.name, seen.status.instance)),
+            away=AWAY_SECONDS,
+            unheard=SILENT_SECONDS,
         )
 
     def hear(self, worker: str, instance: str = "1", state: State = "ready", slots: int = 2, **more: Any) -> bool:
         models = more.pop("models", (ServedModel("m"),))
         return self.list.hear(WorkerStatus(worker, instance, state, models, slots, **more))
 
-    def chosen(self, model: str | None = "m", **how: Any) -> str | None:
-        found = self.list.choose(model, **({"continues": False, "avoid": frozenset()} | how))
-        return found.name if found else None
+    def connected(self) -> list[str]:
+        return [seen.name for seen in self.list.all()]
+
+    def places(self, key: str) -> int:
+        found = self.list.by_key(key)
+        assert found is not None
+        return found.places(self.now)
 
 
 @pytest.fixture
@@ -33,20 +41,25 @@ def listed() -> Listed:
     return Listed()
 
 
-def test_the_ready_worker_with_the_most_free_places_is_chosen(listed: Listed) -> None:
-    listed.hear("a", running=1)
-    listed.hear("b")
-    listed.hear("c", state="busy", slots=9)
-    listed.hear("d", models=(ServedModel("other"),), slots=9)
-    listed.hear("e", state="draining", slots=9)
-    assert listed.chosen() == "b"
-    assert listed.chosen("other") == "d"
-    assert listed.chosen("unknown") is None
-    assert listed.chosen(avoid=frozenset({("b", "1")})) == "a"
-    assert listed.chosen("other", avoid=frozenset({("d", "1")})) == "d", "if nobody else serves"
-    assert listed.chosen(continues=True) is None
-    listed.hear("a", continues=True)
-    assert listed.chosen(continues=True) == "a"
+def test_places_are_what_a_worker_has_beside_what_it_runs_for_others(listed: Listed) -> None:
+    listed.hear("a", slots=3)
+    seen = listed.list.by_key("a/1")
+    assert seen is not None
+    assert listed.places("a/1") == 3
+    seen.jobs = 2  # which it has not told yet
+    assert listed.places("a/1") == 3
+    listed.hear("a", slots=3, running=2)
+    assert listed.places("a/1") == 3
+    listed.hear("a", slots=3, running=3)
+    assert listed.places("a/1") == 2
+    seen.full_until = 5
+    assert listed.places("a/1") == 2
+    seen.jobs = 0
+    assert listed.places("a/1") == 0
+    assert not listed.list.refilled()
+    listed.now = 5
+    assert listed.list.refilled()
+    assert not listed.list.refilled()
 
 
 def test_an_offline_of_an_older_instance_is_ignored_and_a_new_instance_ends_the_old_one(listed: Listed) -> None:
@@ -54,9 +67,9 @@ def test_an_offline_of_an_older_instance_is_ignored_and_a_new_instance_ends_the_
     assert listed.hear("a", "new")
     assert listed.gone == [("a", "old")]
     assert not listed.hear("a", "old", "offline")
-    assert listed.chosen() == "a"
+    assert listed.connected() == ["a"]
     assert listed.hear("a", "new", "offline")
-    assert listed.chosen() is None
+    assert listed.connected() == []
     listed.now = AWAY_SECONDS + 1
     assert listed.list.forget_silent()
     assert listed.gone == [("a", "old"), ("a", "new")]
@@ -78,19 +91,19 @@ def test_who_went_away_may_come_back(listed: Listed) -> None:
     listed.hear("a", state="offline")
     listed.hear("a", state="offline")
     assert not listed.list.all()
-    assert not listed.list.capacity()
+    assert listed.list.by_key("a/1") is None
     listed.now = AWAY_SECONDS - 1
     assert not listed.list.forget_silent()
     assert listed.hear("a")
     assert listed.moved == [("a", False), ("a", True)]
-    assert listed.chosen() == "a"
+    assert listed.connected() == ["a"]
     assert not listed.gone
 
 
 def test_who_is_heard_again_after_our_own_absence_is_asked_what_was_missed(listed: Listed) -> None:
     listed.hear("a")
     listed.list.start_over()
-    assert listed.chosen() == "a"
+    assert listed.connected() == ["a"]
     listed.hear("a")
     listed.hear("a")
     assert listed.moved == [("a", True)]
@@ -109,8 +122,8 @@ def test_who_is_silent_for_too_long_is_gone_but_not_for_our_own_absence(listed: 
     assert not listed.list.forget_silent()
 
 
-def test_places_are_counted_by_model(listed: Listed) -> None:
+def test_models_are_those_of_workers_that_take_jobs(listed: Listed) -> None:
     listed.hear("a", models=(ServedModel("m"), ServedModel("n")))
     listed.hear("b", slots=3)
-    listed.hear("c", state="draining", slots=9)
-    assert listed.list.capacity() == {"m": 5, "n": 2}
+    listed.hear("c", state="draining", models=(ServedModel("o"),))
+    assert listed.list.models() == {"m", "n"}

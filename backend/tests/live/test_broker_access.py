@@ -113,7 +113,7 @@ async def test_gateway_and_worker_work_through_tls_and_the_access_list(
         Worker(model, known_as("one"), name="one"),
         gateway.client() as client,
     ):
-        engine = gateway.parts.engine
+        engine = gateway.parts.catalog.engines["default"]
         assert isinstance(engine, MqttWorkersEngine)
         while not any(worker.state == "ready" for worker in engine.workers()):
             await asyncio.sleep(0.01)
@@ -134,7 +134,7 @@ async def test_a_worker_can_neither_read_nor_answer_anothers_job_nor_speak_for_i
         Connection(known_as("two"), "two-00000000") as thief,
         gateway.client() as client,
     ):
-        engine = gateway.parts.engine
+        engine = gateway.parts.catalog.engines["default"]
         assert isinstance(engine, MqttWorkersEngine)
         topics = engine.topics
         for topic in (topics.job("one"), topics.control("one"), topics.frames("+", "+"), topics.worker_status(), "#"):

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from msgspec import UNSET
 
-from lam.engines.mqtt_workers import MqttWorkersEngine
+from lam.engines.mqtt_workers import MqttWorkersEngine, Silences
 from lam.errors import LamError
 from lam.gateway import Bounds
+from lam.generation.pump import Limits
 from lam.mqtt.connection import Broker, Connection, Pace
 from lam.protocol.events import Chunk, Done, Error, Metadata, Progress, Thinking
 from lam.protocol.jobs import (
@@ -32,6 +33,7 @@ from lam.protocol.jobs import (
 )
 from lam.protocol.topics import Topics
 from lam.testing.server import Reply, ScriptedServer
+from lam.worker.worker import Beats
 
 from ..brokers import Mosquitto, running_mosquitto
 from ..conftest import find_program
@@ -78,10 +80,10 @@ async def test_two_worker_processes_serve_one_gateway(broker: Mosquitto, scripte
 
 
 async def test_a_worker_killed_before_its_first_event_loses_nothing_and_after_it_the_run_says_so(
-    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("lam.engines.worker_list.AWAY_SECONDS", 1)
-    async with mqtt_gateway(tmp_path / "data", broker) as gateway, gateway.client() as client:
+    bounds = Bounds(silences=Silences(away=1))
+    async with mqtt_gateway(tmp_path / "data", broker, bounds=bounds) as gateway, gateway.client() as client:
         session = (await client.create_session())["id"]
         scripted.reply = Reply(("never",), progress=10_000, wait=0.05)
         async with worker_process(scripted.url, broker, "one") as one:
@@ -180,13 +182,12 @@ async def test_a_gateway_whose_connection_breaks_loses_no_reply(
 async def test_a_broker_that_is_away_for_longer_than_a_worker_may_be_silent_ends_nothing(
     broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("lam.engines.mqtt_workers.SILENT_SECONDS", 1)
-    monkeypatch.setattr("lam.engines.mqtt_workers.LOST_SECONDS", 4)
     pace = Pace(longest_pause=0.3)  # else the worker may be back too late for that
+    bounds = Bounds(broker=pace, silences=Silences(silent=1, lost=4))
     pieces = tuple(f"{number} " for number in range(120))
     scripted.reply = Reply(pieces, rate=30)
     async with (
-        mqtt_gateway(tmp_path / "data", broker, bounds=Bounds(broker=pace), llm_server_url=scripted.url) as gateway,
+        mqtt_gateway(tmp_path / "data", broker, bounds=bounds, llm_server_url=scripted.url) as gateway,
         gateway.client() as client,
         worker_for(gateway.parts.settings, pace=pace),
     ):
@@ -276,14 +277,13 @@ async def test_a_stop_while_the_worker_is_away_frees_the_model_when_it_returns(
     broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The release reaches nobody; the gateway's list of open jobs tells."""
-    monkeypatch.setattr("lam.engines.mqtt_workers.STATUS_SECONDS", 0.2)
-    monkeypatch.setattr("lam.worker.worker.LISTED_SECONDS", 0.5)
     pace = Pace(first_pause=5)
+    bounds = Bounds(broker=pace, silences=Silences(status=0.2))
     scripted.reply = Reply(("word ",) * 10_000, rate=50)
     async with (
-        mqtt_gateway(tmp_path / "data", broker, bounds=Bounds(broker=pace), llm_server_url=scripted.url) as gateway,
+        mqtt_gateway(tmp_path / "data", broker, bounds=bounds, llm_server_url=scripted.url) as gateway,
         gateway.client() as client,
-        worker_for(gateway.parts.settings, pace=pace) as worker,
+        worker_for(gateway.parts.settings, pace=pace, beats=Beats(listed=0.5)) as worker,
     ):
         await until_ready(gateway)
         async with raw_stream(client, (await client.create_session())["id"]) as stream:
@@ -401,14 +401,14 @@ async def test_a_stop_while_an_answer_is_paced_keeps_what_was_shown(
 
 
 async def test_where_workers_differ_the_one_that_took_the_job_says_whether_it_streams(
-    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
 ) -> None:
     """And while a worker that answers in one piece is busy, the wait is told again and again."""
-    monkeypatch.setattr("lam.generation.pump.REPEAT_SECONDS", 0.1)
+    bounds = Bounds(pump=Limits(repeat=0.1))
     scripted.slots = 4
     scripted.reply = Reply(("in ", "one ", "piece"), hold=True)
     async with (
-        mqtt_gateway(tmp_path / "data", broker) as gateway,
+        mqtt_gateway(tmp_path / "data", broker, bounds=bounds) as gateway,
         gateway.client() as client,
         worker_process(scripted.url, broker, "streams", "--slots", "1"),
         worker_process(scripted.url, broker, "whole", "--slots", "1", "--no-stream"),
@@ -459,10 +459,9 @@ async def test_a_message_larger_than_a_packet_ends_its_own_run_only(scripted: Sc
 
 
 async def test_of_two_gateways_and_two_workers_of_one_name_none_throws_another_off(
-    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
 ) -> None:
     """One of the workers has a clock that is an hour off; the other one repeats its status all the time."""
-    monkeypatch.setattr("lam.worker.worker.STATUS_SECONDS", 0.2)
     scripted.slots = 20
     scripted.reply = Reply(tuple(f"{number} " for number in range(40)), rate=40)
     async with (
@@ -470,7 +469,7 @@ async def test_of_two_gateways_and_two_workers_of_one_name_none_throws_another_o
         mqtt_gateway(tmp_path / "two", broker) as two,
         one.client() as client_one,
         two.client() as client_two,
-        worker_for(one.parts.settings, "same") as older,
+        worker_for(one.parts.settings, "same", beats=Beats(status=0.2)) as older,
     ):
         for gateway in (one, two):
             await until_ready(gateway)
@@ -580,17 +579,14 @@ async def test_a_gap_is_asked_for_again_and_a_duplicate_dropped(broker: Mosquitt
     assert [(said.action, said.after) for said in asked] == [("resume", 1), ("resume", 3), ("release", 0)]
 
 
-async def test_a_gateway_that_falls_silent_loses_its_jobs(
-    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_gateway_that_falls_silent_loses_its_jobs(broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path) -> None:
     """Its connection stands, but it says nothing any more, as when its machine has vanished."""
-    monkeypatch.setattr("lam.worker.worker.GATEWAY_SILENT_SECONDS", 1)
-    monkeypatch.setattr("lam.engines.mqtt_workers.STATUS_SECONDS", 3600)
+    bounds = Bounds(silences=Silences(status=3600))
     scripted.reply = Reply(("word ",) * 10_000, rate=50)
     async with (
-        mqtt_gateway(tmp_path / "data", broker, llm_server_url=scripted.url) as gateway,
+        mqtt_gateway(tmp_path / "data", broker, bounds=bounds, llm_server_url=scripted.url) as gateway,
         gateway.client() as client,
-        worker_for(gateway.parts.settings),
+        worker_for(gateway.parts.settings, beats=Beats(gateway_silent=1)),
     ):
         await until_ready(gateway)
         async with raw_stream(client, (await client.create_session())["id"]) as stream:
@@ -658,7 +654,7 @@ async def test_what_was_sent_before_any_worker_was_known_starts_once_one_comes(
     async with mqtt_gateway(tmp_path / "data", broker) as gateway, gateway.client() as client:
         sessions = [(await client.create_session())["id"] for _ in range(3)]
         waiting = [asyncio.create_task(collect(client, session)) for session in sessions]
-        while gateway.parts.supervisor.admission.waiting < 3:
+        while gateway.parts.catalog.queue.waiting < 3:
             await asyncio.sleep(0.01)
         async with worker_process(scripted.url, broker, "late", "--slots", "1"):
             replies = await asyncio.wait_for(asyncio.gather(*waiting), 60)
@@ -667,13 +663,13 @@ async def test_what_was_sent_before_any_worker_was_known_starts_once_one_comes(
 
 
 async def test_what_waits_goes_to_the_model_that_a_new_worker_brings(
-    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("lam.engines.worker_list.AWAY_SECONDS", 0.2)
+    bounds = Bounds(silences=Silences(away=0.2))
     scripted.reply = Reply(hold=True)
     async with (
         ScriptedServer(model="another") as other,
-        mqtt_gateway(tmp_path / "data", broker) as gateway,
+        mqtt_gateway(tmp_path / "data", broker, bounds=bounds) as gateway,
         gateway.client() as client,
     ):
         first, second = [(await client.create_session())["id"] for _ in range(2)]
@@ -682,7 +678,7 @@ async def test_what_waits_goes_to_the_model_that_a_new_worker_brings(
             running = asyncio.create_task(collect(client, first))
             await scripted.seen()
             waiting = asyncio.create_task(collect(client, second))
-            while gateway.parts.supervisor.admission.waiting == 0:
+            while gateway.parts.catalog.queue.waiting == 0:
                 await asyncio.sleep(0.01)
             process.kill()
             await process.wait()

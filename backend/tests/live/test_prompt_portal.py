@@ -78,7 +78,7 @@ async def portal_gateway(data: Path, broker: Mosquitto, **settings: Any) -> Asyn
 
 
 def engine_of(gateway: Gateway) -> PromptPortalEngine:
-    engine = gateway.parts.engine
+    engine = gateway.parts.catalog.engines["default"]
     assert isinstance(engine, PromptPortalEngine)
     return engine
 

@@ -23,10 +23,11 @@ pytestmark = [pytest.mark.live, pytest.mark.sqlite]
 
 async def answer(engine: Engine, shape: Shape) -> Answer:
     request = ChatRequest(turns=(Turn("user", shape.name),), keep=0, sampling=Sampling(temperature=0, top_p=1, max_tokens=16))
+    route = next(route for route in engine.routes() if route.default or route.name is None)
     events: list[EngineEvent] = []
     failure: GenerationError | None = None
     try:
-        async with engine.generate(request) as batches:
+        async with engine.generate(request, route) as batches:
             async for batch in batches:
                 events += batch
     except GenerationError as error:

@@ -13,15 +13,20 @@ from sqlalchemy import Connection
 from sqlalchemy import text as sql
 from sqlalchemy.exc import DBAPIError
 
+from lam.chat.sink import Replies
 from lam.errors import ConfigError, Conflict, StorageUnavailable
 from lam.generation.checkpoint import checkpoint
 from lam.generation.recovery import recover
-from lam.protocol.events import Chunk, Relabel
+from lam.generation.run import Run
+from lam.protocol.events import Chunk, Metadata, Relabel
+from lam.protocol.runs import Checkpoint, Lease, OpenRun
 from lam.storage.database import Database, migrations
 from lam.storage.lock import exclusive
-from lam.storage.models import Checkpoint, Ending, SentRequest
+from lam.storage.models import Ending, SentRequest
 from lam.storage.repositories.messages import TIDY_EVERY
+from lam.storage.run_store import RunStore
 from lam.storage.schema import metadata
+from lam.streams.memory_log import MemoryLog
 
 from .. import databases
 
@@ -107,11 +112,11 @@ async def test_what_an_earlier_version_stored_is_upgraded_with_its_data(database
         await connection.run_sync(first_version)
     await database.upgrade()
     async with database.read() as unit:
-        found = await unit.templates.owned(1, 1)
+        found = await unit.templates.find(1, 1, "read")
         assert found is not None
         assert {name: getattr(found, name) for name in template} == template
         assert [(version.version, version.content) for version in await unit.templates.versions(1)] == [(3, "C")]
-        assert [(await unit.sessions.owned(number, 1)).title_pending for number in (1, 2)] == [True, False]  # type: ignore[union-attr]
+        assert [(await unit.sessions.find(number, 1, "read")).title_pending for number in (1, 2)] == [True, False]  # type: ignore[union-attr]
         assert [message.content for message in await unit.search.messages(1, ["needle"], 9)] == ["a needle"]
 
 
@@ -136,20 +141,69 @@ async def test_a_unit_of_work_that_fails_changes_nothing(database: Database) -> 
         assert await unit.users.all() == []
 
 
-async def test_a_message_ends_once_and_no_late_checkpoint_undoes_it(database: Database) -> None:
-    message = await streaming_message(database)
+async def open_run(database: Database, owner: str = "one", key: str | None = "session:1") -> OpenRun:
+    """A run that a gateway has begun, of the only user."""
+    run = OpenRun(id="stream", kind="reply", key=key, user_id=1, owner=owner)
     async with database.write() as unit:
-        await unit.checkpoints.append([Checkpoint(message, 3, [Chunk("Once"), Relabel("thinking"), Chunk("Yes")])])
-        assert [part.events for part in await unit.checkpoints.of(message)] == [[Chunk("Once"), Relabel("thinking"), Chunk("Yes")]]
+        await unit.runs.add(run, NOW)
+    return run
+
+
+async def test_a_message_ends_once(database: Database) -> None:
+    message = await streaming_message(database)
     async with database.write() as unit:
         assert await unit.messages.finish(message, Ending("complete", "Once upon"), NOW)
         assert not await unit.messages.finish(message, Ending("cancelled", "Once"), NOW)
-        await unit.checkpoints.append([Checkpoint(message, 9, [Chunk("late")])])
-        assert await unit.checkpoints.of(message) == []
     async with database.read() as unit:
         stored = await unit.messages.by_id(message)
     assert stored is not None
     assert (stored.status, stored.content) == ("complete", "Once upon")
+
+
+async def test_checkpoints_go_with_their_run_and_no_late_one_comes_after(database: Database) -> None:
+    await streaming_message(database)
+    run = await open_run(database)
+    events: list[Any] = [Chunk("Once"), Relabel("thinking"), Chunk("Yes")]
+    async with database.write() as unit:
+        await unit.runs.checkpoint([Checkpoint(run.lease, 3, events[:2]), Checkpoint(Lease("unknown", "one"), 9, [Chunk("x")])])
+        await unit.runs.checkpoint([Checkpoint(run.lease, 4, events[2:])])
+        assert await unit.runs.progress(run.id) == events
+    async with database.write() as unit:
+        assert await unit.runs.close(run.lease)
+        assert not await unit.runs.close(run.lease)
+        await unit.runs.checkpoint([Checkpoint(run.lease, 9, [Chunk("late")])])
+        assert await unit.runs.progress(run.id) == []
+
+
+async def test_what_an_owner_writes_counts_only_until_another_takes_the_run_over(database: Database) -> None:
+    await streaming_message(database)
+    run = await open_run(database)
+    store = RunStore(database)
+    await store.checkpoint([Checkpoint(run.lease, 1, [Chunk("Once")])])
+    (taken,) = await store.take_over("two")
+    assert (taken.owner, taken.epoch, taken.attempts) == ("two", 2, 2)
+    await store.checkpoint([Checkpoint(run.lease, 2, [Chunk("woken")])])
+    await store.checkpoint([Checkpoint(taken.lease, 2, [Chunk(" upon")])])
+    assert await store.progress(run.id) == [Chunk("Once"), Chunk(" upon")]
+    async with database.write() as unit:
+        assert not await unit.runs.close(run.lease)
+        assert not await unit.runs.close(Lease(run.id, "two", 1))
+        assert await unit.runs.close(taken.lease)
+
+
+async def test_a_key_has_one_open_run(database: Database) -> None:
+    await streaming_message(database)
+    await open_run(database)
+
+    async def second() -> None:
+        async with database.write() as unit:
+            await unit.runs.add(OpenRun(id="other", kind="reply", key="session:1", user_id=1, owner="one"), NOW)
+
+    with pytest.raises(Conflict):
+        await second()
+    async with database.write() as unit:
+        for name in ("a", "b"):  # what has no key may run as often as it likes
+            await unit.runs.add(OpenRun(id=name, kind="title", key=None, user_id=1, owner="one"), NOW)
 
 
 async def test_what_cannot_be_stored_is_a_mistake_and_not_an_absence(database: Database) -> None:
@@ -226,24 +280,20 @@ async def test_a_locked_database_is_unavailable_for_writers_and_serves_readers(t
 
 
 async def test_checkpoints_that_could_not_be_saved_are_not_forgotten(database: Database) -> None:
-    taken: list[Checkpoint] = []
-
-    class FakeRun:
-        settled = False
-
-        def unsaved(self) -> Checkpoint:
-            return Checkpoint(1, 1, [Chunk("text")])
-
-        def checkpointed(self, saved: Checkpoint) -> None:
-            taken.append(saved)
-
+    await streaming_message(database)
+    record = await open_run(database)
+    log = MemoryLog()
+    run = Run(record, None, log, detach_seconds=3600)  # type: ignore[arg-type]  # nobody ends it
+    run.open([Metadata(1, 1, "k")])
+    run.write([Chunk("text")])
     closed = Database("sqlite+aiosqlite:////nowhere/at/all.db")
     with pytest.raises(StorageUnavailable):
-        await checkpoint(closed, [FakeRun()])  # type: ignore[list-item]
+        await checkpoint(RunStore(closed), [run])
     await asyncio.sleep(0.1)  # aiosqlite's thread says goodbye to this loop
-    assert taken == []
-    await checkpoint(database, [FakeRun()])  # type: ignore[list-item]
-    assert len(taken) == 1
+    store = RunStore(database)
+    for _ in range(2):
+        await checkpoint(store, [run])
+    assert await store.progress(run.id) == [Chunk("text")]
 
 
 @pytest.mark.sqlite
@@ -292,7 +342,7 @@ async def test_checkpoints_of_the_first_release_are_kept(tmp_path: Path) -> None
             insert = "INSERT INTO checkpoints (message_id, number, content, thinking) VALUES (:id, :number, :content, :thinking)"
             await connection.execute(sql(insert), row)
     await database.upgrade()
-    assert await recover(database, NOW) == 1
+    assert await recover(RunStore(database), [Replies(database)], "two") == 1
     async with database.read() as unit:
         stored = await unit.messages.by_id(message)
     assert stored is not None

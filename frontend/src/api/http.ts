@@ -2,6 +2,7 @@
 
 import createClient from "openapi-fetch";
 
+import { words } from "../words";
 import type { paths } from "./schema";
 
 /** `status` 0: the gateway was not reached. `code` is one of docs/reference/errors.md. */
@@ -42,13 +43,13 @@ export async function answered<T>(call: Promise<Answer<T>>): Promise<T> {
 }
 
 export function unreachable(): ApiError {
-  return new ApiError(0, "gateway_unreachable", "The gateway cannot be reached. Is it running, and are you online?");
+  return new ApiError(0, "gateway_unreachable", words.failure.unreachable);
 }
 
 /** The error in the body of an answer that is not 2xx. */
 export function errorOf(status: number, said: unknown): ApiError {
   const body = typeof said === "object" && said !== null ? (said as Record<string, unknown>) : {};
   const code = typeof body["code"] === "string" ? body["code"] : "internal";
-  const detail = typeof body["detail"] === "string" ? body["detail"] : `The gateway answered ${status}.`;
+  const detail = typeof body["detail"] === "string" ? body["detail"] : words.failure.status(status);
   return new ApiError(status, code, detail, body);
 }

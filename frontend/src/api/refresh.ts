@@ -7,7 +7,9 @@ import type { QueryClient, QueryKey } from "@tanstack/react-query";
 export async function refresh(queries: QueryClient, ...keys: QueryKey[]): Promise<void> {
   await Promise.all(
     keys.map((queryKey) => {
-      const first = queries.getQueryCache().findAll({ queryKey, fetchStatus: "fetching", predicate: ({ state }) => state.data === undefined });
+      const first = queries
+        .getQueryCache()
+        .findAll({ queryKey, fetchStatus: "fetching", predicate: ({ state }) => state.data === undefined });
       for (const query of first) void query.cancel({ revert: true, silent: true }); // whoever waits for it gets the next answer
       return queries.invalidateQueries({ queryKey });
     }),

@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useState } from "react";
+import { lazy, Suspense, useState, type ReactNode } from "react";
 import { Redirect, Route, Switch, useLocation } from "wouter";
 
 import { ApiError } from "../api/http";
@@ -14,6 +14,7 @@ import { Keyboard } from "../features/palette/Keyboard";
 import { NotFound } from "../pages/NotFound";
 import { Offline } from "../pages/Offline";
 import { Studio } from "../pages/Studio";
+import { pagesFor, pathOf, type PageName } from "../site";
 import { LiveStreams } from "../stores/live-streams";
 import { Navigation } from "./Navigation";
 
@@ -22,35 +23,50 @@ const Usage = lazy(() => import("../pages/Usage").then(({ Usage }) => ({ default
 const Settings = lazy(() => import("../pages/Settings").then(({ Settings }) => ({ default: Settings })));
 const Admin = lazy(() => import("../pages/Admin").then(({ Admin }) => ({ default: Admin })));
 
+/** Each page by its name; `id` is what stands in the address behind it. */
+const PAGES: Record<PageName, (id: string | undefined) => ReactNode> = {
+  signIn: () => <SignIn />,
+  studio: (id) => {
+    if (id === undefined) return <Studio session={null} />;
+    return /^\d{1,9}$/.test(id) ? <Studio session={Number(id)} /> : <NotFound />;
+  },
+  templates: (id) => <Templates chosen={id ?? null} />,
+  usage: () => <Usage />,
+  settings: () => <Settings />,
+  admin: () => <Admin />,
+};
+
 /** Who is not signed in is led to the sign-in page, and back to where they wanted to go. */
 export function App() {
   const [path] = useLocation();
   const account = useQuery({ ...me, enabled: signedIn.get() });
   const [streams] = useState(() => new LiveStreams());
-  if (path === "/sign-in") return <SignIn />;
+  if (path === pathOf("signIn")) return PAGES.signIn(undefined);
   if (!signedIn.get() || (account.error instanceof ApiError && account.error.status === 401)) {
-    return <Redirect to={`/sign-in?to=${encodeURIComponent(ownPath(path))}`} replace />;
+    return <Redirect to={`${pathOf("signIn")}?to=${encodeURIComponent(ownPath(path))}`} replace />;
   }
   if (account.isPending) return null;
   if (account.data === undefined) return <Offline problem={account.error} retry={() => void account.refetch()} />;
+  const isAdmin = account.data.is_admin;
   return (
     <LiveStreamsContext value={streams}>
-      <Panel name="this page" of={path}>
+      <Panel part="page" of={path}>
         <Suspense fallback={null}>
           <Switch>
-            <Route path="/">{() => <Studio session={null} />}</Route>
-            <Route path="/c/:id">{({ id }) => (/^\d{1,9}$/.test(id) ? <Studio session={Number(id)} /> : <NotFound />)}</Route>
-            <Route path="/templates">{() => <Templates chosen={null} />}</Route>
-            <Route path="/templates/:id">{({ id }) => <Templates chosen={id} />}</Route>
-            <Route path="/usage" component={Usage} />
-            <Route path="/settings" component={Settings} />
-            {account.data.is_admin && <Route path="/admin" component={Admin} />}
+            {pagesFor({ isAdmin }).flatMap(({ name, path, below }) =>
+              // The key is the page's: it stays as it is when only the address behind it changes.
+              [path, ...(below === undefined ? [] : [below])].map((pattern) => (
+                <Route key={name} path={pattern}>
+                  {({ id }: { id?: string }) => PAGES[name](id)}
+                </Route>
+              )),
+            )}
             <Route component={NotFound} />
           </Switch>
         </Suspense>
       </Panel>
-      <Navigation isAdmin={account.data.is_admin} />
-      <Panel name="the list of commands">
+      <Navigation isAdmin={isAdmin} />
+      <Panel part="commands">
         <Keyboard />
       </Panel>
       <Boundary fallback={null}>

@@ -3,23 +3,23 @@ import { useLocation } from "wouter";
 
 import { signOut } from "../features/account/account";
 import { useCommands } from "../features/palette/commands";
+import { pagesFor } from "../site";
 import { notices } from "../stores/notices";
-import { preferences } from "../stores/preferences";
+import { DENSITIES, preferences, THEMES } from "../stores/preferences";
+import { words } from "../words";
 
 /** The commands that work everywhere. */
 export function Navigation({ isAdmin }: { isAdmin: boolean }) {
   const [, navigate] = useLocation();
   const list = useMemo(
     () => [
-      { title: "Go to the conversations", run: () => navigate("/") },
-      ...["Templates", "Usage", "Settings", ...(isAdmin ? ["Admin"] : [])].map((name) => ({
-        title: `Go to ${name.toLowerCase()}`,
-        run: () => navigate(`/${name.toLowerCase()}`),
+      ...pagesFor({ isAdmin }).map(({ path, title }) => ({
+        title: words.navigation.goTo(title),
+        run: () => navigate(path),
       })),
-      { title: "Light colours", run: () => preferences.set({ theme: "light" }) },
-      { title: "Dark colours", run: () => preferences.set({ theme: "dark" }) },
-      { title: "Colours as the system has them", run: () => preferences.set({ theme: "system" }) },
-      { title: "Sign out", run: () => void signOut().catch((error: unknown) => notices.show(String(error))) },
+      ...THEMES.map((theme) => ({ title: words.settings.useTheme[theme], run: () => preferences.set({ theme }) })),
+      ...DENSITIES.map((density) => ({ title: words.settings.useDensity[density], run: () => preferences.set({ density }) })),
+      { title: words.common.signOut, run: () => void signOut().catch((error: unknown) => notices.show(String(error))) },
     ],
     [isAdmin, navigate],
   );

@@ -1,6 +1,8 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { Component, type ReactNode } from "react";
 
+import { words } from "../words";
+
 interface Props {
   /** What is shown; when it becomes something else, showing it is tried again. */
   of?: unknown;
@@ -29,17 +31,17 @@ export class Boundary extends Component<Props, { hasFailed: boolean }> {
   private readonly again = (): void => this.setState({ hasFailed: false });
 }
 
-/** A part of the page, such as *the list of conversations*, with the rest kept usable when it cannot be shown. Trying again asks the gateway again, too. */
-export function Panel({ name, of, children }: { name: string; of?: unknown; children: ReactNode }) {
+/** A part of the page, with the rest kept usable when it cannot be shown. Trying again asks the gateway again, too. */
+export function Panel({ part, of, children }: { part: keyof typeof words.broken; of?: unknown; children: ReactNode }) {
   const queries = useQueryClient();
   return (
     <Boundary
       of={of}
       fallback={(again) => (
         <div className="broken" role="alert">
-          <p className="problem">Something went wrong here: {name} can’t be shown.</p>
+          <p className="problem">{words.broken[part]}</p>
           <button type="button" onClick={() => void queries.refetchQueries({ type: "active" }).finally(again)}>
-            Try again
+            {words.common.tryAgain}
           </button>
         </div>
       )}

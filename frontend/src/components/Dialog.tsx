@@ -1,13 +1,26 @@
 import { X } from "lucide-react";
 import { useLayoutEffect, useRef, type ReactNode } from "react";
 
+import { words } from "../words";
+
 /** A dialog over the page; Esc and a click beside it close it, and focus goes back to where it was. */
-export function Dialog({ title, onClose, children, wide = false }: { title: string; onClose: () => void; children: ReactNode; wide?: boolean }) {
+export function Dialog({
+  title,
+  onClose,
+  children,
+  wide = false,
+}: {
+  title: string;
+  onClose: () => void;
+  children: ReactNode;
+  wide?: boolean;
+}) {
   const box = useRef<HTMLDialogElement>(null);
+  const body = useRef<HTMLDivElement>(null);
   useLayoutEffect(() => {
     const before = document.activeElement;
     box.current?.showModal();
-    box.current?.querySelector<HTMLElement>(".dialog > :not(header) :is(input, textarea, select, button), .dialog > input")?.focus();
+    body.current?.querySelector<HTMLElement>("input, textarea, select, button")?.focus();
     return () => {
       if (before instanceof HTMLElement) before.focus();
     };
@@ -29,11 +42,13 @@ export function Dialog({ title, onClose, children, wide = false }: { title: stri
       <div className="dialog">
         <header>
           <h2>{title}</h2>
-          <button type="button" className="quiet icon" aria-label="Close" onClick={() => box.current?.close()}>
+          <button type="button" className="quiet icon" aria-label={words.common.close} onClick={() => box.current?.close()}>
             <X aria-hidden />
           </button>
         </header>
-        {children}
+        <div className="body" ref={body}>
+          {children}
+        </div>
       </div>
     </dialog>
   );

@@ -1,7 +1,19 @@
 import { useRef } from "react";
 
 /** A button that asks for a file. */
-export function FileButton({ label, what, accept, disabled, onFile }: { label: string; what: string; accept: string; disabled: boolean; onFile: (file: File) => void }) {
+export function FileButton({
+  label,
+  what,
+  accept,
+  disabled,
+  onFile,
+}: {
+  label: string;
+  what: string;
+  accept: string;
+  disabled: boolean;
+  onFile: (file: File) => void;
+}) {
   const field = useRef<HTMLInputElement>(null);
   return (
     <>

@@ -31,7 +31,14 @@ export function Variables({ title, variables, values = {}, submit, onDone, onClo
           <label key={name}>
             {name}
             {description && <span className="muted">{description}</span>}
-            <textarea name={name} rows={1} required={otherwise === null} placeholder={otherwise ?? ""} defaultValue={values[name]} autoFocus={at === 0} />
+            <textarea
+              name={name}
+              rows={1}
+              required={otherwise === null}
+              placeholder={otherwise ?? ""}
+              defaultValue={values[name]}
+              autoFocus={at === 0}
+            />
           </label>
         ))}
         <button type="submit" className="primary">

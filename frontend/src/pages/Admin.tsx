@@ -10,7 +10,7 @@ import { Users } from "../features/admin/Users";
 export function Admin() {
   const account = useQuery(me);
   return (
-    <Page title="Admin">
+    <Page name="admin">
       <Machinery />
       <Runs />
       {account.data && <Users own={account.data.id} />}

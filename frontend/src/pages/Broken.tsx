@@ -1,12 +1,14 @@
+import { words } from "../words";
+
 /** What is left when nothing else can be shown. */
 export function Broken() {
   return (
     <main className="centred" role="alert">
-      <title>LAM Studio</title>
-      <h1>Something went wrong</h1>
-      <p>The page can’t be shown. Nothing is lost: conversations are kept by the gateway, and what you were writing is kept here.</p>
+      <title>{words.common.product}</title>
+      <h1>{words.failure.everythingTitle}</h1>
+      <p>{words.failure.everything}</p>
       <button type="button" className="primary" onClick={() => location.reload()}>
-        Load it again
+        {words.failure.reload}
       </button>
     </main>
   );

@@ -1,12 +1,16 @@
 import { Link } from "wouter";
 
+import { Title } from "../components/Title";
+import { pathOf } from "../site";
+import { words } from "../words";
+
 export function NotFound() {
   return (
     <main className="centred">
-      <title>Not found · LAM Studio</title>
-      <h1>Nothing is here</h1>
-      <p>The address is wrong, or what was here is gone.</p>
-      <Link href="/">Back to the conversations</Link>
+      <Title>{words.failure.notFoundTitle}</Title>
+      <h1>{words.failure.notFoundTitle}</h1>
+      <p>{words.failure.notFound}</p>
+      <Link href={pathOf("studio")}>{words.navigation.back}</Link>
     </main>
   );
 }

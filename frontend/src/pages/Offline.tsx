@@ -1,5 +1,8 @@
 import { useEffect } from "react";
 
+import { Title } from "../components/Title";
+import { words } from "../words";
+
 const AGAIN_MS = 5_000;
 
 /** The gateway is not there. Tries again by itself. */
@@ -14,12 +17,12 @@ export function Offline({ problem, retry }: { problem: Error; retry: () => void 
   }, [retry]);
   return (
     <main className="centred">
-      <title>Not there · LAM Studio</title>
-      <h1>LAM Studio is not there</h1>
+      <Title>{words.failure.offlineTitle}</Title>
+      <h1>{words.failure.offlineTitle}</h1>
       <p>{problem.message}</p>
-      <p className="muted">Replies that were running go on without you. This page tries again every few seconds.</p>
+      <p className="muted">{words.failure.offline}</p>
       <button type="button" className="primary" onClick={retry}>
-        Try again
+        {words.common.tryAgain}
       </button>
     </main>
   );

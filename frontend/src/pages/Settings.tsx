@@ -11,28 +11,30 @@ import { Appearance } from "../features/settings/Appearance";
 import { Devices } from "../features/settings/Devices";
 import { Leave } from "../features/settings/Leave";
 import { Password } from "../features/settings/Password";
+import { sessionPath } from "../site";
+import { words } from "../words";
 
 export function Settings() {
   const account = useQuery(me);
   const [, navigate] = useLocation();
   const take = useImportSession();
   return (
-    <Page title="Settings">
+    <Page name="settings">
       <p className="muted">{account.data?.email}</p>
       <Appearance />
       <Devices />
       <Password />
       <section>
-        <h2>Import a conversation</h2>
-        <p className="muted">From the JSON that a conversation’s options export.</p>
+        <h2>{words.settings.import}</h2>
+        <p className="muted">{words.settings.importHint}</p>
         <Problem of={take.error} />
         <div className="buttons">
           <FileButton
-            label="Choose a file"
-            what="An exported conversation"
+            label={words.settings.chooseFile}
+            what={words.settings.exportedFile}
             accept=".json"
             disabled={take.isPending}
-            onFile={(file) => take.mutate(file, { onSuccess: ({ id }) => navigate(`/c/${id}`) })}
+            onFile={(file) => take.mutate(file, { onSuccess: ({ id }) => navigate(sessionPath(id)) })}
           />
         </div>
       </section>

@@ -7,6 +7,7 @@ import { ApiError } from "../api/http";
 import { sessionList } from "../api/queries";
 import type { ListedSession, SessionSettings } from "../api/schema";
 import { Panel } from "../components/Boundary";
+import { Title } from "../components/Title";
 import { AccountMenu } from "../features/account/AccountMenu";
 import { Composer } from "../features/chat/Composer";
 import { useConversation, useReplies } from "../features/chat/conversation";
@@ -18,8 +19,10 @@ import { Options } from "../features/options/Options";
 import { useCommands } from "../features/palette/commands";
 import { SessionList } from "../features/sessions/SessionList";
 import { useDeleteSession } from "../features/sessions/sessions";
+import { pathOf } from "../site";
 import type { Command } from "../stores/commands";
 import { preferences } from "../stores/preferences";
+import { words } from "../words";
 import { NotFound } from "./NotFound";
 
 const FRESH: SessionSettings = {};
@@ -40,31 +43,37 @@ export function Studio({ session }: { session: number | null }) {
   useCommands(useStudioCommands(listed));
 
   if (messages.error instanceof ApiError && messages.error.status === 404) return <NotFound />;
-  const title = listed?.title ?? "New conversation";
+  const title = listed?.title ?? words.studio.newConversation;
   const isEmpty = live === undefined && (session === null || messages.data?.length === 0);
   const lastTurn = messages.data?.findLast(({ role }) => role === "user");
   return (
     <div className="studio" data-list={isListOpen ? "open" : undefined} data-options={options ? "open" : undefined}>
-      <title>{`${title} · LAM Studio`}</title>
-      <aside className="side" aria-label="Conversations and pages">
-        <Panel name="the list of conversations">
+      <Title>{title}</Title>
+      <aside className="side" aria-label={words.studio.side}>
+        <Panel part="conversations">
           <SessionList shown={session} onChosen={() => setListOpen(false)} />
         </Panel>
-        <Panel name="the account">
+        <Panel part="account">
           <AccountMenu />
         </Panel>
       </aside>
       <main className="middle">
         <header>
-          <button type="button" className="quiet icon list-button" aria-label="Conversations" aria-expanded={isListOpen} onClick={() => setListOpen(!isListOpen)}>
+          <button
+            type="button"
+            className="quiet icon list-button"
+            aria-label={words.studio.conversations}
+            aria-expanded={isListOpen}
+            onClick={() => setListOpen(!isListOpen)}
+          >
             <Menu aria-hidden />
           </button>
           <h1 className="title">{title}</h1>
           <button
             type="button"
             className="quiet icon"
-            title="Options (O)"
-            aria-label="Options"
+            title={words.studio.optionsHint}
+            aria-label={words.studio.options}
             aria-expanded={options}
             onClick={() => preferences.set({ options: !options })}
           >
@@ -73,29 +82,42 @@ export function Studio({ session }: { session: number | null }) {
         </header>
         {isEmpty ? (
           <div className="welcome">
-            <h2>What shall we talk about?</h2>
-            <p>For example: “Explain how a rainbow is made, in three sentences.”</p>
+            <h2>{words.studio.welcome}</h2>
+            <p>{words.studio.example}</p>
           </div>
         ) : (
-          <Panel key={`thread ${session ?? "new"}`} name="this conversation" of={messages.data}>
-            <Thread session={session} messages={messages.data ?? []} live={live} conversation={conversation} sought={sought} onSought={onSought} />
+          <Panel key={`thread ${session ?? "new"}`} part="conversation" of={messages.data}>
+            <Thread
+              session={session}
+              messages={messages.data ?? []}
+              live={live}
+              conversation={conversation}
+              sought={sought}
+              onSought={onSought}
+            />
           </Panel>
         )}
         {messages.error && (
           <p className="problem" role="alert">
             {messages.error.message}{" "}
             <button type="button" onClick={() => void messages.refetch()}>
-              Try again
+              {words.common.tryAgain}
             </button>
           </p>
         )}
-        <Panel key={`composer ${session ?? "new"}`} name="the place to write">
+        <Panel key={`composer ${session ?? "new"}`} part="composer">
           <Composer session={session} live={live} say={conversation.say} onEditLast={() => lastTurn && beginEdit(lastTurn)} />
         </Panel>
       </main>
       {options && (
-        <Panel name="the options">
-          <Options session={session} fresh={fresh} onFresh={setFresh} onClose={() => preferences.set({ options: false })} onEmptied={(emptied) => streams.drop(emptied)} />
+        <Panel part="options">
+          <Options
+            session={session}
+            fresh={fresh}
+            onFresh={setFresh}
+            onClose={() => preferences.set({ options: false })}
+            onEmptied={(emptied) => streams.drop(emptied)}
+          />
         </Panel>
       )}
     </div>
@@ -129,18 +151,21 @@ function useStudioCommands(listed: ListedSession | undefined): readonly Command[
   const { id, title } = listed ?? {};
   return useMemo(() => {
     const always: Command[] = [
-      { title: "New conversation", key: "n", run: () => navigate("/") },
-      { title: "Show or hide the options", key: "o", run: () => preferences.set({ options: !preferences.get().options }) },
+      { title: words.studio.newConversation, key: "n", run: () => navigate(pathOf("studio")) },
+      { title: words.studio.toggleOptions, key: "o", run: () => preferences.set({ options: !preferences.get().options }) },
     ];
     if (id === undefined || title === undefined) return always;
     return [
       ...always,
-      { title: "Export this conversation as Markdown", run: () => location.assign(`/api/chatbot/sessions/${id}/export?format=markdown`) },
-      { title: "Export this conversation as JSON", run: () => location.assign(`/api/chatbot/sessions/${id}/export?format=json`) },
       {
-        title: "Delete this conversation",
+        title: words.studio.exportMarkdown,
+        run: () => location.assign(`/api/chatbot/sessions/${id}/export?format=markdown`),
+      },
+      { title: words.studio.exportJson, run: () => location.assign(`/api/chatbot/sessions/${id}/export?format=json`) },
+      {
+        title: words.studio.deleteConversation,
         run: () => {
-          navigate("/");
+          navigate(pathOf("studio"));
           remove({ id, title });
         },
       },

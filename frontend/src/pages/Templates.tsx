@@ -8,6 +8,7 @@ import { Problem } from "../components/Problem";
 import { TemplateForm } from "../features/templates/TemplateForm";
 import { TemplateList } from "../features/templates/TemplateList";
 import { useImportTemplates } from "../features/templates/templates";
+import { words } from "../words";
 import { NotFound } from "./NotFound";
 
 /** Prompts to begin with. `chosen`: a number, or `new`. */
@@ -19,16 +20,22 @@ export function Templates({ chosen }: { chosen: string | null }) {
   const actions = (
     <div className="buttons">
       <Link href="/templates/new" className="button primary">
-        New template
+        {words.templates.new}
       </Link>
-      <FileButton label="Import" what="A file of templates" accept=".json" disabled={take.isPending} onFile={(file) => take.mutate(file)} />
+      <FileButton
+        label={words.templates.import}
+        what={words.templates.file}
+        accept=".json"
+        disabled={take.isPending}
+        onFile={(file) => take.mutate(file)}
+      />
       <a className="button" href="/api/templates/export" download>
-        Export
+        {words.templates.export}
       </a>
     </div>
   );
   return (
-    <Page title="Templates" aside={actions}>
+    <Page name="templates" aside={actions}>
       <Problem of={take.error} />
       <div className="halves" data-chosen={chosen === null ? undefined : ""}>
         <TemplateList chosen={chosen} />

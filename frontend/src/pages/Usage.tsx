@@ -4,10 +4,11 @@ import { useState } from "react";
 import { me } from "../api/queries";
 import { Page } from "../components/Page";
 import { Problem } from "../components/Problem";
-import { count } from "../components/said";
 import { Columns, Lines } from "../features/usage/Plot";
 import { SumsTable } from "../features/usage/Sums";
 import { daily, usage } from "../features/usage/usage";
+import { sessionPath } from "../site";
+import { words } from "../words";
 
 const SPANS = [7, 30, 90];
 
@@ -20,11 +21,11 @@ export function Usage() {
   const choice = (
     <div className="buttons">
       <label className="inline">
-        <span className="for-ears">How far back</span>
+        <span className="for-ears">{words.usage.period}</span>
         <select value={days} onChange={(event) => setDays(Number(event.currentTarget.value))}>
           {SPANS.map((span) => (
             <option key={span} value={span}>
-              {span} days
+              {words.usage.days(span)}
             </option>
           ))}
         </select>
@@ -32,30 +33,46 @@ export function Usage() {
       {account.data?.is_admin && (
         <label className="check">
           <input type="checkbox" checked={everybody} onChange={(event) => setEverybody(event.currentTarget.checked)} />
-          Everybody’s
+          {words.usage.everybody}
         </label>
       )}
     </div>
   );
   return (
-    <Page title="Usage" aside={choice}>
+    <Page name="usage" aside={choice}>
       <Problem of={error} />
-      {data?.total.generations === 0 && <p className="muted">Nothing was asked in these days. Each reply is counted here, with its tokens and its speed.</p>}
+      {data?.total.generations === 0 && <p className="muted">{words.usage.empty}</p>}
       {data && data.total.generations > 0 && (
         <>
           <p>
-            {count(data.total.generations)} replies and titles, {count(data.total.completion_tokens)} tokens written, {count(data.total.prompt_tokens)} read. Of{" "}
-            {count(data.total.metered)} the model’s server told the tokens; of those that were stopped it does not.
+            {words.usage.summary(data.total.generations, data.total.completion_tokens, data.total.prompt_tokens)}
+            {data.total.metered < data.total.generations && ` ${words.usage.coverage(data.total.metered, data.total.generations)}`}
           </p>
-          <h2>Per day</h2>
-          <Columns bars={daily(data)} unit="tokens" />
-          <h2>Per model</h2>
-          <Lines bars={data.models.map(({ model, completion_tokens }) => ({ label: model ?? "Unknown", value: completion_tokens }))} unit="tokens" />
-          <h2>In figures</h2>
-          <SumsTable title="Day" rows={data.days.toReversed().map((row) => ({ ...row, name: row.day }))} />
-          <SumsTable title="Model" rows={data.models.map((row) => ({ ...row, name: row.model ?? "Unknown" }))} />
-          {data.users && <SumsTable title="User" rows={data.users.map((row) => ({ ...row, name: row.email }))} />}
-          {data.sessions.length > 0 && <SumsTable title="Conversation" rows={data.sessions.map((row) => ({ ...row, name: row.title, href: `/c/${row.session_id}` }))} />}
+          <h2>{words.usage.perDay}</h2>
+          <Columns bars={daily(data)} />
+          <h2>{words.usage.perModel}</h2>
+          <Lines
+            bars={data.models.map(({ model, completion_tokens }) => ({
+              label: model ?? words.common.unknown,
+              value: completion_tokens,
+            }))}
+          />
+          <h2>{words.usage.details}</h2>
+          <SumsTable
+            title={words.usage.day}
+            rows={data.days.toReversed().map((row) => ({ ...row, name: words.format.day(row.day) }))}
+          />
+          <SumsTable
+            title={words.usage.model}
+            rows={data.models.map((row) => ({ ...row, name: row.model ?? words.common.unknown }))}
+          />
+          {data.users && <SumsTable title={words.usage.user} rows={data.users.map((row) => ({ ...row, name: row.email }))} />}
+          {data.sessions.length > 0 && (
+            <SumsTable
+              title={words.usage.conversation}
+              rows={data.sessions.map((row) => ({ ...row, name: row.title, href: sessionPath(row.session_id) }))}
+            />
+          )}
         </>
       )}
     </Page>

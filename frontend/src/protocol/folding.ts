@@ -4,8 +4,24 @@
  */
 
 const LIKE: Readonly<Record<string, string>> = {
-  ß: "ss", ς: "σ", æ: "ae", œ: "oe", ø: "o", đ: "d", ð: "d", ħ: "h", ı: "i", ł: "l", ŧ: "t", þ: "th",
-  ى: "ي", ی: "ي", ک: "ك", ة: "ه", ہ: "ه", ٱ: "ا",
+  ß: "ss",
+  ς: "σ",
+  æ: "ae",
+  œ: "oe",
+  ø: "o",
+  đ: "d",
+  ð: "d",
+  ħ: "h",
+  ı: "i",
+  ł: "l",
+  ŧ: "t",
+  þ: "th",
+  ى: "ي",
+  ی: "ي",
+  ک: "ك",
+  ة: "ه",
+  ہ: "ه",
+  ٱ: "ا",
 }; // prettier-ignore
 const LETTERS = new RegExp(`[${Object.keys(LIKE).join("")}]`, "gu");
 const NO_WIDTH = /[\p{Cf}\u0640\u034f\u115f\u1160\u180b-\u180f\ufe00-\ufe0f]/gu;

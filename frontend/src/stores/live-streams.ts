@@ -1,5 +1,6 @@
 /** The replies that run, by session. A tab reads one at a time: that of the session in sight. */
 
+import { words } from "../words";
 import { drafts, type Draft } from "./drafts";
 import { LiveStream } from "./live-stream";
 
@@ -69,7 +70,7 @@ export class LiveStreams {
     const unsubscribe = stream.subscribe(() => {
       if (stream.snapshot.metadata !== null) drafts.taken(session);
       if (stream.isOwn && stream.wasRefused) {
-        drafts.giveBack(session, stream.problem?.message ?? "The gateway did not take it.");
+        drafts.giveBack(session, stream.problem?.message ?? words.reply.notAccepted);
         if (this.replies.get(session) === reply) this.drop(session);
         this.announceHere(session);
       }

@@ -1,9 +1,11 @@
 /** What somebody prefers on this device, kept in the browser. Knows no React. */
 
-export type Theme = "system" | "light" | "dark";
+export const THEMES = ["system", "light", "dark"] as const;
+export const DENSITIES = ["comfortable", "compact"] as const;
 
 interface Preferences {
-  theme: Theme;
+  theme: (typeof THEMES)[number];
+  density: (typeof DENSITIES)[number];
   /** Whether single keys do something (N, O, ?). */
   keys: boolean;
   /** Whether the options stand at the right. */
@@ -11,7 +13,7 @@ interface Preferences {
 }
 
 const KEY = "preferences";
-const FIRST: Preferences = { theme: "system", keys: true, options: false };
+const FIRST: Preferences = { theme: "system", density: "comfortable", keys: true, options: false };
 
 class PreferenceStore {
   private value: Preferences = read();
@@ -31,10 +33,10 @@ class PreferenceStore {
     for (const listener of this.listeners) listener();
   }
 
-  /** Shows the theme; the first time before anything is painted. */
+  /** Shows theme and density; the first time before anything is painted. */
   apply(): void {
-    const { theme } = this.value;
-    document.documentElement.style.colorScheme = theme === "system" ? "" : theme;
+    const { theme, density } = this.value;
+    Object.assign(document.documentElement.dataset, { theme, density });
   }
 }
 

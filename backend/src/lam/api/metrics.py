@@ -62,16 +62,19 @@ class Metrics:
         await self._tasks.close()
 
     def after(self, run: Run) -> None:
-        if run.ending is None:
+        outcome = run.outcome
+        if outcome is None:
             return
-        usage, timings = run.ending.usage or {}, run.ending.timings or {}
-        self._generations.labels(run.ending.status).inc()
-        for kind in ("prompt", "completion", "cached"):
-            self._tokens.labels(kind).inc(usage.get(f"{kind}_tokens") or 0)
-        if timings.get("first_token_ms") is not None:
-            self._first.observe(timings["first_token_ms"] / 1000)
-        if timings.get("tokens_per_second") is not None:
-            self._speed.observe(timings["tokens_per_second"])
+        self._generations.labels(outcome.status).inc()
+        usage, timings = outcome.facts.usage, outcome.facts.timings
+        if usage is not None:
+            self._tokens.labels("prompt").inc(usage.prompt_tokens)
+            self._tokens.labels("completion").inc(usage.completion_tokens)
+            self._tokens.labels("cached").inc(usage.cached_tokens or 0)
+        if timings is not None and timings.first_token_ms is not None:
+            self._first.observe(timings.first_token_ms / 1000)
+        if timings is not None and timings.tokens_per_second is not None:
+            self._speed.observe(timings.tokens_per_second)
 
     def count_end(self, reason: str) -> None:
         self._ends.labels(reason).inc()

@@ -16,7 +16,7 @@ from lam.chat.templates import Templates
 from lam.chat.transfer import Transfer
 from lam.chat.usage import UsageReport
 from lam.documents.reader import DocumentReader
-from lam.engines.base import Engine
+from lam.engines.catalog import Catalog
 from lam.generation.supervisor import Supervisor
 from lam.settings import Settings
 from lam.storage.database import Database
@@ -28,7 +28,7 @@ class Services:
     settings: Settings
     database: Database
     readiness: Readiness
-    engine: Engine
+    catalog: Catalog
     supervisor: Supervisor
     accounts: Accounts
     administration: Administration

@@ -15,14 +15,17 @@ from lam.chat.branches import Aim, Newest, anew, at_end, beside, going_on
 from lam.chat.history import Prompt, chat_request, conversation, left_out, sampling_for
 from lam.chat.models import require_model
 from lam.chat.sessions import require_session
+from lam.chat.sink import REPLY, Order, ReplySink, session_key
 from lam.chat.streams import Following, Streams
 from lam.chat.templates import prompt_changes
-from lam.chat.titles import DEFAULT_TITLE, first_words
-from lam.engines.base import Engine
+from lam.chat.titles import DEFAULT_TITLE, Titles, first_words
+from lam.engines.catalog import Catalog
+from lam.engines.queue import Ticket
 from lam.errors import Invalid, NotFound, NotSupported, RequestIdReused, ShuttingDown, StorageUnavailable
-from lam.generation.run import OnDisconnect, Order, Run
+from lam.generation.run import Run
 from lam.generation.supervisor import Claim, Supervisor
 from lam.protocol.chat import ChatRequest
+from lam.protocol.runs import OnDisconnect, OpenRun
 from lam.protocol.sampling import Choices
 from lam.protocol.text import utf16_length
 from lam.protocol.window import longest
@@ -88,12 +91,21 @@ class _Plan(Struct, frozen=True):
 
 
 class Messages:
-    def __init__(self, settings: Settings, database: Database, engine: Engine, supervisor: Supervisor, streams: Streams) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        catalog: Catalog,
+        supervisor: Supervisor,
+        streams: Streams,
+        titles: Titles,
+    ) -> None:
         self._settings = settings
         self._database = database
-        self._engine = engine
+        self._catalog = catalog
         self._supervisor = supervisor
         self._streams = streams
+        self._titles = titles
         self._sending: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()  # gone with its last user
 
     async def send(self, user_id: int, send: Send) -> Following:
@@ -112,13 +124,18 @@ class Messages:
             if earlier is not None:
                 return await self._streams.find(earlier.stream_id, user_id)
             if send.model is not None:
-                await require_model(self._engine, send.model)
+                await require_model(self._catalog, send.model)
             model = send.model or session.model
             if plan is not None and plan.request.continues:  # before a reply that nobody reads makes way for this one
-                await self._engine.require_continuing(plan.request)
-            async with self._supervisor.claim(session.id, user_id, model) as claim:
-                run = self._supervisor.start(claim, await self._store(claim, user_id, send))
-            return Following(run.stream_id, run.log, run=run)
+                await self._catalog.require_continuing(plan.request)
+            continues = send.continues is not None
+            async with self._supervisor.claim(session_key(session.id), user_id) as claim:
+                with self._catalog.place(model, user_id, continues=continues) as place:
+                    order, record = await self._store(claim, place, user_id, send)
+                    producer = self._catalog.generate(order.request, place)
+                    sink = ReplySink(order, record.id, self._database, self._titles.after)
+                    run = self._supervisor.start(claim, record, producer, sink)
+            return Following(run.id, run.log, run=run)
 
     async def page(self, user_id: int, session_id: int, limit: int, before: int | None) -> list[Shown]:
         """The newest `limit` messages of the active path, or those before message `before`, oldest first. Reading marks as read."""
@@ -164,7 +181,7 @@ class Messages:
 
     def _longest(self, model: str | None) -> int:
         """The longest prompt that the model has room for; 0: unknown."""
-        return longest(self._engine.context(model) or 0, self._settings.llm_max_history_tokens)
+        return longest(self._catalog.context(model) or 0, self._settings.llm_max_history_tokens)
 
     def _live(self, message: Message) -> Message:
         """A message that is being written holds its text so far."""
@@ -176,7 +193,7 @@ class Messages:
             changes["metadata"] = message.about | {"tool_calls": run.snapshot.calls}
         return msgspec.structs.replace(message, **changes)
 
-    async def _store(self, claim: Claim, user_id: int, send: Send) -> Order:
+    async def _store(self, claim: Claim, place: Ticket, user_id: int, send: Send) -> tuple[Order, OpenRun]:
         """The rows of a turn and of the reply that begins, all in one transaction."""
         now = datetime.now(UTC)
         async with self._database.write() as unit:
@@ -201,41 +218,47 @@ class Messages:
                 status="streaming",
                 parent_id=asked,
                 continues_id=aim.goes_on.id if aim.goes_on else None,
-                stream_id=claim.stream_id,
+                stream_id=claim.id,
                 **row,
             )
             if session.title_pending and session.title == DEFAULT_TITLE:
                 changes |= {"title": first_words(aim.path[0].content if aim.path else send.content or "")}
             await unit.sessions.sent(session.id, reply, now, added=1 + aim.new_turn, **changes)
             if send.client_request_id is not None:
-                sent = SentRequest(session.id, send.fingerprint, claim.stream_id)
+                sent = SentRequest(session.id, send.fingerprint, claim.id)
                 await unit.requests.forget(now - REMEMBERED)
                 await unit.requests.add(user_id, send.client_request_id, sent, now)
-        return Order(
-            session.id,
-            session.session_key,
-            user_id,
-            asked,
-            reply,
-            plan.request,
-            send.on_disconnect,
-            text,
-            thinking,
-            session.title_pending,
-            tuple(calls),
-            about,
-        )
+            order = Order(
+                session_id=session.id,
+                session_key=session.session_key,
+                user_id=user_id,
+                user_message_id=asked,
+                assistant_message_id=reply,
+                request=plan.request,
+                mode=self._catalog.mode(plan.request.model),
+                model=place.model_name,
+                simulated=place.simulated,
+                so_far=text,
+                thought_so_far=thinking,
+                calls_so_far=tuple(calls),
+                about=about,
+                wants_title=session.title_pending,
+            )
+            record = self._supervisor.record(claim, REPLY, msgspec.json.encode(order), send.on_disconnect)
+            await unit.runs.add(record, now)
+        return order, record
 
     async def _plan(self, unit: UnitOfWork, user_id: int, send: Send, *, lock: bool = False) -> _Plan:
         session = await require_session(unit, send.session_id, user_id, "send", lock=lock)
         changes = await self._changes(unit, user_id, session, send)
         session = msgspec.structs.replace(session, **changes)
-        if self._engine.keeps_history:
+        model = send.model or session.model
+        keeps_history = self._catalog.can(model).history
+        if keeps_history:
             _require_new_turn(session, send)
         aim = await _aim(unit, session, send)
-        model = send.model or session.model
         path, key, about = aim.path, session.session_key, dict[str, Any]()
-        if self._engine.keeps_history:
+        if keeps_history:
             path, (key, about) = [], conversation(session, aim.path)
         elif path:
             out = await left_out(unit, session.id, path, self._longest(model))

@@ -5,9 +5,10 @@ from datetime import UTC, datetime
 from typing import Any, Final
 
 from lam.chat.models import require_model
+from lam.chat.sink import session_key
 from lam.chat.templates import prompt_changes
 from lam.chat.titles import DEFAULT_TITLE
-from lam.engines.base import Engine
+from lam.engines.catalog import Catalog
 from lam.errors import Invalid, NotFound, TooManySessions
 from lam.generation.run import Run
 from lam.generation.supervisor import Supervisor
@@ -22,11 +23,11 @@ _PLAIN: Final = frozenset({"template_id", "system_prompt", "model", *NAMES})
 class Sessions:
     """Another user's session is not found, whatever is asked of it."""
 
-    def __init__(self, database: Database, engine: Engine, supervisor: Supervisor, *, most: int) -> None:
+    def __init__(self, database: Database, catalog: Catalog, supervisor: Supervisor, *, most: int) -> None:
         """`most`: sessions of one user."""
         self._most = most
         self._database = database
-        self._engine = engine
+        self._catalog = catalog
         self._supervisor = supervisor
 
     async def create(self, user_id: int, **given: Any) -> Session:
@@ -35,7 +36,7 @@ class Sessions:
         Raises NotFound, Invalid, UnknownModel, TooManySessions.
         """
         if given.get("model") is not None:
-            await require_model(self._engine, given["model"])
+            await require_model(self._catalog, given["model"])
         now = datetime.now(UTC)
         title = given.get("title")
         values: dict[str, Any] = {key: given.get(key) for key in (*NAMES, "model")}
@@ -73,7 +74,7 @@ class Sessions:
         """Sets what is given, null clears. In force from the next message."""
         await self._find(user_id, session_id, "change")
         if changes.get("model") is not None:
-            await require_model(self._engine, changes["model"])
+            await require_model(self._catalog, changes["model"])
         values = {key: value for key, value in changes.items() if key in _PLAIN}
         if "title" in changes:
             values |= {"title": changes["title"] or DEFAULT_TITLE, "title_pending": not changes["title"]}
@@ -92,7 +93,7 @@ class Sessions:
     async def reset(self, user_id: int, session_id: int) -> Session:
         """A new key and no messages; a running reply is stopped first."""
         await self._find(user_id, session_id, "empty")
-        await self._supervisor.end_session(session_id)
+        await self._supervisor.end_key(session_key(session_id))
         async with self._database.write() as unit:
             session = await require_session(unit, session_id, user_id, "empty", lock=True)
             await unit.messages.delete_all(session_id)
@@ -106,19 +107,19 @@ class Sessions:
                 unread=False,
                 updated_at=datetime.now(UTC),
             )
-        await self._supervisor.end_session(session_id)
+        await self._supervisor.end_key(session_key(session_id))
         return await self.get(user_id, session_id)
 
     async def delete(self, user_id: int, session_id: int) -> None:
         """Removes the session with its messages; a running reply is stopped first."""
         await self._find(user_id, session_id, "delete")
-        await self._supervisor.end_session(session_id)
+        await self._supervisor.end_key(session_key(session_id))
         async with self._database.write() as unit:
             await unit.sessions.delete(session_id)
-        await self._supervisor.end_session(session_id)
+        await self._supervisor.end_key(session_key(session_id))
 
     def running(self, session_id: int) -> Run | None:
-        return self._supervisor.in_session(session_id)
+        return self._supervisor.of_key(session_key(session_id))
 
 
 async def require_session(unit: UnitOfWork, session_id: int, user_id: int, action: Action, *, lock: bool = False) -> Session:

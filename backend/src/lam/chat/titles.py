@@ -7,27 +7,35 @@ nobody waits for it, and dropped as soon as somebody does; the next reply is the
 import asyncio
 import logging
 import re
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 import msgspec
+from msgspec import Struct
 
-from lam.engines.base import Engine
-from lam.errors import GenerationError, Interrupted, StorageUnavailable
-from lam.generation.admission import Admission, Ticket
-from lam.generation.run import Run
-from lam.generation.spending import estimated_usage, spent
+from lam.background import Background
+from lam.chat.costs import cost_of
+from lam.chat.sink import Order
+from lam.engines.catalog import Catalog
+from lam.errors import GenerationTimeout, Interrupted, LamError, NotFound, StorageUnavailable
+from lam.generation.contracts import Batches, Producer
+from lam.generation.run import Run, Stop
+from lam.generation.supervisor import Supervisor
 from lam.protocol.chat import ChatRequest, Turn
 from lam.protocol.documents import apart
-from lam.protocol.events import Finished, Relabel
+from lam.protocol.events import Done, EngineEvent, Error, Event, Finished, Metadata, Relabel
+from lam.protocol.outcome import Outcome
+from lam.protocol.runs import Lease, OpenRun
 from lam.protocol.sampling import Sampling
-from lam.protocol.snapshot import Snapshot
+from lam.protocol.window import estimate
 from lam.storage.database import Database
-from lam.storage.models import Ending
 
 log = logging.getLogger(__name__)
 
+TITLE: Final = "title"
 DEFAULT_TITLE: Final = "New Chat"
 LONGEST: Final = 60
 TOKENS: Final = 16
@@ -38,102 +46,148 @@ QUESTION: Final = (
 )
 
 
-class Titles:
-    """An async context manager that owns the tasks. `after(run)` is to be called once a run has ended."""
+class TitleOrder(Struct, frozen=True, kw_only=True):
+    """A title to find: for which session, and the conversation with the question after it. `model`: that is expected to answer."""
 
-    def __init__(self, database: Database, engine: Engine, admission: Admission) -> None:
+    session_id: int
+    session_key: str
+    user_id: int
+    request: ChatRequest
+    model: str | None = None
+
+
+class TitleSink:
+    """A `Sink`: gives the session its title, and keeps what that cost. A run that did not complete leaves no trace."""
+
+    def __init__(self, order: TitleOrder, database: Database) -> None:
+        self._order = order
         self._database = database
-        self._engine = engine
-        self._admission = admission
+
+    def opening(self) -> Sequence[Event]:
+        return [Metadata(self._order.session_id, None, self._order.session_key, model=self._order.model)]
+
+    def prompt_tokens(self) -> int:
+        return estimate(self._order.request.turns)
+
+    async def commit(self, outcome: Outcome, lease: Lease) -> None:
+        order, now = self._order, datetime.now(UTC)
+        async with self._database.write() as unit:
+            if not await unit.runs.close(lease):
+                return
+            if outcome.status != "complete" or not await unit.sessions.find(order.session_id, order.user_id, "send", lock=True):
+                return
+            title = cleaned(outcome.text)
+            if title:
+                await unit.sessions.give_title(order.session_id, order.session_key, title)
+            await unit.costs.add(cost_of(outcome, order.user_id, order.session_id, TITLE, now))
+
+    def ending(self, outcome: Outcome) -> Done | Error:
+        facts = outcome.facts
+        if facts.failure is not None:
+            return Error(facts.failure.message, facts.failure.code, facts.failure.retryable)
+        return Done(None, outcome.text, facts.finish_reason or "stop", facts.model, facts.simulated, facts.usage, facts.timings)
+
+
+class TitleKind:
+    """The `Kind` of run that finds titles."""
+
+    name = TITLE
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def restore(self, run: OpenRun) -> TitleSink:
+        return TitleSink(msgspec.json.decode(run.request, type=TitleOrder), self._database)
+
+    async def status(self, run_id: str, user_id: int, action: Literal["read", "stop"]) -> str | None:
+        """Nobody follows these runs: their results are titles, and the sessions have those."""
+        return None
+
+    async def rebuild(self, run_id: str, user_id: int) -> Sequence[Event]:
+        raise NotFound
+
+
+class Titles:
+    """Begins the runs that find titles. An async context manager: it owns the tasks in which it does so."""
+
+    def __init__(self, database: Database, catalog: Catalog, supervisor: Supervisor, *, enabled: bool = True) -> None:
+        self._database = database
+        self._catalog = catalog
+        self._supervisor = supervisor
+        self._enabled = enabled
+        self._tasks = Background()
 
     async def __aenter__(self) -> Self:
-        self._tasks: set[asyncio.Task[None]] = set()
-        self._open = True
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        self._open = False
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._tasks.close()
 
-    def after(self, run: Run) -> None:
-        ending = run.ending
-        if (
-            not self._open
-            or not run.order.wants_title
-            or ending is None
-            or ending.status != "complete"
-            or not ending.content.strip()
-        ):
-            return
-        task = asyncio.create_task(self._give(run, ending), name=f"title-{run.order.session_id}")
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def after(self, order: Order, outcome: Outcome) -> None:
+        """A reply was stored: the occasion to find a title, if its session has none."""
+        if self._enabled and order.wants_title and outcome.status == "complete" and outcome.text.strip():
+            self._tasks.run("title", lambda: self._begin(order, outcome.text))
 
-    async def _give(self, run: Run, reply: Ending) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        order = run.order
+    async def _begin(self, reply: Order, text: str) -> None:
+        """Starts the run where a place is free that nobody waits for."""
+        request, run = _question(reply.request, text), list[Run]()
         # A server that cannot tell when its slot is free again would keep it for longer than a title takes.
-        tells = await self._engine.busy(self._engine.lane(order.request.model)) is not None
-        place = self._admission.lend(order.request.model, task.cancel if tells else lambda: None)
+        offers = self._catalog.resolve(request.model)
+        if not offers or offers[0].route.can.history:
+            return
+        tells = await offers[0].route.pool.busy() is not None
+        place = self._catalog.queue.lend(request.model, lambda: [one.stop(Stop()) for one in run] if tells else None)
         if place is None:
             return
-        began = asyncio.get_running_loop().time()
-        try:
-            answer, finished = await self._ask(place, order.request, reply.content)
-            text = answer.text
-            title = cleaned(text)
-            usage = finished.usage or estimated_usage(answer, order.request.turns)
-            now = datetime.now(UTC)
-            ending = Ending(
-                "complete",
-                text,
-                metadata={"model": finished.model or self._engine.answering(order.request.model)},
-                usage=msgspec.to_builtins(usage) if usage else None,
-                timings={
-                    "total_ms": round(1000 * (asyncio.get_running_loop().time() - began)),
-                    "tokens_per_second": finished.tokens_per_second,
-                },
-            )
-            async with self._database.write() as unit:
-                if await unit.sessions.find(order.session_id, order.user_id, "send", lock=True) is None:
-                    return
-                if title:
-                    await unit.sessions.give_title(order.session_id, order.session_key, title)
-                await unit.generations.add(spent(order.user_id, order.session_id, "title", ending, now))
-        except (GenerationError, StorageUnavailable, TimeoutError) as error:
-            log.info("The session %d got no title: %s", order.session_id, error)
-        except Exception:
-            log.exception("The session %d got no title", order.session_id)
-
-    async def _ask(self, place: Ticket, request: ChatRequest, reply: str) -> tuple[Snapshot, Finished]:
-        before = request.turns[:-1] if request.continues else request.turns
-        turns = (*before, Turn("assistant", reply), Turn("user", QUESTION))
-        question = msgspec.structs.replace(
-            request, turns=turns, sampling=Sampling(temperature=0, top_p=request.sampling.top_p, max_tokens=TOKENS, reasoning="off")
+        order = TitleOrder(
+            session_id=reply.session_id,
+            session_key=reply.session_key,
+            user_id=reply.user_id,
+            request=request,
+            model=place.model_name,
         )
-        answer = Snapshot()
-        finished: Finished | None = None
-        free = thinks = False
         try:
-            async with asyncio.timeout(PATIENCE_SECONDS), self._engine.generate(question) as batches:
-                async for batch in batches:
-                    for event in batch:
-                        answer.add(event)
-                        thinks = thinks or (isinstance(event, Relabel) and event.to == "answer")
-                    if batch and isinstance(batch[-1], Finished):
-                        finished = batch[-1]
-                        break
-        except GenerationError as error:
-            free = error.model_is_free
-            raise
+            async with self._supervisor.claim(None, reply.user_id, droppable=True) as claim:
+                record = self._supervisor.record(claim, TITLE, msgspec.json.encode(order), "continue")
+                async with self._database.write() as unit:
+                    await unit.runs.add(record, datetime.now(UTC))
+                producer = _guarded(self._catalog.generate(request, place))
+                run.append(self._supervisor.start(claim, record, producer, TitleSink(order, self._database), droppable=True))
+        except (LamError, StorageUnavailable) as error:
+            log.info("The session %d got no title: %s", reply.session_id, error.message)
         finally:
-            place.leave(model_is_free=free or finished is not None)
-        if finished is None or (thinks and finished.finish_reason == "length"):  # all that came may be thoughts
+            if not run:
+                place.leave(model_is_free=True)
+
+
+def _question(request: ChatRequest, reply: str) -> ChatRequest:
+    before = request.turns[:-1] if request.continues else request.turns
+    turns = (*before, Turn("assistant", reply), Turn("user", QUESTION))
+    sampling = Sampling(temperature=0, top_p=request.sampling.top_p, max_tokens=TOKENS, reasoning="off")
+    return msgspec.structs.replace(request, turns=turns, sampling=sampling)
+
+
+@asynccontextmanager
+async def _guarded(producer: Producer) -> AsyncIterator[Batches]:
+    """The producer, which fails where it takes too long, or where all that came may be thoughts."""
+    async with producer as batches:
+        yield _guard(batches, asyncio.get_running_loop().time() + PATIENCE_SECONDS)
+
+
+async def _guard(batches: Batches, deadline: float) -> AsyncGenerator[list[EngineEvent]]:
+    thinks = False  # it was expected to think first, and no end of its thoughts came
+    while True:
+        try:
+            async with asyncio.timeout_at(deadline):
+                batch = await anext(batches)
+        except StopAsyncIteration:
+            return
+        except TimeoutError:
+            raise GenerationTimeout from None
+        thinks = thinks or any(isinstance(event, Relabel) and event.to == "answer" for event in batch)
+        if thinks and batch and isinstance(batch[-1], Finished) and batch[-1].finish_reason == "length":
             raise Interrupted
-        return answer, finished
+        yield batch
 
 
 def first_words(text: str) -> str:

@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from lam.chat.sessions import new_key, require_room, require_session
+from lam.chat.sink import so_far
 from lam.chat.titles import DEFAULT_TITLE
 from lam.errors import Interrupted, Invalid
 from lam.protocol.chat import LONGEST_TEXT
@@ -154,7 +155,7 @@ async def _with_checkpoints(unit: UnitOfWork, message: Message) -> Message:
     """A reply that still runs, with what is stored of it."""
     if message.status != "streaming":
         return message
-    reply = await unit.checkpoints.so_far(message)
+    reply = await so_far(unit, message)
     about = message.about | ({"tool_calls": reply.calls} if reply.calls else {})
     return msgspec.structs.replace(message, content=reply.text, thinking=reply.thinking or None, metadata=about or None)
 

@@ -1,4 +1,4 @@
-"""What generations cost, summed."""
+"""What runs cost, summed."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -42,9 +42,9 @@ class UsageReport:
         since, until = (datetime.combine(day, time(), UTC) for day in (first, last + timedelta(days=1)))
         only = None if everybody else user.id
         async with self._database.read() as unit:
-            total = (await unit.generations.summed("total", since, until, only, 1))[0]
-            days = await unit.generations.summed("day", since, until, only, MOST_DAYS)
-            models = await unit.generations.summed("model", since, until, only, MOST_ROWS)
-            sessions = await unit.generations.summed("session", since, until, only, MOST_ROWS) if not everybody else []
-            users = await unit.generations.summed("user", since, until, None, MOST_ROWS) if everybody else None
+            total = (await unit.costs.summed("total", since, until, only, 1))[0]
+            days = await unit.costs.summed("day", since, until, only, MOST_DAYS)
+            models = await unit.costs.summed("model", since, until, only, MOST_ROWS)
+            sessions = await unit.costs.summed("session", since, until, only, MOST_ROWS) if not everybody else []
+            users = await unit.costs.summed("user", since, until, None, MOST_ROWS) if everybody else None
         return Usage(first=first, last=last, total=total, days=days, sessions=sessions, models=models, users=users)

@@ -12,11 +12,9 @@ from lam.api.schemas.system import BrokerHealth, EngineHealth, HealthAnswer, Wor
 from lam.client import held_back
 from lam.client.client import Client
 from lam.data_folder import DataFolder
-from lam.engines.mqtt_workers import MqttWorkersEngine
-from lam.engines.prompt_portal import PromptPortalEngine
+from lam.engines.base import Engine, Health
 from lam.errors import ConfigError, LamError, Unauthorized
 from lam.gateway import database_url, engine_of
-from lam.mqtt.connection import Connection
 from lam.settings import Settings
 from lam.storage.database import Database
 from lam.storage.database_file import LEAST_FREE_BYTES
@@ -184,28 +182,30 @@ async def as_a_gateway_would(settings: Settings) -> AsyncIterator[Result]:
     name = "model" if settings.llm_comm_mode == "sse" else "broker"
     try:
         async with engine_of(settings) as engine:
-            if isinstance(engine, MqttWorkersEngine | PromptPortalEngine):
-                await _until_connected(engine.connection)
-            if isinstance(engine, MqttWorkersEngine) and engine.connection.connected:
-                await asyncio.sleep(WORKERS_SECONDS)
-            health = await engine.health()
+            health = await _heard(engine)
             about = EngineHealth(state=health.state, detail=health.detail, slots=health.slots, running=0, waiting=0)
-            if not isinstance(engine, MqttWorkersEngine | PromptPortalEngine):
+            if health.broker is None:
                 yield _model(about)
                 return
-            workers = worker_health(engine) if isinstance(engine, MqttWorkersEngine) else None
-            for result in _broker_and_workers(about, broker_health(engine.connection), workers):
+            workers = None if health.workers is None else worker_health(health.workers)
+            for result in _broker_and_workers(about, broker_health(health.broker), workers):
                 yield result
     except Exception as error:
         yield Result(name, "FAILED", _why(error), SETTINGS)
 
 
-async def _until_connected(connection: Connection) -> None:
-    """Waits a little for the broker."""
+async def _heard(engine: Engine) -> Health:
+    """The engine's health, after a little time for its broker and for the workers behind that."""
     clock = asyncio.get_running_loop().time
     deadline = clock() + BROKER_SECONDS
-    while not connection.connected and clock() < deadline:  # noqa: ASYNC110  # a bound, not an event, ends it
+    health = await engine.health()
+    while health.broker is not None and not health.broker.connected and clock() < deadline:
         await asyncio.sleep(POLL_SECONDS)
+        health = await engine.health()
+    if health.broker is None or not health.broker.connected or health.workers is None:
+        return health
+    await asyncio.sleep(WORKERS_SECONDS)
+    return await engine.health()
 
 
 def told(health: HealthAnswer) -> Iterator[Result]:

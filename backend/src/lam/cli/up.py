@@ -87,13 +87,14 @@ async def _tunnel(folder: DataFolder, given: dict[str, Any]) -> AsyncIterator[as
         }
         settings = load_settings(**given)
         async with (
-            OpenAIHttpEngine(settings.llm_server_url, timeout=settings.llm_timeout) as engine,
+            OpenAIHttpEngine(settings.llm_server_url) as engine,
             Worker(
                 engine,
                 Broker.of(settings),
                 name=WORKER,
                 prefix=settings.mqtt_topic_prefix,
                 slots=settings.llm_slots,
+                timeout=settings.llm_timeout,
                 max_packet=settings.mqtt_max_packet,
             ),
         ):

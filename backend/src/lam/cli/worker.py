@@ -48,7 +48,6 @@ async def _work(settings: Settings, name: str, *, streaming: bool) -> None:
                 api_key=settings.llm_api_key,
                 model=settings.llm_model,
                 slots=settings.llm_slots,
-                timeout=settings.llm_timeout,
             ) as engine,
             Worker(
                 engine,
@@ -56,6 +55,7 @@ async def _work(settings: Settings, name: str, *, streaming: bool) -> None:
                 name=name,
                 prefix=settings.mqtt_topic_prefix,
                 slots=settings.llm_slots,
+                timeout=settings.llm_timeout,
                 streaming=streaming,
                 max_packet=settings.mqtt_max_packet,
             ) as work,

@@ -1,6 +1,6 @@
-"""The contract of an engine."""
+"""The contract of an engine: the routes it has, and a reply over one of them."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
 
@@ -9,68 +9,111 @@ from msgspec import Struct
 from lam.errors import GenerationError
 from lam.protocol.chat import ChatRequest
 from lam.protocol.events import EngineEvent, Mode
+from lam.protocol.jobs import WorkerStatus
 
 Batches = AsyncIterator[list[EngineEvent]]
-Capacity = Mapping[str, int]
 
 
-class Model(Struct, frozen=True):
-    """A model that can be asked for. `n_ctx`: tokens a slot's context holds, None where the server does not say."""
+class Pool(Struct, frozen=True, kw_only=True):
+    """The places of one server or worker, shared by all models on it. `name` is unique within its engine.
+
+    `places`: how many runs may be there now. `busy` counts the places that the server itself sees in use, None where it cannot
+    tell.
+    """
 
     name: str
+    places: int
+    busy: Callable[[], Awaitable[int | None]]
+
+
+class Can(Struct, frozen=True, kw_only=True):
+    """What a route can do. None: not known before it is tried.
+
+    `history`: the other side remembers the conversation by `session_key`; it is told only what is new, and an earlier turn cannot
+    be asked again. `simulated`: answers come in one piece and are paced.
+    """
+
+    continues: bool | None = None
+    images: bool = False
+    tools: bool | None = None
+    json: bool | None = None
+    history: bool = False
+    simulated: bool = False
+
+
+class Route(Struct, frozen=True, kw_only=True):
+    """A model on a server. `name` is what people ask for, None: whatever is asked for is passed on.
+
+    `default`: it answers when no model is asked for. `n_ctx`: tokens that a slot's context holds, None while not known. `ready`:
+    its model can answer at once, as far as is known; others wait for it.
+    """
+
+    name: str | None
+    pool: Pool
+    mode: Mode
+    can: Can = Can()
+    default: bool = False
     n_ctx: int | None = None
+    ready: bool = True
+    require_continuing: Callable[[ChatRequest], Awaitable[None]]
+    """Raises NotSupported for a request that goes on with a reply where the model cannot do that, and a GenerationError where it
+    cannot be asked."""
 
 
-class Health(Struct, frozen=True):
-    """What stands between the gateway and a reply; `detail` is a sentence that says what to do."""
+class Broker(Struct, frozen=True, kw_only=True):
+    """The broker that an engine reaches its workers through."""
+
+    connected: bool
+    address: str
+    detail: str | None = None
+
+
+class Health(Struct, frozen=True, kw_only=True):
+    """What stands between the gateway and a reply; `detail` is a sentence that says what to do.
+
+    `failure`: what a run ends with that waits in vain. `broker`, `workers`: of an engine that has them.
+    """
 
     state: Literal["ready", "loading", "unreachable"]
     detail: str | None = None
     slots: int | None = None
+    failure: GenerationError | None = None
+    broker: Broker | None = None
+    workers: tuple[WorkerStatus, ...] | None = None
+
+
+class RouteLost(Exception):
+    """This route does not take the request now: another one shall have it, or the same one later. Nothing was shown.
+
+    `taken`: the other side had accepted it. What kills its servers is not passed on for ever.
+    """
+
+    def __init__(self, *, taken: bool = False) -> None:
+        self.taken = taken
 
 
 class Engine(Protocol):
-    """Produces events, and says what it has.
+    """Talks to one server, or to the workers behind one broker."""
 
-    `generate` gives batches: whatever arrived in one read, an empty one for a bare sign of life. The last event of the last batch
-    is `Finished`; if the iterator ends without it, or raises a GenerationError, the reply is not complete. Leaving the context
-    closes the connection to the model at once: that is the cancel.
+    def generate(self, request: ChatRequest, route: Route) -> AbstractAsyncContextManager[Batches]:
+        """One attempt to answer over this route.
 
-    `lane(model)` names the queue that requests for this model wait in, `answering(model)` the model that will answer them, None
-    while that is not known. `context(model)`: tokens that its context holds, None while not known. `watch_capacity` is called with
-    the places of each lane, at once and whenever they change, or what `lane` says.
-    `require_continuing` raises NotSupported for a request that goes on with a reply where the server cannot do that, and a
-    GenerationError where it cannot be asked.
-    `simulates(model)` tells whether answers come in one piece and are paced; None while that depends on who takes the job.
-    `missing(model)` is the error for a run that nobody can serve: its lane has no places at all.
-    `keeps_history`: the other side remembers the conversation by `session_key`; it is told only what is new, and an earlier turn
-    cannot be asked again.
-    `busy(lane)` counts the places the server itself sees in use, None where it cannot tell.
-    """
+        Gives batches: whatever arrived in one read, an empty one for a bare sign of life. The last event of the last batch is
+        `Finished`; if the iterator ends without it, or raises a GenerationError, the reply is not complete. Leaving the context
+        closes the connection to the model at once: that is the cancel.
 
-    mode: Mode
+        Raises RouteLost, LlmUnreachable, LlmLoading, LlmOverloaded where the same request may be tried over another route.
+        """
+        ...
 
-    @property
-    def keeps_history(self) -> bool: ...
+    def routes(self) -> Sequence[Route]:
+        """The routes as they are known now, the preferred ones first. Cheap: it asks nobody."""
+        ...
 
-    def generate(self, request: ChatRequest) -> AbstractAsyncContextManager[Batches]: ...
+    async def health(self) -> Health:
+        """Asks the server, or says what was heard last; at most a few seconds."""
+        ...
 
-    async def require_continuing(self, request: ChatRequest) -> None: ...
-
-    def lane(self, model: str | None) -> str: ...
-
-    def answering(self, model: str | None) -> str | None: ...
-
-    def context(self, model: str | None) -> int | None: ...
-
-    def watch_capacity(self, callback: Callable[[Capacity], None]) -> None: ...
-
-    async def busy(self, lane: str) -> int | None: ...
-
-    def simulates(self, model: str | None) -> bool | None: ...
-
-    def missing(self, model: str | None) -> GenerationError: ...
-
-    async def models(self) -> Sequence[Model]: ...
-
-    async def health(self) -> Health: ...
+    def watch(self, callback: Callable[[], None]) -> None:
+        """Calls back whenever `routes` has changed."""
+        ...

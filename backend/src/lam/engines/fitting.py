@@ -48,10 +48,12 @@ class Fitter:
         self._ratios.clear()
         self._tokenizes = True
 
-    def accepted(self, model: str | None, fit: Fit) -> None:
-        """The server took this prompt: a limit below it no longer holds."""
+    def accepted(self, model: str | None, fit: Fit) -> bool:
+        """The server took this prompt: a limit below it no longer holds. Whether there was one."""
         if fit.tokens > self._limits.get(model, fit.tokens):
             del self._limits[model]
+            return True
+        return False
 
     def learn(self, facts: ServerFacts, model: str | None, refusal: ContextExceeded, fit: Fit) -> None:
         """Remembers the limit that a refusal states, and how wrong the estimate was."""

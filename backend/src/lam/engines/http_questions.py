@@ -12,7 +12,6 @@ import msgspec
 from lam.engines.refusals import decoded, failure_of, read_refusal
 from lam.errors import GenerationError, LlmError, LlmUnreachable
 
-PROBE_SECONDS: Final = 5
 UNKNOWN_PATH: Final = (404, 405, 501)
 CLIENT_ERRORS: Final = (aiohttp.ClientError, ConnectionError, OSError)
 KEY: Final = "LLM_API_KEY"
@@ -48,11 +47,13 @@ def client_session(api_key: str | None) -> aiohttp.ClientSession:
 class Questions:
     """Asks the server at `url`, its base without `/v1`."""
 
-    def __init__(self, client: aiohttp.ClientSession, url: str) -> None:
+    def __init__(self, client: aiohttp.ClientSession, url: str, *, seconds: float) -> None:
+        """`seconds`: until a question that is not answered counts as that."""
         self._client = client
         self._url = url
+        self._seconds = seconds
 
-    async def ask(self, method: str, path: str, body: Any = None, *, seconds: float = PROBE_SECONDS) -> Any:
+    async def ask(self, method: str, path: str, body: Any = None) -> Any:
         """The decoded answer; None where the server does not know the question.
 
         Raises Silent, LlmUnreachable, LlmLoading, LlmOverloaded, or LlmError with the server's own words.
@@ -60,7 +61,7 @@ class Questions:
         data = None if body is None else msgspec.json.encode(body)
         headers = {"Content-Type": "application/json"} if data else None
         try:
-            async with asyncio.timeout(seconds):
+            async with asyncio.timeout(self._seconds):
                 async with self._client.request(
                     method, self._url + path, data=data, headers=headers, allow_redirects=False
                 ) as response:

@@ -1,6 +1,7 @@
 """The engine of `mqtt` mode: gives jobs to LAM workers through a broker, and reads their frames.
 
-It chooses the worker, gives a job away while nothing was shown, asks again for what was lost, and ends a run whose worker is lost.
+Each model of each worker is a route. It gives up a job that nothing was shown of, asks again for frames that were lost, and ends a
+run whose worker is lost.
 """
 
 import asyncio
@@ -9,14 +10,16 @@ import secrets
 from bisect import bisect_left
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
+from functools import partial
 from types import TracebackType
 from typing import Final, Self
 
 import msgspec
-from msgspec import UNSET
+from msgspec import Struct
 
 from lam.background import Background
-from lam.engines.base import Batches, Capacity, Health, Model
+from lam.engines.base import Batches, Can, Health, Pool, Route, RouteLost
+from lam.engines.base import Broker as BrokerHealth
 from lam.engines.open_job import OpenJob
 from lam.engines.paced import paced
 from lam.engines.worker_list import Seen, WorkerList
@@ -33,7 +36,7 @@ from lam.errors import (
 )
 from lam.mqtt.connection import Broker, Connection, Will
 from lam.protocol.chat import ChatRequest, Turn, joined
-from lam.protocol.events import Chunk, EngineEvent, Finished, Mode, Progress, Relabel, Thinking, ToolCall
+from lam.protocol.events import Chunk, EngineEvent, Finished, Progress, Relabel, Thinking, ToolCall
 from lam.protocol.jobs import (
     ACCEPTS,
     PROTOCOL,
@@ -46,6 +49,7 @@ from lam.protocol.jobs import (
     Job,
     JobFinished,
     Rejected,
+    ServedModel,
     WorkerStatus,
     decode,
     decode_frame,
@@ -58,37 +62,45 @@ from lam.protocol.window import cuts, shorter, trimmed
 
 log = logging.getLogger(__name__)
 
-STATUS_SECONDS: Final = 10
-ACCEPT_SECONDS: Final = 3
-SILENT_SECONDS: Final = 15
-LOST_SECONDS: Final = 30
-ASK_SECONDS: Final = 4  # between them the last frames are asked for again and again: the asking and the answer can be lost too
-AWAY_SECONDS: Final = 60  # how long the broker may be away in the middle of a reply
-GAP_SECONDS: Final = 0.3  # frames that come late are awaited that long before they are asked for
-LONGEST_GAP_SECONDS: Final = 5
-MOST_ATTEMPTS: Final = 10  # that a worker took: what kills its workers is not passed on for ever
-WATCH_SECONDS: Final = 1
-FULL_SECONDS: Final = 1
-PATIENCE_PAUSE: Final = 0.5
-SHOW_SECONDS: Final = 5
+
+class Silences(Struct, frozen=True, kw_only=True):
+    """Seconds. `status`: between two of our own. `accept`: until a job that is not accepted goes elsewhere; `silent`: one that was
+    and shows nothing, and until a begun one is asked for its last frames, every `ask` seconds (the asking and the answer can be
+    lost too); `lost`: until a begun one is given up. `broker`: how long the broker may be away meanwhile. `gap`, `longest_gap`:
+    late frames are awaited that long before they are asked for, again and again. `full`: a worker that said `busy` is not asked.
+    `away`: until a worker whose connection broke is forgotten; it comes back in less. `unheard`: until any is. `watch`: between
+    two looks."""
+
+    status: float = 10
+    accept: float = 3
+    silent: float = 15
+    lost: float = 30
+    ask: float = 4
+    broker: float = 60
+    gap: float = 0.3
+    longest_gap: float = 5
+    full: float = 1
+    away: float = 10
+    unheard: float = 30
+    watch: float = 1
 
 
-class _GiveAway(Exception):
-    """Another worker shall have the job: nothing was shown yet."""
+RECONNECT_PAUSE: Final = 0.5
 
 
 class _Gap:
     """What is missing after frame `last`: asked for after a moment, then less and less often while nothing comes of it."""
 
-    def __init__(self, last: int, now: float) -> None:
+    def __init__(self, last: int, now: float, silences: Silences) -> None:
         self.last = last
-        self._next = now + GAP_SECONDS
-        self._pause = GAP_SECONDS
+        self._next = now + silences.gap
+        self._pause = silences.gap
+        self._longest = silences.longest_gap
 
     def due(self, now: float) -> bool:
         if now < self._next:
             return False
-        self._pause = min(2 * self._pause, LONGEST_GAP_SECONDS)
+        self._pause = min(2 * self._pause, self._longest)
         self._next = now + self._pause
         return True
 
@@ -96,11 +108,8 @@ class _Gap:
 class MqttWorkersEngine:
     """An `Engine`. An async context manager: it owns the connection to the broker.
 
-    `timeout`: seconds a run may wait for a worker. `chunk_size`, `chunk_delay`: see `paced`.
+    `model`: the default one. `chunk_size`, `chunk_delay`: see `paced`.
     """
-
-    mode: Mode = "mqtt"
-    keeps_history = False
 
     def __init__(
         self,
@@ -109,10 +118,10 @@ class MqttWorkersEngine:
         name: str = "lam-gateway",
         prefix: str = "lam/v1",
         model: str | None = None,
-        timeout: float = 300,
         max_packet: int = 512 << 10,
         chunk_size: int = 10,
         chunk_delay: float = 0.01,
+        silences: Silences | None = None,
     ) -> None:
         self.name = checked_name(name, "MQTT_CLIENT_ID")
         self.instance = secrets.token_hex(4)
@@ -121,10 +130,10 @@ class MqttWorkersEngine:
         self.given_away = 0
         self.resumed = 0
         self._model = model
-        self._timeout = timeout
         self._chunks = (chunk_size, chunk_delay)
+        self._silences = silences or Silences()
         self._jobs: dict[str, OpenJob] = {}
-        self._watchers: list[Callable[[Capacity], None]] = []
+        self._watchers: list[Callable[[], None]] = []
         self._changed = asyncio.Event()
         own = self.topics.gateway_status(self.name, self.instance)
         self.connection = Connection(broker, f"{self.name}-{self.instance}", will=Will(own, b""), max_packet=max_packet)
@@ -135,7 +144,9 @@ class MqttWorkersEngine:
 
     async def __aenter__(self) -> Self:
         self._clock = asyncio.get_running_loop().time
-        self._workers = WorkerList(self._clock, self._worker_moved, self._worker_gone)
+        self._workers = WorkerList(
+            self._clock, self._worker_moved, self._worker_gone, away=self._silences.away, unheard=self._silences.unheard
+        )
         await self.connection.__aenter__()
         self._tasks = Background()
         self._tasks.keep("gateway-status", self._keep_telling)
@@ -149,90 +160,77 @@ class MqttWorkersEngine:
 
     # What it has
 
-    def lane(self, model: str | None) -> str:
-        return self.answering(model) or ""
+    def routes(self) -> Sequence[Route]:
+        """Workers whose models are ready come first. One that has not told its models yet may serve any."""
+        if not self.connection.connected:
+            return ()
+        default = self._model or min(self._workers.models(), default=None)
+        now = self._clock()
+        return [
+            Route(
+                name=model.name or None,
+                pool=Pool(name=f"{seen.name}/{seen.status.instance}", places=seen.places(now), busy=partial(_running, seen)),
+                mode="mqtt",
+                can=Can(continues=seen.status.continues, simulated=not seen.status.streaming),
+                default=model.name == default or not model.name,
+                n_ctx=model.n_ctx,
+                ready=seen.status.state == "ready",
+                require_continuing=partial(_require_continuing, seen),
+            )
+            for seen in self._workers.all()
+            if seen.status.state != "draining"
+            for model in seen.status.models or (ServedModel(""),)
+        ]
 
-    def answering(self, model: str | None) -> str | None:
-        return model or self._model or min(filter(None, self._workers.capacity()), default=None)
-
-    def context(self, model: str | None) -> int | None:
-        name = self.answering(model)
-        served = (one for seen in self._workers.all() for one in seen.status.models if one.name == name and one.n_ctx)
-        return max((one.n_ctx or 0 for one in served), default=None)
-
-    def watch_capacity(self, callback: Callable[[Capacity], None]) -> None:
+    def watch(self, callback: Callable[[], None]) -> None:
         self._watchers.append(callback)
-        callback(self._workers.capacity())
-
-    async def busy(self, lane: str) -> int | None:
-        return sum(seen.status.running for seen in self._workers.all() if seen.serves(lane or None))
-
-    async def models(self) -> Sequence[Model]:
-        found: dict[str, Model] = {}
-        for seen in self._workers.all():
-            for served in seen.status.models:
-                found.setdefault(served.name, Model(served.name, served.n_ctx))
-        first = self.answering(None)
-        return sorted(found.values(), key=lambda model: (model.name != first, model.name))
 
     async def health(self) -> Health:
-        if not self.connection.connected:
-            return Health("unreachable", self._broker_problem())
-        workers = [seen.status for seen in self._workers.all()]
+        link = self.connection
+        broker = BrokerHealth(connected=link.connected, address=link.broker.address, detail=link.problem)
+        if not link.connected:
+            failure = BrokerUnreachable(link.problem or f"The broker at {link.broker.address} is not connected yet.")
+            return Health(state="unreachable", detail=failure.message, failure=failure, broker=broker, workers=self.workers())
+        workers = self.workers()
+        detail = None
         if not workers:
-            return Health("unreachable", "No worker is connected; start one with `lam worker`.")
-        if not any(worker.state == "ready" or worker.running >= worker.slots > 0 for worker in workers):
-            return Health("unreachable", "Workers are connected, but their models are not available.")
-        return Health("ready", slots=sum(worker.slots for worker in workers))
+            detail = "No worker is connected; start one with `lam worker`."
+        elif not any(worker.state == "ready" or worker.running >= worker.slots > 0 for worker in workers):
+            detail = "Workers are connected, but their models are not available."
+        elif self._model and (served := self._workers.models()) and self._model not in served:
+            detail = f"No worker serves {self._model} at the moment."
+        if detail is not None:
+            return Health(state="unreachable", detail=detail, failure=NoWorker(detail), broker=broker, workers=workers)
+        return Health(state="ready", slots=sum(worker.slots for worker in workers), broker=broker, workers=workers)
 
-    def workers(self) -> list[WorkerStatus]:
-        return [seen.status for seen in sorted(self._workers.all(), key=lambda seen: seen.name)]
-
-    async def require_continuing(self, request: ChatRequest) -> None:
-        able = [seen for seen in self._workers.all() if seen.serves(self.answering(request.model)) and seen.status.continues]
-        if not able:
-            raise NotSupported("No worker for this model can continue a reply; regenerate it instead.")
+    def workers(self) -> tuple[WorkerStatus, ...]:
+        return tuple(seen.status for seen in sorted(self._workers.all(), key=lambda seen: seen.name))
 
     # A reply
 
     @asynccontextmanager
-    async def generate(self, request: ChatRequest) -> AsyncIterator[Batches]:
-        batches = self._batches(request)
+    async def generate(self, request: ChatRequest, route: Route) -> AsyncIterator[Batches]:
+        worker = self._workers.by_key(route.pool.name)
+        if worker is None or not self.connection.connected:
+            raise RouteLost
+        batches = self._batches(request, worker)
         try:
             yield batches
         finally:
             await batches.aclose()
 
-    async def _batches(self, request: ChatRequest) -> AsyncGenerator[list[EngineEvent]]:
-        """One attempt after another, until one shows something or nobody is left to ask."""
-        avoid: set[tuple[str, str]] = set()
-        waiting_since, shown, attempts = self._clock(), 0.0, 0
+    async def _batches(self, request: ChatRequest, worker: Seen) -> AsyncGenerator[list[EngineEvent]]:
+        """The reply of one worker. Where that cannot drop turns by itself, a conversation that is too long is shortened for it."""
         while True:
-            model = self.answering(request.model)
-            worker = self._workers.choose(model, continues=request.continues, avoid=frozenset(avoid))
-            if worker is None or not self.connection.connected:
-                if self._clock() - waiting_since >= self._timeout:
-                    raise self.missing(model)
-                if self._clock() - shown >= SHOW_SECONDS:
-                    shown = self._clock()
-                    yield [Progress("unreachable", reason=self.missing(model).code)]
-                else:
-                    yield []
-                await self._until_changed(PATIENCE_PAUSE)
-                continue
             job = self._open(worker, request)
             try:
                 async with aclosing(self._follow(job)) as batches:
                     async for batch in batches:
                         yield batch
                 return
-            except _GiveAway:
+            except RouteLost:
                 self.given_away += 1
-                avoid.add(job.key)
-                if job.accepted:
-                    waiting_since, attempts = self._clock(), attempts + 1
-                if attempts >= MOST_ATTEMPTS:
-                    raise WorkerLost(f"{attempts} workers in turn were lost before they said anything.") from None
+                raise
             except ContextExceeded:
                 start = None
                 if not job.begun and "unmerged" not in worker.status.accepts:  # it got them as one, and could not drop any
@@ -267,12 +265,13 @@ class MqttWorkersEngine:
         self._jobs.pop(job.name, None)
         job.worker.jobs -= 1
         self._control(job, "release")
-        self._changed.set()
+        self._tell_capacity()
 
     async def _follow(self, job: OpenJob) -> AsyncGenerator[list[EngineEvent]]:
-        """The job's events. Raises _GiveAway, WorkerLost, BrokerUnreachable, or what the worker's engine failed with."""
+        """The job's events. Raises RouteLost, WorkerLost, BrokerUnreachable, or what the worker's engine failed with."""
+        seconds = self._silences
         simulated = not job.worker.status.streaming
-        tells = simulated or self.simulates(job.worker.status.models[0].name if job.worker.status.models else None) is None
+        names = {served.name for served in job.worker.status.models}
         begun = False
         asked = 0.0
         gap: _Gap | None = None
@@ -283,8 +282,8 @@ class MqttWorkersEngine:
             for event in events:
                 if isinstance(event, Accepted):
                     job.accepted = True
-                    if tells:
-                        batch.append(Progress("prompt", model=event.model or UNSET, simulated=simulated))
+                    if event.model and event.model not in names:  # it had not told its models yet, or they have changed
+                        batch.append(Progress("prompt", model=event.model, simulated=simulated))
                 elif isinstance(event, Rejected):
                     self._rejected(job, event, begun=begun)
                 elif isinstance(event, Failed):
@@ -308,35 +307,35 @@ class MqttWorkersEngine:
                 return
             now = self._clock()
             if job.lost or (not begun and job.worker.away_since is not None):
-                raise WorkerLost if begun else _GiveAway
+                raise WorkerLost if begun else RouteLost(taken=job.accepted)
             if not self.connection.connected:
                 await self._until_reconnected(begun=begun)
                 job.heard = self._clock()
                 continue
             quiet = now - job.heard
             if not job.accepted:
-                if quiet >= ACCEPT_SECONDS:
-                    raise _GiveAway
-                await job.wait(ACCEPT_SECONDS - quiet)
+                if quiet >= seconds.accept:
+                    raise RouteLost
+                await job.wait(seconds.accept - quiet)
                 continue
-            if quiet >= (LOST_SECONDS if begun else SILENT_SECONDS):
-                raise WorkerLost if begun else _GiveAway
+            if quiet >= (seconds.lost if begun else seconds.silent):
+                raise WorkerLost if begun else RouteLost(taken=job.accepted)
             if job.inbox.missing:
                 if gap is None or gap.last != job.inbox.last:
-                    gap = _Gap(job.inbox.last, now)
+                    gap = _Gap(job.inbox.last, now, seconds)
                 if gap.due(now):
                     asked = now
                     self._resume(job)
-                await job.wait(GAP_SECONDS)
+                await job.wait(seconds.gap)
                 continue
             gap = None
-            if not begun or quiet < SILENT_SECONDS:
-                await job.wait(SILENT_SECONDS - quiet)
+            if not begun or quiet < seconds.silent:
+                await job.wait(seconds.silent - quiet)
                 continue
-            if now - asked >= ASK_SECONDS:
+            if now - asked >= seconds.ask:
                 asked = now
                 self._resume(job)
-            await job.wait(min(ASK_SECONDS, LOST_SECONDS - quiet))
+            await job.wait(min(seconds.ask, seconds.lost - quiet))
 
     def _rejected(self, job: OpenJob, rejected: Rejected, *, begun: bool) -> None:
         """Raises what becomes of the run."""
@@ -344,32 +343,19 @@ class MqttWorkersEngine:
         if begun:
             raise WorkerLost
         if rejected.reason == "busy":
-            job.worker.full_until = self._clock() + FULL_SECONDS
+            job.worker.full_until = self._clock() + self._silences.full
+            self._tell_capacity()
         if rejected.reason in ("invalid", "not_supported"):
             raise LlmError(f"The worker refused the job ({rejected.message or rejected.reason}).", retryable=False)
-        raise _GiveAway
+        raise RouteLost(taken=job.accepted)
 
     async def _until_reconnected(self, *, begun: bool) -> None:
-        """Raises BrokerUnreachable when it takes too long; _GiveAway where nothing was shown, which waits on."""
-        deadline = self._clock() + AWAY_SECONDS
+        """Raises BrokerUnreachable when it takes too long, RouteLost where nothing was shown."""
+        deadline = self._clock() + self._silences.broker
         while not self.connection.connected:
             if self._clock() >= deadline:
-                raise BrokerUnreachable(self._broker_problem(), begun=True) if begun else _GiveAway
-            await self._until_changed(PATIENCE_PAUSE)
-
-    def simulates(self, model: str | None) -> bool | None:
-        """Known where all workers for the model are alike."""
-        found = {not seen.status.streaming for seen in self._workers.all() if seen.serves(self.answering(model))}
-        return found.pop() if len(found) == 1 else None
-
-    def missing(self, model: str | None) -> GenerationError:
-        """Why nobody answers."""
-        if not self.connection.connected:
-            return BrokerUnreachable(self._broker_problem())
-        return NoWorker(f"No worker serves {model} at the moment." if model else None)
-
-    def _broker_problem(self) -> str:
-        return self.connection.problem or f"The broker at {self.connection.broker.address} is not connected yet."
+                raise BrokerUnreachable(self.connection.problem, begun=True) if begun else RouteLost
+            await self._until_changed(RECONNECT_PAUSE)
 
     # Messages
 
@@ -433,11 +419,12 @@ class MqttWorkersEngine:
     def _disconnected(self) -> None:
         for job in self._jobs.values():
             job.wake()
+        self._tell_capacity()
 
     def _connected(self) -> None:
         self._workers.start_over()
         self._tell()
-        self._changed.set()
+        self._tell_capacity()
 
     def _tell(self) -> None:
         status = GatewayStatus(self.name, self.instance, tuple(self._jobs), PROTOCOL, ACCEPTS)
@@ -445,19 +432,18 @@ class MqttWorkersEngine:
 
     def _tell_capacity(self) -> None:
         self._changed.set()
-        capacity = self._workers.capacity()
         for callback in self._watchers:
-            callback(capacity)
+            callback()
 
     async def _keep_telling(self) -> None:
         while True:
-            await asyncio.sleep(STATUS_SECONDS)
+            await asyncio.sleep(self._silences.status)
             self._tell()
 
     async def _keep_watch(self) -> None:
         while True:
-            await asyncio.sleep(WATCH_SECONDS)
-            if self.connection.connected and self._workers.forget_silent():
+            await asyncio.sleep(self._silences.watch)
+            if self.connection.connected and (self._workers.forget_silent() or self._workers.refilled()):
                 self._tell_capacity()
 
     async def _until_changed(self, seconds: float) -> None:
@@ -467,6 +453,15 @@ class MqttWorkersEngine:
                 await self._changed.wait()
         except TimeoutError:
             pass
+
+
+async def _running(seen: Seen) -> int:
+    return seen.status.running
+
+
+async def _require_continuing(seen: Seen, _request: ChatRequest) -> None:
+    if not seen.status.continues:
+        raise NotSupported("No worker for this model can continue a reply; regenerate it instead.")
 
 
 async def _once(batch: list[EngineEvent]) -> AsyncGenerator[list[EngineEvent]]:

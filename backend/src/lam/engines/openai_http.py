@@ -1,31 +1,30 @@
 """The engine of `sse` mode: any OpenAI-compatible server over HTTP, and all that llama.cpp's server offers more.
 
-It reads bytes as they arrive and hands on what one read brought in one batch. It retries only while nothing was shown: refused
-connections for a short while, a server that loads its model or has too much to do until `timeout`.
+It reads bytes as they arrive and hands on what one read brought in one batch. It makes one attempt; who tries again is the
+catalog.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Any, Final, Self
 
 import aiohttp
 import msgspec
+from msgspec import Struct
 
 from lam.background import Background
-from lam.engines.base import Batches, Capacity, Health, Model
+from lam.engines.base import Batches, Can, Health, Pool, Route
 from lam.engines.completion import CompletionDecoder
 from lam.engines.fitting import SHORT_REPLY, Fit, Fitter, template_arguments
 from lam.engines.http_questions import (
     CLIENT_ERRORS,
-    PROBE_SECONDS,
     KeyRefused,
     Questions,
     Silent,
     client_session,
 )
-from lam.engines.patience import Patience
 from lam.engines.reading import Reading
 from lam.engines.refusals import ModelMissing, ReplyTooLong
 from lam.engines.server_facts import ServerFacts, read_facts
@@ -42,28 +41,30 @@ from lam.errors import (
     NotSupported,
 )
 from lam.protocol.chat import ChatRequest, Turn, joined
-from lam.protocol.events import EngineEvent, Mode
 from lam.protocol.sampling import openai_body
 from lam.protocol.window import shorter
 
 PING_SECONDS: Final = 5
-PROBE_AGAIN_SECONDS: Final = 30
-PROPS_SECONDS: Final = 3  # how much longer than the list of models /props may take
 REFUSAL_BYTES: Final = 65536
-HEALTH_SECONDS: Final = 1  # an answer is good for that long, however often it is asked for
 DEFAULT_SLOTS: Final = 8
-LANE: Final = "server"
-_FIRST_PAUSE: Final = 0.1
+
+
+class Probing(Struct, frozen=True, kw_only=True):
+    """Seconds. `answer`: a question may take. `props`: how much longer than the list of models /props may take. `first`, `again`:
+    between looks at the server; the first pauses grow. `health`: an answer is good for that long, however often it is asked for."""
+
+    answer: float = 5
+    props: float = 3
+    first: float = 0.1
+    again: float = 30
+    health: float = 1
 
 
 class OpenAIHttpEngine:
     """An `Engine`. An async context manager: it owns the HTTP client and a task that keeps the server's facts fresh.
 
-    `slots`: places to give out; 0 leaves it to the server. `timeout`: seconds a server may stay loading or overloaded.
+    `slots`: places to give out; 0 leaves it to the server.
     """
-
-    mode: Mode = "sse"
-    keeps_history = False
 
     def __init__(
         self,
@@ -72,13 +73,13 @@ class OpenAIHttpEngine:
         api_key: str | None = None,
         model: str | None = None,
         slots: int = 0,
-        timeout: float = 300,
+        probing: Probing | None = None,
     ) -> None:
         self.url = url.rstrip("/").removesuffix("/v1")
         self._api_key = api_key
         self._model = model
         self._slots = slots
-        self._timeout = timeout
+        self._probing = probing or Probing()
         self._answers: tuple[Any, Any] = (None, None)  # of /props and /v1/models, as they were last given
         self._facts: ServerFacts | None = None
         self._is_incomplete = False  # one of the questions was not answered in time
@@ -86,13 +87,15 @@ class OpenAIHttpEngine:
         self._replied = False  # a reply was opened: the key is right
         self._replies = 0  # open ones
         self._health: tuple[float, Health] | None = None
-        self._watchers: list[Callable[[Capacity], None]] = []
+        self._watchers: list[Callable[[], None]] = []
+        self._routes: tuple[Route, ...] = ()
         self._thinking: dict[tuple[str | None, bool], bool] = {}  # by model and whether it is asked not to think
 
     async def __aenter__(self) -> Self:
         self._client = client_session(self._api_key)
-        self._questions = Questions(self._client, self.url)
+        self._questions = Questions(self._client, self.url, seconds=self._probing.answer)
         self._fitter = Fitter(self._questions)
+        self._renew_routes()
         self._tasks = Background()
         self._tasks.keep("engine-facts", self._keep_facts_fresh)
         return self
@@ -103,23 +106,41 @@ class OpenAIHttpEngine:
 
     # What it has
 
-    def lane(self, model: str | None) -> str:
-        return LANE  # one server: its models share its slots
+    def routes(self) -> Sequence[Route]:
+        return self._routes
 
-    def answering(self, model: str | None) -> str | None:
+    def watch(self, callback: Callable[[], None]) -> None:
+        self._watchers.append(callback)
+
+    def _renew_routes(self) -> None:
+        """One for each model that is listed, then one for whatever else is asked for."""
+        facts = self._facts or ServerFacts(())
+        places = self._slots or facts.slots or DEFAULT_SLOTS
+        pool = Pool(name="server", places=places, busy=self._busy)  # its models share its slots
+        default = self._answering(None)
+        names: list[str | None] = [default] if default else []
+        names += [model.name for model in facts.models if model.name != default]
+        routes = tuple(
+            Route(
+                name=name,
+                pool=pool,
+                mode="sse",
+                can=Can(),
+                default=name == default,
+                n_ctx=self._fitter.n_ctx(facts, name) or None,
+                require_continuing=self._require_continuing,
+            )
+            for name in [*names, None]
+        )
+        if routes != self._routes:
+            self._routes = routes
+            for callback in self._watchers:
+                callback()
+
+    def _answering(self, model: str | None) -> str | None:
         return model or self._model or (self._facts.default if self._facts else None)
 
-    def context(self, model: str | None) -> int | None:
-        return self._fitter.n_ctx(self._facts or ServerFacts(()), self.answering(model)) or None
-
-    def watch_capacity(self, callback: Callable[[Capacity], None]) -> None:
-        self._watchers.append(callback)
-        callback(self._capacity())
-
-    def _capacity(self) -> Capacity:
-        return {LANE: self._slots or (self._facts.slots if self._facts else 0) or DEFAULT_SLOTS}
-
-    async def busy(self, lane: str) -> int | None:
+    async def _busy(self) -> int | None:
         if self._facts is None or not self._facts.llama or self._facts.router:
             return None
         try:
@@ -130,21 +151,9 @@ class OpenAIHttpEngine:
             return None
         return sum(1 for slot in slots if isinstance(slot, dict) and slot.get("is_processing"))
 
-    def simulates(self, model: str | None) -> bool | None:
-        return False
-
-    def missing(self, model: str | None) -> GenerationError:
-        return self._questions.unreachable()
-
-    async def models(self) -> Sequence[Model]:
-        facts = await self._known_facts()
-        first = self.answering(None)
-        wanted = facts.named(first) or (Model(first, facts.n_ctx or None) if first else None)
-        return [wanted, *(m for m in facts.models if m != wanted)] if wanted else list(facts.models)
-
     async def health(self) -> Health:
         now = asyncio.get_running_loop().time()
-        if self._health is None or now - self._health[0] > HEALTH_SECONDS:
+        if self._health is None or now - self._health[0] > self._probing.health:
             self._health = (now, await self._ask_health())
         return self._health[1]
 
@@ -152,23 +161,23 @@ class OpenAIHttpEngine:
         try:
             facts = await self._probe()
         except LlmLoading as error:
-            return Health("loading", error.message)
+            return Health(state="loading", detail=error.message, failure=error)
         except GenerationError as error:
             if self._replies:  # a server with one thread answers nobody else while it writes
-                return Health("ready", slots=self._slots or None)
-            return Health("unreachable", error.message)
+                return Health(state="ready", slots=self._slots or None)
+            return Health(state="unreachable", detail=error.message, failure=error)
         if self._key_problem is not None and self._key_problem.llama and not self._replied:
-            return Health("unreachable", self._key_problem.message)
-        return Health("ready", slots=self._slots or facts.slots or None)
+            return Health(state="unreachable", detail=self._key_problem.message, failure=self._key_problem)
+        return Health(state="ready", slots=self._slots or facts.slots or None)
 
     async def _keep_facts_fresh(self) -> None:
-        pause = _FIRST_PAUSE
+        pause = self._probing.first
         while True:
             try:
                 await self._probe()
-                pause = PROBE_SECONDS if self._is_incomplete else PROBE_AGAIN_SECONDS
+                pause = self._probing.answer if self._is_incomplete else self._probing.again
             except GenerationError:
-                pause = min(pause * 2, PROBE_SECONDS)
+                pause = min(pause * 2, self._probing.answer)
             await asyncio.sleep(pause)
 
     async def _known_facts(self) -> ServerFacts:
@@ -190,7 +199,7 @@ class OpenAIHttpEngine:
         try:
             models, models_error = await models_task
             if models_error is None:
-                await asyncio.wait({props_task}, timeout=PROPS_SECONDS)
+                await asyncio.wait({props_task}, timeout=self._probing.props)
                 slow = None, Silent(f"The model server at {self.url} does not answer.")
                 props, props_error = props_task.result() if props_task.done() else slow
             else:
@@ -218,8 +227,7 @@ class OpenAIHttpEngine:
             self._facts = facts
             self._fitter.forget()
             self._thinking = {route: thinks for route, thinks in self._thinking.items() if thinks}
-            for callback in self._watchers:
-                callback(self._capacity())
+            self._renew_routes()
         return facts
 
     async def _answer(self, path: str) -> tuple[Any, GenerationError | None]:
@@ -230,13 +238,13 @@ class OpenAIHttpEngine:
 
     # A reply
 
-    async def require_continuing(self, request: ChatRequest) -> None:
+    async def _require_continuing(self, request: ChatRequest) -> None:
         """llama.cpp shows the prompt it would make: it must end with the text that is to be continued."""
         facts = await self._known_facts()
         if not facts.llama:
             raise NotSupported(f"The model server at {self.url} does not say that it can continue a reply; regenerate it instead.")
         turns = request.turns[-2:]
-        question = {"messages": turns, "model": self.answering(request.model)} | template_arguments(request)
+        question = {"messages": turns, "model": self._answering(request.model)} | template_arguments(request)
         try:
             answer = await self._questions.ask("POST", "/apply-template", question)
         except LlmError as error:
@@ -248,33 +256,14 @@ class OpenAIHttpEngine:
             raise NotSupported("The model's template cannot continue a reply; regenerate it instead.")
 
     @asynccontextmanager
-    async def generate(self, request: ChatRequest) -> AsyncIterator[Batches]:
-        batches = self._batches(request)
-        try:
-            yield batches
-        finally:
-            await batches.aclose()
-
-    async def _batches(self, request: ChatRequest) -> AsyncGenerator[list[EngineEvent]]:
-        response: aiohttp.ClientResponse | None = None
-        patience = Patience(self._timeout)
-        while response is None:
-            try:
-                response = await self._open(request)
-            except (LlmUnreachable, LlmLoading, LlmOverloaded) as failure:
-                pause = patience.pause(failure)
-                yield list(patience.progress(failure))  # how long to wait is ours to decide, not the pump's
-                await asyncio.sleep(pause)
-        route = (self.answering(request.model), request.skip_thinking)
-        decoder = CompletionDecoder(self._splitter(request, route))
-        lost: Exception | None = None
+    async def generate(self, request: ChatRequest, route: Route) -> AsyncIterator[Batches]:
+        response = await self._open(request)
+        thinking = (self._answering(request.model), request.skip_thinking)
+        decoder = CompletionDecoder(self._splitter(request, thinking))
         self._replied = True
         self._replies += 1
         try:
-            reading = Reading(response, decoder)
-            async for events in reading:
-                yield events
-            lost = reading.lost
+            yield Reading(response, decoder)
         finally:
             self._replies -= 1
             if decoder.done and response.content.at_eof():
@@ -282,23 +271,18 @@ class OpenAIHttpEngine:
             else:
                 response.close()  # at once: this frees the slot
             if decoder.splitter.bare:  # who swallows the opening tag may ignore the wish not to think, too
-                self._thinking |= {(route[0], skips): True for skips in (False, True)}
-        events, hindrance = decoder.close(broken=lost is not None)
-        if events:
-            yield events
-        if hindrance is not None:
-            raise hindrance from lost
+                self._thinking |= {(thinking[0], skips): True for skips in (False, True)}
 
-    def _splitter(self, request: ChatRequest, route: tuple[str | None, bool]) -> ThinkSplitter:
+    def _splitter(self, request: ChatRequest, thinking: tuple[str | None, bool]) -> ThinkSplitter:
         if request.continues:
             return ThinkSplitter(so_far=request.turns[-1].content, watch=not request.thoughts_over, relabel=request.relabels)
-        return ThinkSplitter(thinks=self._thinking.get(route, False), relabel=request.relabels)
+        return ThinkSplitter(thinks=self._thinking.get(thinking, False), relabel=request.relabels)
 
     async def _open(self, request: ChatRequest) -> aiohttp.ClientResponse:
         """The opened stream of a 200. A refusal that says why is answered: with a shorter conversation, a shorter reply, or the
         model's present name."""
         facts = await self._known_facts()
-        model = self.answering(request.model)
+        model = self._answering(request.model)
         await self._learn_template(facts, model, request)
         start, most_tokens, asked_again = request.keep, request.sampling.max_tokens, False
         while True:
@@ -306,7 +290,8 @@ class OpenAIHttpEngine:
             allowed = self._allowed_tokens(facts, model, fit, most_tokens)
             try:
                 response = await self._post(self._body(facts, model, request, fit.turns, allowed))
-                self._fitter.accepted(model, fit)
+                if self._fitter.accepted(model, fit):
+                    self._renew_routes()
                 return response
             except ReplyTooLong as refusal:
                 if refusal.limit >= allowed:
@@ -317,9 +302,10 @@ class OpenAIHttpEngine:
                     raise
                 asked_again = True
                 facts = await self._probe()
-                model = self.answering(None)
+                model = self._answering(None)
             except ContextExceeded as refusal:
                 self._fitter.learn(facts, model, refusal, fit)
+                self._renew_routes()
                 again = await self._fitter.fit(facts, model, request, start)
                 if again.start > fit.start or self._allowed_tokens(facts, model, again, most_tokens) < allowed:
                     start = again.start
@@ -367,12 +353,11 @@ class OpenAIHttpEngine:
             return response  # whatever it is labelled: the decoder looks at the body
         raise self._questions.refusal(response, await self._refused_body(response))
 
-    @staticmethod
-    async def _refused_body(response: aiohttp.ClientResponse) -> bytes:
+    async def _refused_body(self, response: aiohttp.ClientResponse) -> bytes:
         """As much of an error answer as arrives in good time."""
         text = b""
         try:
-            async with asyncio.timeout(PROBE_SECONDS):
+            async with asyncio.timeout(self._probing.answer):
                 while len(text) < REFUSAL_BYTES and (piece := await response.content.readany()):
                     text += piece
         except (TimeoutError, *CLIENT_ERRORS):

@@ -15,12 +15,13 @@ from typing import Any, Final, Self
 import msgspec
 from msgspec import Struct
 
-from lam.engines.base import Batches, Capacity, Health, Model
+from lam.engines.base import Batches, Can, Health, Pool, Route
+from lam.engines.base import Broker as BrokerHealth
 from lam.engines.paced import paced
-from lam.errors import BrokerUnreachable, GenerationError, LlmError, LlmOverloaded, NoWorker, TooLarge
+from lam.errors import BrokerUnreachable, LlmError, LlmOverloaded, NotSupported, NoWorker, TooLarge
 from lam.mqtt.connection import Broker, Connection
 from lam.protocol.chat import ChatRequest
-from lam.protocol.events import Chunk, EngineEvent, Finished, Mode, Progress
+from lam.protocol.events import Chunk, EngineEvent, Finished, Progress
 from lam.protocol.text import valid
 from lam.protocol.topics import checked_name
 
@@ -62,9 +63,6 @@ class PromptPortalEngine:
     `chunk_size`, `chunk_delay`: see `paced`.
     """
 
-    mode: Mode = "mqtt"
-    keeps_history = True
-
     def __init__(
         self,
         broker: Broker,
@@ -96,43 +94,36 @@ class PromptPortalEngine:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.connection.__aexit__(kind, error, trace)
 
-    def lane(self, model: str | None) -> str:
-        return ""
+    def routes(self) -> Sequence[Route]:
+        """Two where a model is named: whatever else is asked for gets the same answer."""
+        return [
+            Route(
+                name=name,
+                pool=Pool(name="workers", places=self._slots, busy=_busy),
+                mode="mqtt",
+                can=Can(continues=False, history=True, simulated=True),
+                default=name == self._model,
+                require_continuing=_require_continuing,
+            )
+            for name in dict.fromkeys((self._model, None))
+        ]
 
-    def answering(self, model: str | None) -> str | None:
-        return self._model
-
-    def context(self, model: str | None) -> int | None:
-        return None
-
-    def watch_capacity(self, callback: Callable[[Capacity], None]) -> None:
-        callback({"": self._slots})
-
-    async def busy(self, lane: str) -> int | None:
-        return None
-
-    def simulates(self, model: str | None) -> bool | None:
-        return True
-
-    def missing(self, model: str | None) -> GenerationError:
-        return BrokerUnreachable(self._broker_problem())
-
-    async def models(self) -> Sequence[Model]:
-        return [Model(self._model)] if self._model else []
+    def watch(self, callback: Callable[[], None]) -> None:
+        """Nothing to call back for: there is one route, and it never changes."""
 
     async def health(self) -> Health:
-        if not self.connection.connected:
-            return Health("unreachable", self._broker_problem())
+        link = self.connection
+        broker = BrokerHealth(connected=link.connected, address=link.broker.address, detail=link.problem)
+        if not link.connected:
+            failure = BrokerUnreachable(self._broker_problem())
+            return Health(state="unreachable", detail=failure.message, failure=failure, broker=broker)
         if self._worker is False:
-            return Health("unreachable", NO_WORKER)
+            return Health(state="unreachable", detail=NO_WORKER, failure=NoWorker(NO_WORKER), broker=broker)
         detail = None if self._worker else "Older workers do not tell whether they are connected."
-        return Health("ready", detail, slots=self._slots)
-
-    async def require_continuing(self, request: ChatRequest) -> None:
-        """Nothing to ask: what keeps the history is never asked to go on."""
+        return Health(state="ready", detail=detail, slots=self._slots, broker=broker)
 
     @asynccontextmanager
-    async def generate(self, request: ChatRequest) -> AsyncIterator[Batches]:
+    async def generate(self, request: ChatRequest, route: Route) -> AsyncIterator[Batches]:
         batches = self._batches(request)
         try:
             yield batches
@@ -231,6 +222,14 @@ class PromptPortalEngine:
 
     def _broker_problem(self) -> str:
         return self.connection.problem or f"The broker at {self.connection.broker.address} is not connected yet."
+
+
+async def _busy() -> int | None:
+    return None
+
+
+async def _require_continuing(_request: ChatRequest) -> None:
+    raise NotSupported("The worker keeps the conversation: earlier turns cannot be edited, regenerated or continued.")
 
 
 def read_answer(payload: bytes, request_id: str) -> tuple[str, dict[str, Any] | None]:

@@ -1,4 +1,4 @@
-"""Reads the body of a chat answer, as it arrives, until the reply is over."""
+"""Reads the body of a chat answer, as it arrives, until the reply is over: batches of events, and what hindered its end."""
 
 import asyncio
 from typing import Final, Self
@@ -7,23 +7,26 @@ import aiohttp
 
 from lam.engines.completion import CompletionDecoder
 from lam.engines.http_questions import CLIENT_ERRORS
+from lam.errors import GenerationError
 from lam.protocol.events import EngineEvent
 
 AFTER_FINISH_SECONDS: Final = 2
 
 
 class Reading:
-    """Iterates over what each read brings, until the reply is over. `lost`: how the connection broke, if it did.
+    """Iterates over what each read brings, until the reply is over; the last batch ends with `Finished`.
 
-    After a finish reason more text may come: the end is `[DONE]`, the body's end, or two seconds without a document.
+    After a finish reason more text may come: the end is `[DONE]`, the body's end, or two seconds without a document. Raises what
+    the decoder says of a reply that is not whole.
     """
 
     def __init__(self, response: aiohttp.ClientResponse, decoder: CompletionDecoder) -> None:
         self._read = response.content.readany
         self._decoder = decoder
-        self._ended = False
+        self._ended = self._closed = False
+        self._hindrance: GenerationError | None = None
         self._deadline: float | None = None
-        self.lost: Exception | None = None
+        self._lost: Exception | None = None
 
     def __aiter__(self) -> Self:
         return self
@@ -31,33 +34,42 @@ class Reading:
     async def __anext__(self) -> list[EngineEvent]:
         decoder = self._decoder
         if self._ended or decoder.over:
-            raise StopAsyncIteration
+            return self._close()
         try:
             piece = await self._read() if decoder.reason is None else await self._read_tail()
         except CLIENT_ERRORS as error:
-            self.lost, self._ended = error, True
+            self._lost, self._ended = error, True
             return decoder.end(broken=True)
         if not piece:
             self._ended = True
-            return decoder.end()
+            return decoder.end() if piece is not None else self._close()
         news = decoder.news
         events = decoder.feed(piece)
         if decoder.news != news:
             self._deadline = None
         return events
 
-    async def _read_tail(self) -> bytes:
-        """A read after the finish reason. A stop comes too late then, unless every chunk carries the reason, which says nothing."""
+    def _close(self) -> list[EngineEvent]:
+        """What the decoder held back, and the ending, or what hindered it."""
+        if self._hindrance is not None:
+            raise self._hindrance from self._lost
+        if self._closed:
+            raise StopAsyncIteration
+        self._closed = True
+        events, self._hindrance = self._decoder.close(broken=self._lost is not None)
+        return events
+
+    async def _read_tail(self) -> bytes | None:
+        """A read after the finish reason, None once it is over. A stop comes too late then, unless every chunk carries the reason,
+        which says nothing."""
         if self._deadline is None:
             self._deadline = asyncio.get_running_loop().time() + AFTER_FINISH_SECONDS
         try:
             async with asyncio.timeout_at(self._deadline):
                 return await self._read()
         except TimeoutError:
-            self._ended = True
-            raise StopAsyncIteration from None
+            return None
         except asyncio.CancelledError:
             if self._decoder.reason_on_every_text:
                 raise
-            self._ended = True
-            raise StopAsyncIteration from None
+            return None

@@ -5,13 +5,18 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from lam.engines.base import Model
-
 _NO_CHAT: Final = re.compile(
     r"(^|[^a-z])(text-?)?(embed(ding)?s?|rerank(er)?|colbert|bge|e5|gte|minilm|nomic-embed\S*|whisper|tts|stt|asr|parler|kokoro|clip"
     r"|dall-?e|stable-?diffusion|sdxl|flux|moderation|guard)([^a-z]|$)",
     re.IGNORECASE,
 )
+
+
+class Model(Struct, frozen=True):
+    """A model that the server lists. `n_ctx`: tokens a slot's context holds, None where the server does not say."""
+
+    name: str
+    n_ctx: int | None = None
 
 
 class ServerFacts(Struct, frozen=True):

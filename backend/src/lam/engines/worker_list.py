@@ -6,12 +6,9 @@ from typing import Final
 
 from msgspec import Struct
 
-from lam.engines.base import Capacity
-from lam.protocol.jobs import ServedModel, WorkerStatus
+from lam.protocol.jobs import WorkerStatus
 
-SILENT_SECONDS: Final = 30
 MOST_REPLACED: Final = 8
-AWAY_SECONDS: Final = 10  # a worker whose connection broke comes back in less
 
 
 class Seen(Struct):
@@ -28,21 +25,27 @@ class Seen(Struct):
     def name(self) -> str:
         return self.status.worker
 
-    @property
-    def free(self) -> int:
-        """Places that are left. What it runs for others counts; what it runs for us it may not have told yet."""
-        return self.status.slots - max(self.status.running, self.jobs)
-
-    def serves(self, model: str | None) -> bool:
-        """A worker that has not told its models yet may serve any."""
-        return model is None or not self.status.models or any(served.name == model for served in self.status.models)
+    def places(self, now: float) -> int:
+        """For jobs of ours. What it runs for others counts; what it runs for us it may not have told yet."""
+        free = self.status.slots - max(self.status.running, self.jobs) if self.full_until <= now else 0
+        return self.jobs + max(0, free)
 
 
 class WorkerList:
     """`clock` gives seconds. `moved(worker)` is called when one went away or is heard again, `gone(worker)` when it is no more, or
-    another instance has its name."""
+    another instance has its name. `away`, `unheard`: seconds until one is forgotten whose connection ended, or that is silent."""
 
-    def __init__(self, clock: Callable[[], float], moved: Callable[[Seen], None], gone: Callable[[Seen], None]) -> None:
+    def __init__(
+        self,
+        clock: Callable[[], float],
+        moved: Callable[[Seen], None],
+        gone: Callable[[Seen], None],
+        *,
+        away: float = 10,
+        unheard: float = 30,
+    ) -> None:
+        self._away = away
+        self._unheard = unheard
         self._clock = clock
         self._moved = moved
         self._gone = gone
@@ -82,12 +85,12 @@ class WorkerList:
         return True
 
     def forget_silent(self) -> bool:
-        """Drops who was not heard of for 30 s, or has been away for 10; whether anybody was."""
+        """Drops who was not heard of, or has been away, for too long; whether anybody was."""
         now = self._clock()
         silent = [
             seen
             for seen in self._seen.values()
-            if now - seen.heard > SILENT_SECONDS or (seen.away_since is not None and now - seen.away_since > AWAY_SECONDS)
+            if now - seen.heard > self._unheard or (seen.away_since is not None and now - seen.away_since > self._away)
         ]
         for seen in silent:
             self._drop(seen)
@@ -106,29 +109,18 @@ class WorkerList:
             if seen.away_since is not None:
                 seen.away_since = now
 
-    def choose(self, model: str | None, *, continues: bool, avoid: frozenset[tuple[str, str]]) -> Seen | None:
-        """A ready worker before a busy one, then the one with the most free places; among equals the least busy, then by name.
+    def by_key(self, key: str) -> Seen | None:
+        """The connected worker of that name and instance, written `name/instance`."""
+        return next((seen for seen in self.all() if f"{seen.name}/{seen.status.instance}" == key), None)
 
-        `avoid`: only if nobody else serves.
-        """
+    def models(self) -> set[str]:
+        """The names of the models that are served."""
+        return {model.name for seen in self.all() if seen.status.state != "draining" for model in seen.status.models}
+
+    def refilled(self) -> bool:
+        """Whether a worker that said `busy` may be asked again since the last look."""
         now = self._clock()
-        fit = [
-            seen
-            for seen in self.all()
-            if seen.status.state in ("ready", "busy")
-            and seen.free > 0
-            and seen.full_until <= now
-            and seen.serves(model)
-            and (seen.status.continues or not continues)
-        ]
-        fresh = [seen for seen in fit if (seen.name, seen.status.instance) not in avoid]
-        return min(fresh or fit, key=lambda seen: (seen.status.state != "ready", -seen.free, seen.jobs, seen.name), default=None)
-
-    def capacity(self) -> Capacity:
-        """Places by model; those of workers that have not told their models stand under no name."""
-        places: dict[str, int] = {}
-        for seen in self.all():
-            if seen.status.state != "draining":
-                for model in seen.status.models or (ServedModel(""),):
-                    places[model.name] = places.get(model.name, 0) + seen.status.slots
-        return places
+        over = [seen for seen in self._seen.values() if 0 < seen.full_until <= now]
+        for seen in over:
+            seen.full_until = 0
+        return bool(over)

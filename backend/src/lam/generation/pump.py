@@ -1,64 +1,69 @@
-"""The pump: iterates an engine, writes what comes into the run's log, and ends the run exactly once.
+"""The pump: takes a producer's events, writes them into the run's log, and ends the run exactly once.
 
-Two tasks. The outer one is cancelled by nobody: it outlives every stop, commits the ending and only then appends the terminal
-event. The inner one waits for a place and for tokens; stop, timeout and drain cancel it, and leaving the engine's context closes
-the connection to the model.
+Two tasks. The outer one is cancelled by nobody: it outlives every stop, commits the outcome and only then appends the terminal
+event. The inner one waits for events; stop, timeout and drain cancel it, and leaving the producer's context closes the connection
+to the model.
 """
 
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
-from lam.engines.base import Engine
 from lam.errors import ContextExceeded, GenerationError, GenerationTimeout, Interrupted, LlmError, StorageUnavailable
-from lam.generation.admission import Ticket
-from lam.generation.run import Run, Stop
-from lam.generation.spending import estimated_usage, spent
+from lam.generation.contracts import Batches, Producer, Sink
+from lam.generation.run import Life, Run, Stop
+from lam.generation.usage import estimated_usage
 from lam.protocol.events import (
     Chunk,
     ContentEvent,
-    Done,
     EngineEvent,
-    Error,
-    Event,
     Finished,
     FinishReason,
     Metadata,
+    Mode,
     Progress,
     Thinking,
     Timings,
     ToolCall,
     Usage,
 )
-from lam.protocol.snapshot import events_of
-from lam.protocol.text import utf16_length, utf16_prefix
-from lam.storage.database import Database
-from lam.storage.models import Ending, Status
+from lam.protocol.facts import Facts, Failure
+from lam.protocol.outcome import Outcome, Status
+from lam.protocol.snapshot import Snapshot
+from lam.protocol.text import utf16_prefix
 
 log = logging.getLogger(__name__)
 
-REPEAT_SECONDS: Final = 5
-COMMIT_SECONDS: Final = 10
-_COMMIT_PAUSE: Final = 0.25
-_LATE_PAUSE: Final = 1
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What the pump allows a run. Seconds, except `reply_chars`: text and thoughts together; more are cut off.
+
+    `silence`: without a sign of life from the model. `repeat`: until the reader is told again what is awaited. `commit`: until the
+    readers get their ending although the result is not stored; `retry`, `late_retry`: between two attempts to store it.
+    """
+
+    silence: float = 300
+    reply_chars: int = 2_000_000
+    repeat: float = 5
+    commit: float = 10
+    retry: float = 0.25
+    late_retry: float = 1
+
+
+AWAITING_PLACE: Final = ("queued", "unreachable")  # stages
 
 
 class Pump:
-    """Drives one run from its first event to its last. `longest`: characters of text and thoughts together; more are cut off."""
+    """Drives one run from its first event to its last."""
 
-    def __init__(
-        self, run: Run, engine: Engine, ticket: Ticket, database: Database, *, timeout: float, longest: int = 2_000_000
-    ) -> None:
+    def __init__(self, run: Run, producer: Producer, limits: Limits) -> None:
         self._run = run
-        self._engine = engine
-        self._ticket = ticket
-        self._database = database
-        self._timeout = timeout
+        self._sink: Sink = run.sink
+        self._producer = producer
+        self._limits = limits
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
         self._granted: float | None = None
@@ -66,10 +71,11 @@ class Pump:
         self._life = self._began  # when the model last gave a sign of life
         self._shown = self._began  # when the reader was last told what is being waited for
         self._progress: Progress | None = None
-        self._model = engine.answering(run.order.request.model)
-        self._simulated = engine.simulates(run.order.request.model)
+        self._mode: Mode | None = None
+        self._model: str | None = None
+        self._simulated: bool | None = None
         self._finished: Finished | None = None
-        self._room = max(1, longest - len(run.order.so_far))
+        self._room = limits.reply_chars
         self._cut_off = False  # the model would have said more
         self._pieces = 0
         self._prompt_tokens: int | None = None
@@ -78,67 +84,36 @@ class Pump:
     async def drive(self) -> None:
         """The outer task."""
         run = self._run
-        self._announce()
-        inner = asyncio.create_task(self._produce(), name=f"produce-{run.stream_id}")
-        run.cancel = inner.cancel
-        if run.stop_request is not None:
-            inner.cancel()
-        await asyncio.wait({inner})
-        run.settled = True
+        self._open()
+        async with self._producer as batches:
+            inner = asyncio.create_task(self._take_all(batches), name=f"produce-{run.id}")
+            run.cancel = inner.cancel
+            if run.stop_request is not None:
+                inner.cancel()
+            await asyncio.wait({inner})
+            run.advance(Life.ENDING)
         for timer in self._timers.values():
             timer.cancel()
-        self._ticket.leave(model_is_free=self._model_is_free(inner))
-        try:
-            await self._end(self._failure(inner))
-        finally:
-            run.saved.set()
+        await self._end(self._failure(inner))
 
-    def _model_is_free(self, inner: asyncio.Task[None]) -> bool:
-        """Whether the end itself proves that; after a connection that we closed the server has to be seen idle."""
-        if self._granted is None:
-            return True
-        if self._finished is not None:
-            return not self._cut_off
-        error = None if inner.cancelled() else inner.exception()
-        return isinstance(error, GenerationError) and error.model_is_free
-
-    def _announce(self) -> None:
-        order = self._run.order
-        metadata = Metadata(
-            order.session_id,
-            order.user_message_id,
-            order.session_key,
-            self._run.stream_id,
-            order.assistant_message_id,
-            self._engine.mode,
-            self._model,
-            self._simulated,
-            continues=utf16_length(order.so_far) if order.so_far else UNSET,
-        )
-        thoughts = order.thought_so_far if order.so_far else ""
-        self._run.open([metadata, *events_of(order.so_far, thoughts, order.calls_so_far)])
-        self._ticket.moved = self._queued
-        if self._ticket.position is not None:
-            self._queued(self._ticket.position)
-        self._later("repeat", REPEAT_SECONDS, self._repeat_progress)
-        self._check_served(self._began)
+    def _open(self) -> None:
+        opening = list(self._sink.opening())
+        for event in opening:
+            if isinstance(event, Metadata):
+                self._mode, self._model, self._simulated = event.mode, event.model, event.simulated
+            elif isinstance(event, Chunk):
+                self._room = max(1, self._room - len(event.content))
+        self._run.open(opening)
+        self._later("repeat", self._limits.repeat, self._repeat_progress)
 
     # The inner task
 
-    async def _produce(self) -> None:
-        await self._ticket.granted()
-        self._granted = self._life = self._loop.time()
-        announced, asked = self._model, self._run.order.request.model
-        self._model, self._simulated = self._engine.answering(asked), self._engine.simulates(asked)  # they may have changed
-        if self._progress is not None or self._model != announced:
-            self._show(Progress("prompt", model=self._model or UNSET))
-        self._later("silence", self._timeout, self._check_silence)
-        async with self._engine.generate(self._run.order.request) as batches:
-            async for batch in batches:
-                self._take(batch)
-                if self._finished is not None:
-                    self._run.settled = True
-                    return
+    async def _take_all(self, batches: Batches) -> None:
+        async for batch in batches:
+            self._take(batch)
+            if self._finished is not None:
+                self._run.advance(Life.ENDING)
+                return
 
     def _take(self, batch: list[EngineEvent]) -> None:
         """Everything that happens for a token: keep it short."""
@@ -154,8 +129,12 @@ class Pump:
                 self._write(batch)  # type: ignore[arg-type]  # Finished was taken off
 
     def _take_early(self, batch: list[EngineEvent]) -> None:
-        """Before the first token every read is a sign of life, and progress is told."""
+        """Before the first token every batch is a sign of life, and progress is told."""
         self._life = self._loop.time()
+        if self._granted is None and not (batch and isinstance(batch[0], Progress) and batch[0].stage in AWAITING_PLACE):
+            self._granted = self._life
+            self._run.advance(Life.RUNNING)
+            self._later("silence", self._limits.silence, self._check_silence)
         for event in batch:
             if isinstance(event, Finished):
                 self._finished = self._finished or event
@@ -206,9 +185,6 @@ class Pump:
 
     # What is being waited for
 
-    def _queued(self, position: int) -> None:
-        self._show(Progress("queued", position=position))
-
     def _show(self, progress: Progress) -> None:
         self._progress = progress
         self._shown = self._loop.time()
@@ -217,30 +193,20 @@ class Pump:
     def _repeat_progress(self) -> None:
         if self._first_token is not None:
             return
-        left = self._shown + REPEAT_SECONDS - self._loop.time()
+        left = self._shown + self._limits.repeat - self._loop.time()
         if left <= 0:
             self._show(self._progress or Progress("prompt"))
-            left = REPEAT_SECONDS
+            left = self._limits.repeat
         self._later("repeat", left, self._repeat_progress)
 
     def _check_silence(self) -> None:
-        left = self._life + self._timeout - self._loop.time()
+        """Whoever waits for a place is not silent: how long that may take is the producer's to decide."""
+        waits = self._first_token is None and self._progress is not None and self._progress.stage in AWAITING_PLACE
+        left = self._limits.silence if waits else self._life + self._limits.silence - self._loop.time()
         if left <= 0:
             self._run.stop(Stop("timeout"))
         else:
             self._later("silence", left, self._check_silence)
-
-    def _check_served(self, served: float) -> None:
-        """A run whose lane has no places at all does not wait for ever. `served`: when it last had any."""
-        now = self._loop.time()
-        if self._granted is not None:
-            return
-        if self._ticket.served:
-            served = now
-        if now - served >= self._timeout:
-            self._run.stop(Stop("unserved"))
-        else:
-            self._later("served", min(1, self._timeout / 4), lambda: self._check_served(served))
 
     def _later(self, name: str, seconds: float, callback: Callable[[], None]) -> None:
         self._timers[name] = self._loop.call_later(seconds, callback)
@@ -253,10 +219,8 @@ class Pump:
             return None
         stop = self._run.stop_request
         if stop is not None:
-            if stop.reason == "unserved":
-                return self._engine.missing(self._model)
             if stop.reason == "timeout":
-                return GenerationTimeout(f"The model gave no sign of life for {self._timeout:g} seconds.")
+                return GenerationTimeout(f"The model gave no sign of life for {self._limits.silence:g} seconds.")
             return Interrupted("The gateway was stopped in the middle of the reply.") if stop.reason == "drain" else None
         error = None if inner.cancelled() else inner.exception()
         if isinstance(error, GenerationError):
@@ -267,77 +231,57 @@ class Pump:
         return Interrupted()
 
     async def _end(self, failure: GenerationError | None) -> None:
-        """Commits the ending, then appends the terminal event. A database that does not take it in time changes the ending for
+        """Commits the outcome, then appends the terminal event. A database that does not take it in time changes the ending for
         the readers; the writing goes on until it succeeds."""
         run = self._run
-        ending, terminal = self._ending(failure)
-        late = self._loop.call_later(COMMIT_SECONDS, lambda: run.close(*self._ending(StorageUnavailable())))
+        outcome = self._outcome(failure)
+        late = self._loop.call_later(self._limits.commit, lambda: self._close(self._outcome(StorageUnavailable())))
         try:
             while True:
                 try:
-                    await self._commit(run.ending or ending)
+                    await self._sink.commit(run.outcome or outcome, run.lease)
                     break
                 except StorageUnavailable:
-                    await asyncio.sleep(_LATE_PAUSE if run.ended.is_set() else _COMMIT_PAUSE)
+                    await asyncio.sleep(self._limits.late_retry if run.life >= Life.ENDED else self._limits.retry)
         except Exception:
-            log.exception("The ending of %s cannot be stored", run.stream_id)
-            ending, terminal = self._ending(StorageUnavailable())
+            log.exception("The outcome of %s cannot be stored", run.id)
+            outcome = self._outcome(StorageUnavailable())
         finally:
             late.cancel()
-        if not run.ended.is_set():
-            run.close(ending, terminal)
+        if run.life < Life.ENDED:
+            self._close(outcome)
 
-    async def _commit(self, ending: Ending) -> None:
-        """The message as it stays, and what it cost, in one transaction."""
-        order, now = self._run.order, datetime.now(UTC)
-        async with self._database.write() as unit:
-            if await unit.messages.finish(order.assistant_message_id, ending, now, forget=self._run.has_checkpoints):
-                await unit.generations.add(spent(order.user_id, order.session_id, "reply", ending, now))
+    def _close(self, outcome: Outcome) -> None:
+        self._run.close(outcome, self._sink.ending(outcome))
 
-    def _ending(self, failure: GenerationError | None) -> tuple[Ending, Event]:
-        snapshot, message_id = self._run.snapshot, self._run.order.assistant_message_id
-        text, status, reason = snapshot.text, self._status(failure), self._finish_reason(failure)
+    def _outcome(self, failure: GenerationError | None) -> Outcome:
+        snapshot, finished = self._run.snapshot, self._finished
+        text, status = snapshot.text, self._status(failure)
         stop = self._run.stop_request
         if status == "cancelled" and stop is not None and stop.shown_chars is not None:
             text = utf16_prefix(text, stop.shown_chars)
-        finished = self._finished
-        simulated = finished.simulated if finished else self._simulated
-        model = (finished.model if finished else None) or self._model
-        usage = (finished.usage if finished else None) or self._estimated_usage()
-        timings = self._timings()
-        terminal: Event = Done(message_id, text, reason or "stop", model, simulated, usage, timings)
-        error = None
-        if failure is not None:
-            terminal = Error(failure.message, failure.code, failure.retryable, message_id)
-            error = {"code": failure.code, "message": failure.message, "retryable": failure.retryable}
-            if isinstance(failure, ContextExceeded) and failure.limit is not None:
-                error["limit"] = failure.limit
-        metadata: dict[str, Any] = {"mode": self._engine.mode, "model": model, "simulated": simulated, "finish_reason": reason}
-        metadata |= self._run.order.about or {}
-        if finished and finished.about:
-            metadata |= finished.about
-        if snapshot.calls:
-            metadata["tool_calls"] = snapshot.calls
-        return (
-            Ending(
-                status,
-                text,
-                snapshot.thinking or None,
-                metadata,
-                _plain(usage),
-                _plain(timings),
-                error,
-                unread=not self._run.has_readers,
-            ),
-            terminal,
+        return Outcome(
+            status=status,
+            text=text,
+            thinking=snapshot.thinking,
+            calls=snapshot.calls,
+            facts=Facts(
+                mode=self._mode,
+                model=(finished.model if finished else None) or self._model,
+                simulated=finished.simulated if finished else self._simulated,
+                finish_reason=self._finish_reason(failure),
+                usage=(finished.usage if finished else None) or self._estimated_usage(),
+                timings=self._timings(),
+                failure=failure_of(failure) if failure else None,
+            ).with_metadata(finished.about if finished else None),
+            unread=not self._run.has_readers,
         )
 
     def _estimated_usage(self) -> Usage | None:
-        order = self._run.order
         if not self._pieces:
             return None
-        pieces = 0 if self._simulated else self._pieces
-        return estimated_usage(self._run.snapshot, order.request.turns, pieces=pieces, prompt_tokens=self._prompt_tokens)
+        prompt = self._sink.prompt_tokens() if self._prompt_tokens is None else self._prompt_tokens
+        return estimated_usage(self._run.snapshot, prompt, pieces=0 if self._simulated else self._pieces)
 
     def _status(self, failure: GenerationError | None) -> Status:
         if failure is not None:
@@ -358,6 +302,25 @@ class Pump:
         return Timings(since(self._granted), since(self._first_token), total, None if speed is None else round(speed, 2))
 
 
-def _plain(value: Usage | Timings | None) -> dict[str, Any] | None:
-    plain: dict[str, Any] | None = None if value is None else msgspec.to_builtins(value)
-    return plain
+def fallen(snapshot: Snapshot, sink: Sink, error: GenerationError) -> Outcome:
+    """The outcome of a run that nobody drives any more, from the events that are known of it."""
+    metadata = snapshot.metadata
+    return Outcome(
+        status=error.outcome,
+        text=snapshot.text,
+        thinking=snapshot.thinking,
+        calls=snapshot.calls,
+        facts=Facts(
+            mode=metadata.mode if metadata else None,
+            model=metadata.model if metadata else None,
+            simulated=metadata.simulated if metadata else None,
+            usage=estimated_usage(snapshot, sink.prompt_tokens()),
+            failure=failure_of(error),
+        ),
+        unread=True,
+    )
+
+
+def failure_of(error: GenerationError) -> Failure:
+    limit = error.limit if isinstance(error, ContextExceeded) else None
+    return Failure(code=error.code, message=error.message, retryable=error.retryable, limit=limit)

@@ -1,40 +1,33 @@
-"""What a gateway that died left behind: replies still marked as streaming become `interrupted`, their text kept.
+"""What a gateway that died left behind: its open runs end as `interrupted`, with all that was checkpointed.
 
-Runs under the lock that makes this gateway the only one, so every such reply is an orphan.
+Runs under the lock that makes this gateway the only one, so every open run is an orphan.
 """
 
-from datetime import datetime
-
-import msgspec
+import logging
+from collections.abc import Iterable
 
 from lam.errors import Interrupted
-from lam.generation.spending import estimated_usage, spent
-from lam.protocol.chat import Turn
-from lam.storage.database import Database
-from lam.storage.models import Ending
+from lam.generation.contracts import Kind, RunStore
+from lam.generation.pump import fallen
+from lam.protocol.snapshot import Snapshot
+
+log = logging.getLogger(__name__)
 
 
-async def recover(database: Database, now: datetime) -> int:
-    """How many replies were interrupted. Raises StorageUnavailable."""
+async def recover(store: RunStore, kinds: Iterable[Kind], owner: str) -> int:
+    """How many runs were interrupted. Raises StorageUnavailable."""
+    by_name = {kind.name: kind for kind in kinds}
     failure = Interrupted("The gateway stopped in the middle of the reply; what had been saved is kept.")
-    error = {"code": failure.code, "message": failure.message, "retryable": failure.retryable}
-    async with database.write() as unit:
-        orphans = await unit.messages.streaming()
-        for message in orphans:
-            reply = await unit.checkpoints.so_far(message)
-            about = message.about | ({"tool_calls": reply.calls} if reply.calls else {})
-            usage = estimated_usage(reply, [Turn(told.role, told.content) for told in await unit.messages.path(message.parent_id)])
-            ending = Ending(
-                "interrupted",
-                reply.text,
-                reply.thinking or None,
-                about or None,
-                msgspec.to_builtins(usage) if usage else None,
-                error=error,
-                unread=True,
-            )
-            await unit.messages.finish(message.id, ending, now)
-            owner = await unit.sessions.owner(message.session_id)
-            await unit.generations.add(spent(owner, message.session_id, "reply", ending, now))
-        await unit.checkpoints.forget_stray()
+    orphans = await store.take_over(owner)
+    for orphan in orphans:
+        kind = by_name.get(orphan.kind)
+        sink = await kind.restore(orphan) if kind else None
+        if sink is None:
+            log.warning("The run %s (%s) was about something that is gone", orphan.id, orphan.kind)
+            await store.forget(orphan.lease)
+            continue
+        snapshot = Snapshot()
+        for event in (*sink.opening(), *await store.progress(orphan.id)):
+            snapshot.add(event)
+        await sink.commit(fallen(snapshot, sink, failure), orphan.lease)
     return len(orphans)

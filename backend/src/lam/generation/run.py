@@ -1,68 +1,63 @@
-"""One generation as everybody may know it: who it belongs to, what it has written, who reads it, and how to stop it."""
+"""One run as everybody may know it: whose it is, what it has written, who reads it, and how to stop it."""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any, Literal
+from enum import IntEnum
+from typing import Literal
 
 from msgspec import Struct
 
-from lam.protocol.chat import ChatRequest
+from lam.generation.contracts import Sink
 from lam.protocol.events import Event
+from lam.protocol.outcome import Outcome
+from lam.protocol.runs import Checkpoint, OpenRun
 from lam.protocol.snapshot import Snapshot, condensed
-from lam.storage.models import Checkpoint, Ending
 from lam.streams.log import StreamLog
 
-OnDisconnect = Literal["cancel", "continue"]
 
+class Life(IntEnum):
+    """A run only moves forward: it waits for a place, runs, how it ends is decided, its last event stands, its result is stored.
 
-class Order(Struct, frozen=True):
-    """What a run is about: the request, and the rows that already stand in the database.
-
-    `so_far`, `thought_so_far`, `calls_so_far`: of the reply that this run goes on with. `about`: what the reply's metadata tells
-    from its beginning.
+    A database that is away can make the last two take long; then readers get their ending first.
     """
 
-    session_id: int
-    session_key: str
-    user_id: int
-    user_message_id: int
-    assistant_message_id: int
-    request: ChatRequest
-    on_disconnect: OnDisconnect = "cancel"
-    so_far: str = ""
-    thought_so_far: str = ""
-    wants_title: bool = False
-    calls_so_far: tuple[dict[str, Any], ...] = ()
-    about: dict[str, Any] | None = None
+    WAITING = 1
+    RUNNING = 2
+    ENDING = 3
+    ENDED = 4
+    SAVED = 5
 
 
 class Stop(Struct, frozen=True):
     """Why a run is ended from outside. `shown_chars`: UTF-16 code units of the answer that a person has seen; None: all."""
 
-    reason: Literal["stop", "timeout", "unserved", "drain"] = "stop"
+    reason: Literal["stop", "timeout", "drain"] = "stop"
     shown_chars: int | None = None
 
 
 class Run:
-    """A running generation. The pump writes it; `ended` is set once its terminal event stands, `saved` once its message does."""
+    """The pump writes it. `droppable`: work that nobody waits for, which makes way at once."""
 
-    def __init__(self, stream_id: str, order: Order, log: StreamLog, *, detach_seconds: float) -> None:
-        self.stream_id = stream_id
-        self.order = order
+    def __init__(self, record: OpenRun, sink: Sink, log: StreamLog, *, detach_seconds: float, droppable: bool = False) -> None:
+        self.id = record.id
+        self.kind = record.kind
+        self.key = record.key
+        self.user_id = record.user_id
+        self.on_disconnect = record.on_disconnect
+        self.lease = record.lease
+        self.sink = sink
         self.log = log
+        self.droppable = droppable
         self.began_at = datetime.now(UTC)
-        self._snapshot = Snapshot()
-        self._folded = 0  # the last event in it
-        self.ended = asyncio.Event()
-        self.saved = asyncio.Event()
-        self.lonely = asyncio.Event()
-        self.ending: Ending | None = None
+        self.life = Life.WAITING
+        self.outcome: Outcome | None = None
         self.stop_request: Stop | None = None
         self.cancel: Callable[[], object] = lambda: None
-        self.settled = False  # how the run ends can no longer change
-        self.has_checkpoints = False
+        self._snapshot = Snapshot()
+        self._folded = 0  # the last event in it
+        self._changes: set[asyncio.Future[None]] = set()
         self._detach_seconds = detach_seconds
         self._readers = 0
         self._detach: asyncio.TimerHandle | None = None
@@ -72,11 +67,26 @@ class Run:
     # Writing, by the pump alone
 
     def open(self, events: Sequence[Event]) -> None:
-        """The first events. What they tell its row holds already."""
+        """The first events. The rows that the run is about hold already what these tell."""
         self._checkpointed = self.log.append(events)
 
     def write(self, events: Sequence[Event]) -> None:
         self.log.append(events)
+
+    def advance(self, life: Life) -> None:
+        """Moves on to a later stage of its life; an earlier one changes nothing."""
+        if life > self.life:
+            self.life = life
+            self._announce()
+
+    def close(self, outcome: Outcome, terminal: Event) -> None:
+        """The one ending: the terminal event, and after it nothing."""
+        self.outcome = outcome
+        self.log.append([terminal])
+        self.log.close()
+        self.advance(Life.ENDED)
+        if self._detach:
+            self._detach.cancel()
 
     @property
     def snapshot(self) -> Snapshot:
@@ -86,24 +96,45 @@ class Run:
         self._folded = self.log.last
         return self._snapshot
 
-    def close(self, ending: Ending, terminal: Event) -> None:
-        """The one ending: the terminal event, and after it nothing."""
-        self.ending = ending
-        self.log.append([terminal])
-        self.log.close()
-        self.ended.set()
-        if self._detach:
-            self._detach.cancel()
-
     # Stopping
 
     def stop(self, request: Stop) -> bool:
         """Ends the run in whatever stage it is; False when its end was already decided, and nothing changes."""
-        if self.settled or self.stop_request is not None:
+        if self.life >= Life.ENDING or self.stop_request is not None:
             return False
         self.stop_request = request
         self.cancel()
         return True
+
+    # Waiting for it
+
+    async def until(self, seconds: float | None, is_so: "Callable[[Run], bool]") -> bool:
+        """Whether that comes to hold of the run within so many seconds; looked at whenever its life or its readers change."""
+        try:
+            async with asyncio.timeout(seconds):
+                while not is_so(self):
+                    change = asyncio.get_running_loop().create_future()
+                    self._changes.add(change)
+                    try:
+                        await change
+                    finally:
+                        self._changes.discard(change)
+        except TimeoutError:
+            return False
+        return True
+
+    async def ended(self) -> None:
+        """Returns once its last event stands."""
+        await self.until(None, lambda run: run.life >= Life.ENDED)
+
+    async def saved(self, seconds: float) -> bool:
+        """Whether its result is stored within so many seconds."""
+        return await self.until(seconds, lambda run: run.life is Life.SAVED)
+
+    def _announce(self) -> None:
+        for change in self._changes:
+            if not change.done():
+                change.set_result(None)
 
     # Reading
 
@@ -130,15 +161,13 @@ class Run:
         if self._detach:
             self._detach.cancel()
             self._detach = None
-        if self._readers:
-            self.lonely.clear()
-        else:
-            self.lonely.set()
+        if not self._readers:
             self._await_reader()
+        self._announce()
 
     def _await_reader(self) -> None:
         """Nobody reads (any more, or yet): a `cancel` run is stopped unless somebody comes in time."""
-        if self.order.on_disconnect == "cancel" and not self.ended.is_set():
+        if self.on_disconnect == "cancel" and self.life < Life.ENDED:
             self._detach = asyncio.get_running_loop().call_later(self._detach_seconds, self.stop, Stop())
 
     # Checkpoints
@@ -146,7 +175,7 @@ class Run:
     def unsaved(self) -> Checkpoint | None:
         """The events since the last checkpoint that was taken, None if there is nothing to save in them."""
         events = condensed(record.event for record in self.log.since(self._checkpointed))
-        return Checkpoint(self.order.assistant_message_id, self.log.last, events) if events else None
+        return Checkpoint(self.lease, self.log.last, events) if events else None
 
     def checkpointed(self, taken: Checkpoint) -> None:
         self._checkpointed = taken.number

@@ -1,4 +1,4 @@
-"""Knows every running generation: by stream, by session, by user. Starts, stops and drains them."""
+"""Knows every running run: by its id, by its key, by its user. Starts, stops and drains them."""
 
 import asyncio
 import logging
@@ -6,81 +6,80 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
+
+from msgspec import Struct
 
 from lam.background import Background
-from lam.engines.base import Engine
 from lam.errors import Interrupted, SessionBusy, ShuttingDown, TooManyStreams
-from lam.generation.admission import Admission, Ticket
 from lam.generation.checkpoint import keep_checkpoints
-from lam.generation.pump import COMMIT_SECONDS, Pump
-from lam.generation.run import Order, Run, Stop
-from lam.protocol.events import Error
-from lam.storage.database import Database
-from lam.storage.models import Ending
+from lam.generation.contracts import Producer, RunStore, Sink
+from lam.generation.pump import Limits, Pump, fallen
+from lam.generation.run import Life, Run, Stop
+from lam.protocol.runs import OnDisconnect, OpenRun
 from lam.streams.memory_log import Shelf
 
 log = logging.getLogger(__name__)
 
-ROOM_SECONDS: Final = 2
-SAVE_SECONDS: Final = 3
+
+class Waits(Struct, frozen=True, kw_only=True):
+    """Seconds. `detach`: a `cancel` run goes on without readers. `room`: for a key's run to end or to lose its last reader, and for
+    a stopped one to be saved. `commit`: for one that makes way to be saved. `save`: for stopped runs to be saved, at the end.
+    `checkpoint`: between two of them; with the write itself, less than a second of text is at stake, on a busy machine too."""
+
+    detach: float = 10
+    room: float = 2
+    commit: float = 10
+    save: float = 3
+    checkpoint: float = 0.7
 
 
 class Claim:
-    """A session that is about to get a run: its stream's id, and its place in the queue."""
+    """A key that is about to get a run, and the run's id."""
 
-    def __init__(self, stream_id: str, session_id: int, user_id: int, ticket: Ticket) -> None:
-        self.stream_id = stream_id
-        self.session_id = session_id
+    def __init__(self, key: str | None, user_id: int) -> None:
+        self.id = secrets.token_urlsafe(18)
+        self.key = key
         self.user_id = user_id
-        self.ticket = ticket
         self.gone = asyncio.Event()
 
 
 class Supervisor:
-    """An async context manager that owns the tasks of all runs. Leaving it ends what still runs, as `interrupted`."""
+    """An async context manager that owns the tasks of all runs. Leaving it ends what still runs, as `interrupted`.
+
+    `owner`: this gateway, as runs in `store` name it. `most_per_user`: runs at once, those apart that nobody waits for.
+    """
 
     def __init__(
-        self,
-        engine: Engine,
-        database: Database,
-        shelf: Shelf,
-        *,
-        max_queue: int,
-        max_streams_per_user: int,
-        detach_seconds: float,
-        timeout: float,
-        longest_reply: int = 2_000_000,
+        self, store: RunStore, shelf: Shelf, *, owner: str, most_per_user: int, limits: Limits, waits: Waits | None = None
     ) -> None:
-        self._engine = engine
-        self._database = database
+        self.owner = owner
+        self.after_start: list[Callable[[Run], None]] = []
+        self.after_end: list[Callable[[Run], None]] = []  # called once a run's outcome is stored and told
+        self._store = store
         self._shelf = shelf
-        self._max_streams = max_streams_per_user
-        self._detach_seconds = detach_seconds
-        self._timeout = timeout
-        self._longest_reply = longest_reply
+        self._most_per_user = most_per_user
+        self._limits = limits
+        self._waits = waits or Waits()
         self._runs: dict[str, Run] = {}
         self._outer: dict[str, asyncio.Task[None]] = {}
-        self._sessions: dict[int, Run | Claim] = {}
+        self._held: dict[str, Run | Claim] = {}  # by key
+        self._claims: set[Claim] = set()
         self._draining = False
-        self.after_end: list[Callable[[Run], None]] = []  # called once a run's ending is stored and told
-        self.admission = Admission(max_queue, engine.busy, engine.lane)
 
     async def __aenter__(self) -> Self:
-        self._engine.watch_capacity(self.admission.resize)
         self._tasks = asyncio.TaskGroup()
         await self._tasks.__aenter__()
         self._background = Background()
-        self._background.keep("checkpoints", lambda: keep_checkpoints(self._database, self.running))
+        self._background.keep("checkpoints", lambda: keep_checkpoints(self._store, self.running, self._waits.checkpoint))
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self.drain(0)
         await self._background.close()
-        await self.admission.close()
         for run in self.running():
-            log.error("The reply %s could not be saved; the next start recovers its checkpoints", run.stream_id)
-            self._outer[run.stream_id].cancel()
+            log.error("The result of %s could not be saved; the next start recovers its checkpoints", run.id)
+            self._outer[run.id].cancel()
         await self._tasks.__aexit__(None, None, None)
 
     # Looking
@@ -88,12 +87,12 @@ class Supervisor:
     def running(self) -> list[Run]:
         return list(self._runs.values())
 
-    def get(self, stream_id: str) -> Run | None:
-        return self._runs.get(stream_id)
+    def get(self, run_id: str) -> Run | None:
+        return self._runs.get(run_id)
 
-    def in_session(self, session_id: int) -> Run | None:
-        found = self._sessions.get(session_id)
-        return found if isinstance(found, Run) else None
+    def of_key(self, key: str) -> Run | None:
+        held = self._held.get(key)
+        return held if isinstance(held, Run) else None
 
     @property
     def draining(self) -> bool:
@@ -102,135 +101,147 @@ class Supervisor:
     # Starting
 
     @asynccontextmanager
-    async def claim(self, session_id: int, user_id: int, model: str | None) -> AsyncIterator[Claim]:
-        """Reserves the session and a place in the queue while the rows are written; `start` turns it into a run.
+    async def claim(self, key: str | None, user_id: int, *, droppable: bool = False) -> AsyncIterator[Claim]:
+        """Reserves the key while the rows are written; `start` turns the claim into a run.
 
-        Raises ShuttingDown, SessionBusy, TooManyStreams or QueueFull.
+        Raises ShuttingDown, SessionBusy, TooManyStreams.
         """
-        await self._make_room(session_id)
-        owned = sum(self._owner(held) == user_id for held in self._sessions.values())
-        if owned >= self._max_streams:
+        await self._make_room(key)
+        owned = sum(run.user_id == user_id and not run.droppable for run in self._runs.values())
+        owned += sum(claim.user_id == user_id for claim in self._claims)
+        if owned >= self._most_per_user and not droppable:
             raise TooManyStreams(f"You have {owned} replies running, as many as this gateway allows; wait for one to end.")
-        ticket = self.admission.enter(model, user_id)
-        claim = Claim(secrets.token_urlsafe(18), session_id, user_id, ticket)
-        self._sessions[session_id] = claim
+        claim = Claim(key, user_id)
+        if key is not None:
+            self._held[key] = claim
+        if not droppable:
+            self._claims.add(claim)
         try:
             yield claim
         finally:
-            if self._sessions.get(session_id) is claim:  # it was not started
-                del self._sessions[session_id]
-                ticket.leave(model_is_free=True)
+            if key is not None and self._held.get(key) is claim:  # it was not started
+                del self._held[key]
+            self._claims.discard(claim)
             claim.gone.set()
 
-    def start(self, claim: Claim, order: Order) -> Run:
-        log_ = self._shelf.open(claim.stream_id)
-        run = Run(claim.stream_id, order, log_, detach_seconds=self._detach_seconds)
-        self._runs[run.stream_id] = self._sessions[claim.session_id] = run
-        pump = Pump(run, self._engine, claim.ticket, self._database, timeout=self._timeout, longest=self._longest_reply)
-        self._outer[run.stream_id] = self._tasks.create_task(self._drive(run, pump), name=f"run-{run.stream_id}")
+    def record(self, claim: Claim, kind: str, request: bytes, on_disconnect: OnDisconnect = "cancel") -> OpenRun:
+        """The row to be stored together with the rows that the run is about."""
+        return OpenRun(
+            id=claim.id,
+            kind=kind,
+            key=claim.key,
+            user_id=claim.user_id,
+            owner=self.owner,
+            on_disconnect=on_disconnect,
+            request=request,
+        )
+
+    def start(self, claim: Claim, record: OpenRun, producer: Producer, sink: Sink, *, droppable: bool = False) -> Run:
+        """Its row is stored: from here on the run ends by itself."""
+        run = Run(record, sink, self._shelf.open(record.id), detach_seconds=self._waits.detach, droppable=droppable)
+        self._runs[run.id] = run
+        self._claims.discard(claim)
+        if run.key is not None:
+            self._held[run.key] = run
+        pump = Pump(run, producer, self._limits)
+        self._outer[run.id] = self._tasks.create_task(self._drive(run, pump), name=f"run-{run.id}")
         if self._draining:
             run.stop(Stop("drain"))
+        self._call(self.after_start, run)
         return run
 
     async def _drive(self, run: Run, pump: Pump) -> None:
         try:
             await pump.drive()
         except Exception:
-            log.exception("The run %s fell out of its pump", run.stream_id)
+            log.exception("The run %s fell out of its pump", run.id)
         finally:
-            if not run.ended.is_set():  # it fell out, or the gateway cannot wait for the database any longer
-                failure = Interrupted()
-                text, message_id = run.snapshot.text, run.order.assistant_message_id
-                run.close(Ending("interrupted", text), Error(failure.message, failure.code, failure.retryable, message_id))
-            del self._runs[run.stream_id], self._outer[run.stream_id]
-            if self._sessions.get(run.order.session_id) is run:
-                del self._sessions[run.order.session_id]
-            self._shelf.ended(run.stream_id)
-        for callback in self.after_end:
+            if run.life < Life.ENDED:  # it fell out, or the gateway cannot wait for the database any longer
+                outcome = fallen(run.snapshot, run.sink, Interrupted())
+                run.close(outcome, run.sink.ending(outcome))
+            run.advance(Life.SAVED)
+            del self._runs[run.id], self._outer[run.id]
+            if run.key is not None and self._held.get(run.key) is run:
+                del self._held[run.key]
+            self._shelf.ended(run.id)
+        self._call(self.after_end, run)
+
+    @staticmethod
+    def _call(callbacks: Iterable[Callable[[Run], None]], run: Run) -> None:
+        for callback in callbacks:
             try:
                 callback(run)
             except Exception:
-                log.exception("What follows the end of %s failed", run.stream_id)
+                log.exception("What follows a change of %s failed", run.id)
 
-    async def _make_room(self, session_id: int) -> None:
-        """Waits a moment for the session's run to end or to lose its last reader: an aborted request and the next send travel on
+    async def _make_room(self, key: str | None) -> None:
+        """Waits a moment for the key's run to end or to lose its last reader: an aborted request and the next send travel on
         different connections. A `cancel` run that nobody reads makes way."""
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + ROOM_SECONDS
+        deadline = loop.time() + self._waits.room
         while True:
             if self._draining:
                 raise ShuttingDown
-            held = self._sessions.get(session_id)
+            held = self._held.get(key) if key is not None else None
             if held is None:
                 return
-            if isinstance(held, Run) and held.order.on_disconnect == "cancel" and held.lonely.is_set():
+            if isinstance(held, Run) and held.on_disconnect == "cancel" and not held.has_readers:
                 held.stop(Stop())
-                if not await _happens(COMMIT_SECONDS, held.saved):
-                    raise SessionBusy(held.stream_id)
+                if not await held.saved(self._waits.commit):
+                    raise SessionBusy(held.id)
                 await asyncio.sleep(0)  # its task takes it off the books
                 continue
             left = deadline - loop.time()
             if left <= 0:
-                raise SessionBusy(held.stream_id)
-            if isinstance(held, Claim):
-                await _happens(left, held.gone)
-            elif held.order.on_disconnect == "cancel":
-                await _happens(left, held.saved, held.lonely)
+                raise SessionBusy(held.id)
+            if isinstance(held, Run):
+                await held.until(
+                    left, lambda run: run.life is Life.SAVED or (run.on_disconnect == "cancel" and not run.has_readers)
+                )
             else:
-                await _happens(left, held.saved)
+                try:
+                    async with asyncio.timeout(left):
+                        await held.gone.wait()
+                except TimeoutError:
+                    pass
             await asyncio.sleep(0)
 
     # Ending
 
-    async def stop(self, stream_id: str, shown_chars: int | None = None) -> None:
-        """Stops a run in whatever stage it is, and waits a little for its message to stand; harmless when it has ended."""
-        run = self._runs.get(stream_id)
+    async def stop(self, run_id: str, shown_chars: int | None = None) -> None:
+        """Stops a run in whatever stage it is, and waits a little for its result to stand; harmless when it has ended."""
+        run = self._runs.get(run_id)
         if run is not None:
             run.stop(Stop(shown_chars=shown_chars))
-            await _happens(ROOM_SECONDS, run.saved)
+            await run.saved(self._waits.room)
 
-    async def end_session(self, session_id: int) -> None:
-        """Stops the session's run and waits until its message is final. Raises SessionBusy when it cannot be made final."""
-        await self._end(run for run in self.running() if run.order.session_id == session_id)
+    async def end_key(self, key: str) -> None:
+        """Stops the key's run and waits until its result is final. Raises SessionBusy when it cannot be made final."""
+        await self._end(run for run in self.running() if run.key == key)
 
     async def end_user(self, user_id: int) -> None:
-        await self._end(run for run in self.running() if run.order.user_id == user_id)
+        """The same for all runs of a user."""
+        await self._end(run for run in self.running() if run.user_id == user_id)
 
     async def _end(self, runs: Iterable[Run]) -> None:
         ending = list(runs)
         for run in ending:
             run.stop(Stop())
         for run in ending:
-            if not await _happens(COMMIT_SECONDS, run.saved):
-                raise SessionBusy(run.stream_id)
+            if not await run.saved(self._waits.commit):
+                raise SessionBusy(run.id)
 
     async def drain(self, seconds: float) -> None:
         """Takes no new runs, lets the running ones go on for `seconds`, then ends them as `interrupted` and saves them."""
         self._draining = True
+        for run in self.running():
+            if run.droppable:
+                run.stop(Stop("drain"))
         await self._all_saved(seconds)
         for run in self.running():
             run.stop(Stop("drain"))
-        await self._all_saved(SAVE_SECONDS)
+        await self._all_saved(self._waits.save)
 
     async def _all_saved(self, seconds: float) -> None:
-        waiting = [asyncio.create_task(run.saved.wait(), name="saved") for run in self.running()]
-        if waiting:
-            _, late = await asyncio.wait(waiting, timeout=seconds)
-            for task in late:
-                task.cancel()
+        await asyncio.gather(*(run.saved(seconds) for run in self.running()))
         await asyncio.sleep(0)
-
-    @staticmethod
-    def _owner(held: Run | Claim) -> int:
-        return held.order.user_id if isinstance(held, Run) else held.user_id
-
-
-async def _happens(seconds: float, *events: asyncio.Event) -> bool:
-    """Whether one of the events happens within that time."""
-    if any(event.is_set() for event in events):
-        return True
-    waiting = [asyncio.create_task(event.wait(), name="happens") for event in events]
-    done, late = await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
-    for task in late:
-        task.cancel()
-    return bool(done)

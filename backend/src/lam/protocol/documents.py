@@ -1,10 +1,11 @@
-"""Documents inside of a message, as the page writes them in front of what was asked (`frontend/src/protocol/documents.ts`):
+"""Documents in the written form of a message, in front of the question, each as
 
     <document name="report.pdf" characters="48210">
     the text
     </document>
 
-The count is in UTF-16 code units, and tells where a text ends whatever it holds.
+The count is in UTF-16 code units; it says where a text ends whatever the text holds. `frontend/src/protocol/documents.ts` writes
+the same bytes. Models and clients that know only text read this form; messages store documents as parts.
 """
 
 import re
@@ -12,20 +13,29 @@ from typing import Final
 
 from msgspec import Struct
 
-from lam.protocol.text import utf16_prefix
+from lam.protocol.text import utf16_length, utf16_prefix
 
 OPENING: Final = '<document name="'
 _OPENING: Final = re.compile(r'<document name="([^"\n]*)" characters="(\d{1,7})">\n')
 _CLOSING: Final = "\n</document>\n\n"
+_UNSAFE: Final = re.compile(r'["\n]')
 
 
-class Document(Struct, frozen=True):
+class Document(Struct, frozen=True, tag_field="type", tag="document"):
+    """A text that came along with a message. `name`: what its reader calls it, as a rule a file name."""
+
     name: str
     text: str
 
 
+def written(document: Document) -> str:
+    """The document with its marks, ready for the next one or for the question. Quotes and line ends in the name become `'`."""
+    name = _UNSAFE.sub("'", document.name)
+    return f'{OPENING}{name}" characters="{utf16_length(document.text)}">\n{document.text}{_CLOSING}'
+
+
 def apart(content: str) -> tuple[list[Document], str]:
-    """The documents of a message, and what was asked."""
+    """The documents at the beginning of a written message, and the text after them."""
     documents: list[Document] = []
     while opening := _OPENING.match(content):
         text = utf16_prefix(content[opening.end() :], int(opening[2]))
@@ -38,7 +48,7 @@ def apart(content: str) -> tuple[list[Document], str]:
 
 
 def readable(content: str) -> str:
-    """What a person wrote and sent along: the question, then each document's name and text, without the marks around them."""
+    """A written message without the marks: the question, then each document's name and text."""
     if not content.startswith(OPENING):
         return content
     documents, asked = apart(content)

@@ -23,8 +23,9 @@ from lam.storage.completeness import require_complete
 from lam.storage.database_file import CHECK_SECONDS, RESTORE, DatabaseFile, damage
 from lam.storage.failures import INCOMPLETE, foreign_errors
 from lam.storage.postgresql import patient_engine, postgresql_engine, reason, where
-from lam.storage.repositories.generations import Generations
-from lam.storage.repositories.messages import Checkpoints, Messages, Requests
+from lam.storage.repositories.costs import Costs
+from lam.storage.repositories.messages import Messages, Requests
+from lam.storage.repositories.runs import Runs
 from lam.storage.repositories.search import Search
 from lam.storage.repositories.sessions import Sessions
 from lam.storage.repositories.templates import Templates
@@ -46,9 +47,9 @@ class UnitOfWork:
         self.sessions = Sessions(connection)
         self.templates = Templates(connection)
         self.search = Search(connection)
-        self.generations = Generations(connection)
+        self.costs = Costs(connection)
         self.messages = Messages(connection)
-        self.checkpoints = Checkpoints(connection)
+        self.runs = Runs(connection)
         self.requests = Requests(connection)
 
     async def try_out(self) -> None:

@@ -5,7 +5,6 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-from lam.protocol.events import ContentEvent
 from lam.protocol.sampling import Choices
 
 Status = Literal["streaming", "complete", "cancelled", "interrupted", "failed"]
@@ -139,8 +138,8 @@ class Ending(Struct, frozen=True):
         return (self.metadata or {}).get("tool_calls") or []
 
 
-class Generation(Struct, frozen=True):
-    """What one act of producing text cost. None: the model's server did not say, or it never came to that."""
+class Cost(Struct, frozen=True, kw_only=True):
+    """What a run cost. None: the model's server did not say, or it never came to that."""
 
     user_id: int
     session_id: int | None
@@ -158,14 +157,6 @@ class Generation(Struct, frozen=True):
     created_at: datetime
 
 
-class Checkpoint(Struct, frozen=True):
-    """Events of a running message since its last checkpoint, neighbours of a kind joined; `number` is the event it reaches."""
-
-    message_id: int
-    number: int
-    events: list[ContentEvent]
-
-
 class SentRequest(Struct, frozen=True):
     """What a client_request_id stood for."""
 
@@ -175,7 +166,7 @@ class SentRequest(Struct, frozen=True):
 
 
 class UsageRow(Struct, frozen=True, kw_only=True):
-    """Sums over some generations. `key`: what they have in common. `metered`: how many of them told their tokens."""
+    """Sums over some costs. `key`: what they have in common. `metered`: how many of them told their tokens."""
 
     key: tuple[Any, ...]
     generations: int

@@ -151,18 +151,33 @@ messages = Table(
     Index(None, "session_id"),
     Index(None, "parent_id"),
     Index(None, "continues_id"),
-    Index(None, "status"),
     sqlite_autoincrement=True,
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("id", String(64), primary_key=True),  # of its stream
+    Column("kind", String(32), nullable=False),
+    Column("key", String(64), unique=True),  # what may have only one open run
+    _owned_by("users"),
+    Column("owner", String(64), nullable=False),  # the gateway that runs it
+    Column("epoch", Integer, nullable=False),  # grows whenever another gateway takes it over
+    Column("attempts", Integer, nullable=False),
+    Column("on_disconnect", String(16), nullable=False),
+    Column("request", Text, nullable=False),  # JSON that its kind wrote
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "user_id"),
 )
 
 checkpoints = Table(
     "checkpoints",
     metadata,
     Column("id", Integer, primary_key=True),
-    _owned_by("messages"),
+    Column("run_id", String(64), ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
     Column("number", Integer, nullable=False),
-    Column("events", Text, nullable=False, server_default="[]"),  # a JSON array, neighbours of a kind joined
-    Index(None, "message_id"),
+    Column("events", Text, nullable=False),  # a JSON array, neighbours of a kind joined
+    Index(None, "run_id"),
 )
 
 requests = Table(
@@ -179,8 +194,8 @@ requests = Table(
     Index(None, "created_at"),
 )
 
-generations = Table(
-    "generations",
+costs = Table(
+    "generations",  # its name in the first release
     metadata,
     Column("id", Integer, primary_key=True),
     _owned_by("users"),

@@ -3,11 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Final
 
-from lam.engines.base import Engine
+from lam.engines.catalog import Catalog
+from lam.engines.queue import Ticket
 from lam.errors import ContextExceeded, GenerationError, Interrupted, LlmError
-from lam.generation.admission import Ticket
 from lam.protocol.chat import ChatRequest
 from lam.protocol.events import Chunk, EngineEvent, Finished, Progress, Relabel, Thinking, ToolCall
 from lam.protocol.jobs import Accepted, Failed, FrameEvent, Outbox, frame_event
@@ -15,19 +14,16 @@ from lam.protocol.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
-GATHER_SECONDS: Final = 0.03
-BEAT_SECONDS: Final = 4  # the contract's 5, with time to arrive
-
 
 class RunningJob:
-    """Runs from its making until `done`; its frames stay until the worker lets go of it. `after_end` is called
-    when it ends by itself."""
+    """Runs from its making until `done`; its frames stay until the worker lets go of it. `after_end` is called when it ends by
+    itself. `beat`, `gather`: see `worker.Beats`."""
 
     def __init__(
         self,
         name: str,
         request: ChatRequest,
-        engine: Engine,
+        catalog: Catalog,
         gateway: str,
         place: Ticket,
         *,
@@ -35,26 +31,30 @@ class RunningJob:
         after_end: Callable[[], None],
         max_bytes: int,
         streaming: bool,
+        beat: float,
+        gather: float,
     ) -> None:
         self.gateway = gateway
         self.ended = asyncio.Event()
         self._place = place
         self._name = name
         self._request = request
-        self._engine = engine
+        self._catalog = catalog
         self._publish = publish
         self._after_end = after_end
         self._streaming = streaming
+        self._beat_seconds = beat
+        self._gather_seconds = gather
         self._outbox = Outbox(name, max_bytes)
         self._loop = asyncio.get_running_loop()
         self.began = self._loop.time()
-        self._model_is_free = False  # it ended its reply by itself
         self._begun = False  # its first token was published
         self._alive = True  # the model gave a sign of life since the last frame
         self._gathering: asyncio.TimerHandle | None = None
-        self._beating = self._loop.call_later(BEAT_SECONDS, self._beat)
-        self._tell([Accepted(engine.answering(request.model))])
+        self._beating = self._loop.call_later(self._beat_seconds, self._beat)
+        self._tell([Accepted(place.model_name)])
         self._task = asyncio.create_task(self._run(), name=f"job-{name}")
+        self._task.add_done_callback(lambda _: place.leave(model_is_free=True))  # where it was cancelled before it began
 
     @property
     def done(self) -> bool:
@@ -85,7 +85,7 @@ class RunningJob:
         failure: GenerationError | None = None
         whole: list[EngineEvent] = []
         try:
-            async with self._engine.generate(self._request) as batches:
+            async with self._catalog.generate(self._request, self._place) as batches:
                 async for batch in batches:
                     self._alive = True
                     if self._streaming:
@@ -93,7 +93,6 @@ class RunningJob:
                     else:
                         whole.extend(batch)
                     if batch and isinstance(batch[-1], Finished):
-                        self._model_is_free = True
                         break
         except GenerationError as error:
             failure = error
@@ -106,7 +105,6 @@ class RunningJob:
             return
         self._tell([self._framed(event) for event in in_one_piece(whole)])
         if failure is not None:
-            self._model_is_free = failure.model_is_free
             self._tell([failed(failure)])
         elif not self._outbox.ended:
             self._tell([Failed(Interrupted.code, Interrupted.summary)])
@@ -122,7 +120,7 @@ class RunningJob:
             self._begun = self._begun or first
             self._flush()
         elif self._gathering is None:
-            self._gathering = self._loop.call_later(GATHER_SECONDS, self._flush)
+            self._gathering = self._loop.call_later(self._gather_seconds, self._flush)
 
     def _framed(self, event: EngineEvent) -> FrameEvent:
         return frame_event(event, accepts=self._request.relabels)
@@ -142,16 +140,15 @@ class RunningJob:
             for frame in frames:
                 self._publish(frame)
             if not self.done:
-                self._beating = self._loop.call_later(BEAT_SECONDS, self._beat)
+                self._beating = self._loop.call_later(self._beat_seconds, self._beat)
 
     def _beat(self) -> None:
         self._publish(self._outbox.beat(silent=not self._alive))
         self._alive = False
-        self._beating = self._loop.call_later(BEAT_SECONDS, self._beat)
+        self._beating = self._loop.call_later(self._beat_seconds, self._beat)
 
     def _finish(self) -> None:
         self.ended.set()
-        self._place.leave(model_is_free=self._model_is_free)
         self._beating.cancel()
         if self._gathering is not None:
             self._gathering.cancel()

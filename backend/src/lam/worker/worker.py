@@ -8,12 +8,14 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 
 import msgspec
+from msgspec import Struct
 
 import lam
 from lam.background import Background
 from lam.engines.base import Engine
+from lam.engines.catalog import Catalog
+from lam.engines.queue import Settling
 from lam.errors import GenerationError, LamError, QueueFull
-from lam.generation.admission import Admission
 from lam.mqtt.connection import Broker, Connection, Will
 from lam.protocol.chat import ChatRequest, Turn
 from lam.protocol.jobs import (
@@ -39,25 +41,37 @@ from lam.worker.running_job import RunningJob
 
 log = logging.getLogger(__name__)
 
-STATUS_SECONDS: Final = 10
-CHANGE_SECONDS: Final = 0.1
-FACTS_SECONDS: Final = 5
-GATEWAY_SILENT_SECONDS: Final = 30
-GATEWAY_GONE_SECONDS: Final = 5  # one whose connection broke comes back in less
-LISTED_SECONDS: Final = 5
-WATCH_SECONDS: Final = 1
 DEFAULT_SLOTS: Final = 8
-PLACES: Final = "slots"
 T = TypeVar("T")
 _PROBE: Final = ChatRequest(
     turns=(Turn("user", "a"), Turn("assistant", "b")), keep=0, sampling=Sampling(temperature=0, top_p=1, max_tokens=1)
 )
 
 
+class Beats(Struct, frozen=True, kw_only=True):
+    """Seconds. `status`: between two statuses where nothing changes; `change`: between looks for a change. `facts`, `facts_away`:
+    between looks at the model's server, and at one that is not ready. `gateway_silent`, `gateway_gone`: until the jobs of a
+    gateway are dropped that is not heard, or whose connection broke (it comes back in less). `listed`: until a job that its
+    gateway does not list is dropped. `watch`: between two looks at that. `job`: between signs of life of a job (the contract says
+    5), `gather`: what comes within that goes into one frame."""
+
+    status: float = 10
+    change: float = 0.1
+    facts: float = 5
+    facts_away: float = 0.5
+    gateway_silent: float = 30
+    gateway_gone: float = 5
+    listed: float = 5
+    watch: float = 1
+    job: float = 4
+    gather: float = 0.03
+
+
 class Worker:
     """An async context manager: it owns the connection, its status and the tasks of its jobs.
 
-    `slots`: jobs at once, 0: as many as the model's server has. `streaming` False: it answers in one piece.
+    `slots`: jobs at once, 0: as many as the model's server has. `streaming` False: it answers in one piece. `timeout`: seconds that
+    a job waits for a server which loads its model or has too much to do.
     """
 
     def __init__(
@@ -69,16 +83,19 @@ class Worker:
         prefix: str = "lam/v1",
         slots: int = 0,
         streaming: bool = True,
+        timeout: float = 300,
         max_packet: int = 512 << 10,
+        beats: Beats | None = None,
+        settling: Settling | None = None,
     ) -> None:
         self.name = checked_name(name, "--name")
         self.instance = secrets.token_hex(4)
         self.topics = Topics(prefix)
         self.draining = False
-        self._engine = engine
+        self._beats = beats or Beats()
+        self._catalog = Catalog({"model": engine}, most_waiting=0, timeout=timeout, places=slots, settling=settling)
         self._wanted_slots = slots
         self._slots = slots or DEFAULT_SLOTS
-        self._places = Admission(0, engine.busy)
         self._told: WorkerStatus | None = None
         self._streaming = streaming
         self._continues = False
@@ -98,7 +115,7 @@ class Worker:
         self.connection.on_connected.append(self._tell)
 
     async def __aenter__(self) -> Self:
-        self._places.resize({PLACES: self._slots})
+        await self._catalog.__aenter__()
         await self.connection.__aenter__()
         self._tasks = Background()
         self._tasks.keep("worker-facts", self._keep_facts)
@@ -110,14 +127,14 @@ class Worker:
         await self._tasks.close()
         for job in list(self._jobs.values()):
             await job.end()
-        await self._places.close()
         self.connection.publish(self._offline.topic, self._offline.payload, retain=True)
         await self.connection.__aexit__(kind, error, trace)
+        await self._catalog.__aexit__()
 
     @property
     def running(self) -> int:
         """Places in use. One is given back when the model is seen free, so that the next job does not wait behind nobody."""
-        return self._places.taken
+        return self._catalog.queue.taken
 
     async def drain(self, seconds: float) -> None:
         """Takes no more jobs, leaves that long until those that run are released, then ends them as interrupted."""
@@ -126,7 +143,7 @@ class Worker:
         clock = asyncio.get_running_loop().time
         deadline = clock() + seconds
         while self._jobs and clock() < deadline:  # noqa: ASYNC110  # many things release a job, and a bound ends it
-            await asyncio.sleep(CHANGE_SECONDS)
+            await asyncio.sleep(self._beats.change)
         for job in list(self._jobs.values()):
             job.interrupt("The worker was stopped in the middle of the reply.")
         await asyncio.sleep(0)
@@ -165,28 +182,27 @@ class Worker:
         clock = asyncio.get_running_loop().time
         told = clock()
         while True:
-            await asyncio.sleep(CHANGE_SECONDS)
-            if self.status() != self._told or clock() - told >= STATUS_SECONDS:
+            await asyncio.sleep(self._beats.change)
+            if self.status() != self._told or clock() - told >= self._beats.status:
                 self._tell()
                 told = clock()
 
     async def _keep_facts(self) -> None:
         while True:
             try:
-                health = await self._engine.health()
+                health = await self._catalog.health()
                 self._ready = health.state == "ready"
                 if self._ready:
-                    self._models = tuple(ServedModel(model.name, model.n_ctx) for model in await self._engine.models())
+                    self._models = tuple(ServedModel(model.name, model.n_ctx) for model in await self._catalog.models())
                     self._slots = self._wanted_slots or health.slots or DEFAULT_SLOTS
                     self._continues = self._streaming and await self._can_continue()
             except GenerationError:
                 self._ready = False
-            self._places.resize({PLACES: self._slots})
-            await asyncio.sleep(FACTS_SECONDS if self._ready else 0.5)
+            await asyncio.sleep(self._beats.facts if self._ready else self._beats.facts_away)
 
     async def _can_continue(self) -> bool:
         try:
-            await self._engine.require_continuing(_PROBE)
+            await self._catalog.require_continuing(_PROBE)
         except LamError:
             return False
         return True
@@ -214,7 +230,7 @@ class Worker:
         place = None
         if refusal is None:
             try:
-                place = self._places.enter(PLACES, 0)
+                place = self._catalog.queue.enter(request.model, None, continues=request.continues)
             except QueueFull:
                 refusal = "busy"
         if refusal is not None or place is None:
@@ -224,13 +240,15 @@ class Worker:
         self._jobs[job.job] = RunningJob(
             job.job,
             request,
-            self._engine,
+            self._catalog,
             gateway,
             place,
             publish=self._publisher(job.reply_to),
             after_end=self._tell,
             max_bytes=self.connection.max_packet - len(job.reply_to) - 64,
             streaming=self._streaming and job.stream,
+            beat=self._beats.job,
+            gather=self._beats.gather,
         )
         self._tell()
 
@@ -281,13 +299,13 @@ class Worker:
     async def _keep_watch(self) -> None:
         """Drops the jobs of gateways that have been silent for too long."""
         while True:
-            await asyncio.sleep(WATCH_SECONDS)
+            await asyncio.sleep(self._beats.watch)
             if not self.connection.connected:
                 continue
             now = asyncio.get_running_loop().time()
             for gateway in {*(job.gateway for job in self._jobs.values()), *self._seen, *self._gone}:
                 silent = now - max(self._seen.get(gateway, 0), self.connection.since)
-                if silent > GATEWAY_SILENT_SECONDS or now - self._gone.get(gateway, now) > GATEWAY_GONE_SECONDS:
+                if silent > self._beats.gateway_silent or now - self._gone.get(gateway, now) > self._beats.gateway_gone:
                     self._forget(gateway)
 
     def _forget(self, gateway: str) -> None:
@@ -303,7 +321,7 @@ class Worker:
             [
                 name
                 for name, job in self._jobs.items()
-                if job.gateway == gateway and name not in still_open and now - job.began >= LISTED_SECONDS
+                if job.gateway == gateway and name not in still_open and now - job.began >= self._beats.listed
             ]
         )
 

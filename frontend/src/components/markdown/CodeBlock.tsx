@@ -1,5 +1,6 @@
 import { memo, startTransition, useEffect, useState, type ReactElement } from "react";
 
+import { words } from "../../words";
 import { CopyButton } from "../CopyButton";
 
 const LINES = 64;
@@ -15,11 +16,11 @@ export const CodeBlock = memo(function CodeBlock({ info, text, closed }: { info:
   return (
     <figure className="code">
       <figcaption>
-        <span className="title">{info || "text"}</span>
+        <span className="title">{info || words.markdown.plainText}</span>
         <button type="button" className="quiet" aria-pressed={wraps} onClick={() => setWraps(!wraps)}>
-          Wrap
+          {words.markdown.wrap}
         </button>
-        {closed && <CopyButton text={text} what="code" />}
+        {closed && <CopyButton text={text} label={words.markdown.copyCode} />}
       </figcaption>
       <pre tabIndex={0} className={wraps ? "wraps" : undefined}>
         <code>{coloured ?? inLines(text).map((lines, at) => <Lines key={at} text={lines} />)}</code>

@@ -1,5 +1,7 @@
 import { createContext, useContext, type ReactNode } from "react";
 
+import { words } from "../../words";
+
 /** Tells the notes of one text from those of another. */
 export const NotesContext = createContext("");
 
@@ -13,7 +15,7 @@ export function FootnoteMark({ label }: { label: string }) {
   };
   return (
     <sup>
-      <button type="button" className="footnote-mark" aria-label={`Footnote ${label}`} onClick={show}>
+      <button type="button" className="footnote-mark" aria-label={words.markdown.footnote(label)} onClick={show}>
         {label}
       </button>
     </sup>

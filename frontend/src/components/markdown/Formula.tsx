@@ -1,5 +1,7 @@
 import { memo, useLayoutEffect, useRef, useState } from "react";
 
+import { words } from "../../words";
+
 /** Longer ones stay as they are written: setting them would hold up the page. */
 const LONGEST = 2_000;
 
@@ -31,7 +33,7 @@ export const Formula = memo(function Formula({ text, display }: { text: string; 
       className={display ? "formula display" : isWide ? "formula wide" : "formula"}
       tabIndex={display || isWide ? 0 : undefined}
       role={display || isWide ? "group" : undefined}
-      aria-label={display || isWide ? "Formula" : undefined}
+      aria-label={display || isWide ? words.markdown.formula : undefined}
     >
       {!isShown && <code>{text}</code>}
       <span ref={place} hidden={!isShown} />

@@ -5,6 +5,7 @@ import remarkGfm from "remark-gfm";
 import remarkMath from "remark-math";
 import remend from "remend";
 
+import { words } from "../../words";
 import { AsWritten } from "../AsWritten";
 import { Boundary } from "../Boundary";
 import { remarkAddresses } from "./addresses";
@@ -37,7 +38,7 @@ const COMPONENTS: Components = {
   ),
   img: ({ alt, src, title }) => (
     <Link href={typeof src === "string" ? src : undefined} title={title} said={alt}>
-      {alt ? `Image: ${alt}` : "Image"}
+      {words.markdown.image(alt ?? "")}
     </Link>
   ),
   pre: ({ children }) => <>{children}</>,
@@ -50,7 +51,7 @@ const COMPONENTS: Components = {
     return <CodeBlock info={info} text={text.replace(/\n$/, "")} closed />;
   },
   table: (props: ComponentProps<"table">) => (
-    <div className="table-scroll" tabIndex={0} role="region" aria-label="Table">
+    <div className="table-scroll" tabIndex={0} role="region" aria-label={words.markdown.table}>
       <table>{props.children}</table>
     </div>
   ),
@@ -76,7 +77,10 @@ export function Markdown({ text, growing }: { text: string; growing: boolean }) 
   return (
     <div className={hasGrown ? "markdown has-grown" : "markdown"}>
       <NotesContext value={id}>
-        {groups.map((group, at) => at >= from && <Group key={at} blocks={group} around={around[at]} growing={growing && at === groups.length - 1} />)}
+        {groups.map(
+          (group, at) =>
+            at >= from && <Group key={at} blocks={group} around={around[at]} growing={growing && at === groups.length - 1} />,
+        )}
       </NotesContext>
     </div>
   );
@@ -94,7 +98,15 @@ function useGradual(count: number, growing: boolean): number {
 }
 
 /** A full group is the same array each time, and is not looked into again. */
-const Group = memo(function Group({ blocks, around, growing }: { blocks: Block[]; around: Surroundings[] | undefined; growing: boolean }) {
+const Group = memo(function Group({
+  blocks,
+  around,
+  growing,
+}: {
+  blocks: Block[];
+  around: Surroundings[] | undefined;
+  growing: boolean;
+}) {
   return (
     <div className="blocks">
       {blocks.map((block, at) => (
@@ -126,7 +138,13 @@ function rendered(text: string, before: string, hidden: string): ReactElement | 
   const source = before + text;
   const remarkRehypeOptions = { handlers: handlers(source, before.length, new Set(hidden.split("\n"))) };
   try {
-    return ReactMarkdown({ children: source, remarkPlugins: PLUGINS, remarkRehypeOptions, components: COMPONENTS, urlTransform: asIs });
+    return ReactMarkdown({
+      children: source,
+      remarkPlugins: PLUGINS,
+      remarkRehypeOptions,
+      components: COMPONENTS,
+      urlTransform: asIs,
+    });
   } catch {
     return null;
   }

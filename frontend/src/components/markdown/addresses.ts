@@ -113,5 +113,6 @@ function flatten(node: Nodes, isInLink: boolean): void {
   if (!("children" in node)) return;
   const within = isInLink || node.type === "link" || node.type === "linkReference";
   for (const child of node.children) flatten(child, within);
-  if (within) node.children = node.children.flatMap((child): Nodes[] => (child.type === "link" ? child.children : [child])) as never[];
+  if (within)
+    node.children = node.children.flatMap((child): Nodes[] => (child.type === "link" ? child.children : [child])) as never[];
 }

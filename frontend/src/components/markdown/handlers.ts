@@ -22,7 +22,12 @@ export function handlers(source: string, from: number, hidden: ReadonlySet<strin
     },
 
     footnoteReference(_state: State, node: FootnoteReference): Element {
-      return { type: "element", tagName: "sup", properties: {}, children: [{ type: "text", value: node.label ?? node.identifier }] };
+      return {
+        type: "element",
+        tagName: "sup",
+        properties: {},
+        children: [{ type: "text", value: node.label ?? node.identifier }],
+      };
     },
 
     /** Cells that the head of the table has no column for stand there all the same. */

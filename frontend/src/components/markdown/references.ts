@@ -55,11 +55,16 @@ export class References {
         const link = links.get(label);
         return link?.block === block ? undefined : link?.source;
       });
-      return wanted.filter((one) => one !== undefined).map((one) => `${one}\n\n`).join("");
+      return wanted
+        .filter((one) => one !== undefined)
+        .map((one) => `${one}\n\n`)
+        .join("");
     };
     const befores = groups.map((group) => group.map(before));
     const used = new Set<string>();
-    groups.forEach((group, g) => group.forEach((block, b) => this.usedBy(block, befores[g]?.[b] ?? "", links).forEach((label) => used.add(label))));
+    groups.forEach((group, g) =>
+      group.forEach((block, b) => this.usedBy(block, befores[g]?.[b] ?? "", links).forEach((label) => used.add(label))),
+    );
     const now = groups.map((group, g) =>
       group.map((block, b) => {
         const own = [...(this.mentionsOf(block)?.links.keys() ?? [])];
@@ -99,7 +104,8 @@ export class References {
 
 function read(text: string): Mentions {
   const labels = new Set<string>();
-  for (const [, label = ""] of text.matchAll(LABEL)) labels.add(label.replaceAll(/\s+/g, " ").trim().toLowerCase().toUpperCase().toLowerCase());
+  for (const [, label = ""] of text.matchAll(LABEL))
+    labels.add(label.replaceAll(/\s+/g, " ").trim().toLowerCase().toUpperCase().toLowerCase());
   const mentions: Mentions = { labels, links: new Map(), notes: new Set() };
   if (!text.includes("]:")) return mentions;
   for (const node of nodes(bounded(text))) {
@@ -125,7 +131,8 @@ function written({ identifier, url, title }: Definition): string {
 
 function kept(before: Surroundings[] | undefined, now: Surroundings[]): Surroundings[] {
   if (now.every(({ before: one, hidden }) => one === "" && hidden === "")) return NONE;
-  const isSame = before?.length === now.length && now.every((one, at) => one.before === before[at]?.before && one.hidden === before[at].hidden);
+  const isSame =
+    before?.length === now.length && now.every((one, at) => one.before === before[at]?.before && one.hidden === before[at].hidden);
   return isSame ? before : now;
 }
 

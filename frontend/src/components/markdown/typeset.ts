@@ -9,7 +9,14 @@ import { isTooDeep } from "./depth";
 export function typeset(formula: string, display: boolean, element: HTMLElement): boolean {
   try {
     const place = document.createElement("span");
-    katex.render(formula, place, { displayMode: display, throwOnError: true, trust: false, strict: "ignore", maxExpand: 200, maxSize: 50 });
+    katex.render(formula, place, {
+      displayMode: display,
+      throwOnError: true,
+      trust: false,
+      strict: "ignore",
+      maxExpand: 200,
+      maxSize: 50,
+    });
     if (isTooDeep(place)) return false;
     element.replaceChildren(place);
     return true;

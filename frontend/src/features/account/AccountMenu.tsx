@@ -2,19 +2,21 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
 
 import { me } from "../../api/queries";
+import { pagesFor } from "../../site";
+import { words } from "../../words";
 import { signOut } from "./account";
 
 /** The other pages, and who is here. */
 export function AccountMenu() {
   const account = useQuery(me);
   const leave = useMutation({ mutationFn: signOut });
-  const pages = ["Templates", "Usage", "Settings", ...(account.data?.is_admin ? ["Admin"] : [])];
+  const pages = pagesFor({ isAdmin: account.data?.is_admin === true }).filter(({ name }) => name !== "studio");
   return (
     <div className="account">
-      <nav aria-label="Pages">
-        {pages.map((name) => (
-          <Link key={name} href={`/${name.toLowerCase()}`}>
-            {name}
+      <nav aria-label={words.navigation.label}>
+        {pages.map(({ name, path, title }) => (
+          <Link key={name} href={path}>
+            {title}
           </Link>
         ))}
       </nav>
@@ -23,7 +25,7 @@ export function AccountMenu() {
           {account.data?.email}
         </span>
         <button type="button" className="quiet" disabled={leave.isPending} onClick={() => leave.mutate()}>
-          Sign out
+          {words.common.signOut}
         </button>
       </div>
       {leave.error && <p className="problem">{leave.error.message}</p>}

@@ -4,6 +4,8 @@ import { useLocation, useSearch } from "wouter";
 
 import { answered, api } from "../../api/http";
 import { health } from "../../api/queries";
+import { Title } from "../../components/Title";
+import { words } from "../../words";
 import { signedIn } from "./account";
 import { ownPath } from "./destination";
 
@@ -32,17 +34,23 @@ export function SignIn() {
   };
   return (
     <main className="centred">
-      <title>Sign in · LAM Studio</title>
-      <h1>LAM Studio</h1>
-      <p className="muted">Chat with a model that runs here, and see its words as they are produced.</p>
+      <Title>{words.pages.signIn}</Title>
+      <h1>{words.common.product}</h1>
+      <p className="muted">{words.signIn.welcome}</p>
       <form className="sign-in" onSubmit={submit}>
         <label>
-          E-mail
+          {words.common.email}
           <input name="email" type="email" required autoComplete="username" autoFocus />
         </label>
         <label>
-          Password
-          <input name="password" type="password" required minLength={8} autoComplete={isNew ? "new-password" : "current-password"} />
+          {words.common.password}
+          <input
+            name="password"
+            type="password"
+            required
+            minLength={8}
+            autoComplete={isNew ? "new-password" : "current-password"}
+          />
         </label>
         {enter.error && (
           <p role="alert" className="problem">
@@ -50,11 +58,11 @@ export function SignIn() {
           </p>
         )}
         <button type="submit" className="primary" disabled={enter.isPending}>
-          {isNew ? "Make account" : "Sign in"}
+          {isNew ? words.signIn.create : words.signIn.submit}
         </button>
       </form>
       {gateway.data?.registration === "closed" ? (
-        <p className="muted">Whoever runs this gateway makes the accounts.</p>
+        <p className="muted">{words.signIn.closed}</p>
       ) : (
         <button
           type="button"
@@ -64,7 +72,7 @@ export function SignIn() {
             enter.reset();
           }}
         >
-          {isNew ? "I have an account" : "Make an account"}
+          {isNew ? words.signIn.toSignIn : words.signIn.toCreate}
         </button>
       )}
     </main>

@@ -1,6 +1,7 @@
 /** Whether somebody is signed in here, and how that ends. */
 
 import { answered, api } from "../../api/http";
+import { pathOf } from "../../site";
 import { deletions } from "../../stores/deletions";
 
 const KNOWN = "signed-in";
@@ -41,5 +42,5 @@ export async function signOut(): Promise<void> {
 /** Begins anew, so that nothing of this account stays here, neither in memory nor as a draft. */
 export function leave(): void {
   forget();
-  location.assign("/sign-in");
+  location.assign(pathOf("signIn"));
 }

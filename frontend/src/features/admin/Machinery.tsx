@@ -2,6 +2,7 @@ import { useQuery } from "@tanstack/react-query";
 
 import { DataTable } from "../../components/DataTable";
 import { Problem } from "../../components/Problem";
+import { words } from "../../words";
 import { liveHealth } from "./admin";
 
 /** Engine, broker, workers and database, as they are now. */
@@ -11,41 +12,38 @@ export function Machinery() {
   const { engine, broker, workers } = data;
   return (
     <section>
-      <h2>Machinery</h2>
+      <h2>{words.admin.system}</h2>
       <Problem of={error} />
       <dl className="facts">
-        <Fact name="Gateway" state={data.ready ? "ready" : "not ready"} isGood={data.ready}>
-          version {data.version}, mode {data.mode}, registration {data.registration}
+        <Fact name={words.admin.gateway} state={data.ready ? "ready" : "notReady"} isGood={data.ready}>
+          {words.admin.gatewayFacts(data.version, data.mode, data.registration === "open")}
         </Fact>
         {engine && (
-          <Fact name="Model" state={engine.state} isGood={engine.state === "ready"}>
-            {engine.detail ??
-              `${engine.running} running, ${engine.waiting} waiting${engine.slots === null ? "" : `, ${engine.slots} ${engine.slots === 1 ? "slot" : "slots"}`}`}
+          <Fact name={words.admin.model} state={engine.state} isGood={engine.state === "ready"}>
+            {engine.detail ?? words.admin.load(engine.running, engine.waiting, engine.slots)}
           </Fact>
         )}
         {broker && (
-          <Fact name="Broker" state={broker.state} isGood={broker.state === "connected"}>
+          <Fact name={words.admin.broker} state={broker.state} isGood={broker.state === "connected"}>
             {broker.detail ?? broker.address}
           </Fact>
         )}
         {data.database && (
-          <Fact name="Database" state={data.database} isGood={data.database === "ready"}>
+          <Fact name={words.admin.database} state={data.database} isGood={data.database === "ready"}>
             {""}
           </Fact>
         )}
       </dl>
-      {workers?.length === 0 && <p className="muted">No worker is connected. `lam worker` beside a model makes one.</p>}
+      {workers?.length === 0 && <p className="muted">{words.admin.noWorkers}</p>}
       {workers && workers.length > 0 && (
-        <DataTable title="Workers" heads={["Worker", "State", "Running", "Models", "Streams", "Version"]}>
+        <DataTable title={words.admin.workers} heads={words.admin.workerHeads}>
           {workers.map((worker) => (
             <tr key={worker.name}>
               <th scope="row">{worker.name}</th>
-              <td>{worker.state}</td>
-              <td>
-                {worker.running} of {worker.slots}
-              </td>
-              <td>{worker.models.join(", ")}</td>
-              <td>{worker.streaming ? "yes" : "in one piece"}</td>
+              <td>{words.admin.states[worker.state]}</td>
+              <td>{words.admin.of(worker.running, worker.slots)}</td>
+              <td>{words.format.list(worker.models)}</td>
+              <td>{worker.streaming ? words.admin.streams : words.admin.onePiece}</td>
               <td>{worker.version}</td>
             </tr>
           ))}
@@ -55,12 +53,23 @@ export function Machinery() {
   );
 }
 
-function Fact({ name, state, isGood, children }: { name: string; state: string; isGood: boolean; children: React.ReactNode }) {
+function Fact({
+  name,
+  state,
+  isGood,
+  children,
+}: {
+  name: string;
+  state: keyof typeof words.admin.states;
+  isGood: boolean;
+  children: React.ReactNode;
+}) {
   return (
     <div>
       <dt>{name}</dt>
       <dd>
-        <strong className={isGood ? undefined : "problem"}>{state}</strong> <span className="muted">{children}</span>
+        <strong className={isGood ? undefined : "problem"}>{words.admin.states[state]}</strong>{" "}
+        <span className="muted">{children}</span>
       </dd>
     </div>
   );

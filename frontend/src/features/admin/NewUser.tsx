@@ -2,6 +2,7 @@ import type { SubmitEvent } from "react";
 
 import { Dialog } from "../../components/Dialog";
 import { Problem } from "../../components/Problem";
+import { words } from "../../words";
 import { useDeed } from "./admin";
 
 export function NewUser({ onClose }: { onClose: () => void }) {
@@ -12,19 +13,19 @@ export function NewUser({ onClose }: { onClose: () => void }) {
     deed.mutate({ user: null, account: said }, { onSuccess: onClose });
   };
   return (
-    <Dialog title="New user" onClose={onClose}>
+    <Dialog title={words.admin.newUser} onClose={onClose}>
       <form className="fields" onSubmit={submit}>
         <label>
-          E-mail
+          {words.common.email}
           <input name="email" type="email" required autoFocus autoComplete="off" />
         </label>
         <label>
-          Password, for the first time
+          {words.admin.firstPassword}
           <input name="password" type="password" required minLength={8} autoComplete="new-password" />
         </label>
         <Problem of={deed.error} />
         <button type="submit" className="primary" disabled={deed.isPending}>
-          Make the account
+          {words.admin.createAccount}
         </button>
       </form>
     </Dialog>

@@ -3,6 +3,7 @@ import type { SubmitEvent } from "react";
 import type { ListedAccount } from "../../api/schema";
 import { Dialog } from "../../components/Dialog";
 import { Problem } from "../../components/Problem";
+import { words } from "../../words";
 import { useDeed } from "./admin";
 
 export function ResetPassword({ user, onClose }: { user: ListedAccount; onClose: () => void }) {
@@ -13,16 +14,16 @@ export function ResetPassword({ user, onClose }: { user: ListedAccount; onClose:
     deed.mutate({ user: user.id, changes: { password } }, { onSuccess: onClose });
   };
   return (
-    <Dialog title={`A new password for ${user.email}`} onClose={onClose}>
+    <Dialog title={words.admin.resetTitle(user.email)} onClose={onClose}>
       <form className="fields" onSubmit={submit}>
         <label>
-          Password
+          {words.common.password}
           <input name="password" type="password" required minLength={8} autoFocus autoComplete="new-password" />
         </label>
-        <p className="muted">All devices of this account are signed out.</p>
+        <p className="muted">{words.admin.resetText}</p>
         <Problem of={deed.error} />
         <button type="submit" className="primary" disabled={deed.isPending}>
-          Set it
+          {words.admin.setPassword}
         </button>
       </form>
     </Dialog>

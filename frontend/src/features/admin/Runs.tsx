@@ -3,29 +3,27 @@ import { useQuery } from "@tanstack/react-query";
 import type { RunAnswer } from "../../api/schema";
 import { DataTable } from "../../components/DataTable";
 import { Problem } from "../../components/Problem";
-import { ago, count } from "../../components/said";
+import { words } from "../../words";
 import { runs } from "./admin";
-
-const STAGES = { queued: "waits", unreachable: "waits for the model to answer", loading: "waits for the model to load", prompt: "reads its prompt", thinking: "thinks", text: "writes" };
 
 /** The replies that run or wait, without a word of what is said in them. */
 export function Runs() {
   const { data, error } = useQuery(runs);
   return (
     <section>
-      <h2>Replies now</h2>
+      <h2>{words.admin.runs}</h2>
       <Problem of={error} />
-      {data?.length === 0 && <p className="muted">Nothing runs and nobody waits.</p>}
+      {data?.length === 0 && <p className="muted">{words.admin.noRuns}</p>}
       {data && data.length > 0 && (
-        <DataTable title="Replies now" heads={["For", "Model", "What it does", "Characters", "Readers", "Since"]}>
+        <DataTable title={words.admin.runs} heads={words.admin.runHeads}>
           {data.map((run, at) => (
             <tr key={at}>
               <th scope="row">{run.email}</th>
-              <td>{run.model ?? "the first"}</td>
+              <td>{run.model ?? words.admin.defaultModel}</td>
               <td>{does(run)}</td>
-              <td>{count(run.characters)}</td>
-              <td>{run.readers}</td>
-              <td>{ago(run.began_at)}</td>
+              <td>{words.format.number(run.characters)}</td>
+              <td>{words.format.number(run.readers)}</td>
+              <td>{words.format.ago(run.began_at)}</td>
             </tr>
           ))}
         </DataTable>
@@ -35,6 +33,6 @@ export function Runs() {
 }
 
 function does({ stage, position }: RunAnswer): string {
-  if (stage === null) return "begins";
-  return stage === "queued" && position ? `waits behind ${position}` : STAGES[stage];
+  if (stage === null) return words.admin.starting;
+  return stage === "queued" && position ? words.admin.behind(position) : words.admin.stages[stage];
 }

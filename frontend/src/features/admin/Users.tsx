@@ -5,7 +5,7 @@ import type { ListedAccount } from "../../api/schema";
 import { Confirm } from "../../components/Confirm";
 import { DataTable } from "../../components/DataTable";
 import { Problem } from "../../components/Problem";
-import { ago, day } from "../../components/said";
+import { words } from "../../words";
 import { users, useDeed } from "./admin";
 import { NewUser } from "./NewUser";
 import { ResetPassword } from "./ResetPassword";
@@ -20,33 +20,37 @@ export function Users({ own }: { own: number }) {
   const close = (): void => setAsked(null);
   return (
     <section>
-      <h2>Users</h2>
+      <h2>{words.admin.users}</h2>
       <Problem of={error ?? deed.error} />
       <div className="buttons">
         <button type="button" onClick={() => setAsked({ about: "new" })}>
-          New user
+          {words.admin.newUser}
         </button>
       </div>
-      <DataTable title="Users" heads={["User", "Since", "Last here", "Conversations", "Running", "Rights", "Change"]}>
+      <DataTable title={words.admin.users} heads={words.admin.userHeads}>
         {data?.map((user) => (
           <tr key={user.id}>
-            <th scope="row">{user.email === "local" ? "local (this machine’s own)" : user.email}</th>
-            <td>{day(user.created_at)}</td>
-            <td>{user.last_used_at === null ? "never" : ago(user.last_used_at)}</td>
-            <td>{user.sessions}</td>
-            <td>{user.running}</td>
-            <td>{user.is_admin ? "admin" : "user"}</td>
+            <th scope="row">{user.email === "local" ? words.admin.local : user.email}</th>
+            <td>{words.format.date(user.created_at)}</td>
+            <td>{user.last_used_at === null ? words.admin.never : words.format.ago(user.last_used_at)}</td>
+            <td>{words.format.number(user.sessions)}</td>
+            <td>{words.format.number(user.running)}</td>
+            <td>{user.is_admin ? words.admin.isAdmin : words.admin.isUser}</td>
             <td>
               {user.id !== own && user.email !== "local" && (
                 <div className="buttons">
-                  <button type="button" className="quiet" onClick={() => deed.mutate({ user: user.id, changes: { is_admin: !user.is_admin } })}>
-                    {user.is_admin ? "Make no admin" : "Make admin"}
+                  <button
+                    type="button"
+                    className="quiet"
+                    onClick={() => deed.mutate({ user: user.id, changes: { is_admin: !user.is_admin } })}
+                  >
+                    {user.is_admin ? words.admin.removeAdmin : words.admin.makeAdmin}
                   </button>
                   <button type="button" className="quiet" onClick={() => setAsked({ about: "password", user })}>
-                    New password
+                    {words.admin.resetPassword}
                   </button>
                   <button type="button" className="quiet danger" onClick={() => setAsked({ about: "delete", user })}>
-                    Delete
+                    {words.common.delete}
                   </button>
                 </div>
               )}
@@ -58,9 +62,9 @@ export function Users({ own }: { own: number }) {
       {asked?.about === "password" && <ResetPassword user={asked.user} onClose={close} />}
       {asked?.about === "delete" && (
         <Confirm
-          title={`Delete ${asked.user.email}?`}
-          text="The account and everything in it are removed for ever. Running replies are stopped."
-          does="Delete for ever"
+          title={words.admin.deleteTitle(asked.user.email)}
+          text={words.admin.deleteText}
+          does={words.settings.deleteForGood}
           onClose={close}
           onYes={() => {
             close();

@@ -31,8 +31,10 @@ export function useDeed() {
   return useMutation({
     mutationFn: async (deed: Deed): Promise<void> => {
       if (deed.user === null) await answered(api.POST("/api/admin/users", { body: deed.account }));
-      else if ("delete" in deed) await answered(api.DELETE("/api/admin/users/{user_id}", { params: { path: { user_id: deed.user } } }));
-      else await answered(api.PATCH("/api/admin/users/{user_id}", { params: { path: { user_id: deed.user } }, body: deed.changes }));
+      else if ("delete" in deed)
+        await answered(api.DELETE("/api/admin/users/{user_id}", { params: { path: { user_id: deed.user } } }));
+      else
+        await answered(api.PATCH("/api/admin/users/{user_id}", { params: { path: { user_id: deed.user } }, body: deed.changes }));
     },
     onSettled: () => refresh(queries, users.queryKey),
   });

@@ -2,29 +2,38 @@ import { RefreshCw, ThumbsDown, ThumbsUp } from "lucide-react";
 
 import type { MessageAnswer } from "../../api/schema";
 import { CopyButton } from "../../components/CopyButton";
+import { words } from "../../words";
 import { Branches } from "./Branches";
 import type { Conversation } from "./conversation";
 
 /** What can be done with a reply that has ended. */
 export function Actions({ message, busy, conversation }: { message: MessageAnswer; busy: boolean; conversation: Conversation }) {
   const wentWrong = message.status === "failed" || message.status === "interrupted";
-  const canGoOn = message.content.trim() !== "" && (message.status !== "complete" || message.metadata?.["finish_reason"] === "length");
+  const canGoOn =
+    message.content.trim() !== "" && (message.status !== "complete" || message.metadata?.["finish_reason"] === "length");
   return (
     <>
       {wentWrong && message.error?.retryable !== false && (
         <button type="button" disabled={busy} onClick={() => conversation.regenerate(message)}>
-          Retry
+          {words.thread.retry}
         </button>
       )}
       {canGoOn && (
         <button type="button" disabled={busy} onClick={() => conversation.goOn(message)}>
-          Continue
+          {words.thread.continue}
         </button>
       )}
       <Branches message={message} busy={busy} conversation={conversation} />
-      {message.content !== "" && <CopyButton text={message.content} />}
+      {message.content !== "" && <CopyButton text={message.content} label={words.thread.copyReply} />}
       {!wentWrong && (
-        <button type="button" className="quiet icon" title="Regenerate" aria-label="Regenerate" disabled={busy} onClick={() => conversation.regenerate(message)}>
+        <button
+          type="button"
+          className="quiet icon"
+          title={words.thread.regenerate}
+          aria-label={words.thread.regenerate}
+          disabled={busy}
+          onClick={() => conversation.regenerate(message)}
+        >
           <RefreshCw aria-hidden />
         </button>
       )}
@@ -37,10 +46,24 @@ function Rating({ message, conversation }: { message: MessageAnswer; conversatio
   const rate = (rating: "good" | "bad"): void => void conversation.rate(message, message.rating === rating ? null : rating);
   return (
     <>
-      <button type="button" className="quiet icon" title="Good reply" aria-label="Good reply" aria-pressed={message.rating === "good"} onClick={() => rate("good")}>
+      <button
+        type="button"
+        className="quiet icon"
+        title={words.thread.good}
+        aria-label={words.thread.good}
+        aria-pressed={message.rating === "good"}
+        onClick={() => rate("good")}
+      >
         <ThumbsUp aria-hidden />
       </button>
-      <button type="button" className="quiet icon" title="Bad reply" aria-label="Bad reply" aria-pressed={message.rating === "bad"} onClick={() => rate("bad")}>
+      <button
+        type="button"
+        className="quiet icon"
+        title={words.thread.bad}
+        aria-label={words.thread.bad}
+        aria-pressed={message.rating === "bad"}
+        onClick={() => rate("bad")}
+      >
         <ThumbsDown aria-hidden />
       </button>
     </>

@@ -3,6 +3,7 @@ import { memo } from "react";
 import type { MessageAnswer } from "../../api/schema";
 import { Markdown } from "../../components/markdown/Markdown";
 import type { LiveReply } from "../../stores/live-streams";
+import { words } from "../../words";
 import { Actions } from "./Actions";
 import type { Conversation } from "./conversation";
 import { LeftOut } from "./LeftOut";
@@ -44,7 +45,7 @@ export const Answer = memo(function Answer({ message, live, busy, conversation }
             {view.settled && <Actions message={view.settled} busy={busy} conversation={conversation} />}
             <span className="figures">
               {view.figures}
-              {view.isSimulated && <span title="The worker answered in one piece; the gateway showed it in pieces."> · shown in pieces</span>}
+              {view.isSimulated && <span title={words.thread.onePieceWhy}> · {words.thread.onePiece}</span>}
             </span>
           </footer>
         )}

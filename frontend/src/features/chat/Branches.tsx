@@ -1,27 +1,45 @@
 import { ChevronLeft, ChevronRight } from "lucide-react";
+import { useMemo } from "react";
 
 import type { MessageAnswer } from "../../api/schema";
+import { words } from "../../words";
 import type { Conversation } from "./conversation";
-import { focusVersion } from "./focus";
+import { focusVersion, versionButton, type Direction } from "./focus";
 
 /** ‹ 2 / 3 ›: what else stands in this place. */
 export function Branches({ message, busy, conversation }: { message: MessageAnswer; busy: boolean; conversation: Conversation }) {
-  const { siblings } = message;
-  const at = siblings.indexOf(message.id);
+  const { id, siblings } = message;
+  const previous = useMemo(() => versionButton(id, "previous"), [id]);
+  const next = useMemo(() => versionButton(id, "next"), [id]);
+  const at = siblings.indexOf(id);
   if (siblings.length < 2) return null;
-  const step = async (by: number, label: string): Promise<void> => {
-    const other = siblings[at + by];
+  const step = async (direction: Direction): Promise<void> => {
+    const other = siblings[direction === "previous" ? at - 1 : at + 1];
     if (other === undefined) return;
     await conversation.show(other);
-    setTimeout(() => focusVersion(other, label)); // once it stands there
+    setTimeout(() => focusVersion(other, direction)); // once it stands there
   };
   return (
-    <span className="branches" role="group" aria-label="Versions">
-      <button type="button" className="quiet icon" aria-label="Previous version" disabled={busy || at <= 0} onClick={() => void step(-1, "Previous version")}>
+    <span className="branches" role="group" aria-label={words.thread.versions}>
+      <button
+        ref={previous}
+        type="button"
+        className="quiet icon"
+        aria-label={words.thread.previousVersion}
+        disabled={busy || at <= 0}
+        onClick={() => void step("previous")}
+      >
         <ChevronLeft aria-hidden />
       </button>
-      {at + 1}/{siblings.length}
-      <button type="button" className="quiet icon" aria-label="Next version" disabled={busy || at === siblings.length - 1} onClick={() => void step(1, "Next version")}>
+      {words.thread.version(at + 1, siblings.length)}
+      <button
+        ref={next}
+        type="button"
+        className="quiet icon"
+        aria-label={words.thread.nextVersion}
+        disabled={busy || at === siblings.length - 1}
+        onClick={() => void step("next")}
+      >
         <ChevronRight aria-hidden />
       </button>
     </span>

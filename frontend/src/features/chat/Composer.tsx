@@ -8,9 +8,11 @@ import { Variables } from "../../components/Variables";
 import { withDocuments } from "../../protocol/documents";
 import { drafts, type Draft } from "../../stores/drafts";
 import type { LiveReply } from "../../stores/live-streams";
+import { words } from "../../words";
 import { KINDS, tooLong } from "./attachments";
 import { Chips } from "./Chips";
 import { told } from "./conversation";
+import { composerRef, focusField } from "./focus";
 import { SlashMenu, useSlash } from "./SlashMenu";
 import { useIsBusy, useStream } from "./streams";
 import { useUploads } from "./uploads";
@@ -28,7 +30,6 @@ export function Composer({ session, live, say, onEditLast }: Props) {
   const { pending, attach, forget } = useUploads(session);
   const [closed, setClosed] = useState<string | null>(null); // what was written when the templates were closed
   const [chosen, setChosen] = useState<TemplateAnswer | null>(null);
-  const box = useRef<HTMLTextAreaElement>(null);
   const files = useRef<HTMLInputElement>(null);
   const busy = useIsBusy(live);
   const isStopping = useStream(live?.stream, ({ stoppedAt }) => stoppedAt !== null) ?? false;
@@ -39,7 +40,7 @@ export function Composer({ session, live, say, onEditLast }: Props) {
   const take = (template: TemplateAnswer, variables: Record<string, string>): void => {
     change({ text: "", template: { id: template.id, title: template.title, variables } });
     setChosen(null);
-    box.current?.focus();
+    focusField();
   };
   const choose = (template: TemplateAnswer | undefined): void => {
     if (template === undefined) return;
@@ -106,8 +107,8 @@ export function Composer({ session, live, say, onEditLast }: Props) {
           <button
             type="button"
             className="quiet icon"
-            title="Attach a document (pdf, docx, txt, md)"
-            aria-label="Attach a document"
+            title={words.composer.attachHint}
+            aria-label={words.composer.attach}
             onClick={() => files.current?.click()}
           >
             <Paperclip aria-hidden />
@@ -124,11 +125,11 @@ export function Composer({ session, live, say, onEditLast }: Props) {
             }}
           />
           <textarea
-            ref={box}
-            aria-label="Message"
+            ref={composerRef}
+            aria-label={words.composer.label}
             aria-controls={slash === null ? undefined : "slash"}
             aria-activedescendant={slash?.length ? `slash-${choices.at}` : undefined}
-            placeholder="Ask anything"
+            placeholder={words.composer.placeholder}
             rows={1}
             value={draft.text}
             autoFocus
@@ -142,25 +143,37 @@ export function Composer({ session, live, say, onEditLast }: Props) {
             <button
               type="button"
               className="primary icon"
-              aria-label="Stop"
-              title="Stop (Esc)"
+              aria-label={words.composer.stop}
+              title={words.composer.stopHint}
               disabled={isStopping}
               onClick={() => {
                 stop();
-                box.current?.focus();
+                focusField();
               }}
             >
               <Square aria-hidden fill="currentColor" />
             </button>
           ) : (
-            <button type="submit" className="primary icon" aria-label="Send" title={isReading ? "A document is still being read" : "Send (Enter)"} disabled={!canSend}>
+            <button
+              type="submit"
+              className="primary icon"
+              aria-label={words.common.send}
+              title={isReading ? words.composer.waitForFile : words.composer.sendHint}
+              disabled={!canSend}
+            >
               <ArrowUp aria-hidden />
             </button>
           )}
         </div>
       </form>
       {chosen && (
-        <Variables title={chosen.title} variables={chosen.variables} submit="Use it" onDone={(values) => take(chosen, values)} onClose={() => setChosen(null)} />
+        <Variables
+          title={chosen.title}
+          variables={chosen.variables}
+          submit={words.common.useTemplate}
+          onDone={(values) => take(chosen, values)}
+          onClose={() => setChosen(null)}
+        />
       )}
     </>
   );

@@ -1,6 +1,8 @@
 import { ArrowDown } from "lucide-react";
 import { useEffect, useLayoutEffect, useRef, useState, type ReactNode, type RefObject } from "react";
 
+import { words } from "../../words";
+
 const NEAR_PX = 48;
 const EARLY_PX = 800;
 
@@ -72,7 +74,7 @@ export function Scroller({ box, children, onNearTop, sent, isSought }: Props) {
         }}
         tabIndex={0}
         role="region"
-        aria-label="Conversation"
+        aria-label={words.thread.label}
       >
         <div className="column" ref={column}>
           {children}
@@ -80,7 +82,7 @@ export function Scroller({ box, children, onNearTop, sent, isSought }: Props) {
       </div>
       {isAway && (
         <button type="button" className="to-end" onClick={toEnd}>
-          <ArrowDown aria-hidden /> To the end
+          <ArrowDown aria-hidden /> {words.thread.toEnd}
         </button>
       )}
     </div>

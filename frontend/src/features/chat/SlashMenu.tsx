@@ -3,19 +3,33 @@ import { Link } from "wouter";
 
 import { templates } from "../../api/queries";
 import type { TemplateAnswer } from "../../api/schema";
+import { pathOf } from "../../site";
+import { words } from "../../words";
 
 /** The templates that a message beginning with `/` may mean; null when it means none. */
 export function useSlash(text: string): TemplateAnswer[] | null {
   const word = /^\/([^\n/]*)$/.exec(text)?.[1];
   const all = useQuery({ ...templates, enabled: word !== undefined });
   if (word === undefined) return null;
-  return (all.data ?? []).filter(({ title, is_active }) => is_active && title.toLowerCase().includes(word.trim().toLowerCase())).slice(0, 8);
+  return (all.data ?? [])
+    .filter(({ title, is_active }) => is_active && title.toLowerCase().includes(word.trim().toLowerCase()))
+    .slice(0, 8);
 }
 
-export function SlashMenu({ found, at, onAt, take }: { found: TemplateAnswer[]; at: number; onAt: (at: number) => void; take: (at: number) => void }) {
+export function SlashMenu({
+  found,
+  at,
+  onAt,
+  take,
+}: {
+  found: TemplateAnswer[];
+  at: number;
+  onAt: (at: number) => void;
+  take: (at: number) => void;
+}) {
   return (
     <div className="slash">
-      <ul className="choices" role="listbox" id="slash" aria-label="Templates">
+      <ul className="choices" role="listbox" id="slash" aria-label={words.composer.templates}>
         {found.map(({ id, title, description }, index) => (
           <li
             key={id}
@@ -35,7 +49,7 @@ export function SlashMenu({ found, at, onAt, take }: { found: TemplateAnswer[]; 
       </ul>
       {found.length === 0 && (
         <p className="muted">
-          No template is called that. <Link href="/templates">Make one</Link>
+          {words.composer.noTemplates} <Link href={pathOf("templates")}>{words.composer.createTemplate}</Link>
         </p>
       )}
     </div>

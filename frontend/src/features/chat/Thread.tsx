@@ -6,6 +6,7 @@ import { AsWritten } from "../../components/AsWritten";
 import { Boundary } from "../../components/Boundary";
 import { drafts } from "../../stores/drafts";
 import type { LiveReply } from "../../stores/live-streams";
+import { words } from "../../words";
 import { Answer } from "./Answer";
 import type { Conversation } from "./conversation";
 import { hasOlder, useOlder } from "./messages";
@@ -69,7 +70,9 @@ export function Thread({ session, messages, live, conversation, sought, onSought
           </article>
         );
       default:
-        return <Answer message={row.message} live={row.kind === "live" ? live : undefined} busy={busy} conversation={conversation} />;
+        return (
+          <Answer message={row.message} live={row.kind === "live" ? live : undefined} busy={busy} conversation={conversation} />
+        );
     }
   };
   return (
@@ -89,7 +92,7 @@ function Unreadable({ row, live }: { row: Row; live: LiveReply | undefined }) {
   return (
     <article className={row.kind === "turn" || row.kind === "asked" ? "turn" : "answer"}>
       <AsWritten text={typeof text === "string" ? text : ""} />
-      <p className="problem">This message can’t be shown as it was meant.</p>
+      <p className="problem">{words.broken.message}</p>
     </article>
   );
 }

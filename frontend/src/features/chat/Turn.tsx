@@ -5,6 +5,7 @@ import type { MessageAnswer } from "../../api/schema";
 import { isEnter, isEscape } from "../../components/keys";
 import { apart, withDocuments } from "../../protocol/documents";
 import { drafts } from "../../stores/drafts";
+import { words } from "../../words";
 import { tooLong } from "./attachments";
 import { Branches } from "./Branches";
 import type { Conversation } from "./conversation";
@@ -27,7 +28,14 @@ export const Turn = memo(function Turn({ turn, busy, isEdited, conversation }: P
       {!turn.in_context && <LeftOut />}
       <footer>
         <Branches message={turn} busy={busy} conversation={conversation} />
-        <button type="button" className="quiet icon" title="Edit" aria-label="Edit" disabled={busy} onClick={() => beginEdit(turn)}>
+        <button
+          type="button"
+          className="quiet icon"
+          title={words.thread.edit}
+          aria-label={words.thread.edit}
+          disabled={busy}
+          onClick={() => beginEdit(turn)}
+        >
           <Pencil aria-hidden />
         </button>
       </footer>
@@ -76,7 +84,7 @@ function Edited({ turn, busy, conversation }: Omit<Props, "isEdited">) {
   return (
     <article className="turn" id={`message-${turn.id}`}>
       <textarea
-        aria-label="Say it differently"
+        aria-label={words.thread.editMessage}
         value={draft}
         autoFocus
         onFocus={(event) => event.currentTarget.setSelectionRange(draft.length, draft.length)}
@@ -98,10 +106,10 @@ function Edited({ turn, busy, conversation }: Omit<Props, "isEdited">) {
       )}
       <footer>
         <button type="button" className="primary" disabled={busy || problem !== null} onClick={send}>
-          Send
+          {words.common.send}
         </button>
         <button type="button" onClick={close}>
-          Cancel
+          {words.common.cancel}
         </button>
       </footer>
     </article>

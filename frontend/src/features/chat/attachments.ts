@@ -3,6 +3,7 @@
 import { answered, api } from "../../api/http";
 import type { Document } from "../../protocol/documents";
 import { notices } from "../../stores/notices";
+import { words } from "../../words";
 
 export const KINDS = ".pdf,.docx,.docm,.dotx,.dotm,.txt,.md";
 const LONGEST_CONTENT = 100_000;
@@ -14,8 +15,12 @@ export async function read(file: File): Promise<Document> {
     form.append("file", file);
     return form;
   };
-  const { filename, text, notices: missing } = await answered(api.POST("/api/chatbot/upload-document", { body: { file: file.name }, bodySerializer }));
-  for (const sentence of missing ?? []) notices.show(`${filename}: ${sentence}`);
+  const {
+    filename,
+    text,
+    notices: missing,
+  } = await answered(api.POST("/api/chatbot/upload-document", { body: { file: file.name }, bodySerializer }));
+  for (const sentence of missing ?? []) notices.show(words.composer.missing(filename, sentence));
   return { name: filename, text };
 }
 
@@ -23,6 +28,5 @@ export async function read(file: File): Promise<Document> {
 export function tooLong(content: string): string | null {
   const length = Array.from(content).length;
   if (length <= LONGEST_CONTENT) return null;
-  const [has, may] = [length, LONGEST_CONTENT].map((number) => number.toLocaleString("en"));
-  return `The message with its documents has ${has} characters; ${may} can be sent. Take a document out, or a part of it.`;
+  return words.composer.tooLong(length, LONGEST_CONTENT);
 }

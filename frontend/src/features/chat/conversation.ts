@@ -48,11 +48,17 @@ export function useConversation(session: number | null, settings: SessionSetting
           id = (await answered(api.POST("/api/chatbot/sessions", { body }))).id;
           onMade();
         }
-        send({ session_id: id, content: withDocuments(documents, text), ...(session !== null && chosen) }, null, { text, documents, template });
+        send({ session_id: id, content: withDocuments(documents, text), ...(session !== null && chosen) }, null, {
+          text,
+          documents,
+          template,
+        });
         if (session === null && location.pathname === "/") navigate(`/c/${id}`);
       },
       edit(turn, content) {
-        send({ session_id: turn.session_id, content, parent_id: turn.parent_id ?? 0 }, turn.id, { edit: { turn: turn.id, text: apart(content).text } });
+        send({ session_id: turn.session_id, content, parent_id: turn.parent_id ?? 0 }, turn.id, {
+          edit: { turn: turn.id, text: apart(content).text },
+        });
       },
       regenerate(reply) {
         send({ session_id: reply.session_id, regenerate: reply.id }, reply.id, {});
@@ -64,7 +70,9 @@ export function useConversation(session: number | null, settings: SessionSetting
         if (session === null) return;
         const path = { session_id: session };
         try {
-          await answered(api.PATCH("/api/chatbot/sessions/{session_id}", { params: { path }, body: { active_message_id: message } }));
+          await answered(
+            api.PATCH("/api/chatbot/sessions/{session_id}", { params: { path }, body: { active_message_id: message } }),
+          );
           await refresh(queries, ["messages", session]);
         } catch (error) {
           told(error);
@@ -74,7 +82,10 @@ export function useConversation(session: number | null, settings: SessionSetting
         changeMessage(queries, { ...reply, rating });
         const path = { message_id: reply.id };
         try {
-          changeMessage(queries, await answered(api.PATCH("/api/chatbot/messages/{message_id}", { params: { path }, body: { rating } })));
+          changeMessage(
+            queries,
+            await answered(api.PATCH("/api/chatbot/messages/{message_id}", { params: { path }, body: { rating } })),
+          );
         } catch (error) {
           changeMessage(queries, reply);
           told(error);
@@ -126,14 +137,20 @@ export function useReplies(session: number | null, messages: MessageAnswer[] | u
       streams.onAnnounced((elsewhere) => {
         void refresh(queries, ["sessions"], ["usage"]);
         const messages = ["messages", elsewhere];
-        if (document.visibilityState === "hidden") void outdate(queries, messages); // reading it would mark it as read
+        if (document.visibilityState === "hidden")
+          void outdate(queries, messages); // reading it would mark it as read
         else void refresh(queries, messages);
       }),
     [queries, streams],
   );
 
-  const length = useStream(live?.stream, ({ snapshot }) => (snapshot.terminal?.type === "done" ? snapshot.terminal.full_content.length : 0)) ?? 0; // a shorter one was read before the end
-  const settled = over && known !== null && messages?.some(({ id, status, content }) => id === known && status !== "streaming" && content.length >= length) === true;
+  const length =
+    useStream(live?.stream, ({ snapshot }) => (snapshot.terminal?.type === "done" ? snapshot.terminal.full_content.length : 0)) ??
+    0; // a shorter one was read before the end
+  const settled =
+    over &&
+    known !== null &&
+    messages?.some(({ id, status, content }) => id === known && status !== "streaming" && content.length >= length) === true;
   useEffect(() => {
     if (session !== null && settled) streams.drop(session);
   }, [streams, session, settled]);

@@ -48,7 +48,9 @@ export function hasOlder(messages: MessageAnswer[]): boolean {
 }
 
 export function changeMessage(queries: QueryClient, changed: MessageAnswer): void {
-  queries.setQueryData(messageList(changed.session_id).queryKey, (now) => now?.map((one) => (one.id === changed.id ? changed : one)));
+  queries.setQueryData(messageList(changed.session_id).queryKey, (now) =>
+    now?.map((one) => (one.id === changed.id ? changed : one)),
+  );
 }
 
 function known(queries: QueryClient, session: number): MessageAnswer[] | undefined {

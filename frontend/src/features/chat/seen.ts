@@ -3,6 +3,7 @@
 import type { MessageAnswer } from "../../api/schema";
 import type { FoldedCall } from "../../protocol/fold";
 import type { LiveReply } from "../../stores/live-streams";
+import { words } from "../../words";
 import { figures } from "./status";
 
 interface Seen {
@@ -14,7 +15,7 @@ interface Seen {
   /** How it ended, where that is worth a line. */
   ending: string | null;
   problem: string | null;
-  /** *model · tokens · tokens/s · first after …*, once it has ended. */
+  /** *model · tokens · tokens/s · first token after …*, once it has ended. */
   figures: string;
   isSimulated: boolean;
   /** The message as it stands after the end, for what can be done with it; null while it is not known. */
@@ -34,8 +35,8 @@ export function seen(message: MessageAnswer | null, live: LiveReply | undefined)
     thinking: message.thinking ?? "",
     calls: storedCalls(about["tool_calls"]),
     isGrowing: false,
-    ending: message.status === "cancelled" ? "Stopped" : ending(about["finish_reason"]),
-    problem: wentWrong ? (message.error?.message ?? "The reply was interrupted.") : null,
+    ending: message.status === "cancelled" ? words.reply.stopped : ending(about["finish_reason"]),
+    problem: wentWrong ? (message.error?.message ?? words.reply.interrupted) : null,
     figures: figures(typeof about["model"] === "string" ? about["model"] : null, message.usage, message.timings),
     isSimulated: about["simulated"] === true,
     settled: message,
@@ -50,26 +51,39 @@ function seenLive(message: MessageAnswer | null, { stream }: LiveReply): Seen {
   const soFar = end === null && arrived < known.length ? known : snapshot.text;
   const text = end === null && stoppedAt !== null ? soFar.slice(0, stoppedAt) : soFar;
   const done = end?.type === "done" ? end : null;
-  const status = end?.type === "error" ? (CUT_OFF.has(end.code) ? "interrupted" : "failed") : done?.finish_reason === "cancelled" ? "cancelled" : "complete";
+  const status =
+    end?.type === "error"
+      ? CUT_OFF.has(end.code)
+        ? "interrupted"
+        : "failed"
+      : done?.finish_reason === "cancelled"
+        ? "cancelled"
+        : "complete";
   return {
     text,
     thinking: snapshot.thinking,
     calls: snapshot.toolCalls.filter(Boolean),
     isGrowing: !stream.over && stoppedAt === null,
-    ending: stoppedAt !== null || done?.finish_reason === "cancelled" ? "Stopped" : ending(done?.finish_reason),
+    ending: stoppedAt !== null || done?.finish_reason === "cancelled" ? words.reply.stopped : ending(done?.finish_reason),
     problem: end?.type === "error" ? end.message : stream.connection === "refused" ? (stream.problem?.message ?? null) : null,
     figures: done ? figures(done.model, done.usage, done.timings) : "",
     isSimulated: done?.simulated === true,
     settled:
       message !== null && stream.over
-        ? { ...message, status, content: text, error: end?.type === "error" ? end : null, metadata: { ...message.metadata, finish_reason: done?.finish_reason } }
+        ? {
+            ...message,
+            status,
+            content: text,
+            error: end?.type === "error" ? end : null,
+            metadata: { ...message.metadata, finish_reason: done?.finish_reason },
+          }
         : null,
   };
 }
 
 function ending(reason: unknown): string | null {
-  if (reason === "length") return "The reply reached the length limit.";
-  return reason === "content_filter" ? "The model’s content filter ended the reply." : null;
+  if (reason === "length") return words.reply.tooLong;
+  return reason === "content_filter" ? words.reply.filtered : null;
 }
 
 /** The tool calls that a message's metadata holds. */
@@ -80,7 +94,8 @@ function storedCalls(value: unknown): FoldedCall[] {
 /** For screen readers: the start and the end, never each token. */
 export function announced({ stream }: LiveReply): string {
   const end = stream.snapshot.terminal;
-  if (end === null) return stream.stoppedAt !== null ? "Stopped." : stream.snapshot.text === "" ? "" : "The reply has begun.";
+  if (end === null)
+    return stream.stoppedAt !== null ? words.reply.wasStopped : stream.snapshot.text === "" ? "" : words.reply.hasBegun;
   if (end.type === "error") return ""; // the alert says it
-  return end.finish_reason === "cancelled" ? "The reply was stopped." : "The reply is complete.";
+  return end.finish_reason === "cancelled" ? words.reply.wasStopped : words.reply.isComplete;
 }

@@ -2,40 +2,42 @@
 
 import type { Progress, Timings, Usage } from "../../protocol/events";
 import type { LiveStream } from "../../stores/live-stream";
+import { words } from "../../words";
 
 /** One sentence for what is being waited for; null once text comes. `now` and `since` in milliseconds. */
 export function waiting(stream: LiveStream, thinkingSince: number | null, now: number): string | null {
   const { snapshot, connection } = stream;
   if (stream.stoppedAt !== null || snapshot.terminal !== null) return null;
-  if (connection === "lost") return "Connection lost, trying again";
-  if (connection === "released") return "Other tabs are being read; this one goes on when you use it";
+  if (connection === "lost") return words.reply.lost;
+  if (connection === "released") return words.reply.released;
   if (snapshot.text !== "") return null;
-  if (snapshot.thinking !== "") return thinkingSince === null ? "Thinking" : `Thinking, ${Math.round((now - thinkingSince) / 1000)} s`;
-  return snapshot.progress === null ? "Sending" : told(snapshot.progress);
+  if (snapshot.thinking !== "")
+    return thinkingSince === null ? words.reply.thinking : words.reply.thinkingFor((now - thinkingSince) / 1000);
+  return snapshot.progress === null ? words.reply.sending : stage(snapshot.progress);
 }
 
-function told(progress: Progress): string {
+function stage(progress: Progress): string {
   switch (progress.stage) {
     case "queued":
-      return progress.position ? `Waiting, ${progress.position} ahead of you` : "Waiting, you are next";
+      return progress.position ? words.reply.ahead(progress.position) : words.reply.next;
     case "unreachable":
-      return "Can’t reach the model, trying again";
+      return words.reply.unreachable;
     case "loading":
-      return progress.reason === "llm_overloaded" ? "The model is busy, trying again" : "Loading the model";
+      return progress.reason === "llm_overloaded" ? words.reply.busy : words.reply.loading;
     case "prompt": {
       const { processed = 0, total = 0, cached = 0 } = progress;
-      if (total <= cached) return "Reading your prompt";
-      return `Reading your prompt ${Math.round((100 * Math.max(0, processed - cached)) / (total - cached))} %`;
+      if (total <= cached) return words.reply.reading;
+      return words.reply.readingShare(Math.max(0, processed - cached) / (total - cached));
     }
   }
 }
 
-/** *model · 271 tokens · 97 tokens/s · first after 0.2 s* */
+/** *model · 271 tokens · 97 tokens/s · first token after 0.2 s* */
 export function figures(model: string | null, usage: Partial<Usage> | null, timings: Partial<Timings> | null): string {
   const said = [model];
-  if (usage?.completion_tokens != null) said.push(`${usage.estimated ? "about " : ""}${usage.completion_tokens} ${usage.completion_tokens === 1 ? "token" : "tokens"}`);
-  if (timings?.tokens_per_second != null) said.push(`${Math.round(timings.tokens_per_second)} tokens/s`);
-  if (timings?.first_token_ms != null) said.push(`first after ${(timings.first_token_ms / 1000).toFixed(1)} s`);
+  if (usage?.completion_tokens != null) said.push(words.reply.tokens(usage.completion_tokens, usage.estimated === true));
+  if (timings?.tokens_per_second != null) said.push(words.reply.rate(timings.tokens_per_second));
+  if (timings?.first_token_ms != null) said.push(words.reply.firstToken(timings.first_token_ms / 1000));
   return said
     .filter(Boolean)
     .join(" · ")

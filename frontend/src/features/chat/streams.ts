@@ -22,7 +22,10 @@ export function useLiveReply(session: number | null): LiveReply | undefined {
 }
 
 /** Something about a stream; renders again only when it becomes something else, not with each token. */
-export function useStream<T extends string | number | boolean | null>(stream: LiveStream | undefined, read: (stream: LiveStream) => T): T | undefined {
+export function useStream<T extends string | number | boolean | null>(
+  stream: LiveStream | undefined,
+  read: (stream: LiveStream) => T,
+): T | undefined {
   return useSyncExternalStore(stream?.subscribe ?? never, () => (stream === undefined ? undefined : read(stream)));
 }
 

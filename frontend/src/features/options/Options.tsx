@@ -1,10 +1,11 @@
 import { X } from "lucide-react";
 
 import type { SessionChanges, SessionSettings } from "../../api/schema";
+import { words } from "../../words";
 import { Prompt } from "./Prompt";
 import { Sampling } from "./Sampling";
-import { Transfer } from "./Transfer";
 import { useSettings, type SettingsInForce } from "./settings";
+import { Transfer } from "./Transfer";
 
 interface Props {
   session: number | null;
@@ -18,10 +19,10 @@ interface Props {
 /** What holds for the next messages of a conversation; before the first message, for the conversation it begins. */
 export function Options({ session, fresh, onFresh, onClose, onEmptied }: Props) {
   return (
-    <aside className="options" aria-label="Options">
+    <aside className="options" aria-label={words.studio.options}>
       <header>
-        <h2>Options</h2>
-        <button type="button" className="quiet icon" aria-label="Close the options" onClick={onClose}>
+        <h2>{words.studio.options}</h2>
+        <button type="button" className="quiet icon" aria-label={words.options.close} onClick={onClose}>
           <X aria-hidden />
         </button>
       </header>
@@ -30,7 +31,8 @@ export function Options({ session, fresh, onFresh, onClose, onEmptied }: Props) 
           {...{
             values: fresh,
             state: "saved",
-            change: (changes: SessionChanges) => onFresh({ ...fresh, ...(changes.template_id && { system_prompt: null }), ...changes }),
+            change: (changes: SessionChanges) =>
+              onFresh({ ...fresh, ...(changes.template_id && { system_prompt: null }), ...changes }),
           }}
         />
       ) : (
@@ -51,7 +53,7 @@ function OfSession({ session, onEmptied }: { session: number; onEmptied: (sessio
 }
 
 function Fields({ values, change, state }: SettingsInForce) {
-  if (values === undefined) return <p className="muted">{state instanceof Error ? state.message : "One moment"}</p>;
+  if (values === undefined) return <p className="muted">{state instanceof Error ? state.message : words.options.loading}</p>;
   return (
     <div className="fields">
       <Prompt values={values} change={change} />
@@ -61,7 +63,7 @@ function Fields({ values, change, state }: SettingsInForce) {
           {state.message}
         </p>
       ) : (
-        <p className="muted">{state === "saving" ? "Saving" : "In force from your next message."}</p>
+        <p className="muted">{state === "saving" ? words.options.saving : words.options.saved}</p>
       )}
     </div>
   );

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { models, presets, templates } from "../../api/queries";
 import type { SessionChanges, SessionSettings, TemplateAnswer } from "../../api/schema";
 import { Variables } from "../../components/Variables";
+import { words } from "../../words";
 
 interface Props {
   values: SessionSettings;
@@ -32,22 +33,21 @@ export function Prompt({ values, change }: Props) {
   return (
     <>
       <label>
-        Model
+        {words.options.model}
         <select value={values.model ?? ""} onChange={(event) => change({ model: event.currentTarget.value || null })}>
-          <option value="">{known.data?.default ? `The gateway's: ${known.data.default}` : "The gateway's"}</option>
+          <option value="">{words.options.defaultModel(known.data?.default ?? null)}</option>
           {known.data?.models.map(({ name, n_ctx }) => (
             <option key={name} value={name}>
-              {name}
-              {n_ctx === null ? "" : ` (${n_ctx.toLocaleString("en")} tokens)`}
+              {words.options.modelContext(name, n_ctx)}
             </option>
           ))}
           {values.model && known.data && !known.data.models.some(({ name }) => name === values.model) && (
-            <option value={values.model}>{values.model} (not there now)</option>
+            <option value={values.model}>{words.options.modelUnavailable(values.model)}</option>
           )}
         </select>
       </label>
       <label>
-        Preset
+        {words.options.preset}
         <select
           value={preset?.key ?? ""}
           onChange={(event) => {
@@ -55,7 +55,7 @@ export function Prompt({ values, change }: Props) {
             change({ system_prompt: begun.data?.find((one) => one.key === key)?.system_prompt ?? null, template_id: null });
           }}
         >
-          <option value="">None</option>
+          <option value="">{words.common.none}</option>
           {begun.data?.map(({ key, title }) => (
             <option key={key} value={key}>
               {title}
@@ -64,9 +64,12 @@ export function Prompt({ values, change }: Props) {
         </select>
       </label>
       <label>
-        Template
-        <select value={values.template_id ?? ""} onChange={(event) => choose(usable.find(({ id }) => id === Number(event.currentTarget.value)))}>
-          <option value="">None</option>
+        {words.options.template}
+        <select
+          value={values.template_id ?? ""}
+          onChange={(event) => choose(usable.find(({ id }) => id === Number(event.currentTarget.value)))}
+        >
+          <option value="">{words.common.none}</option>
           {usable.map(({ id, title }) => (
             <option key={id} value={id}>
               {title}
@@ -75,16 +78,24 @@ export function Prompt({ values, change }: Props) {
         </select>
       </label>
       <label>
-        System prompt
+        {words.options.systemPrompt}
         <textarea
           rows={4}
           maxLength={100_000}
           value={prompt}
-          placeholder="What the model should know or be, in every reply"
+          placeholder={words.options.systemPromptHint}
           onChange={(event) => change({ system_prompt: event.currentTarget.value || null })}
         />
       </label>
-      {chosen && <Variables title={chosen.title} variables={chosen.variables} submit="Use it" onDone={(said) => take(chosen, said)} onClose={() => setChosen(null)} />}
+      {chosen && (
+        <Variables
+          title={chosen.title}
+          variables={chosen.variables}
+          submit={words.common.useTemplate}
+          onDone={(said) => take(chosen, said)}
+          onClose={() => setChosen(null)}
+        />
+      )}
     </>
   );
 }

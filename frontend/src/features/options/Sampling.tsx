@@ -3,6 +3,7 @@ import { RotateCcw } from "lucide-react";
 
 import { models } from "../../api/queries";
 import type { SessionChanges, SessionSettings } from "../../api/schema";
+import { words } from "../../words";
 
 interface Props {
   values: SessionSettings;
@@ -15,24 +16,24 @@ export function Sampling({ values, change }: Props) {
   return (
     <>
       <Slider
-        name="Temperature"
+        name={words.sampling.temperature}
         range={[0, 2, 0.05]}
-        hint="0 is the same each time, 2 is wild"
+        hint={words.sampling.temperatureHint}
         value={values.temperature ?? null}
         otherwise={given?.temperature}
         onChange={(temperature) => change({ temperature })}
       />
       <Slider
-        name="Top-p"
+        name={words.sampling.topP}
         range={[0.05, 1, 0.05]}
-        hint="how much of the likely words is drawn from"
+        hint={words.sampling.topPHint}
         value={values.top_p ?? null}
         otherwise={given?.top_p}
         onChange={(top_p) => change({ top_p })}
       />
       <div className="field">
-        <label htmlFor="max-tokens">Longest reply, in tokens</label>
-        <Reset name="the longest reply" isSet={values.max_tokens != null} onReset={() => change({ max_tokens: null })} />
+        <label htmlFor="max-tokens">{words.sampling.maxTokens}</label>
+        <Reset name={words.sampling.maxTokens} isSet={values.max_tokens != null} onReset={() => change({ max_tokens: null })} />
         <input
           id="max-tokens"
           type="number"
@@ -65,7 +66,7 @@ function Slider({ name, range: [min, max, step], hint, value, otherwise, onChang
   return (
     <div className="field">
       <label htmlFor={id}>
-        {name} <output>{shown.toFixed(2)}</output>
+        {name} <output>{words.format.number(shown, 2)}</output>
       </label>
       <Reset name={name} isSet={value !== null} onReset={() => onChange(null)} />
       <input
@@ -79,7 +80,7 @@ function Slider({ name, range: [min, max, step], hint, value, otherwise, onChang
         onChange={(event) => onChange(Number(event.currentTarget.value))}
       />
       <span id={`${id}-hint`} className="muted">
-        {min} to {max}: {hint}
+        {words.sampling.range(min, max, hint)}
       </span>
     </div>
   );
@@ -87,7 +88,14 @@ function Slider({ name, range: [min, max, step], hint, value, otherwise, onChang
 
 function Reset({ name, isSet, onReset }: { name: string; isSet: boolean; onReset: () => void }) {
   return (
-    <button type="button" className="quiet icon" title="Back to the gateway's" aria-label={`Reset ${name}`} disabled={!isSet} onClick={onReset}>
+    <button
+      type="button"
+      className="quiet icon"
+      title={words.sampling.resetHint}
+      aria-label={words.sampling.reset(name)}
+      disabled={!isSet}
+      onClick={onReset}
+    >
       <RotateCcw aria-hidden />
     </button>
   );

@@ -4,6 +4,7 @@ import { useState } from "react";
 import { answered, api } from "../../api/http";
 import { refresh } from "../../api/refresh";
 import { Confirm } from "../../components/Confirm";
+import { words } from "../../words";
 
 /** The conversation as a file, and its emptying. */
 export function Transfer({ session, onEmptied }: { session: number; onEmptied: () => void }) {
@@ -19,25 +20,25 @@ export function Transfer({ session, onEmptied }: { session: number; onEmptied: (
   });
   const file = `/api/chatbot/sessions/${session}/export`;
   return (
-    <section className="fields" aria-label="As a file">
+    <section className="fields" aria-label={words.options.file}>
       <div className="buttons">
         <a className="button" href={`${file}?format=markdown`} download>
-          Markdown
+          {words.options.markdown}
         </a>
         <a className="button" href={`${file}?format=json`} download>
-          JSON
+          {words.options.json}
         </a>
         <button type="button" className="danger" onClick={() => setAsks(true)}>
-          Empty it
+          {words.options.clear}
         </button>
       </div>
-      <p className="muted">Markdown is for reading; JSON has every version of every turn, and can be imported again in the settings.</p>
+      <p className="muted">{words.options.fileHint}</p>
       {empty.error && <p className="problem">{empty.error.message}</p>}
       {asks && (
         <Confirm
-          title="Empty this conversation?"
-          text="All its messages are removed for ever; its options stay."
-          does="Empty it"
+          title={words.options.clearTitle}
+          text={words.options.clearText}
+          does={words.options.clear}
           onClose={() => setAsks(false)}
           onYes={() => {
             setAsks(false);

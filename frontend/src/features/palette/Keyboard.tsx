@@ -3,17 +3,8 @@ import { useEffect, useState, useSyncExternalStore } from "react";
 import { Dialog } from "../../components/Dialog";
 import { commands, type Command } from "../../stores/commands";
 import { preferences } from "../../stores/preferences";
+import { words } from "../../words";
 import { Palette } from "./Palette";
-
-/** Keys that work inside of fields, or are no command; told by `?`. */
-const OTHERS: [string, string][] = [
-  ["Ctrl K", "Find any command or conversation"],
-  ["Enter", "Send"],
-  ["Shift Enter", "Begin a new line"],
-  ["Esc", "Stop the reply"],
-  ["/", "At the beginning of a message: choose a template"],
-  ["↑", "In an empty message: edit what you said last"],
-];
 
 /** The palette, the list of keys, and the keys themselves. */
 export function Keyboard() {
@@ -22,7 +13,7 @@ export function Keyboard() {
   const { keys } = useSyncExternalStore(preferences.subscribe, preferences.get);
 
   useEffect(() => {
-    const own: Command[] = [{ title: "Show the keys", key: "?", run: () => setOpen("keys") }];
+    const own: Command[] = [{ title: words.palette.showKeys, key: "?", run: () => setOpen("keys") }];
     return commands.add(own);
   }, []);
 
@@ -48,9 +39,9 @@ export function Keyboard() {
   if (open === null) return null;
   const single = all.flatMap(({ title, key }): [string, string][] => (key === undefined ? [] : [[key.toUpperCase(), title]]));
   return (
-    <Dialog title="Keys" onClose={close}>
+    <Dialog title={words.palette.keys} onClose={close}>
       <dl className="keys">
-        {[...OTHERS, ...(keys ? single : [])].map(([key, does]) => (
+        {[...words.palette.fixedKeys, ...(keys ? single : [])].map(([key, does]) => (
           <div key={key}>
             <dt>
               <kbd>{key}</kbd>

@@ -3,11 +3,13 @@ import { useState, useSyncExternalStore } from "react";
 import { useLocation } from "wouter";
 
 import { sessionList } from "../../api/queries";
-import { Dialog } from "../../components/Dialog";
 import { useChoices } from "../../components/choices";
+import { Dialog } from "../../components/Dialog";
 import { finder } from "../../protocol/folding";
+import { sessionPath } from "../../site";
 import { commands } from "../../stores/commands";
 import { deletions } from "../../stores/deletions";
+import { words } from "../../words";
 
 const MOST = 12;
 
@@ -27,11 +29,11 @@ export function Palette({ onClose }: { onClose: () => void }) {
   const hidden = useSyncExternalStore(deletions.subscribe, deletions.get);
   const [, navigate] = useLocation();
   const found: Choice[] = [
-    ...all.filter(({ title }) => has(title)).map((command) => ({ group: "Do", ...command })),
+    ...all.filter(({ title }) => has(title)).map((command) => ({ group: "", ...command })),
     ...(sessions.data ?? [])
       .filter(({ id, title }) => !hidden.has(id) && has(title))
       .slice(0, MOST)
-      .map(({ id, title }) => ({ group: "Conversations", title, run: () => navigate(`/c/${id}`) })),
+      .map(({ id, title }) => ({ group: words.palette.conversations, title, run: () => navigate(sessionPath(id)) })),
   ];
   const take = (at: number): void => {
     onClose();
@@ -39,15 +41,15 @@ export function Palette({ onClose }: { onClose: () => void }) {
   };
   const { at, setAt, onKeyDown } = useChoices(found.length, take);
   return (
-    <Dialog title="Commands" onClose={onClose}>
+    <Dialog title={words.palette.title} onClose={onClose}>
       <input
         type="text"
         role="combobox"
-        aria-label="Find a command or a conversation"
+        aria-label={words.palette.find}
         aria-expanded="true"
         aria-controls="palette"
         aria-activedescendant={found.length > 0 ? `palette-${at}` : undefined}
-        placeholder="Find a command or a conversation"
+        placeholder={words.palette.find}
         autoFocus
         value={text}
         onChange={(event) => {
@@ -56,7 +58,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
         }}
         onKeyDown={onKeyDown}
       />
-      <ul className="choices" role="listbox" id="palette" aria-label="Found">
+      <ul className="choices" role="listbox" id="palette" aria-label={words.palette.results}>
         {found.map((choice, index) => (
           <li
             key={`${choice.group} ${choice.title} ${index}`}
@@ -67,11 +69,11 @@ export function Palette({ onClose }: { onClose: () => void }) {
             onClick={() => take(index)}
           >
             {choice.title}
-            <span className="muted">{choice.key === undefined ? choice.group === "Do" ? "" : choice.group : <kbd>{choice.key.toUpperCase()}</kbd>}</span>
+            <span className="muted">{choice.key === undefined ? choice.group : <kbd>{choice.key.toUpperCase()}</kbd>}</span>
           </li>
         ))}
       </ul>
-      {found.length === 0 && <p className="muted">Nothing is called that. The search beside the conversations finds what was said.</p>}
+      {found.length === 0 && <p className="muted">{words.palette.noResults}</p>}
     </Dialog>
   );
 }

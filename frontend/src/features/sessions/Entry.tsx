@@ -4,10 +4,21 @@ import { Link, useLocation } from "wouter";
 
 import type { ListedSession } from "../../api/schema";
 import { isEnter, isEscape } from "../../components/keys";
+import { pathOf, sessionPath } from "../../site";
+import { words } from "../../words";
+import { focusNewSession } from "./focus";
 import { useChangeSession, useDeleteSession } from "./sessions";
 
 /** One session in the list: opened, renamed in place, deleted. */
-export const Entry = memo(function Entry({ session, isShown, onChosen }: { session: ListedSession; isShown: boolean; onChosen: () => void }) {
+export const Entry = memo(function Entry({
+  session,
+  isShown,
+  onChosen,
+}: {
+  session: ListedSession;
+  isShown: boolean;
+  onChosen: () => void;
+}) {
   const [isRenamed, setRenamed] = useState(false);
   const change = useChangeSession();
   const remove = useDeleteSession();
@@ -20,7 +31,7 @@ export const Entry = memo(function Entry({ session, isShown, onChosen }: { sessi
     return (
       <li>
         <input
-          aria-label="Title"
+          aria-label={words.sessions.title}
           defaultValue={session.title}
           maxLength={200}
           autoFocus
@@ -39,24 +50,32 @@ export const Entry = memo(function Entry({ session, isShown, onChosen }: { sessi
   }
   return (
     <li>
-      <Link href={`/c/${session.id}`} aria-current={isShown ? "page" : undefined} onClick={onChosen}>
-        {session.running && <span className="mark running" role="img" aria-label="A reply is running" />}
-        {session.unread && !session.running && !isShown && <span className="mark unread" role="img" aria-label="Unread" />}
+      <Link href={sessionPath(session.id)} aria-current={isShown ? "page" : undefined} onClick={onChosen}>
+        {session.running && <span className="mark running" role="img" aria-label={words.sessions.running} />}
+        {session.unread && !session.running && !isShown && (
+          <span className="mark unread" role="img" aria-label={words.sessions.unread} />
+        )}
         <span className="title">{session.title}</span>
       </Link>
       <span className="actions">
-        <button type="button" className="quiet icon" title="Rename" aria-label={`Rename ${session.title}`} onClick={() => setRenamed(true)}>
+        <button
+          type="button"
+          className="quiet icon"
+          title={words.sessions.rename}
+          aria-label={words.sessions.renameTitle(session.title)}
+          onClick={() => setRenamed(true)}
+        >
           <Pencil aria-hidden />
         </button>
         <button
           type="button"
           className="quiet icon"
-          title="Delete"
-          aria-label={`Delete ${session.title}`}
+          title={words.common.delete}
+          aria-label={words.sessions.deleteTitle(session.title)}
           onClick={() => {
-            if (isShown) navigate("/");
+            if (isShown) navigate(pathOf("studio"));
             remove(session);
-            document.querySelector<HTMLElement>(".new-session")?.focus(); // the button is gone
+            focusNewSession(); // the button is gone
           }}
         >
           <Trash2 aria-hidden />

@@ -3,7 +3,9 @@ import { useSyncExternalStore } from "react";
 import { Link } from "wouter";
 
 import type { PieceAnswer } from "../../api/schema";
+import { sessionPath } from "../../site";
 import { deletions } from "../../stores/deletions";
+import { words } from "../../words";
 import { search } from "./sessions";
 
 /** What a search found: sessions by their titles, and messages by what is said in them. */
@@ -11,14 +13,14 @@ export function Found({ text, onChosen }: { text: string; onChosen: () => void }
   const found = useQuery(search(text));
   const hidden = useSyncExternalStore(deletions.subscribe, deletions.get);
   if (found.error) return <p className="problem">{found.error.message}</p>;
-  if (found.data === undefined) return <p className="muted">Searching</p>;
+  if (found.data === undefined) return <p className="muted">{words.sessions.searching}</p>;
   const results = found.data.results.filter(({ session_id }) => !hidden.has(session_id));
-  if (results.length === 0) return <p className="muted">Nothing has all of these words.</p>;
+  if (results.length === 0) return <p className="muted">{words.sessions.noResults}</p>;
   return (
-    <ul aria-label="Found">
+    <ul aria-label={words.sessions.results}>
       {results.map(({ session_id, message_id, title, snippet }) => (
         <li key={`${session_id} ${message_id ?? ""}`}>
-          <Link href={message_id === null ? `/c/${session_id}` : `/c/${session_id}?message=${message_id}`} className="found" onClick={onChosen}>
+          <Link href={sessionPath(session_id, message_id)} className="found" onClick={onChosen}>
             <span className="title">
               <Pieces pieces={title} />
             </span>

@@ -4,7 +4,10 @@ import { useDeferredValue, useState } from "react";
 import { Link } from "wouter";
 
 import { sessionList } from "../../api/queries";
+import { pathOf } from "../../site";
+import { words } from "../../words";
 import { Entry } from "./Entry";
+import { newSessionRef } from "./focus";
 import { Found } from "./Found";
 import { byDay, useShownSessions } from "./sessions";
 
@@ -15,14 +18,14 @@ export function SessionList({ shown, onChosen }: { shown: number | null; onChose
   const [text, setText] = useState("");
   const wanted = useDeferredValue(text).trim();
   return (
-    <nav aria-label="Conversations" className="sessions">
-      <Link href="/" className="new-session" onClick={onChosen}>
-        <Plus aria-hidden /> New conversation
+    <nav aria-label={words.studio.conversations} className="sessions">
+      <Link href={pathOf("studio")} className="new-session" onClick={onChosen} ref={newSessionRef}>
+        <Plus aria-hidden /> {words.studio.newConversation}
       </Link>
       <input
         type="search"
-        aria-label="Search what was said"
-        placeholder="Search"
+        aria-label={words.sessions.search}
+        placeholder={words.sessions.searchHint}
         value={text}
         maxLength={200}
         onChange={(event) => setText(event.currentTarget.value)}
@@ -37,7 +40,7 @@ export function SessionList({ shown, onChosen }: { shown: number | null; onChose
         <Found text={wanted} onChosen={onChosen} />
       ) : (
         <>
-          {sessions.data && listed.length === 0 && <p className="muted">Nothing yet. Ask something, such as “What can you help me with?”</p>}
+          {sessions.data && listed.length === 0 && <p className="muted">{words.sessions.empty}</p>}
           {sessions.error && <p className="problem">{sessions.error.message}</p>}
           {byDay(listed).map(([day, those]) => (
             <section key={day}>

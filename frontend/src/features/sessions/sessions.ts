@@ -9,6 +9,7 @@ import { refresh } from "../../api/refresh";
 import type { ListedSession, SessionChanges } from "../../api/schema";
 import { deletions } from "../../stores/deletions";
 import { notices } from "../../stores/notices";
+import { words } from "../../words";
 
 export function useChangeSession() {
   const queries = useQueryClient();
@@ -29,13 +30,15 @@ export function useDeleteSession(): (session: Pick<ListedSession, "id" | "title"
     ({ id, title }) => {
       deletions.begin(id, async () => {
         try {
-          await answered(api.DELETE("/api/chatbot/sessions/{session_id}", { params: { path: { session_id: id } }, keepalive: true }));
+          await answered(
+            api.DELETE("/api/chatbot/sessions/{session_id}", { params: { path: { session_id: id } }, keepalive: true }),
+          );
           queries.setQueryData(sessionList.queryKey, (all) => all?.filter((one) => one.id !== id));
         } catch (error) {
-          notices.show(`“${title}” is still there: ${error instanceof Error ? error.message : String(error)}`);
+          notices.show(words.sessions.notDeleted(title, error instanceof Error ? error.message : String(error)));
         }
       });
-      notices.show(`“${title}” is deleted.`, { label: "Undo", run: () => deletions.undo(id) });
+      notices.show(words.sessions.deleted(title), { label: words.sessions.undo, run: () => deletions.undo(id) });
     },
     [queries],
   );
@@ -61,7 +64,9 @@ export function useImportSession() {
   return useMutation({
     mutationFn: async (file: File) => {
       const body = (await file.text()) as unknown as Record<string, never>;
-      return answered(api.POST("/api/chatbot/sessions/import", { body, bodySerializer: String, headers: { "Content-Type": "application/json" } }));
+      return answered(
+        api.POST("/api/chatbot/sessions/import", { body, bodySerializer: String, headers: { "Content-Type": "application/json" } }),
+      );
     },
     onSuccess: () => refresh(queries, ["sessions"]),
   });
@@ -69,19 +74,19 @@ export function useImportSession() {
 
 const DAY_MS = 86_400_000;
 
-/** The sessions under *Today*, *Yesterday*, *This week* and *Earlier*, each group newest first. */
+/** The sessions under *Today*, *Yesterday*, *Last 7 days* and *Earlier*, each group newest first. */
 export function byDay(sessions: ListedSession[], now = new Date()): [string, ListedSession[]][] {
   const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate()).getTime();
   const groups: [string, number][] = [
-    ["Today", midnight],
-    ["Yesterday", midnight - DAY_MS],
-    ["This week", midnight - 6 * DAY_MS],
-    ["Earlier", -Infinity],
+    [words.sessions.today, midnight],
+    [words.sessions.yesterday, midnight - DAY_MS],
+    [words.sessions.week, midnight - 6 * DAY_MS],
+    [words.sessions.earlier, -Infinity],
   ];
   const found = new Map<string, ListedSession[]>();
   for (const session of sessions) {
     const used = new Date(session.last_used_at).getTime();
-    const name = groups.find(([, from]) => used >= from)?.[0] ?? "Earlier";
+    const name = groups.find(([, from]) => used >= from)?.[0] ?? words.sessions.earlier;
     found.set(name, [...(found.get(name) ?? []), session]);
   }
   return [...found];

@@ -3,7 +3,8 @@ import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/r
 import { answered, api } from "../../api/http";
 import { refresh } from "../../api/refresh";
 import { Problem } from "../../components/Problem";
-import { ago, day, device } from "../../components/said";
+import { words } from "../../words";
+import { device } from "./device";
 
 const logins = queryOptions({ queryKey: ["logins"], queryFn: () => answered(api.GET("/api/auth/tokens")) });
 
@@ -17,22 +18,19 @@ export function Devices() {
   });
   return (
     <section>
-      <h2>Signed-in devices</h2>
+      <h2>{words.settings.devices}</h2>
       <Problem of={all.error ?? end.error} />
       <ul className="cards">
         {all.data?.map((login) => (
           <li key={login.id}>
             <span>
               <span title={login.device ?? undefined}>{device(login.device)}</span>
-              {login.current && <strong> (this one)</strong>}
-              <span className="muted">
-                last used {ago(login.last_used_at)}
-                {login.expires_at && `, until ${day(login.expires_at)}`}
-              </span>
+              {login.current && <strong> {words.settings.thisDevice}</strong>}
+              <span className="muted">{words.settings.deviceUse(login.last_used_at, login.expires_at)}</span>
             </span>
             {!login.current && (
               <button type="button" disabled={end.isPending} onClick={() => end.mutate(login.id)}>
-                Sign out
+                {words.common.signOut}
               </button>
             )}
           </li>

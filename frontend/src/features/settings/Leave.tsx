@@ -4,17 +4,18 @@ import { useState, type SubmitEvent } from "react";
 import { answered, api } from "../../api/http";
 import { Dialog } from "../../components/Dialog";
 import { Problem } from "../../components/Problem";
+import { words } from "../../words";
 
 /** The end of the account. `onGone`: it is deleted. */
 export function Leave({ email, onGone }: { email: string; onGone: () => void }) {
   const [asks, setAsks] = useState(false);
   return (
     <section>
-      <h2>Delete the account</h2>
-      <p className="muted">With all conversations, templates and figures. Export what you want to keep before.</p>
+      <h2>{words.settings.deleteAccount}</h2>
+      <p className="muted">{words.settings.deleteHint}</p>
       <div className="buttons">
         <button type="button" className="danger" onClick={() => setAsks(true)}>
-          Delete the account
+          {words.settings.deleteAccount}
         </button>
       </div>
       {asks && <LastQuestion email={email} onGone={onGone} onClose={() => setAsks(false)} />}
@@ -34,20 +35,20 @@ function LastQuestion({ email, onGone, onClose }: { email: string; onGone: () =>
     remove.mutate({ password });
   };
   return (
-    <Dialog title={`Delete ${email}?`} onClose={onClose}>
+    <Dialog title={words.admin.deleteTitle(email)} onClose={onClose}>
       <form className="fields" onSubmit={submit}>
-        <p>The account and everything in it are removed for ever. Running replies are stopped.</p>
+        <p>{words.admin.deleteText}</p>
         <label>
-          Your password
+          {words.settings.yourPassword}
           <input name="password" type="password" required autoComplete="current-password" />
         </label>
         <Problem of={remove.error} />
         <footer className="buttons">
           <button type="button" onClick={onClose}>
-            Cancel
+            {words.common.cancel}
           </button>
           <button type="submit" className="danger" disabled={remove.isPending}>
-            Delete for ever
+            {words.settings.deleteForGood}
           </button>
         </footer>
       </form>

@@ -3,10 +3,12 @@ import type { SubmitEvent } from "react";
 
 import { answered, api } from "../../api/http";
 import { Problem } from "../../components/Problem";
+import { words } from "../../words";
 
 export function Password() {
   const change = useMutation({
-    mutationFn: (body: { current_password: string; new_password: string }) => answered(api.POST("/api/auth/change-password", { body })),
+    mutationFn: (body: { current_password: string; new_password: string }) =>
+      answered(api.POST("/api/auth/change-password", { body })),
   });
   const submit = (event: SubmitEvent<HTMLFormElement>): void => {
     event.preventDefault();
@@ -20,21 +22,21 @@ export function Password() {
   };
   return (
     <section>
-      <h2>Password</h2>
+      <h2>{words.common.password}</h2>
       <form className="fields narrow" onSubmit={submit}>
         <label>
-          Current password
+          {words.settings.currentPassword}
           <input name="current" type="password" required autoComplete="current-password" />
         </label>
         <label>
-          New password
+          {words.settings.newPassword}
           <input name="new" type="password" required minLength={8} autoComplete="new-password" />
         </label>
         <Problem of={change.error} />
-        {change.isSuccess && <p role="status">Changed. Every other device is signed out.</p>}
+        {change.isSuccess && <p role="status">{words.settings.passwordChanged}</p>}
         <div className="buttons">
           <button type="submit" disabled={change.isPending}>
-            Change the password
+            {words.settings.changePassword}
           </button>
         </div>
       </form>

@@ -5,6 +5,8 @@ import type { TemplateAnswer } from "../../api/schema";
 import { Confirm } from "../../components/Confirm";
 import { Problem } from "../../components/Problem";
 import { Variables } from "../../components/Variables";
+import { sessionPath } from "../../site";
+import { words } from "../../words";
 import { useDeleteTemplate, useSaveTemplate, useTryTemplate } from "./templates";
 import { Versions } from "./Versions";
 
@@ -23,7 +25,9 @@ export function TemplateForm({ template }: { template: TemplateAnswer | null }) 
   const remove = useDeleteTemplate();
   const attempt = useTryTemplate();
   const stored = template ?? EMPTY;
-  const isChanged = (["title", "description", "content", "is_active", "is_public"] as const).some((name) => draft[name] !== stored[name]);
+  const isChanged = (["title", "description", "content", "is_active", "is_public"] as const).some(
+    (name) => draft[name] !== stored[name],
+  );
 
   const write = (said: Draft): void => {
     kept.set(template?.id ?? null, said);
@@ -43,21 +47,31 @@ export function TemplateForm({ template }: { template: TemplateAnswer | null }) 
     );
   };
   const begin = (variables: Record<string, string>): void => {
-    if (template) attempt.mutate({ id: template.id, variables }, { onSuccess: ({ id }) => navigate(`/c/${id}`) });
+    if (template) attempt.mutate({ id: template.id, variables }, { onSuccess: ({ id }) => navigate(sessionPath(id)) });
   };
   return (
     <>
       <form className="fields" onSubmit={submit}>
         <label>
-          Title
-          <input value={draft.title} required maxLength={200} autoFocus={template === null} onChange={(event) => write({ ...draft, title: event.currentTarget.value })} />
+          {words.templates.title}
+          <input
+            value={draft.title}
+            required
+            maxLength={200}
+            autoFocus={template === null}
+            onChange={(event) => write({ ...draft, title: event.currentTarget.value })}
+          />
         </label>
         <label>
-          Description
-          <input value={draft.description ?? ""} maxLength={2000} onChange={(event) => write({ ...draft, description: event.currentTarget.value || null })} />
+          {words.templates.description}
+          <input
+            value={draft.description ?? ""}
+            maxLength={2000}
+            onChange={(event) => write({ ...draft, description: event.currentTarget.value || null })}
+          />
         </label>
         <div className="field">
-          <label htmlFor="template-prompt">Prompt</label>
+          <label htmlFor="template-prompt">{words.templates.prompt}</label>
           <textarea
             id="template-prompt"
             className="mono"
@@ -69,49 +83,65 @@ export function TemplateForm({ template }: { template: TemplateAnswer | null }) 
             onChange={(event) => write({ ...draft, content: event.currentTarget.value })}
           />
           <span className="muted" id="template-variables">
-            Variables: {"{{name}}"}, {"{{name=default}}"}, {"{{name|what it is for}}"}.
-            {template && template.variables.length > 0 && ` Here: ${template.variables.map(({ name }) => name).join(", ")}.`}
+            {words.templates.variablesHint}
+            {template &&
+              template.variables.length > 0 &&
+              ` ${words.templates.variables(template.variables.map(({ name }) => name))}`}
           </span>
         </div>
         <label className="check">
-          <input type="checkbox" checked={draft.is_active} onChange={(event) => write({ ...draft, is_active: event.currentTarget.checked })} />
-          Offered when a message begins with /
+          <input
+            type="checkbox"
+            checked={draft.is_active}
+            onChange={(event) => write({ ...draft, is_active: event.currentTarget.checked })}
+          />
+          {words.templates.isOffered}
         </label>
         <label className="check">
-          <input type="checkbox" checked={draft.is_public} onChange={(event) => write({ ...draft, is_public: event.currentTarget.checked })} />
-          Anybody who knows its number{template ? ` (${template.id})` : ""} may read it
+          <input
+            type="checkbox"
+            checked={draft.is_public}
+            onChange={(event) => write({ ...draft, is_public: event.currentTarget.checked })}
+          />
+          {words.templates.isPublic(template?.id ?? null)}
         </label>
         <Problem of={save.error ?? attempt.error ?? remove.error} />
         <div className="buttons">
           <button type="submit" className="primary" disabled={!isChanged || save.isPending}>
-            {template === null ? "Make it" : "Save"}
+            {template === null ? words.templates.create : words.templates.save}
           </button>
           {template && (
             <button
               type="button"
               disabled={isChanged || attempt.isPending}
-              title={isChanged ? "Save it first" : undefined}
+              title={isChanged ? words.templates.saveFirst : undefined}
               onClick={() => (template.variables.length > 0 ? setAsks("variables") : begin({}))}
             >
-              Try it in a chat
+              {words.templates.tryIt}
             </button>
           )}
           {template && (
             <button type="button" className="danger" onClick={() => setAsks("delete")}>
-              Delete
+              {words.common.delete}
             </button>
           )}
         </div>
         {template && <Versions id={template.id} current={template.version} onUse={(content) => write({ ...draft, content })} />}
       </form>
       {template && asks === "variables" && (
-        <Variables title={template.title} variables={template.variables} submit="Begin" onDone={begin} onClose={() => setAsks(null)} />
+        <Variables
+          title={template.title}
+          variables={template.variables}
+          submit={words.templates.start}
+          onDone={begin}
+          onClose={() => setAsks(null)}
+        />
       )}
       {template && asks === "delete" && (
         <Confirm
-          title={`Delete “${template.title}”?`}
-          text="All its versions are removed for ever. Conversations keep the prompt they took."
-          does="Delete"
+          title={words.templates.deleteTitle(template.title)}
+          text={words.templates.deleteText}
+          does={words.common.delete}
           onClose={() => setAsks(null)}
           onYes={() => remove.mutate(template.id, { onSuccess: () => navigate("/templates") })}
         />

@@ -1,6 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
 
-import { ago } from "../../components/said";
+import { words } from "../../words";
 import { versions } from "./templates";
 
 /** What a template said before. */
@@ -9,16 +9,16 @@ export function Versions({ id, current, onUse }: { id: number; current: number; 
   const earlier = all.data?.filter(({ version }) => version !== current) ?? [];
   if (earlier.length === 0) return null;
   return (
-    <section aria-label="Earlier versions">
-      <h2>Earlier versions</h2>
+    <section aria-label={words.templates.earlierVersions}>
+      <h2>{words.templates.earlierVersions}</h2>
       {earlier.map(({ version, content, created_at }) => (
         <details key={version} className="document">
           <summary>
-            Version {version} <span className="muted">{ago(created_at)}</span>
+            {words.templates.version(version)} <span className="muted">{words.format.ago(created_at)}</span>
           </summary>
           <pre tabIndex={0}>{content}</pre>
           <button type="button" onClick={() => onUse(content)}>
-            Take this text
+            {words.templates.useText}
           </button>
         </details>
       ))}

@@ -6,6 +6,7 @@ import { answered, api } from "../../api/http";
 import { refresh } from "../../api/refresh";
 import type { NewTemplate, TemplateAnswer, TemplateFile } from "../../api/schema";
 import { notices } from "../../stores/notices";
+import { words } from "../../words";
 
 export function versions(id: number) {
   return queryOptions({
@@ -20,10 +21,12 @@ export function useSaveTemplate(id: number | null) {
   return useMutation({
     mutationFn: (said: NewTemplate): Promise<TemplateAnswer> =>
       answered(
-        id === null ? api.POST("/api/templates", { body: said }) : api.PATCH("/api/templates/{template_id}", { params: { path: { template_id: id } }, body: said }),
+        id === null
+          ? api.POST("/api/templates", { body: said })
+          : api.PATCH("/api/templates/{template_id}", { params: { path: { template_id: id } }, body: said }),
       ),
     onSuccess: ({ version }) => {
-      notices.show(`Saved as version ${version}.`);
+      notices.show(words.templates.saved(version));
       return refresh(queries, ["templates"]);
     },
   });
@@ -45,7 +48,7 @@ export function useImportTemplates() {
       try {
         body = JSON.parse(await file.text()) as TemplateFile;
       } catch {
-        throw new Error(`${file.name} is not a file of templates: it is not JSON.`);
+        throw new Error(words.templates.notJson(file.name));
       }
       return answered(api.POST("/api/templates/import", { body }));
     },

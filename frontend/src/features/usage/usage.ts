@@ -17,7 +17,11 @@ export function usage(days: number, everybody: boolean) {
 }
 
 /** Tokens written a day, days without any included. */
-export function daily({ first, last, days }: Pick<UsageAnswer, "first" | "last"> & { days: Pick<UsageAnswer["days"][number], "day" | "completion_tokens">[] }): Bar[] {
+export function daily({
+  first,
+  last,
+  days,
+}: Pick<UsageAnswer, "first" | "last"> & { days: Pick<UsageAnswer["days"][number], "day" | "completion_tokens">[] }): Bar[] {
   const known = new Map(days.map((one) => [one.day, one.completion_tokens]));
   const bars: Bar[] = [];
   for (let time = Date.parse(first); time <= Date.parse(last); time += DAY_MS) {

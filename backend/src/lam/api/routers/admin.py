@@ -12,6 +12,7 @@ from lam.api.schemas.accounts import Account, NewAccount
 from lam.api.schemas.admin import AccountChanges, ListedAccount, RunAnswer
 from lam.api.schemas.base import MAX_ID
 from lam.generation.run import Run
+from lam.protocol.text import utf16_prefix
 
 router = APIRouter(prefix="/api/admin", tags=["admin"])
 
@@ -20,7 +21,7 @@ UserId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 @router.get("/users", responses=answers(401, 403, 503), summary="All accounts, the oldest first")
 async def list_users(_admin: Admin, parts: Parts) -> list[ListedAccount]:
-    running = Counter(run.order.user_id for run in parts.supervisor.running())
+    running = Counter(run.user_id for run in parts.supervisor.running() if not run.droppable)
     found = await parts.administration.users()
     return [ListedAccount(**msgspec.structs.asdict(user), running=running[user.id]) for user in found]
 
@@ -47,19 +48,20 @@ async def delete_users_account(user_id: UserId, admin: Admin, parts: Parts) -> N
 
 @router.get("/runs", responses=answers(401, 403, 503), summary="The replies that run or wait, the oldest first")
 async def list_runs(_admin: Admin, parts: Parts) -> list[RunAnswer]:
-    runs = sorted(parts.supervisor.running(), key=lambda run: run.began_at)
+    runs = sorted((run for run in parts.supervisor.running() if not run.droppable), key=lambda run: run.began_at)
     emails = {user.id: user.email for user in await parts.administration.users()} if runs else {}
-    return [RunAnswer(email=emails.get(run.order.user_id, ""), **_about(run)) for run in runs]
+    return [RunAnswer(email=emails.get(run.user_id, ""), **_about(run)) for run in runs]
 
 
 def _about(run: Run) -> dict[str, Any]:
     snapshot = run.snapshot
-    text = snapshot.text[len(run.order.so_far) :]
+    continued = snapshot.metadata.continues if snapshot.metadata and snapshot.metadata.continues else 0
+    text = snapshot.text[len(utf16_prefix(snapshot.text, continued)) :]
     progress = snapshot.progress
     stage: Any = "text" if text else "thinking" if snapshot.thinking else progress.stage if progress else None
     return {
-        "user_id": run.order.user_id,
-        "model": (snapshot.metadata.model if snapshot.metadata else None) or run.order.request.model,
+        "user_id": run.user_id,
+        "model": snapshot.metadata.model if snapshot.metadata else None,
         "stage": stage,
         "position": progress.position if progress and stage == "queued" else None,
         "characters": len(text),

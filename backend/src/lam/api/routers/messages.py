@@ -17,6 +17,7 @@ from lam.api.services import Services
 from lam.chat.messages import Send
 from lam.chat.streams import Following
 from lam.errors import Interrupted, Invalid, Unauthorized, from_code
+from lam.generation.run import Life
 from lam.protocol.events import Error
 from lam.storage.models import Message
 
@@ -133,7 +134,7 @@ async def _end_of(following: Following, caller: Identity, parts: Services, recei
         connection = parts.open_streams.enter(caller.token_id)
         try:
             with run.reading():
-                ended = asyncio.create_task(run.ended.wait(), name="ended")
+                ended = asyncio.create_task(run.ended(), name="ended")
                 gone = asyncio.create_task(disconnected(receive), name="disconnected")
                 closing = asyncio.create_task(connection.closing.wait(), name="closing")
                 await asyncio.wait({ended, gone, closing}, return_when=asyncio.FIRST_COMPLETED)
@@ -144,7 +145,7 @@ async def _end_of(following: Following, caller: Identity, parts: Services, recei
             parts.open_streams.leave(connection)
         if connection.closing.is_set():
             raise Unauthorized
-        if not run.ended.is_set():
+        if run.life < Life.ENDED:
             raise Interrupted("The caller left before the reply was complete.")
     async for batch in following.log.follow(max(0, following.log.last - 1)):
         return batch[-1].event

@@ -12,6 +12,7 @@ from lam.api.schemas.messages import MessageAnswer, RunningStream
 from lam.api.schemas.sessions import ListedSession, SessionAnswer, SessionChanges, SessionSettings
 from lam.api.services import Services
 from lam.chat.messages import Shown
+from lam.generation.run import Life
 from lam.storage.models import Session
 
 router = APIRouter(prefix="/api/chatbot/sessions", tags=["sessions"])
@@ -84,12 +85,13 @@ async def list_messages(
 async def running_stream(session_id: SessionId, caller: Caller, parts: Parts, response: Response) -> RunningStream | None:
     session = await parts.sessions.get(caller.user.id, session_id)
     run = parts.sessions.running(session.id)
-    if run is None or run.ended.is_set():
+    metadata = run.snapshot.metadata if run else None
+    if run is None or metadata is None or run.life >= Life.ENDED:
         response.status_code = 204
         return None
     return RunningStream(
-        stream_id=run.stream_id,
-        assistant_message_id=run.order.assistant_message_id,
+        stream_id=run.id,
+        assistant_message_id=metadata.assistant_message_id,
         status="streaming",
         last_event_id=run.log.last,
     )

@@ -1,5 +1,6 @@
 """`/api/health` and `/api/models`."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from fastapi import APIRouter, Query, Request, Response
@@ -17,10 +18,9 @@ from lam.api.schemas.system import (
     ModelsAnswer,
     WorkerHealth,
 )
-from lam.engines.mqtt_workers import MqttWorkersEngine
-from lam.engines.prompt_portal import PromptPortalEngine
+from lam.engines.base import Broker
 from lam.errors import NotFound
-from lam.mqtt.connection import Connection
+from lam.protocol.jobs import WorkerStatus
 from lam.protocol.sampling import defaults
 from lam.settings import LOOPBACK, Settings
 
@@ -42,39 +42,37 @@ async def health(
     ready: bool = Query(False, description="Answer 503 unless a reply can be produced now."),
 ) -> HealthAnswer:
     """200 whenever the process serves. Who is signed in is also told about the engine and the database."""
-    engine = await parts.engine.health()
+    engine = await parts.catalog.health()
     problem = await parts.readiness.problem()
     is_ready = problem is None and engine.state == "ready" and not parts.supervisor.draining
     if ready and not is_ready:
         response.status_code = 503
     about = {"version": lam.__version__, "registration": parts.settings.lam_registration}
-    answer = HealthAnswer(ready=is_ready, mode=parts.engine.mode, **about)
+    answer = HealthAnswer(ready=is_ready, mode=parts.settings.llm_comm_mode, **about)
     if caller is not None:
         answer.engine = EngineHealth(
             state=engine.state,
             detail=engine.detail,
             slots=engine.slots,
             running=len(parts.supervisor.running()),
-            waiting=parts.supervisor.admission.waiting,
+            waiting=parts.catalog.queue.waiting,
         )
         answer.database = "ready" if problem is None else "unavailable"
         answer.database_detail = problem
-        if isinstance(parts.engine, MqttWorkersEngine | PromptPortalEngine):
-            answer.broker = broker_health(parts.engine.connection)
-        if isinstance(parts.engine, MqttWorkersEngine):
-            answer.workers = worker_health(parts.engine)
+        answer.broker = broker_health(engine.broker) if engine.broker else None
+        answer.workers = worker_health(engine.workers) if engine.workers is not None else None
     return answer
 
 
-def broker_health(connection: Connection) -> BrokerHealth:
+def broker_health(broker: Broker) -> BrokerHealth:
     return BrokerHealth(
-        state="connected" if connection.connected else "unreachable",
-        address=connection.broker.address,
-        detail=connection.problem,
+        state="connected" if broker.connected else "unreachable",
+        address=broker.address,
+        detail=broker.detail,
     )
 
 
-def worker_health(engine: MqttWorkersEngine) -> list[WorkerHealth]:
+def worker_health(workers: Sequence[WorkerStatus]) -> list[WorkerHealth]:
     return [
         WorkerHealth(
             name=worker.worker,
@@ -85,7 +83,7 @@ def worker_health(engine: MqttWorkersEngine) -> list[WorkerHealth]:
             streaming=worker.streaming,
             version=worker.release or str(worker.version),  # the first release told its own in place of the protocol's
         )
-        for worker in engine.workers()
+        for worker in workers
     ]
 
 
@@ -105,6 +103,6 @@ def _metrics_allowed(settings: Settings, caller: str) -> bool:
 
 @router.get("/models", responses=answers(401, 503), summary="Models that can be asked for")
 async def models(caller: Caller, parts: Parts) -> ModelsAnswer:
-    found = [ModelAnswer(name=model.name, n_ctx=model.n_ctx) for model in await parts.engine.models()]
+    found = [ModelAnswer(name=model.name, n_ctx=model.n_ctx) for model in await parts.catalog.models()]
     sampling = SamplingAnswer.model_validate(defaults(parts.settings))
     return ModelsAnswer(models=found, default=found[0].name if found else None, sampling=sampling)

@@ -1,41 +1,22 @@
-"""Messages, the checkpoints of running ones, and the client_request_ids that began them."""
+"""Messages, and the client_request_ids that began them."""
 
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-import msgspec
-from sqlalchemy import ColumnElement, bindparam, delete, exists, func, insert, literal, or_, select, text, update
+from sqlalchemy import ColumnElement, bindparam, delete, exists, insert, literal, or_, select, text, update
 
-from lam.protocol.events import ContentEvent
-from lam.protocol.snapshot import Snapshot, events_of
 from lam.storage.access import Action, own, sessions_open
-from lam.storage.models import Checkpoint, Ending, Message, Reply, SentRequest
+from lam.storage.models import Ending, Message, Reply, SentRequest
 from lam.storage.repositories.base import QUICK, Repository
-from lam.storage.schema import checkpoints, messages, requests, sessions
+from lam.storage.schema import messages, requests, sessions
 
 WHOLE_PATH = 1_000_000
-_content = msgspec.json.Decoder(list[ContentEvent])
 PAGE = 500
 REQUESTS_OF_USER: Final = 10_000
 TIDY_EVERY: Final = 64
-_CHECKPOINT = (checkpoints.c.message_id, checkpoints.c.number, checkpoints.c.events)
-_STILL_STREAMING = exists().where(
-    messages.c.id == bindparam("message_id", type_=messages.c.id.type), messages.c.status == "streaming"
-)
-_APPEND = insert(checkpoints).from_select(
-    [column.name for column in _CHECKPOINT],
-    select(*(bindparam(column.name, type_=column.type) for column in _CHECKPOINT)).where(_STILL_STREAMING),
-)
-_ROW = func.json_each(bindparam("rows")).table_valued("value")
-_FIELDS = [func.json_extract(_ROW.c.value, f"$.{column.name}", type_=column.type) for column in _CHECKPOINT]
-_APPEND_ALL = insert(checkpoints).from_select(
-    [column.name for column in _CHECKPOINT],
-    select(*_FIELDS).where(exists().where(messages.c.id == _FIELDS[0], messages.c.status == "streaming")),
-)
 _ADD = insert(messages).returning(messages.c.id).execution_options(**QUICK)
 _FINISH = update(messages).where(messages.c.id == bindparam("finished"), messages.c.status == "streaming")
-_FORGET = delete(checkpoints).where(checkpoints.c.message_id == bindparam("finished")).execution_options(**QUICK)
 _OWNER = select(messages.c.session_id).where(messages.c.id == bindparam("finished")).scalar_subquery()
 _USED = update(sessions).where(sessions.c.id == _OWNER).execution_options(**QUICK)
 
@@ -148,12 +129,8 @@ class Messages(Repository):
         newest = (await self._connection.execute(text("SELECT seq FROM sqlite_sequence WHERE name = 'messages'"))).scalar()
         return list(range((newest or 0) + 1, (newest or 0) + 1 + count))
 
-    async def streaming(self) -> list[Message]:
-        return await self._all(Message, select(messages).where(messages.c.status == "streaming"))
-
-    async def finish(self, message_id: int, ending: Ending, now: datetime, *, forget: bool = True) -> bool:
-        """The one write that ends a message; False when it had already ended, or is gone, and nothing was changed. `forget`: its
-        checkpoints, if it may have any."""
+    async def finish(self, message_id: int, ending: Ending, now: datetime) -> bool:
+        """The one write that ends a message; False when it had already ended, or is gone, and nothing was changed."""
         finished = {"finished": message_id}
         values = {
             "status": ending.status,
@@ -166,8 +143,6 @@ class Messages(Repository):
         }
         if not await self._changed(_FINISH, finished | values):
             return False
-        if forget:
-            await self._changed(_FORGET, finished)
         changes: dict[str, Any] = {"updated_at": now, "last_used_at": now}
         if ending.unread:
             changes["unread"] = True
@@ -180,34 +155,6 @@ class Messages(Repository):
 
 def _at(ids: Sequence[int], position: int | None) -> int | None:
     return None if position is None else ids[position]
-
-
-class Checkpoints(Repository):
-    async def append(self, rows: Sequence[Checkpoint]) -> None:
-        """Adds text to messages that are still streaming; a late one for a message that has ended is dropped."""
-        if self._connection.dialect.name == "sqlite":  # one statement: each needs the interpreter's lock, which a busy loop holds
-            await self._connection.execute(_APPEND_ALL, {"rows": msgspec.json.encode(rows).decode()})
-        else:
-            encoded = [msgspec.structs.asdict(row) | {"events": msgspec.json.encode(row.events).decode()} for row in rows]
-            await self._connection.execute(_APPEND, encoded)
-
-    async def forget_stray(self) -> None:
-        """Checkpoints of messages that have ended: a write that came too late can leave one behind in PostgreSQL."""
-        ended = select(messages.c.id).where(messages.c.status != "streaming")
-        await self._changed(delete(checkpoints).where(checkpoints.c.message_id.in_(ended)))
-
-    async def of(self, message_id: int) -> list[Checkpoint]:
-        query = select(*_CHECKPOINT).where(checkpoints.c.message_id == message_id).order_by(checkpoints.c.id)
-        rows = await self._connection.execute(query)
-        return [Checkpoint(row.message_id, row.number, _content.decode(row.events)) for row in rows]
-
-    async def so_far(self, message: Message) -> Snapshot:
-        """A message that is marked as streaming, as far as it is stored: what its row began with, and its checkpoints."""
-        snapshot = Snapshot()
-        saved = [event for part in await self.of(message.id) for event in part.events]
-        for event in (*events_of(message.content, message.thinking or "", message.tool_calls), *saved):
-            snapshot.add(event)
-        return snapshot
 
 
 class Requests(Repository):

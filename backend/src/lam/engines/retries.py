@@ -1,27 +1,36 @@
 """How long to go on trying a server that refuses, loads or is overloaded, and how to pause in between."""
 
 import asyncio
-from typing import Final
+
+from msgspec import Struct
 
 from lam.errors import GenerationError, LlmOverloaded, LlmUnreachable
 from lam.protocol.events import Progress
 
-REFUSED_SECONDS: Final = 10
-_FIRST_PAUSE: Final = 0.1
-_LONGEST_PAUSE: Final = 2.0
-_LONGEST_BACKOFF: Final = 15.0  # for a server that has too much to do already
-_SHOW_SECONDS: Final = 5
+
+class Pauses(Struct, frozen=True, kw_only=True):
+    """Seconds. `refused`: how long a server that refuses connections is tried. `first`, `longest`: pauses between tries, growing;
+    `overloaded`: the longest for a server that has too much to do already. `show`: until the reader is told again. `lost`: before a
+    route that was lost is tried again."""
+
+    refused: float = 10
+    first: float = 0.1
+    longest: float = 2
+    overloaded: float = 15
+    show: float = 5
+    lost: float = 0.5
 
 
-class Patience:
-    """`timeout`: seconds a server may stay loading or overloaded."""
+class Retries:
+    """Of one request. `timeout`: seconds a server may stay loading or overloaded."""
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, pauses: Pauses) -> None:
         self._clock = asyncio.get_running_loop().time
         self._start = self._clock()
         self._timeout = timeout
-        self._refused = min(timeout, REFUSED_SECONDS)
-        self._pause = _FIRST_PAUSE
+        self._pauses = pauses
+        self._refused = min(timeout, pauses.refused)
+        self._pause = pauses.first
         self._shown: float | None = None
 
     def pause(self, failure: GenerationError) -> float:
@@ -31,14 +40,14 @@ class Patience:
         asked = failure.retry_after or 0 if isinstance(failure, LlmOverloaded) else 0
         if left <= 0 or asked > left or not failure.retryable:
             raise failure
-        longest = _LONGEST_BACKOFF if isinstance(failure, LlmOverloaded) else _LONGEST_PAUSE
+        longest = self._pauses.overloaded if isinstance(failure, LlmOverloaded) else self._pauses.longest
         self._pause, pause = min(self._pause * 2, longest), self._pause
         return min(max(pause, asked), left)
 
     def progress(self, failure: GenerationError) -> list[Progress]:
         """What the reader should be told (again) is being waited for: at once, then every 5 seconds."""
         now = self._clock()
-        if self._shown is not None and now - self._shown < _SHOW_SECONDS:
+        if self._shown is not None and now - self._shown < self._pauses.show:
             return []
         self._shown = now
         if isinstance(failure, LlmUnreachable):

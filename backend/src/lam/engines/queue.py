@@ -1,0 +1,369 @@
+"""The one queue before the models: who may start now, who waits, and at which position.
+
+Places belong to pools; a ticket names the routes it may use. A place that becomes free goes to the first ticket, in fair order,
+that may use it. Fair order: the groups (a person, say) take turns, first come first served within a group. A place is given back
+when its run's end shows that the model is free; after a connection that we closed ourselves when the server is seen idle, or after
+a second where it cannot be seen.
+
+It knows no request and produces nothing.
+"""
+
+import asyncio
+import logging
+from bisect import insort
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from itertools import count
+
+from msgspec import Struct
+
+from lam.engines.base import Engine, Pool, Route
+from lam.errors import QueueFull
+
+log = logging.getLogger(__name__)
+
+PoolKey = tuple[str, str]
+
+
+class Settling(Struct, frozen=True):
+    """Seconds. `unseen`: until a place is given out again whose server cannot tell whether it is idle; `busy`: whose server can,
+    and says it is busy with nothing of ours; `poll`: between two questions."""
+
+    unseen: float = 1
+    busy: float = 10
+    poll: float = 0.1
+
+
+class Offer(Struct, frozen=True):
+    """A route with its engine. `rank`: engines that are preferred to its own. `model`: what to ask the engine for, None: its
+    default."""
+
+    rank: int
+    server: str
+    engine: Engine
+    route: Route
+    model: str | None
+
+    @property
+    def pool(self) -> PoolKey:
+        return (self.server, self.route.pool.name)
+
+
+Offers = Callable[[str | None, bool], Sequence[Offer]]
+
+
+class Ticket:
+    """A run's claim on a place. `offers`: what it may use, computed anew whenever what is known changes.
+
+    `position`: runs that would start before it; None once it has a place, at `offer`. `wanted` is called when the place, which was
+    only lent, is asked back.
+    """
+
+    def __init__(self, queue: "Queue", number: int, group: Hashable, model: str | None, *, continues: bool) -> None:
+        self._queue = queue
+        self._number = number  # in the order of their coming
+        self._news = asyncio.Event()
+        self.group = group
+        self.model = model
+        self.continues = continues
+        self.offers: Sequence[Offer] = queue.offers(model, continues)
+        self.expected = tuple(self.offers)  # as it could be told when it came
+        self.avoided: set[PoolKey] = set()  # only if no other pool has a place
+        self.position: int | None = None
+        self.offer: Offer | None = None
+        self.wanted: Callable[[], object] | None = None
+
+    def __lt__(self, other: "Ticket") -> bool:
+        return self._number < other._number
+
+    @property
+    def served(self) -> bool:
+        """Whether its pools have places at all, taken or not."""
+        return any(offer.route.pool.places > 0 for offer in self.offers)
+
+    @property
+    def pools(self) -> frozenset[PoolKey]:
+        return frozenset(offer.pool for offer in self.offers)
+
+    @property
+    def model_name(self) -> str | None:
+        """The model that was expected to answer when the ticket was drawn, None while that was not known."""
+        return self.model or next((offer.route.name for offer in self.expected), None)
+
+    @property
+    def simulated(self) -> bool | None:
+        """Whether the answer was expected to come in one piece; None where that depended on the route."""
+        kinds = {offer.route.can.simulated for offer in self.expected}
+        return kinds.pop() if len(kinds) == 1 else None
+
+    def grant(self, offer: Offer) -> None:
+        self.offer, self.position = offer, None
+        self._news.set()
+
+    def move(self, position: int) -> None:
+        if position != self.position:
+            self.position = position
+            self._news.set()
+
+    async def news(self, seconds: float) -> None:
+        """Until its position changes, it gets a place, or that long."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._news.wait()
+        except TimeoutError:
+            pass
+        self._news.clear()
+
+    def again(self) -> None:
+        """Gives the place back unused and waits for one, in its old turn; a pool that it was not at yet is preferred."""
+        self._queue.again(self)
+
+    def leave(self, *, model_is_free: bool) -> None:
+        """Gives the place back, or gives up waiting. Harmless when repeated."""
+        self._queue.leave(self, model_is_free=model_is_free)
+
+
+class Queue:
+    """`offers(model, continues)` gives the routes for a request, the preferred ones first. `most`: tickets that may wait for the
+    same places."""
+
+    def __init__(self, offers: Offers, *, most: int, settling: Settling | None = None) -> None:
+        self.offers = offers
+        self._most = most
+        self._settling = settling or Settling()
+        self._pools: dict[PoolKey, _Places] = {}
+        self._ring: OrderedDict[Hashable, list[Ticket]] = OrderedDict()  # groups in the order of their turns
+        self._numbers = count()
+
+    def update(self, pools: Mapping[PoolKey, Pool]) -> None:
+        """What is known has changed: sizes the pools, and computes anew what each waiting ticket may use. None loses its turn."""
+        for key, pool in pools.items():
+            if (places := self._pools.get(key)) is None:
+                places = self._pools[key] = _Places(key, self._settling, self._next)
+            places.pool = pool
+        for key, places in list(self._pools.items()):
+            if key not in pools:
+                places.pool = None
+                if not places.taken:
+                    del self._pools[key]
+        for ticket in self._waiting():
+            ticket.offers = self.offers(ticket.model, ticket.continues)
+        self._next()
+        self._ask_back()
+
+    def enter(self, model: str | None, group: Hashable, *, continues: bool = False) -> Ticket:
+        """Raises QueueFull when no place is free and as many wait as may."""
+        ticket = self._ticket(model, group, continues=continues)
+        if self._start(ticket):  # what is free, nobody who waits can use: it would have been given out
+            return ticket
+        ahead = [other for other in self._waiting() if _rivals(ticket, other)]
+        lent = sum(len(places.lent) for key, places in self._pools.items() if key in ticket.pools)
+        if len(ahead) >= self._most + lent:
+            raise QueueFull
+        self._wait(ticket)
+        return ticket
+
+    def lend(self, model: str | None, wanted: Callable[[], object], *, continues: bool = False) -> Ticket | None:
+        """A place that nobody needs at the moment, for work that can be dropped; `wanted` is called when somebody waits for it."""
+        ticket = self._ticket(model, None, continues=continues)
+        if not self._start(ticket):
+            return None
+        ticket.wanted = wanted
+        return ticket
+
+    def move(self, ticket: Ticket) -> bool:
+        """Takes a free place at another pool, which the ticket has not been at yet, and gives its own back unused."""
+        places = self._held(ticket)
+        if places is None or ticket.offer is None:
+            return False
+        ticket.avoided.add(ticket.offer.pool)
+        ticket.offers = self.offers(ticket.model, ticket.continues)
+        if not self._start(ticket, [offer for offer in ticket.offers if offer.pool not in ticket.avoided]):
+            return False
+        places.running.discard(ticket)
+        self._next()
+        return True
+
+    def again(self, ticket: Ticket) -> None:
+        """Gives the place back unused, and waits for one in the old turn."""
+        places = self._held(ticket)
+        if places is None:
+            return
+        places.running.discard(ticket)
+        ticket.offer = None
+        ticket.offers = self.offers(ticket.model, ticket.continues)
+        self._wait(ticket)
+        self._ring.move_to_end(ticket.group, last=False)
+        self._next()
+
+    def leave(self, ticket: Ticket, *, model_is_free: bool) -> None:
+        places = self._held(ticket)
+        if places is not None:
+            places.leave(ticket, model_is_free=model_is_free)
+            self._next()
+            return
+        queue = self._ring.get(ticket.group)
+        if queue and ticket in queue:
+            queue.remove(ticket)
+            if not queue:
+                del self._ring[ticket.group]
+            self._place()
+
+    @property
+    def waiting(self) -> int:
+        return sum(map(len, self._ring.values()))
+
+    @property
+    def taken(self) -> int:
+        """Places in use, those included whose model is not yet seen to be free."""
+        return sum(places.taken for places in self._pools.values())
+
+    async def close(self) -> None:
+        await asyncio.gather(*(places.close() for places in self._pools.values()))
+
+    def _ticket(self, model: str | None, group: Hashable, *, continues: bool) -> Ticket:
+        return Ticket(self, next(self._numbers), group, model, continues=continues)
+
+    def _held(self, ticket: Ticket) -> "_Places | None":
+        places = self._pools.get(ticket.offer.pool) if ticket.offer else None
+        return places if places is not None and ticket in places.running else None
+
+    def _waiting(self) -> Iterator[Ticket]:
+        """The tickets that wait, in fair order."""
+        queues = list(self._ring.values())
+        for depth in range(max(map(len, queues), default=0)):
+            for queue in queues:
+                if depth < len(queue):
+                    yield queue[depth]
+
+    def _wait(self, ticket: Ticket) -> None:
+        insort(self._ring.setdefault(ticket.group, []), ticket)
+        self._ask_back()
+        self._place()
+
+    def _start(self, ticket: Ticket, offers: Sequence[Offer] | None = None) -> bool:
+        """Gives the ticket the best free place among its offers, or these; False if there is none."""
+        offers = ticket.offers if offers is None else offers
+        free = [(self._pools[offer.pool], offer) for offer in offers if offer.pool in self._pools]
+        free = [(places, offer) for places, offer in free if places.free > 0]
+        if not free:
+            return False
+
+        def preference(choice: tuple[_Places, Offer]) -> tuple[bool, int, bool, int, int, str]:
+            places, offer = choice
+            fewest = (-places.free, places.taken, offer.route.pool.name)
+            return (offer.pool in ticket.avoided, offer.rank, not offer.route.ready, *fewest)
+
+        places, offer = min(free, key=preference)
+        places.running.add(ticket)
+        ticket.grant(offer)
+        return True
+
+    def _next(self) -> None:
+        """Gives out what is free. A group that got a place goes to the end of the ring."""
+        started = True
+        while started:
+            started = False
+            for ticket in list(self._waiting()):
+                if self._start(ticket):
+                    queue = self._ring[ticket.group]
+                    queue.remove(ticket)
+                    self._ring.move_to_end(ticket.group)
+                    if not queue:
+                        del self._ring[ticket.group]
+                    started = True
+                    break
+        self._place()
+
+    def _place(self) -> None:
+        """Tells each waiting ticket how many are ahead of it."""
+        ahead: Counter[frozenset[PoolKey] | str | None] = Counter()
+        for ticket in self._waiting():
+            rivals = ticket.pools or ticket.model
+            if isinstance(rivals, frozenset):
+                position = sum(number for other, number in ahead.items() if isinstance(other, frozenset) and other & rivals)
+            else:
+                position = ahead[rivals]
+            ahead[rivals] += 1
+            ticket.move(position)
+
+    def _ask_back(self) -> None:
+        """Lent places, as many as are waited for."""
+        for key, places in self._pools.items():
+            waiting = sum(1 for ticket in self._waiting() if key in ticket.pools)
+            for ticket in places.lent[:waiting]:
+                wanted, ticket.wanted = ticket.wanted, None
+                if wanted is not None:
+                    wanted()
+
+
+def _rivals(one: Ticket, other: Ticket) -> bool:
+    """Whether two tickets want the same places; where nobody serves them, the same model."""
+    if one.offers or other.offers:
+        return bool(one.pools & other.pools)
+    return one.model == other.model
+
+
+class _Places:
+    """The places of one pool. `pool`: as it was last known, None once its engine knows it no more."""
+
+    def __init__(self, key: PoolKey, settling: Settling, next_: Callable[[], None]) -> None:
+        self.pool: Pool | None = None
+        self.running: set[Ticket] = set()
+        self._name = "/".join(key)
+        self._seconds = settling
+        self._next = next_
+        self._settling = 0
+        self._settler: asyncio.Task[None] | None = None
+
+    @property
+    def taken(self) -> int:
+        return len(self.running) + self._settling
+
+    @property
+    def free(self) -> int:
+        return (self.pool.places if self.pool else 0) - self.taken
+
+    @property
+    def lent(self) -> list[Ticket]:
+        return [ticket for ticket in self.running if ticket.wanted is not None]
+
+    def leave(self, ticket: Ticket, *, model_is_free: bool) -> None:
+        self.running.remove(ticket)
+        if not model_is_free:
+            self._settling += 1
+            if self._settler is None or self._settler.done():
+                self._settler = asyncio.create_task(self._settle(), name=f"settle-{self._name}")
+
+    async def close(self) -> None:
+        if self._settler:
+            self._settler.cancel()
+            await asyncio.gather(self._settler, return_exceptions=True)
+
+    async def _settle(self) -> None:
+        """Gives places back as the server is seen to free them; all that are left when it takes too long."""
+        clock = asyncio.get_running_loop().time
+        since = clock()
+        while self._settling:
+            busy = await self._busy()
+            still = self._settling if busy is None else max(0, min(self._settling, busy - len(self.running)))
+            if clock() - since >= (self._seconds.unseen if busy is None else self._seconds.busy):
+                still = 0
+            if still < self._settling:
+                self._settling = still
+                since = clock()
+                self._next()
+            if self._settling:
+                await asyncio.sleep(self._seconds.poll)
+
+    async def _busy(self) -> int | None:
+        if self.pool is None:
+            return 0
+        try:
+            async with asyncio.timeout(self._seconds.unseen):
+                return await self.pool.busy()
+        except TimeoutError:
+            return None
+        except Exception:  # a place that is never given back would be worse
+            log.exception("The server could not be asked whether it is idle")
+            return None

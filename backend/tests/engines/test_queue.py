@@ -1,0 +1,268 @@
+"""The queue before the models, with servers that are only numbers."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import pytest
+
+from lam.engines.base import Pool, Route
+from lam.engines.queue import Offer, Queue, Settling, Ticket
+from lam.errors import QueueFull
+from lam.protocol.chat import ChatRequest
+from lam.testing.engine import ScriptedEngine
+
+AT_ONCE = Settling(unseen=0.05, busy=10, poll=0.001)
+
+
+async def able(_request: ChatRequest) -> None:
+    pass
+
+
+class Server:
+    """A pool with models on it, and how many of its places the server itself sees in use."""
+
+    def __init__(self, name: str, places: int, *models: str, ready: bool = True) -> None:
+        self.name = name
+        self.places = places
+        self.models = models or ("m",)
+        self.ready = ready
+        self.in_use: int | None = 0
+        self.engine = ScriptedEngine()
+
+    async def busy(self) -> int | None:
+        return self.in_use
+
+    @property
+    def pool(self) -> Pool:
+        return Pool(name=self.name, places=self.places, busy=self.busy)
+
+    def offers(self, rank: int) -> list[Offer]:
+        route = {"pool": self.pool, "mode": "sse", "ready": self.ready, "require_continuing": able}
+        return [Offer(rank, self.name, self.engine, Route(name=name, **route), name) for name in self.models]  # type: ignore[arg-type]
+
+
+class Servers:
+    def __init__(self, *servers: Server, most: int = 100, settling: Settling = AT_ONCE) -> None:
+        self.servers = list(servers)
+        self.queue = Queue(self.offers, most=most, settling=settling)
+        self.change()
+
+    def offers(self, model: str | None, _continues: bool) -> Sequence[Offer]:
+        offers = [offer for rank, server in enumerate(self.servers) for offer in server.offers(rank)]
+        return [offer for offer in offers if model in (None, offer.route.name)]
+
+    def change(self, change: Callable[[], None] = lambda: None) -> None:
+        change()
+        self.queue.update({(server.name, server.name): server.pool for server in self.servers})
+
+
+def one(places: int, most: int = 100) -> Queue:
+    return Servers(Server("s", places), most=most).queue
+
+
+def order_of_starts(tickets: dict[str, Ticket]) -> list[str]:
+    started: list[str] = []
+    waiting = dict(tickets)
+    while waiting:
+        name = next(name for name, ticket in waiting.items() if ticket.position is None)
+        started.append(name)
+        waiting.pop(name).leave(model_is_free=True)
+    return started
+
+
+async def granted(ticket: Ticket) -> None:
+    async with asyncio.timeout(5):
+        while ticket.offer is None:
+            await ticket.news(5)
+
+
+async def test_runs_start_while_there_are_places() -> None:
+    queue = one(2)
+    tickets = [queue.enter("m", user) for user in (1, 1, 2)]
+    assert [ticket.position for ticket in tickets] == [None, None, 0]
+    tickets[0].leave(model_is_free=True)
+    assert tickets[2].position is None
+
+
+async def test_groups_take_turns_and_keep_their_own_order() -> None:
+    queue = one(1)
+    names = ["x1", "a1", "a2", "a3", "b1", "c1", "c2"]
+    assert order_of_starts({name: queue.enter("m", name[0]) for name in names}) == ["x1", "a1", "b1", "c1", "a2", "c2", "a3"]
+
+
+async def test_the_position_is_the_number_of_runs_that_start_before() -> None:
+    queue = one(1)
+    first = queue.enter("m", "x")
+    tickets = {name: queue.enter("m", name[0]) for name in ("a1", "a2", "b1", "a3", "b2")}
+    assert {name: ticket.position for name, ticket in tickets.items()} == {"a1": 0, "b1": 1, "a2": 2, "b2": 3, "a3": 4}
+    first.leave(model_is_free=True)
+    assert tickets["b1"].position == 0
+
+
+async def test_a_waiting_run_hears_of_each_change_of_its_position() -> None:
+    queue = one(1)
+    holders = [queue.enter("m", user) for user in range(3)]
+    last = queue.enter("m", 9)
+    heard = []
+    for holder in holders:
+        await last.news(0)
+        holder.leave(model_is_free=True)
+        await last.news(5)
+        heard.append(last.position)
+    assert heard == [1, 0, None]
+
+
+async def test_who_stops_waiting_leaves_the_others_alone() -> None:
+    queue = one(1)
+    running, second, third = (queue.enter("m", user) for user in range(3))
+    second.leave(model_is_free=True)
+    second.leave(model_is_free=True)
+    assert running.position is None
+    assert third.position == 0
+
+
+async def test_a_full_queue_refuses_only_those_who_want_the_same_places() -> None:
+    servers = Servers(Server("s", 1, "m"), Server("t", 1, "n"), most=1)
+    for _ in range(2):
+        servers.queue.enter("m", 1)
+    with pytest.raises(QueueFull):
+        servers.queue.enter("m", 2)
+    assert servers.queue.enter("n", 2).position is None
+
+
+async def test_more_places_start_those_who_wait() -> None:
+    server = Server("s", 0)
+    servers = Servers(server)
+    tickets = [servers.queue.enter("m", user) for user in range(3)]
+    servers.change(lambda: setattr(server, "places", 2))
+    assert [ticket.position for ticket in tickets] == [None, None, 0]
+
+
+async def test_models_of_one_server_share_its_places() -> None:
+    queue = Servers(Server("s", 1, "m", "n")).queue
+    first = queue.enter("m", 1)
+    other = queue.enter("n", 2)
+    assert other.position == 0
+    first.leave(model_is_free=True)
+    assert other.position is None
+
+
+async def test_a_place_goes_to_the_first_who_may_use_it() -> None:
+    """Not to the first of all: who waits for another server is passed, and keeps its turn there."""
+    small, large = Server("small", 1, "s"), Server("large", 1, "l")
+    queue = Servers(small, large).queue
+    holders = [queue.enter("s", "x"), queue.enter("l", "x")]
+    first, second = queue.enter("l", "a"), queue.enter("s", "b")
+    assert (first.position, second.position) == (0, 0)
+    holders[0].leave(model_is_free=True)
+    assert (first.position, second.position) == (0, None)
+    holders[1].leave(model_is_free=True)
+    assert first.position is None
+
+
+async def test_a_run_takes_the_preferred_server_and_another_while_that_is_full() -> None:
+    queue = Servers(Server("a", 1), Server("b", 2)).queue
+    taken = [queue.enter("m", 1).offer for _ in range(3)]
+    assert [offer.server if offer else None for offer in taken] == ["a", "b", "b"]
+
+
+async def test_a_server_whose_model_is_ready_goes_before_one_that_loads_it() -> None:
+    first, second = Server("p", 5, ready=False), Server("p2", 1)
+    queue = Servers(first, second).queue
+    for offer in queue.offers("m", False):
+        assert offer.route.ready is (offer.server == "p2")
+    same_rank = [Offer(0, offer.server, offer.engine, offer.route, offer.model) for offer in queue.offers("m", False)]
+    queue.offers = lambda _model, _continues: same_rank
+    assert getattr(queue.enter("m", 1).offer, "server", None) == "p2"
+
+
+async def test_a_run_that_moves_takes_a_free_place_elsewhere_and_gives_its_own_back() -> None:
+    servers = Servers(Server("a", 1), Server("b", 1))
+    moving = servers.queue.enter("m", 1)
+    assert servers.queue.move(moving)
+    assert getattr(moving.offer, "server", None) == "b"
+    assert getattr(servers.queue.enter("m", 2).offer, "server", None) == "a"
+    assert not servers.queue.move(moving)  # nowhere else is a place, and it keeps its own
+    assert getattr(moving.offer, "server", None) == "b"
+
+
+async def test_a_run_that_lost_its_place_is_the_next() -> None:
+    server = Server("s", 1)
+    servers = Servers(server)
+    lost, *others = (servers.queue.enter("m", user) for user in (1, 2, 3))
+    servers.change(lambda: setattr(server, "places", 0))
+    lost.again()
+    assert [ticket.position for ticket in (lost, *others)] == [0, 1, 2]
+    servers.change(lambda: setattr(server, "places", 1))
+    assert [ticket.position for ticket in (lost, *others)] == [None, 0, 1]
+
+
+async def test_a_lent_place_is_asked_back_once_somebody_waits_for_it() -> None:
+    queue = one(1)
+    asked: list[str] = []
+    lent = queue.lend("m", lambda: asked.append("back"))
+    assert lent is not None
+    assert queue.lend("m", lambda: None) is None
+    waiting = queue.enter("m", 1)
+    queue.enter("m", 2)
+    assert asked == ["back"]
+    lent.leave(model_is_free=True)
+    assert waiting.position is None
+
+
+async def test_a_place_whose_run_was_cut_off_is_given_back_when_the_server_is_seen_idle() -> None:
+    server = Server("s", 1)
+    queue = Servers(server).queue
+    running, waiting = queue.enter("m", 1), queue.enter("m", 2)
+    server.in_use = 1
+    running.leave(model_is_free=False)
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert waiting.position == 0
+    server.in_use = 0
+    await granted(waiting)
+    await queue.close()
+
+
+async def test_a_server_that_never_says_so_gives_the_place_back_after_a_while() -> None:
+    server = Server("s", 1)
+    server.in_use = None
+    queue = Servers(server).queue
+    running, waiting = queue.enter("m", 1), queue.enter("m", 2)
+    running.leave(model_is_free=False)
+    assert waiting.position == 0
+    await granted(waiting)
+    await queue.close()
+
+
+async def test_a_place_comes_back_though_the_server_cannot_be_asked() -> None:
+    class Broken(Server):
+        async def busy(self) -> int | None:
+            raise ValueError("an answer that nobody foresaw")
+
+    queue = Servers(Broken("s", 1)).queue
+    running, waiting = queue.enter("m", 1), queue.enter("m", 2)
+    running.leave(model_is_free=False)
+    await granted(waiting)
+    await queue.close()
+
+
+async def test_a_run_whose_server_is_gone_gives_its_place_back_without_harm() -> None:
+    server = Server("s", 1)
+    servers = Servers(server)
+    running = servers.queue.enter("m", 1)
+    servers.change(servers.servers.clear)
+    waiting = servers.queue.enter("m", 2)
+    assert (waiting.position, waiting.served) == (0, False)
+    running.leave(model_is_free=False)
+    servers.change(lambda: servers.servers.append(server))
+    await granted(waiting)
+    await servers.queue.close()
+
+
+async def test_routes_are_computed_anew_and_who_waits_keeps_its_turn() -> None:
+    servers = Servers()
+    tickets = [servers.queue.enter(None, user) for user in (1, 2)]
+    assert not tickets[0].served
+    servers.change(lambda: servers.servers.append(Server("s", 1)))
+    assert [ticket.position for ticket in tickets] == [None, 0]
