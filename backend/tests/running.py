@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from lam.api.page import BUILT
 from lam.api.services import Services
 from lam.client.client import Client
 from lam.engines.openai_http import OpenAIHttpEngine
-from lam.gateway import Bounds, create_app
+from lam.gateway import Bounds, MakeKind, create_app
 from lam.mqtt.connection import Broker, Pace
 from lam.protocol.events import Event
 from lam.protocol.sse import Decoder, decode
@@ -59,7 +59,7 @@ class Gateway:
 
 @contextlib.asynccontextmanager
 async def running_gateway(
-    data: Path, *, port: int = 0, bounds: Bounds | None = None, built: Path = BUILT, **settings: Any
+    data: Path, *, port: int = 0, bounds: Bounds | None = None, kinds: Sequence[MakeKind] = (), built: Path = BUILT, **settings: Any
 ) -> AsyncIterator[Gateway]:
     """With `--mode mqtt` the gateway reaches its model through the broker and a worker that runs beside it.
 
@@ -67,7 +67,7 @@ async def running_gateway(
     """
     given = FOR_TESTS | {"lam_data_dir": data, "database_url": databases.url_for(data)} | settings
     if brokers.mosquitto is None:
-        async with _running_gateway(port, given, bounds, built) as gateway:
+        async with _running_gateway(port, given, bounds, kinds, built) as gateway:
             yield gateway
         return
     given |= {
@@ -75,7 +75,7 @@ async def running_gateway(
         "mqtt_broker_port": brokers.mosquitto.port,
         "mqtt_topic_prefix": f"lam/test{next(_numbers)}",
     }
-    async with _running_gateway(port, given, bounds, built) as gateway, worker_for(gateway.parts.settings) as worker:
+    async with _running_gateway(port, given, bounds, kinds, built) as gateway, worker_for(gateway.parts.settings) as worker:
         catalog = gateway.parts.catalog
         while worker.status() not in ((await catalog.health()).workers or ()):
             await asyncio.sleep(0.005)
@@ -104,9 +104,11 @@ async def worker_for(settings: Settings, name: str = "worker", *, pace: Pace = P
 
 
 @contextlib.asynccontextmanager
-async def _running_gateway(port: int, given: dict[str, Any], bounds: Bounds | None, built: Path) -> AsyncIterator[Gateway]:
+async def _running_gateway(
+    port: int, given: dict[str, Any], bounds: Bounds | None, kinds: Sequence[MakeKind], built: Path
+) -> AsyncIterator[Gateway]:
     data: Path = given["lam_data_dir"]
-    app = create_app(Settings(**given), bounds=bounds or Bounds(), built=built)
+    app = create_app(Settings(**given), bounds=bounds or Bounds(), kinds=kinds, built=built)
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
@@ -126,14 +128,14 @@ async def _running_gateway(port: int, given: dict[str, Any], bounds: Bounds | No
 
 
 @contextlib.asynccontextmanager
-async def gateway_process(data: Path, **environment: Any) -> AsyncIterator[tuple[asyncio.subprocess.Process, Gateway]]:
-    """`lam serve` as a process. `environment` names settings in lower case."""
+async def gateway_process(
+    data: Path, *, program: str = "from lam.cli import main; main()", **environment: Any
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, Gateway]]:
+    """`lam serve` as a process. `environment` names settings in lower case. `program`: what to run in its place."""
     given = FOR_TESTS | {"lam_data_dir": data, "lam_port": 0, "database_url": databases.url_for(data)} | environment
     env = os.environ | {name.upper(): str(value) for name, value in given.items()}
     (data / "url").unlink(missing_ok=True)
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", "from lam.cli import main; main()", "serve", env=env, stderr=asyncio.subprocess.PIPE
-    )
+    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, "serve", env=env, stderr=asyncio.subprocess.PIPE)
     assert process.stderr
     try:
         said = ""

@@ -65,6 +65,7 @@ log = logging.getLogger(__name__)
 
 
 MakeKind = Callable[[Database], Kind]
+MakeApp = Callable[[Settings], FastAPI]
 
 
 class Bounds(Struct, frozen=True, kw_only=True):

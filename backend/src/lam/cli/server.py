@@ -17,7 +17,7 @@ from lam import logs
 from lam.api.http_protocol import web_server
 from lam.data_folder import DataFolder
 from lam.errors import ConfigError
-from lam.gateway import create_app
+from lam.gateway import MakeApp, create_app
 from lam.settings import Settings
 
 LAST_SECONDS: Final = 1
@@ -48,11 +48,12 @@ async def serve(
     *,
     ready: Callable[[str], None],
     ended: asyncio.Future[Any] | None = None,
+    make: MakeApp = create_app,
 ) -> None:
     """Serves until SIGTERM or SIGINT (or until `ended` completes), then drains. `ready` is told the URL. Raises ConfigError."""
     listener = _bind(settings.lam_host, settings.lam_port)
     try:
-        app = create_app(settings)
+        app = make(settings)
         async with app.router.lifespan_context(app) as state:
             config = web_server(app, lifespan="off", log_config=None, timeout_graceful_shutdown=LAST_SECONDS)
             server = _Server(config, dict(state or {}))
