@@ -31,6 +31,7 @@ def generated() -> dict[Path, str]:
         reference / "commands.md": commands_page(),
         ROOT / "docs" / "performance.md": performance_page(),
         ROOT / "frontend" / "src" / "api" / "sampling.gen.ts": controls(),
+        ROOT / "frontend" / "src" / "words" / "sampling.gen.ts": control_words(),
     }
 
 
@@ -91,17 +92,25 @@ def performance_page() -> str:
     return str(report.page())
 
 
+FROM_THE_TABLE = "/** Written by `make contracts` from lam/protocol/sampling.py; edit that instead. */"
+
+
 def controls() -> str:
     """The settings of sampling as the page shows them: one control each."""
-    table = json.dumps([_control(setting) for setting in SETTINGS], indent=2, ensure_ascii=False)
-    head = "/** Written by `make contracts` from lam/protocol/sampling.py; edit that instead. */"
-    return f"{head}\nexport const SETTINGS = {table} as const;\n"
+    table = json.dumps([_control(setting) for setting in SETTINGS], indent=2)
+    return f"{FROM_THE_TABLE}\nexport const SETTINGS = {table} as const;\n"
+
+
+def control_words() -> str:
+    """What the page calls the settings, in English."""
+    table = {setting.name: {"label": setting.label, "hint": setting.hint} for setting in SETTINGS}
+    return f"{FROM_THE_TABLE}\nexport const SETTINGS = {json.dumps(table, indent=2, ensure_ascii=False)};\n"
 
 
 def _control(setting: Setting) -> dict[str, object]:
     """`isCommon`: the gateway has a value for it, and it stands first."""
     kind, *extras = (setting.type.__origin__, *setting.type.__metadata__)
-    common = {"name": setting.name, "label": setting.label, "hint": setting.hint, "isCommon": setting.default is not None}
+    common = {"name": setting.name, "isCommon": setting.default is not None}
     if kind not in (int, float):
         shapes = {ResponseFormat: "schema", tuple: "lines"}
         return common | {"control": shapes.get(getattr(kind, "__origin__", kind), setting.name)}

@@ -2,8 +2,6 @@
 export const SETTINGS = [
   {
     "name": "temperature",
-    "label": "Temperature",
-    "hint": "0 is the same each time, 2 is wild",
     "isCommon": true,
     "control": "slider",
     "min": 0,
@@ -12,8 +10,6 @@ export const SETTINGS = [
   },
   {
     "name": "top_p",
-    "label": "Top-p",
-    "hint": "how much of the likely words is drawn from",
     "isCommon": true,
     "control": "slider",
     "min": 0.05,
@@ -22,8 +18,6 @@ export const SETTINGS = [
   },
   {
     "name": "max_tokens",
-    "label": "Longest reply, in tokens",
-    "hint": "",
     "isCommon": true,
     "control": "number",
     "min": 1,
@@ -32,8 +26,6 @@ export const SETTINGS = [
   },
   {
     "name": "top_k",
-    "label": "Top-k",
-    "hint": "only so many of the likeliest words; 0: all",
     "isCommon": false,
     "control": "number",
     "min": 0,
@@ -42,8 +34,6 @@ export const SETTINGS = [
   },
   {
     "name": "min_p",
-    "label": "Min-p",
-    "hint": "no word less likely than this part of the likeliest; 0: any",
     "isCommon": false,
     "control": "number",
     "min": 0,
@@ -52,8 +42,6 @@ export const SETTINGS = [
   },
   {
     "name": "seed",
-    "label": "Seed",
-    "hint": "the same seed repeats a reply",
     "isCommon": false,
     "control": "number",
     "min": 0,
@@ -62,15 +50,11 @@ export const SETTINGS = [
   },
   {
     "name": "stop",
-    "label": "Stop at",
-    "hint": "one text a line, up to four; the reply ends before the first that comes",
     "isCommon": false,
     "control": "lines"
   },
   {
     "name": "presence_penalty",
-    "label": "Presence penalty",
-    "hint": "above 0: words that were used come less often",
     "isCommon": false,
     "control": "number",
     "min": -2,
@@ -79,8 +63,6 @@ export const SETTINGS = [
   },
   {
     "name": "frequency_penalty",
-    "label": "Frequency penalty",
-    "hint": "above 0: the more often a word was used, the rarer it gets",
     "isCommon": false,
     "control": "number",
     "min": -2,
@@ -89,8 +71,6 @@ export const SETTINGS = [
   },
   {
     "name": "repeat_penalty",
-    "label": "Repeat penalty",
-    "hint": "above 1: recent words come less often",
     "isCommon": false,
     "control": "number",
     "min": 0.05,
@@ -99,15 +79,11 @@ export const SETTINGS = [
   },
   {
     "name": "response_format",
-    "label": "JSON schema",
-    "hint": "the answer is JSON that fits this schema",
     "isCommon": false,
     "control": "schema"
   },
   {
     "name": "reasoning",
-    "label": "Thinking",
-    "hint": "whether the model thinks before it answers, and how long",
     "isCommon": true,
     "control": "reasoning"
   }

@@ -1028,7 +1028,9 @@ export interface components {
                     description?: string;
                     /** @default answer */
                     name: string;
-                    schema: Record<string, never>;
+                    schema: {
+                        [key: string]: unknown;
+                    };
                     strict?: boolean;
                 } | null;
                 /** @enum {unknown} */
@@ -1535,7 +1537,9 @@ export interface components {
                     description?: string;
                     /** @default answer */
                     name: string;
-                    schema: Record<string, never>;
+                    schema: {
+                        [key: string]: unknown;
+                    };
                     strict?: boolean;
                 } | null;
                 /** @enum {unknown} */
@@ -1647,7 +1651,9 @@ export interface components {
                     description?: string;
                     /** @default answer */
                     name: string;
-                    schema: Record<string, never>;
+                    schema: {
+                        [key: string]: unknown;
+                    };
                     strict?: boolean;
                 } | null;
                 /** @enum {unknown} */
@@ -1741,7 +1747,9 @@ export interface components {
                     description?: string;
                     /** @default answer */
                     name: string;
-                    schema: Record<string, never>;
+                    schema: {
+                        [key: string]: unknown;
+                    };
                     strict?: boolean;
                 } | null;
                 /** @enum {unknown} */
@@ -1826,7 +1834,9 @@ export interface components {
                     description?: string;
                     /** @default answer */
                     name: string;
-                    schema: Record<string, never>;
+                    schema: {
+                        [key: string]: unknown;
+                    };
                     strict?: boolean;
                 } | null;
                 /** @enum {unknown} */

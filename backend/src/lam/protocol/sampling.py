@@ -77,7 +77,7 @@ Temperature = Annotated[
     Meta(ge=0, le=2),
     Setting(
         label="Temperature",
-        hint="0 is the same each time, 2 is wild",
+        hint="0 gives the same reply each time, 2 is wild",
         description="0 means 0.",
         default="llm_temperature",
         step=0.05,
@@ -86,7 +86,7 @@ Temperature = Annotated[
 TopP = Annotated[
     float,
     Meta(gt=0, le=1),
-    Setting(label="Top-p", hint="how much of the likely words is drawn from", default="llm_top_p", step=0.05),
+    Setting(label="Top-p", hint="the share of the likely words that the model draws from", default="llm_top_p", step=0.05),
 ]
 MaxTokens = Annotated[
     int,
@@ -109,7 +109,7 @@ class Choices(Struct, frozen=True, kw_only=True, omit_defaults=True):
         Annotated[
             int,
             Meta(ge=0, le=LARGEST),
-            Setting(label="Top-k", hint="only so many of the likeliest words; 0: all", description="0: all words."),
+            Setting(label="Top-k", hint="draws from this many of the likeliest words; 0 means all", description="0: all words."),
         ]
         | None
     ) = None
@@ -119,7 +119,7 @@ class Choices(Struct, frozen=True, kw_only=True, omit_defaults=True):
             Meta(ge=0, le=1),
             Setting(
                 label="Min-p",
-                hint="no word less likely than this part of the likeliest; 0: any",
+                hint="leaves out words less likely than this share of the likeliest; 0 means none",
                 description="The least probability of a word, as a part of the likeliest one's.",
                 step=0.01,
             ),
@@ -130,7 +130,7 @@ class Choices(Struct, frozen=True, kw_only=True, omit_defaults=True):
         Annotated[
             int,
             Meta(ge=0, le=2**32 - 2),  # the next one means "any" to llama.cpp
-            Setting(label="Seed", hint="the same seed repeats a reply", description="Null: another one for each reply."),
+            Setting(label="Seed", hint="the same seed repeats a reply to the same conversation", description="Null: another one for each reply."),
         ]
         | None
     ) = None
@@ -140,7 +140,7 @@ class Choices(Struct, frozen=True, kw_only=True, omit_defaults=True):
             Meta(max_length=4),  # OpenAI's limit
             Setting(
                 label="Stop at",
-                hint="one text a line, up to four; the reply ends before the first that comes",
+                hint="one text per line, up to four; the reply ends before the first that comes",
                 description="Texts before which the reply ends; up to four. An empty list: none.",
             ),
         ]
@@ -150,7 +150,7 @@ class Choices(Struct, frozen=True, kw_only=True, omit_defaults=True):
         Annotated[
             float,
             Meta(ge=-2, le=2),
-            Setting(label="Presence penalty", hint="above 0: words that were used come less often", step=0.1),
+            Setting(label="Presence penalty", hint="above 0, words that were used come less often", step=0.1),
         ]
         | None
     ) = None
@@ -158,7 +158,7 @@ class Choices(Struct, frozen=True, kw_only=True, omit_defaults=True):
         Annotated[
             float,
             Meta(ge=-2, le=2),
-            Setting(label="Frequency penalty", hint="above 0: the more often a word was used, the rarer it gets", step=0.1),
+            Setting(label="Frequency penalty", hint="above 0, the more often a word was used, the rarer it gets", step=0.1),
         ]
         | None
     ) = None
@@ -166,7 +166,7 @@ class Choices(Struct, frozen=True, kw_only=True, omit_defaults=True):
         Annotated[
             float,
             Meta(gt=0, le=2),
-            Setting(label="Repeat penalty", hint="above 1: recent words come less often", description="1: none.", step=0.05),
+            Setting(label="Repeat penalty", hint="above 1, recent words come less often", description="1: none.", step=0.05),
         ]
         | None
     ) = None
@@ -186,7 +186,7 @@ class Choices(Struct, frozen=True, kw_only=True, omit_defaults=True):
             Literal["off", "auto"] | Annotated[int, Meta(ge=1, le=LARGEST)],
             Setting(
                 label="Thinking",
-                hint="whether the model thinks before it answers, and how long",
+                hint="whether the model thinks before it answers, and for how long",
                 description="`off`, `auto`, or the most tokens to think. Only llama.cpp is told.",
                 default="llm_skip_thinking",
                 read=lambda skips: "off" if skips else None,

@@ -45,7 +45,8 @@ def _described(kind: type[msgspec.Struct]) -> dict[str, Any]:
             return schema
         if isinstance(schema.get("$ref"), str):
             return whole(parts[schema["$ref"]])
-        return {name: whole(inner) for name, inner in schema.items()}
+        anything = {"additionalProperties": True} if schema == {"type": "object"} else {}
+        return {name: whole(inner) for name, inner in schema.items()} | anything
 
     described: dict[str, Any] = whole(outer)
     return described
