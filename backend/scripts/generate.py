@@ -1,17 +1,19 @@
-"""Writes what is generated: contracts/openapi.json and docs/reference/ from the code, docs/performance.md from the results of the
-benches. A test fails where they differ."""
+"""Writes what is generated: contracts/openapi.json, docs/reference/ and the page's table of settings from the code,
+docs/performance.md from the results of the benches. A test fails where they differ."""
 
 import json
 import sys
 from pathlib import Path
 
 import click
+import msgspec
 from pydantic_core import PydanticUndefined
 
 from lam.api.errors import status_of
 from lam.cli import main
 from lam.errors import GenerationError, LamError, all_errors
 from lam.gateway import create_app
+from lam.protocol.sampling import SETTINGS, ResponseFormat, Setting
 from lam.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,6 +30,8 @@ def generated() -> dict[Path, str]:
         reference / "errors.md": errors_page(),
         reference / "commands.md": commands_page(),
         ROOT / "docs" / "performance.md": performance_page(),
+        ROOT / "frontend" / "src" / "api" / "sampling.gen.ts": controls(),
+        ROOT / "frontend" / "src" / "words" / "sampling.gen.ts": control_words(),
     }
 
 
@@ -86,6 +90,39 @@ def performance_page() -> str:
     import report
 
     return str(report.page())
+
+
+FROM_THE_TABLE = "/** Written by `make contracts` from lam/protocol/sampling.py; edit that instead. */"
+
+
+def controls() -> str:
+    """The settings of sampling as the page shows them: one control each."""
+    table = json.dumps([_control(setting) for setting in SETTINGS], indent=2)
+    return f"{FROM_THE_TABLE}\nexport const SETTINGS = {table} as const;\n"
+
+
+def control_words() -> str:
+    """What the page calls the settings, in English."""
+    table = {setting.name: {"label": setting.label, "hint": setting.hint} for setting in SETTINGS}
+    return f"{FROM_THE_TABLE}\nexport const SETTINGS = {json.dumps(table, indent=2, ensure_ascii=False)};\n"
+
+
+def _control(setting: Setting) -> dict[str, object]:
+    """`isCommon`: the gateway has a value for it, and it stands first."""
+    kind, *extras = (setting.type.__origin__, *setting.type.__metadata__)
+    common = {"name": setting.name, "isCommon": setting.default is not None}
+    if kind not in (int, float):
+        shapes = {ResponseFormat: "schema", tuple: "lines"}
+        return common | {"control": shapes.get(getattr(kind, "__origin__", kind), setting.name)}
+    (limits,) = [extra for extra in extras if isinstance(extra, msgspec.Meta)]
+    least = limits.ge if limits.ge is not None else setting.step
+    shape = "slider" if kind is float and setting.default else "number"
+    return common | {
+        "control": shape,
+        "min": least,
+        "max": limits.le,
+        "step": setting.step if shape == "slider" or kind is int else "any",
+    }
 
 
 def _contexts(context: click.Context) -> list[click.Context]:

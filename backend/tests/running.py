@@ -16,11 +16,12 @@ import aiohttp
 import uvicorn
 
 from lam.api.http_protocol import web_server
+from lam.api.page import BUILT
 from lam.api.services import Services
 from lam.client.client import Client
 from lam.engines.openai_http import OpenAIHttpEngine
 from lam.gateway import Bounds, MakeKind, create_app
-from lam.mqtt.connection import Broker
+from lam.mqtt.connection import Broker, Pace
 from lam.protocol.events import Event
 from lam.protocol.sse import Decoder, decode
 from lam.settings import Settings
@@ -58,12 +59,15 @@ class Gateway:
 
 @contextlib.asynccontextmanager
 async def running_gateway(
-    data: Path, *, port: int = 0, bounds: Bounds | None = None, kinds: Sequence[MakeKind] = (), **settings: Any
+    data: Path, *, port: int = 0, bounds: Bounds | None = None, kinds: Sequence[MakeKind] = (), built: Path = BUILT, **settings: Any
 ) -> AsyncIterator[Gateway]:
-    """With `--mode mqtt` the gateway reaches its model through the broker and a worker that runs beside it."""
+    """With `--mode mqtt` the gateway reaches its model through the broker and a worker that runs beside it.
+
+    `bounds`: seconds and counts that are no settings. `built`: where the page is.
+    """
     given = FOR_TESTS | {"lam_data_dir": data, "database_url": databases.url_for(data)} | settings
     if brokers.mosquitto is None:
-        async with _running_gateway(port, given, bounds, kinds) as gateway:
+        async with _running_gateway(port, given, bounds, kinds, built) as gateway:
             yield gateway
         return
     given |= {
@@ -71,7 +75,7 @@ async def running_gateway(
         "mqtt_broker_port": brokers.mosquitto.port,
         "mqtt_topic_prefix": f"lam/test{next(_numbers)}",
     }
-    async with _running_gateway(port, given, bounds, kinds) as gateway, worker_for(gateway.parts.settings) as worker:
+    async with _running_gateway(port, given, bounds, kinds, built) as gateway, worker_for(gateway.parts.settings) as worker:
         catalog = gateway.parts.catalog
         while worker.status() not in ((await catalog.health()).workers or ()):
             await asyncio.sleep(0.005)
@@ -83,9 +87,9 @@ async def running_gateway(
 
 
 @contextlib.asynccontextmanager
-async def worker_for(settings: Settings, name: str = "worker", **options: Any) -> AsyncIterator[Worker]:
+async def worker_for(settings: Settings, name: str = "worker", *, pace: Pace = Pace(), **options: Any) -> AsyncIterator[Worker]:
     """A worker in front of the model server that these settings name."""
-    broker = Broker(settings.mqtt_broker_host, settings.mqtt_broker_port)
+    broker = Broker(host=settings.mqtt_broker_host, port=settings.mqtt_broker_port, pace=pace)
     async with (
         OpenAIHttpEngine(settings.llm_server_url, model=settings.llm_model, slots=settings.llm_slots) as engine,
         Worker(
@@ -101,10 +105,10 @@ async def worker_for(settings: Settings, name: str = "worker", **options: Any) -
 
 @contextlib.asynccontextmanager
 async def _running_gateway(
-    port: int, given: dict[str, Any], bounds: Bounds | None, kinds: Sequence[MakeKind] = ()
+    port: int, given: dict[str, Any], bounds: Bounds | None, kinds: Sequence[MakeKind], built: Path
 ) -> AsyncIterator[Gateway]:
     data: Path = given["lam_data_dir"]
-    app = create_app(Settings(**given), bounds=bounds or Bounds(), kinds=kinds)
+    app = create_app(Settings(**given), bounds=bounds or Bounds(), kinds=kinds, built=built)
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))

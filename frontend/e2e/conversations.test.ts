@@ -101,7 +101,7 @@ test("options are saved quietly and hold from the next message on", async () => 
   await ended(page);
   expect((await told())[0]).toEqual({ role: "system", content: "Be brief." });
   await page.getByLabel(words.options.systemPrompt).fill("Be long.");
-  await page.getByRole("slider", { name: new RegExp(words.sampling.temperature) }).fill("0");
+  await page.getByRole("slider", { name: new RegExp(words.sampling.settings.temperature.label) }).fill("0");
   await page.getByText(words.options.saved).waitFor();
   await page.reload();
   await page.getByText("Be long.").waitFor();
@@ -109,7 +109,7 @@ test("options are saved quietly and hold from the next message on", async () => 
   await page.locator(".answer").nth(1).waitFor();
   await ended(page);
   expect((await studio.log()).at(-1)?.body).toMatchObject({ temperature: 0, messages: [{ content: "Be long." }, {}, {}, {}] });
-  await page.getByRole("button", { name: words.sampling.reset(words.sampling.temperature) }).click();
+  await page.getByRole("button", { name: words.sampling.reset(words.sampling.settings.temperature.label) }).click();
   await page.getByLabel(words.options.systemPrompt).fill("Be quick."); // and the message is sent before a moment has passed
   await ask(page, "Third");
   await page.locator(".answer").nth(2).waitFor();

@@ -146,8 +146,8 @@ class SessionBusy(Conflict):
     code = "session_busy"
     summary = "This session is still receiving a reply; follow or stop it first."
 
-    def __init__(self, stream_id: str) -> None:
-        super().__init__()
+    def __init__(self, stream_id: str, message: str | None = None) -> None:
+        super().__init__(message)
         self.stream_id = stream_id
 
 
@@ -345,7 +345,25 @@ def all_errors(root: type[LamError] = LamError) -> list[type[LamError]]:
     return [root, *(found for child in root.__subclasses__() for found in all_errors(child))]
 
 
-def from_code(code: str, message: str | None, *, stream_id: str = "") -> LamError:
-    """The error that an event or an answer tells of; `stream_id` comes with `session_busy`."""
+def from_code(
+    code: str,
+    message: str | None,
+    *,
+    retryable: bool | None = None,
+    retry_after: float | None = None,
+    prompt_tokens: int | None = None,
+    limit: int | None = None,
+    stream_id: str = "",
+) -> LamError:
+    """The error behind a code that an event, a frame or an answer carries; LamError itself for a code of a later release.
+
+    Each detail goes to the errors that have it: `retryable` of a run's end, `retry_after` (seconds) of a refusal for now,
+    `prompt_tokens` and `limit` of a context that was exceeded, `stream_id` of a busy session. None: the class's own.
+    """
     kind = next((kind for kind in all_errors() if kind.code == code), LamError)
-    return SessionBusy(stream_id) if kind is SessionBusy else kind(message)
+    error = SessionBusy(stream_id, message) if kind is SessionBusy else kind(message)
+    details = {"retryable": retryable, "retry_after": retry_after, "prompt_tokens": prompt_tokens, "limit": limit}
+    for name, value in details.items():
+        if value is not None and hasattr(error, name):
+            setattr(error, name, value)
+    return error

@@ -4,6 +4,7 @@ import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Final, TypedDict
 
 from fastapi import FastAPI
@@ -14,10 +15,10 @@ from starlette.middleware.cors import CORSMiddleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 import lam
-from lam.accounts.accounts import Accounts
+from lam.accounts.accounts import TOKENS_OF_USER, Accounts
 from lam.accounts.administration import Administration
 from lam.accounts.passwords import Passwords
-from lam.accounts.throttle import Budgets
+from lam.accounts.throttle import FIRST_DELAY, Budgets
 from lam.api import docs, errors, page
 from lam.api.connections import Connections, Patience
 from lam.api.description import ABOUT, TAGS, describe
@@ -33,7 +34,7 @@ from lam.chat.search_index import SearchIndex
 from lam.chat.sessions import Sessions
 from lam.chat.sink import Replies
 from lam.chat.streams import Streams
-from lam.chat.templates import Templates
+from lam.chat.templates import TEMPLATES_OF_USER, VERSIONS_OF_TEMPLATE, Templates
 from lam.chat.titles import TitleKind, Titles
 from lam.chat.transfer import Transfer
 from lam.chat.usage import UsageReport
@@ -50,11 +51,13 @@ from lam.generation.contracts import Kind
 from lam.generation.pump import Limits
 from lam.generation.recovery import recover
 from lam.generation.supervisor import Supervisor, Waits
-from lam.mqtt.connection import Broker
+from lam.mqtt.connection import Broker, Pace
 from lam.settings import Settings
 from lam.storage.database import Database
+from lam.storage.database_file import CHECK_SECONDS
 from lam.storage.lock import exclusive
-from lam.storage.readiness import Readiness
+from lam.storage.postgresql import Watch
+from lam.storage.readiness import Belief, Readiness
 from lam.storage.run_store import RunStore
 from lam.streams.memory_log import Shelf
 
@@ -66,7 +69,7 @@ MakeApp = Callable[[Settings], FastAPI]
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
-    """Seconds that are no settings, by the part that keeps to them. Tests hand in smaller ones."""
+    """Seconds and counts that are no settings, by the part that keeps to them. Tests hand in smaller ones."""
 
     connections: Patience = Patience()
     runs: Waits = Waits()
@@ -75,6 +78,14 @@ class Bounds(Struct, frozen=True, kw_only=True):
     pauses: Pauses = Pauses()
     probing: Probing = Probing()
     silences: Silences = Silences()
+    broker: Pace = Pace()
+    lock: Watch = Watch()
+    readiness: Belief = Belief()
+    database_check: float = CHECK_SECONDS  # to look through an SQLite file at the start
+    login_delay: float = FIRST_DELAY  # of the first login that waits
+    tokens_of_user: int = TOKENS_OF_USER
+    templates_of_user: int = TEMPLATES_OF_USER
+    versions_of_template: int = VERSIONS_OF_TEMPLATE
 
 
 USUAL: Final = Bounds()
@@ -86,10 +97,11 @@ class State(TypedDict):
     services: Services
 
 
-def create_app(settings: Settings, *, bounds: Bounds = USUAL, kinds: Sequence[MakeKind] = ()) -> FastAPI:
+def create_app(settings: Settings, *, bounds: Bounds = USUAL, kinds: Sequence[MakeKind] = (), built: Path = page.BUILT) -> FastAPI:
     """The gateway as an ASGI application. While its lifespan runs, `app.state.services` holds its parts.
 
     `kinds`: makers of further kinds of run, which then stream, resume, stop, drain and recover like replies.
+    `built`: where the page is.
     """
 
     @asynccontextmanager
@@ -116,7 +128,7 @@ def create_app(settings: Settings, *, bounds: Bounds = USUAL, kinds: Sequence[Ma
     app.include_router(system.metrics_router)
     app.include_router(docs.router)
     describe(app)
-    app.include_router(page.router)  # the last one: it takes every other address
+    app.include_router(page.routes(built))  # the last one: it takes every other address
 
     if settings.lam_cors_origins:
         app.add_middleware(
@@ -143,13 +155,13 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
     notes = folder.prepare()
     url = database_url(settings)
     async with AsyncExitStack() as stack:
-        database_lost = await stack.enter_async_context(exclusive(url))
-        database = Database(url, pool_size=settings.database_pool_size)
+        database_lost = await stack.enter_async_context(exclusive(url, watch=bounds.lock))
+        database = Database(url, pool_size=settings.database_pool_size, check_seconds=bounds.database_check)
         stack.push_async_callback(database.close)
         await database.upgrade(used=folder.token.exists() and settings.database_url is None)
         for note in notes:  # a start that fails says one thing only
             log.warning("%s", note)
-        readiness = Readiness(database)
+        readiness = Readiness(database, bounds.readiness)
         stack.push_async_callback(readiness.close)
         store, owner = RunStore(database), f"{settings.mqtt_client_id}-{secrets.token_hex(4)}"
         replies = Replies(database)
@@ -179,7 +191,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
                 waits=replace(bounds.runs, detach=settings.lam_detach_seconds),
             )
         )
-        passwords, budgets = Passwords(), Budgets()
+        passwords, budgets = Passwords(), Budgets(first_delay=bounds.login_delay)
         stack.callback(passwords.close)
         accounts_ = Accounts(
             database,
@@ -188,6 +200,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
             secret_key=settings.secret_key or folder.secret_key(),
             registration=settings.lam_registration,
             end_runs=supervisor.end_user,
+            most_tokens=bounds.tokens_of_user,
         )
         kept = folder.read(folder.token)
         token = await accounts_.local_token(kept)
@@ -195,7 +208,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
             folder.write(folder.token, token)
         titles = await stack.enter_async_context(Titles(database, catalog, supervisor, enabled=settings.lam_titles))
         streams = Streams(supervisor, shelf, [replies, *further])
-        open_streams = await stack.enter_async_context(OpenStreams(accounts_.still_good))
+        open_streams = await stack.enter_async_context(OpenStreams(accounts_.still_good, bounds.connections))
         metrics = await stack.enter_async_context(
             Metrics(
                 running=lambda: len(supervisor.running()),
@@ -220,7 +233,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
             sessions=Sessions(database, catalog, supervisor, most=settings.lam_max_sessions_per_user),
             messages=Messages(settings, database, catalog, supervisor, streams, titles),
             streams=streams,
-            templates=Templates(database),
+            templates=Templates(database, most=bounds.templates_of_user, most_versions=bounds.versions_of_template),
             search=Search(database, search_index),
             transfer=Transfer(database, most_sessions=settings.lam_max_sessions_per_user),
             usage=UsageReport(database),
@@ -236,7 +249,7 @@ def engine_of(settings: Settings, bounds: Bounds = USUAL) -> AbstractAsyncContex
     """What reaches the model. Raises ConfigError."""
     if settings.llm_comm_mode == "mqtt" and settings.mqtt_dialect == "prompt_portal":
         return PromptPortalEngine(
-            Broker.of(settings),
+            Broker.of(settings, bounds.broker),
             name=settings.mqtt_client_id,
             model=settings.llm_model,
             slots=settings.llm_slots,
@@ -247,7 +260,7 @@ def engine_of(settings: Settings, bounds: Bounds = USUAL) -> AbstractAsyncContex
         )
     if settings.llm_comm_mode == "mqtt":
         return MqttWorkersEngine(
-            Broker.of(settings),
+            Broker.of(settings, bounds.broker),
             name=settings.mqtt_client_id,
             prefix=settings.mqtt_topic_prefix,
             model=settings.llm_model,

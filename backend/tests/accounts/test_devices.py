@@ -8,7 +8,7 @@ from lam.storage.models import User
 
 NOW = datetime(2026, 11, 25, 12, tzinfo=UTC)
 KEY = "k" * 32
-ADA = User(7, "ada@example.org", "$argon2id$first", False, NOW)
+ADA = User(id=7, email="ada@example.org", password_hash="$argon2id$first", is_admin=False, created_at=NOW)
 
 
 def known_device(secret_key: str, user: User | None, value: str | None, now: datetime) -> Device | None:

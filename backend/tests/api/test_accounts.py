@@ -1,11 +1,14 @@
 import asyncio
 import io
+from pathlib import Path
 
 import aiohttp
 import pytest
 
+from lam.api.connections import Patience
 from lam.client.client import Client
 from lam.errors import Conflict, Forbidden, LamError, Unauthorized
+from lam.gateway import Bounds
 from lam.protocol.events import Chunk, Done, Metadata
 from lam.testing.server import Reply, ScriptedServer
 
@@ -126,12 +129,13 @@ async def test_an_open_stream_is_closed_without_an_end_when_its_token_is_revoked
         assert isinstance([event async for _, event in other.follow(first.stream_id or "")][-1], Done)
 
 
-async def test_a_reader_that_takes_nothing_for_a_minute_counts_as_gone(
-    gateway: Gateway, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lam.api.event_stream.STALLED_SECONDS", 0.2)
+async def test_a_reader_that_takes_nothing_for_a_minute_counts_as_gone(scripted: ScriptedServer, tmp_path: Path) -> None:
     scripted.reply = Reply(("x" * 100_000,) * 200, hold=True)
-    async with gateway.client() as client:
+    bounds = Bounds(connections=Patience(unread=0.2))
+    async with (
+        running_gateway(tmp_path / "data", bounds=bounds, llm_server_url=scripted.url) as gateway,
+        gateway.client() as client,
+    ):
         session = (await client.create_session())["id"]
         port = int(gateway.url.rsplit(":", 1)[1])
         reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=512)

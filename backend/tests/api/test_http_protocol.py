@@ -22,7 +22,7 @@ from ..running import Gateway, running_gateway
 
 HEALTH = b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n"
 LOGIN = b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-BRIEF = Patience(head=0.3, idle=0.3, body=0.3, silence=0.3, drain=0.3, linger=0.3, unread=0.5, look=0.02)
+BRIEF = Patience(head=0.3, idle=0.3, body=0.3, silence=0.3, drain=0.3, linger=0.3, unread=0.5, look=0.02, tokens=0.02)
 
 
 class Raw:
@@ -279,11 +279,9 @@ async def ending(client: Client, session: int) -> Done:
 
 @pytest.mark.sse
 async def test_a_reader_that_takes_nothing_is_let_go_and_one_that_takes_little_is_not(
-    hasty: Gateway, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    hasty: Gateway, scripted: ScriptedServer
 ) -> None:
     """Also where one event is larger than what it takes in that time."""
-    monkeypatch.setattr("lam.api.event_stream.STALLED_SECONDS", BRIEF.unread)
-    monkeypatch.setattr("lam.api.event_stream.WATCH_SECONDS", BRIEF.look)
     scripted.reply = Reply(("x" * 900_000,) * 4)
     async with hasty.client() as client:
         session = (await client.create_session())["id"]

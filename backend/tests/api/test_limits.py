@@ -1,11 +1,12 @@
 """One user fills neither the database nor the memory: each bound has an answer of its own."""
 
+from pathlib import Path
+
 import pytest
 
-from lam.accounts.accounts import TOKENS_OF_USER
 from lam.client.client import Client
 from lam.errors import Invalid, TooManySessions, TooManyTemplates, TooManyVersions
-from lam.storage.repositories.messages import TIDY_EVERY
+from lam.gateway import Bounds
 from lam.testing.server import ScriptedServer
 
 from ..running import Gateway, running_gateway
@@ -13,7 +14,7 @@ from ..running import Gateway, running_gateway
 TEMPLATE = {"title": "T", "content": "C"}
 
 
-async def test_a_user_keeps_so_many_sessions_and_no_more(scripted: ScriptedServer, tmp_path) -> None:
+async def test_a_user_keeps_so_many_sessions_and_no_more(scripted: ScriptedServer, tmp_path: Path) -> None:
     async with running_gateway(tmp_path / "data", llm_server_url=scripted.url, lam_max_sessions_per_user=3) as gateway:
         async with await gateway.user("ada@example.org") as ada, await gateway.user("grace@example.org") as grace:
             first = await ada.create_session()
@@ -30,60 +31,47 @@ async def test_a_user_keeps_so_many_sessions_and_no_more(scripted: ScriptedServe
             await ada.create_session()
 
 
-async def test_a_user_keeps_so_many_templates_and_no_more(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lam.chat.templates.TEMPLATES_OF_USER", 3)
-    async with await gateway.user("ada@example.org") as ada, await gateway.user("grace@example.org") as grace:
-        made = await ada.call("POST", "/api/templates", TEMPLATE)
-        with pytest.raises(TooManyTemplates):
-            await ada.call("POST", "/api/templates/import", {"templates": [TEMPLATE] * 3})
-        assert len(await ada.call("GET", "/api/templates")) == 1, "all of a file or nothing"
-        await ada.call("POST", "/api/templates/import", {"templates": [TEMPLATE] * 2})
-        with pytest.raises(TooManyTemplates):
+async def test_a_user_keeps_so_many_templates_and_no_more(scripted: ScriptedServer, tmp_path: Path) -> None:
+    async with running_gateway(tmp_path / "data", bounds=Bounds(templates_of_user=3), llm_server_url=scripted.url) as gateway:
+        async with await gateway.user("ada@example.org") as ada, await gateway.user("grace@example.org") as grace:
+            made = await ada.call("POST", "/api/templates", TEMPLATE)
+            with pytest.raises(TooManyTemplates):
+                await ada.call("POST", "/api/templates/import", {"templates": [TEMPLATE] * 3})
+            assert len(await ada.call("GET", "/api/templates")) == 1, "all of a file or nothing"
+            await ada.call("POST", "/api/templates/import", {"templates": [TEMPLATE] * 2})
+            with pytest.raises(TooManyTemplates):
+                await ada.call("POST", "/api/templates", TEMPLATE)
+            await grace.call("POST", "/api/templates", TEMPLATE)
+            await ada.call("DELETE", f"/api/templates/{made['id']}")
             await ada.call("POST", "/api/templates", TEMPLATE)
-        await grace.call("POST", "/api/templates", TEMPLATE)
-        await ada.call("DELETE", f"/api/templates/{made['id']}")
-        await ada.call("POST", "/api/templates", TEMPLATE)
 
 
-async def test_a_template_keeps_so_many_versions_and_no_more(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lam.chat.templates.VERSIONS_OF_TEMPLATE", 3)
-    async with await gateway.user("ada@example.org") as ada:
-        path = f"/api/templates/{(await ada.call('POST', '/api/templates', TEMPLATE))['id']}"
-        for text in ("C2", "C3"):
-            await ada.call("PATCH", path, {"content": text})
-        with pytest.raises(TooManyVersions):
-            await ada.call("PATCH", path, {"content": "C4"})
-        assert (await ada.call("PATCH", path, {"title": "T2", "content": "C3"}))["title"] == "T2"
-        assert (await ada.call("GET", path))["version"] == 3
+async def test_a_template_keeps_so_many_versions_and_no_more(scripted: ScriptedServer, tmp_path: Path) -> None:
+    async with running_gateway(tmp_path / "data", bounds=Bounds(versions_of_template=3), llm_server_url=scripted.url) as gateway:
+        async with await gateway.user("ada@example.org") as ada:
+            path = f"/api/templates/{(await ada.call('POST', '/api/templates', TEMPLATE))['id']}"
+            for text in ("C2", "C3"):
+                await ada.call("PATCH", path, {"content": text})
+            with pytest.raises(TooManyVersions):
+                await ada.call("PATCH", path, {"content": "C4"})
+            assert (await ada.call("PATCH", path, {"title": "T2", "content": "C3"}))["title"] == "T2"
+            assert (await ada.call("GET", path))["version"] == 3
 
 
-async def test_a_user_keeps_so_many_logins_and_the_longest_unused_go(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert TOKENS_OF_USER == 100
-    monkeypatch.setattr("lam.accounts.accounts.TOKENS_OF_USER", 3)
-    async with await gateway.user("ada@example.org") as first, await gateway.user("grace@example.org") as grace:
-        async with Client(gateway.url) as nobody:
-            for _ in range(5):
-                last = await nobody.call("POST", "/api/auth/login", {"email": "ada@example.org", "password": "correct horse"})
-        async with gateway.client(last["access_token"]) as ada:
-            assert len(await ada.call("GET", "/api/auth/tokens")) == 3
-        async with first._http.get(gateway.url + "/api/auth/me") as response:
-            assert response.status == 401
-        assert await grace.call("GET", "/api/auth/me")
-        async with gateway.client() as local:
-            assert await local.call("GET", "/api/auth/me")
-
-
-async def test_a_users_request_ids_are_remembered_up_to_a_bound(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lam.storage.repositories.messages.REQUESTS_OF_USER", 5)
-    async with await gateway.user("ada@example.org") as ada:
-        session = (await ada.create_session())["id"]
-        body = {"session_id": session, "content": "hi"}
-        for number in range(TIDY_EVERY + 1):
-            sent = await ada.call("POST", "/api/chatbot/messages", body | {"client_request_id": f"id {number}"})
-        again = await ada.call("POST", "/api/chatbot/messages", body | {"client_request_id": f"id {TIDY_EVERY}"})
-        assert again["assistant_message"]["id"] == sent["assistant_message"]["id"]
-        forgotten = await ada.call("POST", "/api/chatbot/messages", body | {"client_request_id": "id 0"})
-        assert forgotten["assistant_message"]["id"] > sent["assistant_message"]["id"]
+async def test_a_user_keeps_so_many_logins_and_the_longest_unused_go(scripted: ScriptedServer, tmp_path: Path) -> None:
+    assert Bounds().tokens_of_user == 100
+    async with running_gateway(tmp_path / "data", bounds=Bounds(tokens_of_user=3), llm_server_url=scripted.url) as gateway:
+        async with await gateway.user("ada@example.org") as first, await gateway.user("grace@example.org") as grace:
+            async with Client(gateway.url) as nobody:
+                for _ in range(5):
+                    last = await nobody.call("POST", "/api/auth/login", {"email": "ada@example.org", "password": "correct horse"})
+            async with gateway.client(last["access_token"]) as ada:
+                assert len(await ada.call("GET", "/api/auth/tokens")) == 3
+            async with first._http.get(gateway.url + "/api/auth/me") as response:
+                assert response.status == 401
+            assert await grace.call("GET", "/api/auth/me")
+            async with gateway.client() as local:
+                assert await local.call("GET", "/api/auth/me")
 
 
 @pytest.mark.parametrize("question", ["x" * 201, ""])

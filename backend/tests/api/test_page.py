@@ -1,5 +1,6 @@
 import gzip
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import aiohttp
@@ -7,22 +8,28 @@ import pytest
 from yarl import URL
 
 from lam.api import page
+from lam.testing.server import ScriptedServer
 
-from ..running import Gateway
+from ..running import Gateway, running_gateway
 
 DOCUMENT = "<!doctype html><title>The page</title>"
 
 
 @pytest.fixture
-def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def built(tmp_path: Path) -> Path:
     """A page with one file, and a secret beside it."""
     folder = tmp_path / "page"
     (folder / "assets").mkdir(parents=True)
     (folder / "index.html").write_text(DOCUMENT)
     (folder / "assets" / "index-1234.js").write_text("1")
     (tmp_path / "secret.txt").write_text("secret")
-    monkeypatch.setattr("lam.api.page.BUILT", folder)
     return folder
+
+
+@pytest.fixture
+async def gateway(scripted: ScriptedServer, tmp_path: Path, built: Path) -> AsyncIterator[Gateway]:
+    async with running_gateway(tmp_path / "data", built=built, llm_server_url=scripted.url) as running:
+        yield running
 
 
 async def get(gateway: Gateway, path: str) -> tuple[int, str, aiohttp.ClientResponse]:

@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 
 from lam.errors import StorageUnavailable
+from lam.gateway import Bounds
+from lam.storage.readiness import Belief
 from lam.testing.server import ScriptedServer
 
 from .. import databases
@@ -22,6 +24,9 @@ def sql(data: Path, statement: str) -> None:
     databases.postgresql.sql(name(data), statement)
 
 
+DOUBTFUL = Bounds(readiness=Belief(good=0, bad=0))
+
+
 def name(data: Path) -> str:
     return databases.url_for(data).rpartition("/")[2]
 
@@ -33,12 +38,10 @@ def let_go(data: Path) -> None:
 
 @pytest.mark.parametrize("table", ["sessions", "messages", "templates", "alembic_version"])
 async def test_a_missing_table_is_no_passing_trouble_and_heals_when_it_is_back(
-    scripted: ScriptedServer, tmp_path: Path, table: str, monkeypatch: pytest.MonkeyPatch
+    scripted: ScriptedServer, tmp_path: Path, table: str
 ) -> None:
-    monkeypatch.setattr("lam.storage.readiness.GOOD_SECONDS", 0)
-    monkeypatch.setattr("lam.storage.readiness.BAD_SECONDS", 0)
     data = tmp_path / "data"
-    async with running_gateway(data, llm_server_url=scripted.url) as gateway, gateway.client() as client:
+    async with running_gateway(data, bounds=DOUBTFUL, llm_server_url=scripted.url) as gateway, gateway.client() as client:
         assert (await client.call("GET", "/api/health"))["ready"] is True
         sql(data, RENAMED[0].format(table))
         answer = await client.call("GET", "/api/health")
@@ -69,13 +72,9 @@ async def test_a_start_on_an_incomplete_database_stops_with_a_sentence(
     assert "The database cannot be used" in ran.err
 
 
-async def test_a_read_only_database_is_not_ready_and_acknowledges_nothing(
-    scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lam.storage.readiness.GOOD_SECONDS", 0)
-    monkeypatch.setattr("lam.storage.readiness.BAD_SECONDS", 0)
+async def test_a_read_only_database_is_not_ready_and_acknowledges_nothing(scripted: ScriptedServer, tmp_path: Path) -> None:
     data = tmp_path / "data"
-    async with running_gateway(data, llm_server_url=scripted.url) as gateway, gateway.client() as client:
+    async with running_gateway(data, bounds=DOUBTFUL, llm_server_url=scripted.url) as gateway, gateway.client() as client:
         sql(data, READ_ONLY[0].format(name(data)))
         let_go(data)
         answer = await client.call("GET", "/api/health")

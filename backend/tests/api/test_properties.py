@@ -14,6 +14,7 @@ import schemathesis
 from hypothesis import HealthCheck, settings
 from schemathesis import checks
 
+from lam.gateway import Bounds
 from lam.testing.server import ScriptedServer
 
 from ..running import collect, running_gateway
@@ -36,15 +37,16 @@ sent: list[str] = []
 @pytest.fixture(scope="module")
 def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]]:
     """A gateway on a loop of its own, with things that have low numbers in it: its URL and a token."""
-    monkeypatch = pytest.MonkeyPatch()
-    monkeypatch.setattr("lam.accounts.throttle.FIRST_DELAY", 0)
     data = tmp_path_factory.mktemp("properties")
     ready: list[tuple[str, str]] = []
     started, stop = threading.Event(), asyncio.Event()
 
     async def serve() -> None:
         loop.append(asyncio.get_running_loop())
-        async with ScriptedServer() as scripted, running_gateway(data, llm_server_url=scripted.url) as gateway:
+        async with (
+            ScriptedServer() as scripted,
+            running_gateway(data, bounds=Bounds(login_delay=0), llm_server_url=scripted.url) as gateway,
+        ):
             async with gateway.client() as client:
                 for number in range(3):
                     await client.call("POST", "/api/templates", {"title": f"T{number}", "content": "{{a}} {{b=1}}"})
@@ -60,7 +62,6 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, str]
     yield ready[0]
     loop[0].call_soon_threadsafe(stop.set)
     thread.join(30)
-    monkeypatch.undo()
 
 
 @SCHEMA.parametrize()

@@ -92,7 +92,7 @@ async def test_models_and_health_tell_what_is_there(scripted: ScriptedServer, tm
         gateway.client() as client,
     ):
         models = await client.call("GET", "/api/models")
-        sampling = {"temperature": 0.7, "top_p": 0.9, "max_tokens": 2048}
+        sampling = {"temperature": 0.7, "top_p": 0.9, "max_tokens": 2048, "reasoning": None}
         assert models == {"models": [{"name": "scripted", "n_ctx": 4096}], "default": "scripted", "sampling": sampling}
         told = await client.call("GET", "/api/health")
         assert (told["ready"], told["mode"], told["database"]) == (True, "sse", "ready")

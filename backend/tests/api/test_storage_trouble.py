@@ -13,11 +13,13 @@ import pytest
 
 from lam.client.client import Client
 from lam.errors import StorageLost, StorageUnavailable
+from lam.gateway import Bounds
 from lam.protocol.events import Done, Error
+from lam.storage.readiness import Belief
 from lam.testing.server import ScriptedServer
 
 from ..cli.test_commands import environment, run
-from ..running import Gateway, collect, gateway_process, running_gateway
+from ..running import collect, gateway_process, running_gateway
 
 pytestmark = pytest.mark.sqlite
 
@@ -282,9 +284,7 @@ async def test_a_damaged_database_stops_the_start_with_a_sentence_and_is_left_as
         assert "damaged" in ran.out
 
 
-async def test_a_large_database_is_looked_at_for_a_bounded_time(
-    scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_large_database_is_looked_at_for_a_bounded_time(scripted: ScriptedServer, tmp_path: Path) -> None:
     data = tmp_path / "data"
     async with running_gateway(data, llm_server_url=scripted.url):
         pass
@@ -292,8 +292,10 @@ async def test_a_large_database_is_looked_at_for_a_bounded_time(
         file.execute("CREATE TABLE filler (text)")
         file.executemany("INSERT INTO filler VALUES (?)", [("x" * 3000,)] * 40_000)
     file.close()
-    monkeypatch.setattr("lam.storage.database_file.CHECK_SECONDS", 0.001)
-    async with running_gateway(data, llm_server_url=scripted.url) as gateway, gateway.client() as client:
+    async with (
+        running_gateway(data, bounds=Bounds(database_check=0.001), llm_server_url=scripted.url) as gateway,
+        gateway.client() as client,
+    ):
         assert (await health(client))["ready"] is True
 
 
@@ -347,12 +349,12 @@ async def test_a_full_disk_is_told_and_heals(scripted: ScriptedServer, tmp_path:
         assert sorted(session["id"] for session in await client.call("GET", "/api/chatbot/sessions")) == kept
 
 
-async def test_little_room_is_told_before_the_disk_is_full(
-    gateway: Gateway, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    free = shutil.disk_usage(tmp_path).free
-    monkeypatch.setattr("lam.storage.readiness.LEAST_FREE_BYTES", 2 * free)
-    async with gateway.client() as client:
+async def test_little_room_is_told_before_the_disk_is_full(scripted: ScriptedServer, tmp_path: Path) -> None:
+    bounds = Bounds(readiness=Belief(least_free=2 * shutil.disk_usage(tmp_path).free))
+    async with (
+        running_gateway(tmp_path / "data", bounds=bounds, llm_server_url=scripted.url) as gateway,
+        gateway.client() as client,
+    ):
         answer = await health(client)
     assert answer["ready"] is False
     assert "full" in answer["database_detail"]

@@ -13,6 +13,8 @@ import aiohttp
 import msgspec
 import pytest
 
+from lam.api.connections import Patience
+from lam.gateway import Bounds
 from lam.protocol.events import Chunk, Done, Error, Event, Metadata, Progress, Thinking
 from lam.protocol.snapshot import Snapshot
 from lam.protocol.sse import Decoder, decode
@@ -347,10 +349,13 @@ async def test_a_missing_and_a_wrong_token_are_401(gateway: Gateway) -> None:
                 assert (await response.json())["code"] == "unauthorized"
 
 
-async def test_silence_is_broken_by_a_comment(gateway: Gateway, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lam.api.log_writer.SILENCE_SECONDS", 0.05)
+async def test_silence_is_broken_by_a_comment(scripted: ScriptedServer, tmp_path: Path) -> None:
     scripted.reply = Reply(("a", "b"), hold=True)
-    async with gateway.client() as client:
+    bounds = Bounds(connections=Patience(comment=0.05))
+    async with (
+        running_gateway(tmp_path / "data", bounds=bounds, llm_server_url=scripted.url) as gateway,
+        gateway.client() as client,
+    ):
         async with raw_stream(client, (await client.create_session())["id"]) as stream:
             scripted.step()
             await stream.until(Chunk)

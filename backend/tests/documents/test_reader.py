@@ -1,6 +1,7 @@
 """Documents: the good ones give their text, the hostile ones an error of their own."""
 
 import io
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -89,10 +90,12 @@ async def test_a_hostile_file_is_refused_with_its_own_code(what: str, tmp_path: 
     assert refused.value.message
 
 
-async def test_a_child_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lam.documents.reader.SECONDS", 0.01)
-    with pytest.raises(DocumentTooLarge, match="too long"):
-        await read("a.pdf", good_pdf(), tmp_path)
+async def test_a_child_that_hangs_is_ended() -> None:
+    with tempfile.TemporaryFile() as file:
+        file.write(good_pdf())
+        file.seek(0)
+        with pytest.raises(DocumentTooLarge, match="too long"):
+            await DocumentReader(seconds=0.01).text("a.pdf", file)
 
 
 @pytest.mark.parametrize(

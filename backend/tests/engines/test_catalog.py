@@ -23,15 +23,19 @@ from lam.errors import (
     NoWorker,
     WorkerLost,
 )
-from lam.protocol.chat import ChatRequest, Sampling, Turn
+from lam.protocol.chat import ChatRequest, Turn
 from lam.protocol.events import Chunk, EngineEvent, Finished, Progress
+from lam.protocol.sampling import Sampling
 from lam.testing.engine import ScriptedEngine
 
 DONE: list[EngineEvent] = [Chunk("!"), Finished("stop")]
 
 
+SAMPLING = Sampling(temperature=0, top_p=1, max_tokens=16)
+
+
 def request(model: str | None = "m") -> ChatRequest:
-    return ChatRequest((Turn("user", "?"),), 0, Sampling(0, 1, 16), model)
+    return ChatRequest(turns=(Turn("user", "?"),), keep=0, sampling=SAMPLING, model=model)
 
 
 @asynccontextmanager
@@ -196,7 +200,7 @@ async def test_a_model_that_appears_starts_who_waited_for_it() -> None:
 
 async def test_continuing_goes_only_where_it_may_be_possible() -> None:
     unable, able = ScriptedEngine(can=Can(continues=False)), ScriptedEngine()
-    asked = ChatRequest((Turn("user", "?"), Turn("assistant", "On")), 0, Sampling(0, 1, 16), "m")
+    asked = ChatRequest(turns=(Turn("user", "?"), Turn("assistant", "On")), keep=0, sampling=SAMPLING, model="m")
     async with catalog(unable=unable, able=able) as made:
         await made.require_continuing(asked)
         assert [offer.server for offer in made.resolve("m", True)] == ["able"]

@@ -6,7 +6,8 @@ from hypothesis import strategies as st
 
 from lam.engines.mqtt_workers import _fitting
 from lam.errors import TooLarge
-from lam.protocol.chat import ChatRequest, Sampling, Turn
+from lam.protocol.chat import ChatRequest, Turn
+from lam.protocol.sampling import Sampling
 
 
 def packed(turns: tuple[Turn, ...]) -> bytes:
@@ -15,7 +16,7 @@ def packed(turns: tuple[Turn, ...]) -> bytes:
 
 def request(contents: list[str]) -> ChatRequest:
     told = [Turn("user" if number % 2 == 0 else "assistant", content) for number, content in enumerate(contents)]
-    return ChatRequest((Turn("system", "S"), *told), 1, Sampling(0.7, 0.9, 1))
+    return ChatRequest(turns=(Turn("system", "S"), *told), keep=1, sampling=Sampling(temperature=0.7, top_p=0.9, max_tokens=1))
 
 
 @given(

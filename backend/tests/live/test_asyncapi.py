@@ -13,8 +13,9 @@ import yaml
 
 from lam.mqtt.connection import Broker, Connection
 from lam.protocol import events, jobs
-from lam.protocol.chat import Sampling, Turn
+from lam.protocol.chat import Turn
 from lam.protocol.events import Chunk, Metadata
+from lam.protocol.sampling import Sampling
 from lam.testing.server import Reply, ScriptedServer
 
 from ..brokers import Mosquitto
@@ -144,7 +145,13 @@ async def test_all_that_is_said_on_a_broker_is_in_the_contract(broker: Mosquitto
             for name, drains in (("unknown", False), ("late", True)):
                 worker.draining = drains
                 own = engine.topics.frames(engine.name, engine.instance, worker.name, name)
-                request = jobs.JobRequest((Turn("user", "Hi"),), 0, 0, Sampling(0.7, 0.9, 8), "another model")
+                request = jobs.JobRequest(
+                    messages=(Turn("user", "Hi"),),
+                    keep=0,
+                    max_prompt_tokens=0,
+                    sampling=Sampling(temperature=0.7, top_p=0.9, max_tokens=8),
+                    model="another model",
+                )
                 listener.publish(engine.topics.job(worker.name), jobs.encode(jobs.Job(name, worker.instance, own, request)))
                 listener.publish(engine.topics.job(worker.name), b'{"job": "%s", "reply_to": "%s"}' % (name.encode(), own.encode()))
                 while sum(topic == own for topic, _ in heard) < 2:

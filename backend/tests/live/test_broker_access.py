@@ -72,7 +72,14 @@ def known_as(broker: Mosquitto, authority: trustme.CA, tmp_path: Path) -> Callab
     authority.cert_pem.write_to_path(ca_file)
 
     def known(name: str, password: str | None = None, *, trusted: bool = True, host: str = "localhost") -> Broker:
-        return Broker(host, broker.port, name, password or f"secret of {name}", tls=True, ca_file=ca_file if trusted else None)
+        return Broker(
+            host=host,
+            port=broker.port,
+            username=name,
+            password=password or f"secret of {name}",
+            tls=True,
+            ca_file=ca_file if trusted else None,
+        )
 
     return known
 

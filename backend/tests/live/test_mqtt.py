@@ -13,7 +13,7 @@ from lam.engines.mqtt_workers import MqttWorkersEngine, Silences
 from lam.errors import LamError
 from lam.gateway import Bounds
 from lam.generation.pump import Limits
-from lam.mqtt.connection import Broker, Connection
+from lam.mqtt.connection import Broker, Connection, Pace
 from lam.protocol.events import Chunk, Done, Error, Metadata, Progress, Thinking
 from lam.protocol.jobs import (
     Accepted,
@@ -130,16 +130,16 @@ async def test_a_broker_that_dies_and_returns_ends_nothing(broker: Mosquitto, sc
 
 
 async def test_a_worker_whose_connection_breaks_goes_on_where_it_was(
-    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
 ) -> None:
     """The broker tells its will; the worker comes back and is asked for what it published meanwhile."""
-    monkeypatch.setattr("lam.mqtt.connection.FIRST_PAUSE", 2)
+    pace = Pace(first_pause=2)
     pieces = tuple(f"{number} " for number in range(200))
     scripted.reply = Reply(pieces, rate=60)
     async with (
-        mqtt_gateway(tmp_path / "data", broker, llm_server_url=scripted.url) as gateway,
+        mqtt_gateway(tmp_path / "data", broker, bounds=Bounds(broker=pace), llm_server_url=scripted.url) as gateway,
         gateway.client() as client,
-        worker_for(gateway.parts.settings) as worker,
+        worker_for(gateway.parts.settings, pace=pace) as worker,
     ):
         await until_ready(gateway)
         async with raw_stream(client, (await client.create_session())["id"]) as stream:
@@ -182,14 +182,14 @@ async def test_a_gateway_whose_connection_breaks_loses_no_reply(
 async def test_a_broker_that_is_away_for_longer_than_a_worker_may_be_silent_ends_nothing(
     broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    bounds = Bounds(silences=Silences(silent=1, lost=4))
-    monkeypatch.setattr("lam.mqtt.connection.LONGEST_PAUSE", 0.3)  # else the worker may be back too late for that
+    pace = Pace(longest_pause=0.3)  # else the worker may be back too late for that
+    bounds = Bounds(broker=pace, silences=Silences(silent=1, lost=4))
     pieces = tuple(f"{number} " for number in range(120))
     scripted.reply = Reply(pieces, rate=30)
     async with (
         mqtt_gateway(tmp_path / "data", broker, bounds=bounds, llm_server_url=scripted.url) as gateway,
         gateway.client() as client,
-        worker_for(gateway.parts.settings),
+        worker_for(gateway.parts.settings, pace=pace),
     ):
         await until_ready(gateway)
         async with raw_stream(client, (await client.create_session())["id"]) as stream:
@@ -202,10 +202,9 @@ async def test_a_broker_that_is_away_for_longer_than_a_worker_may_be_silent_ends
         assert events[-1].full_content == text(events) == "".join(pieces)
 
 
-async def test_a_broker_that_froze_is_noticed_though_much_is_unsent(broker: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_broker_that_froze_is_noticed_though_much_is_unsent(broker: Mosquitto) -> None:
     """A close that waits until all is sent would not end before TCP gives up."""
-    monkeypatch.setattr("lam.mqtt.connection.KEEP_ALIVE_SECONDS", 1)
-    async with Connection(Broker(port=broker.port), "one-00000000") as connection:
+    async with Connection(Broker(port=broker.port, pace=Pace(keep_alive=1)), "one-00000000") as connection:
         while not connection.connected:
             await asyncio.sleep(0.01)
         broker.freeze()
@@ -278,13 +277,13 @@ async def test_a_stop_while_the_worker_is_away_frees_the_model_when_it_returns(
     broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The release reaches nobody; the gateway's list of open jobs tells."""
-    bounds = Bounds(silences=Silences(status=0.2))
-    monkeypatch.setattr("lam.mqtt.connection.FIRST_PAUSE", 5)
+    pace = Pace(first_pause=5)
+    bounds = Bounds(broker=pace, silences=Silences(status=0.2))
     scripted.reply = Reply(("word ",) * 10_000, rate=50)
     async with (
         mqtt_gateway(tmp_path / "data", broker, bounds=bounds, llm_server_url=scripted.url) as gateway,
         gateway.client() as client,
-        worker_for(gateway.parts.settings, beats=Beats(listed=0.5)) as worker,
+        worker_for(gateway.parts.settings, pace=pace, beats=Beats(listed=0.5)) as worker,
     ):
         await until_ready(gateway)
         async with raw_stream(client, (await client.create_session())["id"]) as stream:
@@ -698,7 +697,7 @@ async def test_a_worker_of_the_first_release_gets_turns_merged_and_shorter_ones_
 
     async with mqtt_gateway(tmp_path / "data", broker) as gateway, gateway.client() as client:
         engine = engine_of(gateway)
-        connection = Connection(Broker("127.0.0.1", broker.port), "old-worker")
+        connection = Connection(Broker(port=broker.port), "old-worker")
 
         def job(_topic: str, payload: bytes, _retained: bool) -> None:
             asked = decode(payload, Job)
@@ -732,7 +731,7 @@ async def test_to_a_gateway_of_the_first_release_a_worker_speaks_its_words(
     """No event, finish reason or stage of waiting that it does not know: it would drop the whole frame."""
     frames: list[bytes] = []
     scripted.reply = Reply(("hm\n", "</think>", "Yes"), finish_reason="content_filter")
-    at = Broker("127.0.0.1", broker.port)
+    at = Broker(port=broker.port)
     async with worker_process(scripted.url, broker, "new", "--slots", "1"):
         connection, statuses = Connection(at, "old-gateway"), list[WorkerStatus]()
         topics = Topics("lam/v1")

@@ -12,7 +12,7 @@ from msgspec import json
 
 from lam.engines.mqtt_workers import MqttWorkersEngine
 from lam.mqtt.connection import Broker, Connection
-from lam.protocol.chat import Sampling, Turn
+from lam.protocol.chat import Turn
 from lam.protocol.events import Chunk, Done, Metadata, Usage
 from lam.protocol.jobs import (
     Accepted,
@@ -28,6 +28,7 @@ from lam.protocol.jobs import (
     WorkerStatus,
     encode,
 )
+from lam.protocol.sampling import Sampling
 from lam.testing.server import Reply, ScriptedServer
 from lam.worker.worker import Worker
 
@@ -128,7 +129,7 @@ def traffic(engine: MqttWorkersEngine, worker: Worker) -> list[Make]:
     """On every topic: payloads of a stranger. None names the job of a stream that runs, and none forges its gateway or worker."""
     topics = engine.topics
     turns = (Turn("system", "Be brief."), Turn("user", "mutated"))
-    request = JobRequest(turns, 1, 0, Sampling(0.7, 0.9, 64), None)
+    request = JobRequest(messages=turns, keep=1, max_prompt_tokens=0, sampling=Sampling(temperature=0.7, top_p=0.9, max_tokens=64))
     stranger = topics.frames("stranger", "00000000", worker.name, "j1")
     events = (Accepted("m"), Chunk("forged"), JobFinished("stop", Usage(1, 2, 3)), Failed("llm_error", "no"), Rejected("busy"))
     status = WorkerStatus("else", "00000000", "ready", (ServedModel("m", 4096),), 2)

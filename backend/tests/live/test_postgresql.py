@@ -12,7 +12,7 @@ import pytest
 from lam.errors import ConfigError, StorageUnavailable
 from lam.protocol.events import Chunk, Done, Error
 from lam.storage.lock import exclusive
-from lam.storage.postgresql import LOCK_KEY
+from lam.storage.postgresql import LOCK_KEY, Watch
 from lam.testing.server import Reply, ScriptedServer
 
 from ..conftest import find_program
@@ -101,12 +101,9 @@ async def test_a_database_that_refuses_stops_the_start_with_a_sentence(
     assert "Traceback" not in err.decode()
 
 
-async def test_the_lock_is_taken_again_when_the_database_returns(
-    server: PostgreSQL, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setattr("lam.storage.postgresql.WATCH_SECONDS", 0.05)
+async def test_the_lock_is_taken_again_when_the_database_returns(server: PostgreSQL, caplog: pytest.LogCaptureFixture) -> None:
     url = server.database()
-    async with exclusive(url) as lost:
+    async with exclusive(url, watch=Watch(every=0.05)) as lost:
         await asyncio.to_thread(server.stop)
         await asyncio.to_thread(server.start)
         while "is there" not in caplog.text and "was lost" not in caplog.text:
@@ -119,17 +116,15 @@ async def test_the_lock_is_taken_again_when_the_database_returns(
     await second(url)
 
 
-async def test_a_gateway_learns_that_another_one_took_its_database(server: PostgreSQL, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lam.storage.postgresql.WATCH_SECONDS", 0.3)
-    monkeypatch.setattr("lam.storage.postgresql.REGAIN_SECONDS", 0.5)
+async def test_a_gateway_learns_that_another_one_took_its_database(server: PostgreSQL) -> None:
     url = server.database()
-    async with exclusive(url) as lost:
+    async with exclusive(url, watch=Watch(every=0.3, regain=0.5)) as lost:
         with server.held(url, TAKE_LOCK):
             await asyncio.wait_for(lost.wait(), 20)
 
 
 async def test_a_gateway_whose_database_was_taken_stops_with_a_sentence(
-    server: PostgreSQL, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    server: PostgreSQL, scripted: ScriptedServer, tmp_path: Path
 ) -> None:
     url = server.database()
     async with gateway_process(tmp_path / "data", llm_server_url=scripted.url, database_url=url) as (process, gateway):

@@ -9,8 +9,9 @@ from lam.engines.mqtt_workers import MqttWorkersEngine
 from lam.engines.openai_http import OpenAIHttpEngine
 from lam.errors import GenerationError
 from lam.mqtt.connection import Broker
-from lam.protocol.chat import ChatRequest, Sampling, Turn
+from lam.protocol.chat import ChatRequest, Turn
 from lam.protocol.events import EngineEvent
+from lam.protocol.sampling import Sampling
 from lam.worker.worker import Worker
 
 from ..brokers import Mosquitto
@@ -21,7 +22,7 @@ pytestmark = [pytest.mark.live, pytest.mark.sqlite]
 
 
 async def answer(engine: Engine, shape: Shape) -> Answer:
-    request = ChatRequest((Turn("user", shape.name),), 0, Sampling(0, 1, 16))
+    request = ChatRequest(turns=(Turn("user", shape.name),), keep=0, sampling=Sampling(temperature=0, top_p=1, max_tokens=16))
     route = next(route for route in engine.routes() if route.default or route.name is None)
     events: list[EngineEvent] = []
     failure: GenerationError | None = None
@@ -51,7 +52,7 @@ async def test_each_shape_over_http(slice_bytes: int) -> None:
 
 @pytest.mark.parametrize("streaming", [True, False])
 async def test_each_shape_through_a_broker_and_a_worker(broker: Mosquitto, streaming: bool) -> None:
-    at = Broker("127.0.0.1", broker.port)
+    at = Broker(port=broker.port)
     async with (
         shaped_server() as url,
         OpenAIHttpEngine(url, slots=8) as beside,

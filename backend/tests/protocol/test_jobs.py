@@ -5,8 +5,9 @@ import random
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from lam.protocol.chat import ChatRequest, Sampling, Turn
+from lam.protocol.chat import ChatRequest, Turn
 from lam.protocol.events import Chunk, Finished, Thinking
 from lam.protocol.jobs import (
     Accepted,
@@ -16,7 +17,6 @@ from lam.protocol.jobs import (
     Inbox,
     Job,
     JobFinished,
-    JobRequest,
     Outbox,
     decode,
     decode_frame,
@@ -25,6 +25,7 @@ from lam.protocol.jobs import (
     from_wire,
     to_wire,
 )
+from lam.protocol.sampling import Sampling
 from lam.protocol.topics import Topics, matches
 
 
@@ -95,20 +96,32 @@ def test_a_gap_is_seen_by_a_later_frame_and_by_a_beat() -> None:
 
 
 def test_a_request_travels_and_one_that_is_out_of_bounds_does_not() -> None:
-    request = ChatRequest((Turn("system", "s"), Turn("user", "u")), 1, Sampling(0, 0.9, 5), "m", 7, skip_thinking=True)
+    sampling = Sampling(temperature=0, top_p=0.9, max_tokens=5, seed=3, stop=("\n",), reasoning="off")
+    turns = (Turn("system", "s"), Turn("user", "u"))
+    request = ChatRequest(turns=turns, keep=1, sampling=sampling, model="m", max_prompt_tokens=7)
     payload = encode(Job("j", "i", "r", to_wire(request)))
     assert from_wire(decode(payload, Job).request) == request
     good = to_wire(request)
-    for bad in (
-        JobRequest((), 0, 0, good.sampling),
-        JobRequest(good.messages, 2, 0, good.sampling),
-        JobRequest(good.messages, 0, -1, good.sampling),
-        JobRequest(good.messages, 0, 0, Sampling(3, 0.9, 5)),
-        JobRequest(good.messages, 0, 0, Sampling(0, 0, 5)),
-        JobRequest(good.messages[:1], 0, 0, good.sampling),
+    for changes in (
+        {"messages": ()},
+        {"keep": 2},
+        {"max_prompt_tokens": -1},
+        {"sampling": replace(sampling, temperature=3)},
+        {"sampling": replace(sampling, top_p=0)},
+        {"sampling": replace(sampling, seed=-1)},
+        {"messages": good.messages[:1]},
     ):
         with pytest.raises(BadPayload):
-            from_wire(bad)
+            from_wire(replace(good, **changes))
+
+
+def test_the_wish_not_to_think_is_understood_in_both_releases() -> None:
+    plain = Sampling(temperature=0, top_p=0.9, max_tokens=5)
+    request = ChatRequest(turns=(Turn("user", "u"),), keep=0, sampling=replace(plain, reasoning="off"))
+    assert to_wire(request).skip_thinking, "what the first release's worker reads"
+    from_the_first_release = replace(to_wire(request), sampling=plain)
+    assert from_wire(from_the_first_release).skip_thinking
+    assert not from_wire(replace(from_the_first_release, sampling=replace(plain, reasoning="auto"))).skip_thinking
 
 
 @pytest.mark.parametrize("payload", [b"", b"{", b"[]", b'{"job": "j"}', b'{"job": "j", "seq": 0}', b"\xff", b"[" * 100_000])

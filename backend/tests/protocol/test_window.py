@@ -1,7 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lam.protocol.chat import ChatRequest, Sampling, Turn, joined
+from lam.protocol.chat import ChatRequest, Turn, joined
+from lam.protocol.sampling import Sampling
 from lam.protocol.window import at_most, budget, cuts, estimate, trimmed
 
 
@@ -10,7 +11,12 @@ def turns(*lengths: int) -> tuple[Turn, ...]:
 
 
 def request(max_tokens: int = 2048, max_prompt_tokens: int = 0) -> ChatRequest:
-    return ChatRequest(turns(1), 0, Sampling(0.7, 0.9, max_tokens), max_prompt_tokens=max_prompt_tokens)
+    return ChatRequest(
+        turns=turns(1),
+        keep=0,
+        sampling=Sampling(temperature=0.7, top_p=0.9, max_tokens=max_tokens),
+        max_prompt_tokens=max_prompt_tokens,
+    )
 
 
 def test_the_reply_keeps_a_reserve_of_at_most_a_quarter_of_the_context() -> None:

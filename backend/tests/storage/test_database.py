@@ -22,7 +22,8 @@ from lam.protocol.events import Chunk, Metadata, Relabel
 from lam.protocol.runs import Checkpoint, Lease, OpenRun
 from lam.storage.database import Database, migrations
 from lam.storage.lock import exclusive
-from lam.storage.models import Ending
+from lam.storage.models import Ending, SentRequest
+from lam.storage.repositories.messages import TIDY_EVERY
 from lam.storage.run_store import RunStore
 from lam.storage.schema import metadata
 from lam.streams.memory_log import MemoryLog
@@ -111,11 +112,11 @@ async def test_what_an_earlier_version_stored_is_upgraded_with_its_data(database
         await connection.run_sync(first_version)
     await database.upgrade()
     async with database.read() as unit:
-        found = await unit.templates.owned(1, 1)
+        found = await unit.templates.find(1, 1, "read")
         assert found is not None
         assert {name: getattr(found, name) for name in template} == template
         assert [(version.version, version.content) for version in await unit.templates.versions(1)] == [(3, "C")]
-        assert [(await unit.sessions.owned(number, 1)).title_pending for number in (1, 2)] == [True, False]  # type: ignore[union-attr]
+        assert [(await unit.sessions.find(number, 1, "read")).title_pending for number in (1, 2)] == [True, False]  # type: ignore[union-attr]
         assert [message.content for message in await unit.search.messages(1, ["needle"], 9)] == ["a needle"]
 
 
@@ -233,6 +234,20 @@ async def test_a_long_conversation_can_be_walked_and_deleted(database: Database)
         assert await unit.messages.path(parent) == []
 
 
+async def test_a_users_request_ids_are_remembered_up_to_a_bound(database: Database) -> None:
+    await streaming_message(database)
+    async with database.write() as unit:
+        ada = (await unit.users.add("ada@example.org", None, is_admin=False, now=NOW)).id
+        await unit.requests.add(ada, "ada's", SentRequest(1, "h", "s"), NOW, most=5)
+        for number in range(TIDY_EVERY):
+            await unit.requests.add(1, f"id {number}", SentRequest(1, "h", "s"), NOW, most=5)
+    async with database.read() as unit:
+        kept = [number for number in range(TIDY_EVERY) if await unit.requests.find(1, f"id {number}", NOW)]
+        assert 5 <= len(kept) < TIDY_EVERY
+        assert kept == list(range(TIDY_EVERY - len(kept), TIDY_EVERY)), "the newest"
+        assert await unit.requests.find(ada, "ada's", NOW), "of another user"
+
+
 async def test_writers_take_turns_with_a_pool_of_one(tmp_path: Path) -> None:
     database = Database(databases.url_for(tmp_path), pool_size=1)
     await database.upgrade()
@@ -247,11 +262,8 @@ async def test_writers_take_turns_with_a_pool_of_one(tmp_path: Path) -> None:
     await database.close()
 
 
-async def test_a_locked_database_is_unavailable_for_writers_and_serves_readers(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("lam.storage.sqlite.LOCK_SECONDS", 0.1)
-    database = Database(databases.url_for(tmp_path))
+async def test_a_locked_database_is_unavailable_for_writers_and_serves_readers(tmp_path: Path) -> None:
+    database = Database(databases.url_for(tmp_path), lock_seconds=0.1)
     await database.upgrade()
 
     async def add() -> None:

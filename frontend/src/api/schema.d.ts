@@ -988,6 +988,8 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /** Frequency Penalty */
+            frequency_penalty: number | null;
             /**
              * Id
              * @example 1
@@ -1010,19 +1012,45 @@ export interface components {
              * @description On all branches.
              */
             message_count: number;
+            /** Min P */
+            min_p: number | null;
             /** Model */
             model: string | null;
+            /** Presence Penalty */
+            presence_penalty: number | null;
+            /** Reasoning */
+            reasoning: ("off" | "auto") | number | null;
+            /** Repeat Penalty */
+            repeat_penalty: number | null;
+            /** Response Format */
+            response_format: {
+                json_schema?: {
+                    description?: string;
+                    /** @default answer */
+                    name: string;
+                    schema: {
+                        [key: string]: unknown;
+                    };
+                    strict?: boolean;
+                } | null;
+                /** @enum {unknown} */
+                type: "json_object" | "json_schema" | "text";
+            } | null;
             /**
              * Running
              * @description A reply is being produced.
              */
             running: boolean;
+            /** Seed */
+            seed: number | null;
             /**
              * Session Key
              * @description New with each reset.
              * @example user1-0f1e2d3c4b
              */
             session_key: string;
+            /** Stop */
+            stop: string[] | null;
             /** System Prompt */
             system_prompt: string | null;
             /** Temperature */
@@ -1039,6 +1067,8 @@ export interface components {
              * @example A short story
              */
             title: string;
+            /** Top K */
+            top_k: number | null;
             /** Top P */
             top_p: number | null;
             /**
@@ -1420,6 +1450,8 @@ export interface components {
         SamplingAnswer: {
             /** Max Tokens */
             max_tokens: number;
+            /** Reasoning */
+            reasoning: ("off" | "auto") | number | null;
             /** Temperature */
             temperature: number;
             /** Top P */
@@ -1451,11 +1483,18 @@ export interface components {
              * @description Go on where this reply was cut, stopped or interrupted; true: the newest of the active path. The stream opens with one chunk that holds the text so far, and `metadata.continues` gives its length.
              */
             continue?: number | boolean | null;
+            /** Frequency Penalty */
+            frequency_penalty?: number | null;
             /**
              * Max Tokens
-             * @description Lowered, never refused, to what the settings and the context leave.
+             * @description Lowered, never refused, to what the settings and the context leave. Else the session's, else LLM_MAX_TOKENS.
              */
             max_tokens?: number | null;
+            /**
+             * Min P
+             * @description The least probability of a word, as a part of the likeliest one's.
+             */
+            min_p?: number | null;
             /**
              * Model
              * @description For this message only; one of GET /api/models.
@@ -1471,6 +1510,13 @@ export interface components {
              * @description The reply after which this turn comes, 0: the beginning. With an earlier turn's parent it is edited.
              */
             parent_id?: number | null;
+            /** Presence Penalty */
+            presence_penalty?: number | null;
+            /**
+             * Reasoning
+             * @description `off`, `auto`, or the most tokens to think. Only llama.cpp is told. Else the session's, else LLM_SKIP_THINKING.
+             */
+            reasoning?: ("off" | "auto") | number | null;
             /**
              * Regenerate
              * @description Another reply beside this one; true: the newest of the active path.
@@ -1478,10 +1524,42 @@ export interface components {
              */
             regenerate?: number | boolean | null;
             /**
+             * Repeat Penalty
+             * @description 1: none.
+             */
+            repeat_penalty?: number | null;
+            /**
+             * Response Format
+             * @description In OpenAI's form: `text`, `json_object`, or `json_schema` with a schema.
+             */
+            response_format?: {
+                json_schema?: {
+                    description?: string;
+                    /** @default answer */
+                    name: string;
+                    schema: {
+                        [key: string]: unknown;
+                    };
+                    strict?: boolean;
+                } | null;
+                /** @enum {unknown} */
+                type: "json_object" | "json_schema" | "text";
+            } | null;
+            /**
+             * Seed
+             * @description Null: another one for each reply.
+             */
+            seed?: number | null;
+            /**
              * Session Id
              * @example 1
              */
             session_id: number;
+            /**
+             * Stop
+             * @description Texts before which the reply ends; up to four. An empty list: none.
+             */
+            stop?: string[] | null;
             /**
              * System Prompt
              * @description Kept by the session, in force from this message on. Empty: none.
@@ -1489,7 +1567,7 @@ export interface components {
             system_prompt?: string | null;
             /**
              * Temperature
-             * @description Else the session's, else LLM_TEMPERATURE. 0 means 0.
+             * @description 0 means 0. Else the session's, else LLM_TEMPERATURE.
              */
             temperature?: number | null;
             /**
@@ -1497,6 +1575,11 @@ export interface components {
              * @description Its text becomes the system prompt unless one is given.
              */
             template_id?: number | null;
+            /**
+             * Top K
+             * @description 0: all words.
+             */
+            top_k?: number | null;
             /**
              * Top P
              * @description Else the session's, else LLM_TOP_P.
@@ -1533,6 +1616,8 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /** Frequency Penalty */
+            frequency_penalty: number | null;
             /**
              * Id
              * @example 1
@@ -1550,19 +1635,45 @@ export interface components {
              * @description On all branches.
              */
             message_count: number;
+            /** Min P */
+            min_p: number | null;
             /** Model */
             model: string | null;
+            /** Presence Penalty */
+            presence_penalty: number | null;
+            /** Reasoning */
+            reasoning: ("off" | "auto") | number | null;
+            /** Repeat Penalty */
+            repeat_penalty: number | null;
+            /** Response Format */
+            response_format: {
+                json_schema?: {
+                    description?: string;
+                    /** @default answer */
+                    name: string;
+                    schema: {
+                        [key: string]: unknown;
+                    };
+                    strict?: boolean;
+                } | null;
+                /** @enum {unknown} */
+                type: "json_object" | "json_schema" | "text";
+            } | null;
             /**
              * Running
              * @description A reply is being produced.
              */
             running: boolean;
+            /** Seed */
+            seed: number | null;
             /**
              * Session Key
              * @description New with each reset.
              * @example user1-0f1e2d3c4b
              */
             session_key: string;
+            /** Stop */
+            stop: string[] | null;
             /** System Prompt */
             system_prompt: string | null;
             /** Temperature */
@@ -1579,6 +1690,8 @@ export interface components {
              * @example A short story
              */
             title: string;
+            /** Top K */
+            top_k: number | null;
             /** Top P */
             top_p: number | null;
             /**
@@ -1599,19 +1712,79 @@ export interface components {
              * @description Switches to the branch that shows this message.
              */
             active_message_id?: number | null;
-            /** Max Tokens */
+            /** Frequency Penalty */
+            frequency_penalty?: number | null;
+            /**
+             * Max Tokens
+             * @description Lowered, never refused, to what the settings and the context leave. Else the session's, else LLM_MAX_TOKENS.
+             */
             max_tokens?: number | null;
+            /**
+             * Min P
+             * @description The least probability of a word, as a part of the likeliest one's.
+             */
+            min_p?: number | null;
             /** Model */
             model?: string | null;
+            /** Presence Penalty */
+            presence_penalty?: number | null;
+            /**
+             * Reasoning
+             * @description `off`, `auto`, or the most tokens to think. Only llama.cpp is told. Else the session's, else LLM_SKIP_THINKING.
+             */
+            reasoning?: ("off" | "auto") | number | null;
+            /**
+             * Repeat Penalty
+             * @description 1: none.
+             */
+            repeat_penalty?: number | null;
+            /**
+             * Response Format
+             * @description In OpenAI's form: `text`, `json_object`, or `json_schema` with a schema.
+             */
+            response_format?: {
+                json_schema?: {
+                    description?: string;
+                    /** @default answer */
+                    name: string;
+                    schema: {
+                        [key: string]: unknown;
+                    };
+                    strict?: boolean;
+                } | null;
+                /** @enum {unknown} */
+                type: "json_object" | "json_schema" | "text";
+            } | null;
+            /**
+             * Seed
+             * @description Null: another one for each reply.
+             */
+            seed?: number | null;
+            /**
+             * Stop
+             * @description Texts before which the reply ends; up to four. An empty list: none.
+             */
+            stop?: string[] | null;
             /** System Prompt */
             system_prompt?: string | null;
-            /** Temperature */
+            /**
+             * Temperature
+             * @description 0 means 0. Else the session's, else LLM_TEMPERATURE.
+             */
             temperature?: number | null;
             /** Template Id */
             template_id?: number | null;
             /** Title */
             title?: string | null;
-            /** Top P */
+            /**
+             * Top K
+             * @description 0: all words.
+             */
+            top_k?: number | null;
+            /**
+             * Top P
+             * @description Else the session's, else LLM_TOP_P.
+             */
             top_p?: number | null;
             /**
              * Variables
@@ -1626,19 +1799,79 @@ export interface components {
          * @description What a session remembers for its next messages. Null: the gateway's own.
          */
         SessionSettings: {
-            /** Max Tokens */
+            /** Frequency Penalty */
+            frequency_penalty?: number | null;
+            /**
+             * Max Tokens
+             * @description Lowered, never refused, to what the settings and the context leave. Else the session's, else LLM_MAX_TOKENS.
+             */
             max_tokens?: number | null;
+            /**
+             * Min P
+             * @description The least probability of a word, as a part of the likeliest one's.
+             */
+            min_p?: number | null;
             /** Model */
             model?: string | null;
+            /** Presence Penalty */
+            presence_penalty?: number | null;
+            /**
+             * Reasoning
+             * @description `off`, `auto`, or the most tokens to think. Only llama.cpp is told. Else the session's, else LLM_SKIP_THINKING.
+             */
+            reasoning?: ("off" | "auto") | number | null;
+            /**
+             * Repeat Penalty
+             * @description 1: none.
+             */
+            repeat_penalty?: number | null;
+            /**
+             * Response Format
+             * @description In OpenAI's form: `text`, `json_object`, or `json_schema` with a schema.
+             */
+            response_format?: {
+                json_schema?: {
+                    description?: string;
+                    /** @default answer */
+                    name: string;
+                    schema: {
+                        [key: string]: unknown;
+                    };
+                    strict?: boolean;
+                } | null;
+                /** @enum {unknown} */
+                type: "json_object" | "json_schema" | "text";
+            } | null;
+            /**
+             * Seed
+             * @description Null: another one for each reply.
+             */
+            seed?: number | null;
+            /**
+             * Stop
+             * @description Texts before which the reply ends; up to four. An empty list: none.
+             */
+            stop?: string[] | null;
             /** System Prompt */
             system_prompt?: string | null;
-            /** Temperature */
+            /**
+             * Temperature
+             * @description 0 means 0. Else the session's, else LLM_TEMPERATURE.
+             */
             temperature?: number | null;
             /** Template Id */
             template_id?: number | null;
             /** Title */
             title?: string | null;
-            /** Top P */
+            /**
+             * Top K
+             * @description 0: all words.
+             */
+            top_k?: number | null;
+            /**
+             * Top P
+             * @description Else the session's, else LLM_TOP_P.
+             */
             top_p?: number | null;
             /**
              * Variables

@@ -4,6 +4,7 @@
  */
 
 import { formats } from "./formats";
+import { SETTINGS } from "./sampling.gen";
 
 const format = formats("en-GB", "just now");
 const { ago, date, list, number, percent, plural } = format;
@@ -222,11 +223,15 @@ export const en = {
   },
 
   sampling: {
-    temperature: "Temperature",
-    temperatureHint: "0 gives the same reply each time, 2 is wild",
-    topP: "Top-p",
-    topPHint: "the share of the likely words that the model draws from",
-    maxTokens: "Longest reply, in tokens",
+    settings: SETTINGS,
+    more: "More settings",
+    default: "Default",
+    defaultIs: (value: string) => `Default: ${value}`,
+    thinkingOff: "Off",
+    thinkingAuto: "As the model decides",
+    thinkingLimited: "Limited",
+    thinkingLimit: "Tokens to think",
+    notJson: "This isn’t JSON yet, so it isn’t saved.",
     reset: (name: string) => `Reset ${name}`,
     resetHint: "Use the default",
     range: (min: number, max: number, hint: string) => `${number(min, min % 1 === 0 ? 0 : 2)} to ${number(max)}: ${hint}`,

@@ -60,7 +60,9 @@ class Accounts:
         secret_key: str,
         registration: Literal["open", "closed"],
         end_runs: Callable[[int], Awaitable[None]],
+        most_tokens: int = TOKENS_OF_USER,
     ) -> None:
+        self._most_tokens = most_tokens
         self._database = database
         self._passwords = passwords
         self._budgets = budgets
@@ -103,7 +105,7 @@ class Accounts:
                 await unit.tokens.revoke_hash(token_hash(self._secret_key, browser.token))
             hashed = token_hash(self._secret_key, token)
             await unit.tokens.add(user.id, hashed, now=now, expires_at=expires_at, device=program)
-            await unit.tokens.keep_newest(user.id, TOKENS_OF_USER)
+            await unit.tokens.keep_newest(user.id, self._most_tokens)
         log.info("Login to account %d from %s", user.id, address)
         return Login(token, expires_at, new_device(self._secret_key, user, now, device.id if device else None))
 

@@ -19,7 +19,7 @@ DEVICE_DAYS: Final = 365
 _FORM: Final = re.compile(r"1\.(\d{1,10})\.(\d{1,12})\.([0-9a-f]{32})\.([0-9a-f]{32})\.([0-9a-f]{64})", re.ASCII)
 
 
-class Device(Struct, frozen=True):
+class Device(Struct, frozen=True, kw_only=True):
     """One browser of an account. `password`: which of the account's passwords it was given with."""
 
     id: str
@@ -34,7 +34,8 @@ def new_device(secret_key: str, user: User, now: datetime, device_id: str | None
     device_id = device_id or secrets.token_hex(16)
     expires_at, password = now + timedelta(days=DEVICE_DAYS), _password(secret_key, user)
     signed = f"1.{user.id}.{int(expires_at.timestamp())}.{device_id}.{password}"
-    return Device(device_id, user.id, password, f"{signed}.{_mac(secret_key, 'device', signed)}", expires_at)
+    value = f"{signed}.{_mac(secret_key, 'device', signed)}"
+    return Device(id=device_id, user_id=user.id, password=password, value=value, expires_at=expires_at)
 
 
 def signed_device(secret_key: str, value: str | None, now: datetime) -> Device | None:
@@ -45,7 +46,8 @@ def signed_device(secret_key: str, value: str | None, now: datetime) -> Device |
     user_id, expires, device_id, password, mac = parts.groups()
     if not hmac.compare_digest(mac, _mac(secret_key, "device", value.rpartition(".")[0])) or int(expires) <= now.timestamp():
         return None
-    return Device(device_id, int(user_id), password, value, datetime.fromtimestamp(int(expires), UTC))
+    expires_at = datetime.fromtimestamp(int(expires), UTC)
+    return Device(id=device_id, user_id=int(user_id), password=password, value=value, expires_at=expires_at)
 
 
 def is_of(device: Device, secret_key: str, user: User | None) -> bool:

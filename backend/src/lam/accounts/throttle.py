@@ -95,7 +95,14 @@ class LoginThrottle:
     how many wait for an account elsewhere makes no difference, or a stranger could keep its owner out.
     """
 
-    def __init__(self, *, clock: Clock = time.monotonic, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+    def __init__(
+        self,
+        *,
+        first_delay: float = FIRST_DELAY,
+        clock: Clock = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._first_delay = first_delay
         self._sleep = sleep
         self._accounts = _Failures(clock)
         self._addresses = _Failures(clock)
@@ -111,7 +118,7 @@ class LoginThrottle:
             raise TooManyAttempts
         self._waiting.update((place, all_places))
         try:
-            delay = max(_delay(self._accounts.count(account)), _delay(self._addresses.count(address)))
+            delay = self.delay(account=account, address=address)
             if delay:
                 await self._sleep(delay)
             yield lambda succeeded: self._note(account, address, succeeded)
@@ -121,7 +128,8 @@ class LoginThrottle:
 
     def delay(self, *, account: str = "", address: str = "") -> float:
         """Seconds that the next attempt at this account, or from this address, waits."""
-        return max(_delay(self._accounts.count(account)), _delay(self._addresses.count(address)))
+        over = max(self._accounts.count(account), self._addresses.count(address)) - FREE_FAILURES
+        return 0.0 if over < 0 else min(self._first_delay * 2 ** min(over, 10), LONGEST_DELAY)
 
     def _note(self, account: str, address: str, succeeded: bool) -> None:
         if succeeded:  # the address is not forgiven: one good login must not pay for guesses at other accounts
@@ -164,19 +172,15 @@ class Tarpit:
 class Budgets:
     """One for each purpose: what somebody does to one of them holds up none of the others."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, first_delay: float = FIRST_DELAY) -> None:
+        """`first_delay`: seconds, of the first login that waits."""
         self.tarpit = Tarpit()  # by network
-        self.login = LoginThrottle()  # by account and by network
+        self.login = LoginThrottle(first_delay=first_delay)  # by account and by network
         self.device = Budget(5, 60)  # wrong passwords from one known device
         self.registration = Budget(REGISTRATIONS, 600)  # by network
         self.change = Budget(5, 60)  # wrong passwords of one account
         self.delete = Budget(5, 60)  # wrong passwords of one account
         self.admin = Budget(60, 60)  # passwords that one admin sets
-
-
-def _delay(failures: int) -> float:
-    over = failures - FREE_FAILURES
-    return 0.0 if over < 0 else min(FIRST_DELAY * 2 ** min(over, 10), LONGEST_DELAY)
 
 
 def network_of(address: str) -> str:

@@ -28,7 +28,7 @@ REPORT_SECONDS: Final = 60
 HEADS_BYTES: Final = 16 << 20  # of all heads that have begun and not ended
 
 
-class Patience(Struct, frozen=True):
+class Patience(Struct, frozen=True, kw_only=True):
     """Seconds, and bytes a second. A reply that runs is never limited, as long as its reader takes something."""
 
     head: float = 20  # for the whole head of a request, from the connection or its first byte
@@ -41,6 +41,8 @@ class Patience(Struct, frozen=True):
     unread: float = 60  # for an answer of which the other side takes no byte
     sacrifice: float = 10  # an unread answer may be given up for a new connection after that time
     look: float = 1  # between two looks at all connections
+    comment: float = 15  # of silence in an event stream, which a comment breaks
+    tokens: float = 3  # between two looks at the tokens that opened streams, and at their readers
 
 
 class Waits(Enum):

@@ -10,15 +10,13 @@ from typing import Final, Protocol, Self
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from lam.api.connections import Patience
 from lam.api.log_writer import LogWriter
 from lam.background import Background
 from lam.chat.streams import Following
 from lam.errors import LamError
 
 log = logging.getLogger(__name__)
-
-STALLED_SECONDS: Final = 60
-WATCH_SECONDS: Final = 3
 
 HEADERS: Final = [
     (b"content-type", b"text/event-stream"),
@@ -60,10 +58,11 @@ class Connection:
 
 
 class OpenStreams:
-    """All open event streams. One task closes those whose token is no longer good, or whose reader takes nothing for a minute."""
+    """All open event streams. One task closes those whose token is no longer good, or whose reader takes nothing for too long."""
 
-    def __init__(self, still_good: Callable[[Collection[int]], Awaitable[set[int]]]) -> None:
+    def __init__(self, still_good: Callable[[Collection[int]], Awaitable[set[int]]], patience: Patience | None = None) -> None:
         self._still_good = still_good
+        self.patience = patience or Patience()
         self._open: set[Connection] = set()
 
     async def __aenter__(self) -> Self:
@@ -88,7 +87,7 @@ class OpenStreams:
 
     async def _keep_watch(self) -> None:
         while True:
-            await asyncio.sleep(WATCH_SECONDS)
+            await asyncio.sleep(self.patience.tokens)
             self.close_stalled(asyncio.get_running_loop().time())
             try:
                 await self.close_revoked()
@@ -99,7 +98,7 @@ class OpenStreams:
 
     def close_stalled(self, now: float) -> None:
         for connection in self._open:
-            if connection.waiting_since is not None and now - connection.waiting_since >= STALLED_SECONDS:
+            if connection.waiting_since is not None and now - connection.waiting_since >= self.patience.unread:
                 connection.close()
 
     async def close_revoked(self) -> None:
@@ -151,7 +150,9 @@ class EventStream(Response):
 
     async def _write(self, send: Send, connection: Connection) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        connection.writer = LogWriter(self._following.log, self._following.after, send)
+        connection.writer = LogWriter(
+            self._following.log, self._following.after, send, comment_seconds=self._open_streams.patience.comment
+        )
         await connection.writer.run()
         await send({"type": "http.response.body", "body": b""})
 

@@ -14,14 +14,15 @@ from starlette.types import Send
 from lam.protocol.sse import COMMENT
 from lam.streams.log import Record, StreamLog
 
-SILENCE_SECONDS: Final = 15
 WRITE_BYTES: Final = 16384
 
 
 class LogWriter:
     """`waiting_since`: when a write began that the other side has not taken yet, in the event loop's time."""
 
-    def __init__(self, log: StreamLog, after: int, send: Send) -> None:
+    def __init__(self, log: StreamLog, after: int, send: Send, *, comment_seconds: float = 15) -> None:
+        """`comment_seconds`: of silence, which a comment breaks."""
+        self._comment_seconds = comment_seconds
         self._log = log
         self._after = after
         self._send = send
@@ -29,7 +30,7 @@ class LogWriter:
         self._idle: asyncio.Future[None] | None = None  # the task waits here for what it has to do itself
         self._unsent: _Begun | None = None
         self._spoke = self._loop.time()
-        self._silence = self._loop.call_later(SILENCE_SECONDS, self._break_silence)
+        self._silence = self._loop.call_later(comment_seconds, self._break_silence)
         self.waiting_since: float | None = None
 
     async def run(self) -> None:
@@ -87,9 +88,9 @@ class LogWriter:
 
     def _break_silence(self) -> None:
         """One timer that looks at the clock, not one for each event."""
-        left = self._spoke + SILENCE_SECONDS - self._loop.time()
+        left = self._spoke + self._comment_seconds - self._loop.time()
         if left <= 0:
-            left = SILENCE_SECONDS
+            left = self._comment_seconds
             if self._idle is not None and not self._idle.done():
                 self._push(COMMENT)
         self._silence = self._loop.call_later(left, self._break_silence)

@@ -37,22 +37,30 @@ PROGRAMS: Final = re.compile(
     r"(?:api|v\d+(?:alpha|beta)?\d*|assets|static-offline-docs|metrics|healthz?|livez|readyz)", re.IGNORECASE
 )
 
-router = APIRouter(include_in_schema=False)
+
+def routes(folder: Path = BUILT) -> APIRouter:
+    """The page that was built into `folder`."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.api_route("/{path:path}", methods=["GET", "HEAD"])
+    async def page(path: str, request: Request) -> Response:
+        return _answer(folder, path, request)
+
+    return router
 
 
-@router.api_route("/{path:path}", methods=["GET", "HEAD"])
-async def page(path: str, request: Request) -> Response:
+def _answer(folder: Path, path: str, request: Request) -> Response:
     """A file of the page, or its document. Without a page that was built: the API's description."""
-    file = BUILT / path if len(path) <= LONGEST and FILE.fullmatch(path) else None
+    file = folder / path if len(path) <= LONGEST and FILE.fullmatch(path) else None
     if file is not None and file.is_file():
         return _file(file, request, {"Cache-Control": FOR_EVER if path.startswith("assets/") else "no-cache"})
     if not _is_address(path) or not _takes_documents(request):
         raise NotFound
-    if not (BUILT / "index.html").is_file():
+    if not (folder / "index.html").is_file():
         if path:
             raise NotFound
         return RedirectResponse("/docs")
-    return _file(BUILT / "index.html", request, HEADERS)
+    return _file(folder / "index.html", request, HEADERS)
 
 
 def _is_address(path: str) -> bool:

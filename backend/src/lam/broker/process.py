@@ -41,7 +41,7 @@ async def local_broker(folder: Path, mosquitto: str | None) -> AsyncIterator[Loc
     """
     folder.mkdir(mode=0o700, exist_ok=True)  # noqa: ASYNC240  # once, before anything is served
     version: Literal["5", "3.1.1"] = "5" if mosquitto else "3.1.1"
-    broker = Broker(HOST, _free_port(), "lam", secrets.token_urlsafe(24), version=version)
+    broker = Broker(host=HOST, port=_free_port(), username="lam", password=secrets.token_urlsafe(24), version=version)
     log = folder / "broker.log"
     with log.open("wb") as sink:
         process = await asyncio.create_subprocess_exec(

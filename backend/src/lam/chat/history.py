@@ -3,18 +3,19 @@
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
+import msgspec
 from msgspec import Struct
 
 from lam.errors import ContentFiltered, ContextExceeded, TooLarge
-from lam.protocol.chat import ChatRequest, Role, Sampling, Turn
+from lam.protocol.chat import ChatRequest, Role, Turn
+from lam.protocol.sampling import Choices, Sampling, defaults, resolve
 from lam.protocol.text import valid
 from lam.settings import Settings
 from lam.storage.database import UnitOfWork
 from lam.storage.models import Message, Reply, Session
 
-T = TypeVar("T")
 FILTERED: Final = "content_filter"
 _REFUSED: Final = frozenset({ContextExceeded.code, TooLarge.code, ContentFiltered.code})
 
@@ -43,14 +44,16 @@ def chat_request(settings: Settings, session: Session, prompt: Prompt) -> ChatRe
     keep = 0
     if session.system_prompt:
         turns, keep = [Turn("system", session.system_prompt), *turns], 1
+    sampling = prompt.sampling
+    if prompt.so_far is not None:  # a grammar would begin the document anew in the middle of it
+        sampling = msgspec.structs.replace(sampling, response_format=None)
     return ChatRequest(
-        tuple(turns),
-        keep,
-        prompt.sampling,
-        prompt.model,
-        settings.llm_max_history_tokens,
-        settings.llm_skip_thinking,
-        prompt.session_key,
+        turns=tuple(turns),
+        keep=keep,
+        sampling=sampling,
+        model=prompt.model,
+        max_prompt_tokens=settings.llm_max_history_tokens,
+        session_key=prompt.session_key,
         thoughts_over=prompt.thoughts_over,
     )
 
@@ -121,17 +124,10 @@ def conversation(session: Session, path: Sequence[Message]) -> tuple[str, dict[s
     return name, {"conversation": name, "conversation_number": number, "conversation_prompt": prompt}
 
 
-def sampling_for(
-    settings: Settings, session: Session, temperature: float | None, top_p: float | None, max_tokens: int | None
-) -> Sampling:
-    """The request's values, else the session's, else the settings'. 0 is a value."""
-    asked = _first(max_tokens, session.max_tokens, settings.llm_max_tokens)
-    limit = settings.llm_max_tokens_limit
-    return Sampling(
-        _first(temperature, session.temperature, settings.llm_temperature),
-        _first(top_p, session.top_p, settings.llm_top_p),
-        min(asked, limit) if limit else asked,
-    )
+def sampling_for(settings: Settings, session: Choices, send: Choices) -> Sampling:
+    """The message's choices, else the session's, else the gateway's. 0 is a choice."""
+    sampling, limit = resolve(send, session, defaults(settings)), settings.llm_max_tokens_limit
+    return msgspec.structs.replace(sampling, max_tokens=min(sampling.max_tokens, limit)) if limit else sampling
 
 
 def _arguments(call: dict[str, Any]) -> Any:
@@ -139,7 +135,3 @@ def _arguments(call: dict[str, Any]) -> Any:
         return json.loads(call.get("arguments") or "{}")
     except (ValueError, RecursionError):
         return call.get("arguments")
-
-
-def _first(*values: T | None) -> T:
-    return next(value for value in values if value is not None)

@@ -26,6 +26,7 @@ from lam.generation.run import Run
 from lam.generation.supervisor import Claim, Supervisor
 from lam.protocol.chat import ChatRequest
 from lam.protocol.runs import OnDisconnect, OpenRun
+from lam.protocol.sampling import Choices
 from lam.protocol.text import utf16_length
 from lam.protocol.window import longest
 from lam.settings import Settings
@@ -35,14 +36,11 @@ from lam.storage.models import Message, Rating, SentRequest, Session
 REMEMBERED: Final = timedelta(hours=24)
 
 
-class Send(Struct, frozen=True):
+class Send(Choices, frozen=True, kw_only=True):
     """A new turn, or with `regenerate` or `continues` another reply, or more of one, to a turn that stands. None: not given."""
 
     session_id: int
     content: str | None = None
-    temperature: float | None = None
-    top_p: float | None = None
-    max_tokens: int | None = None
     system_prompt: str | None = None
     template_id: int | None = None
     variables: dict[str, str] | None = None
@@ -118,7 +116,7 @@ class Messages:
         """
         async with self._one_at_a_time(user_id, send.client_request_id):
             async with self._database.read() as unit:
-                session = await require_session(unit, send.session_id, user_id)
+                session = await require_session(unit, send.session_id, user_id, "send")
                 earlier = await self._earlier(unit, user_id, send)
                 if earlier is None:
                     await self._changes(unit, user_id, session, send)
@@ -142,7 +140,7 @@ class Messages:
     async def page(self, user_id: int, session_id: int, limit: int, before: int | None) -> list[Shown]:
         """The newest `limit` messages of the active path, or those before message `before`, oldest first. Reading marks as read."""
         async with self._database.read() as unit:
-            session = await require_session(unit, session_id, user_id)
+            session = await require_session(unit, session_id, user_id, "read")
             leaf = session.leaf_id
             if before is not None:
                 edge = await unit.messages.in_session(before, session_id)
@@ -161,9 +159,9 @@ class Messages:
     async def pair(self, user_id: int, following: Following) -> tuple[Session, Shown, Shown]:
         """The session, the user's message and the reply of a stream that has ended."""
         async with self._database.read() as unit:
-            reply = await unit.messages.by_stream(following.stream_id, user_id)
+            reply = await unit.messages.by_stream(following.stream_id, user_id, "read")
             asked = await unit.messages.by_id(reply.parent_id) if reply and reply.parent_id else None
-            session = await unit.sessions.owned(reply.session_id, user_id) if reply else None
+            session = await unit.sessions.find(reply.session_id, user_id, "read") if reply else None
             if reply is None or asked is None or session is None:
                 raise NotFound
             shown = await _with_siblings(unit, session.id, [asked, reply])
@@ -172,7 +170,7 @@ class Messages:
     async def rate(self, user_id: int, message_id: int, rating: Rating | None) -> Shown:
         """What its reader thinks of a reply; None takes it back. Raises NotFound, Invalid."""
         async with self._database.write() as unit:
-            found = await unit.messages.owned(message_id, user_id)
+            found = await unit.messages.find(message_id, user_id, "rate")
             if found is None:
                 raise NotFound("There is no such message.")
             if found.role != "assistant":
@@ -251,7 +249,7 @@ class Messages:
         return order, record
 
     async def _plan(self, unit: UnitOfWork, user_id: int, send: Send, *, lock: bool = False) -> _Plan:
-        session = await require_session(unit, send.session_id, user_id, lock=lock)
+        session = await require_session(unit, send.session_id, user_id, "send", lock=lock)
         changes = await self._changes(unit, user_id, session, send)
         session = msgspec.structs.replace(session, **changes)
         model = send.model or session.model
@@ -270,7 +268,7 @@ class Messages:
             path=path,
             new_turn=send.content if aim.new_turn else None,
             so_far=goes_on.content if goes_on else None,
-            sampling=sampling_for(self._settings, session, send.temperature, send.top_p, send.max_tokens),
+            sampling=sampling_for(self._settings, session, send),
             model=model,
             session_key=key,
             thoughts_over=bool(goes_on and goes_on.thinking),

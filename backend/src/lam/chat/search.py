@@ -29,7 +29,7 @@ class Piece(Struct, frozen=True):
     match: bool
 
 
-class Found(Struct, frozen=True):
+class Found(Struct, frozen=True, kw_only=True):
     """A session whose title matches, or a message that does."""
 
     session_id: int
@@ -89,7 +89,7 @@ def _by_title(titles: list[tuple[int, str]], terms: list[str], limit: int) -> li
     for session_id, title in titles:
         folded = fold(title)
         if all(each.search(folded) for each in patterns):
-            matches.append(Found(session_id, marked(title, terms)))
+            matches.append(Found(session_id=session_id, title=marked(title, terms)))
             if len(matches) == limit:
                 break
     return matches
@@ -101,8 +101,14 @@ def _by_content(message: FoundMessage, content: str, terms: list[str]) -> Found 
     folded = fold(content)
     if not all(pattern([term]).search(folded) for term in terms):
         return None
-    title, piece = marked(message.title, terms), snippet(content, terms)
-    return Found(message.session_id, title, message.id, message.role, piece, message.created_at)
+    return Found(
+        session_id=message.session_id,
+        title=marked(message.title, terms),
+        message_id=message.id,
+        role=message.role,
+        snippet=snippet(content, terms),
+        created_at=message.created_at,
+    )
 
 
 def marked(text: str, terms: list[str]) -> list[Piece]:

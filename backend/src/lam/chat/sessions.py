@@ -12,10 +12,12 @@ from lam.engines.catalog import Catalog
 from lam.errors import Invalid, NotFound, TooManySessions
 from lam.generation.run import Run
 from lam.generation.supervisor import Supervisor
+from lam.protocol.sampling import NAMES
+from lam.storage.access import Action
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Session
 
-_PLAIN: Final = frozenset({"template_id", "system_prompt", "temperature", "top_p", "max_tokens", "model"})
+_PLAIN: Final = frozenset({"template_id", "system_prompt", "model", *NAMES})
 
 
 class Sessions:
@@ -29,7 +31,7 @@ class Sessions:
         self._supervisor = supervisor
 
     async def create(self, user_id: int, **given: Any) -> Session:
-        """`given`: title, template_id, variables, system_prompt, temperature, top_p, max_tokens, model.
+        """`given`: title, template_id, variables, system_prompt, model, and settings of sampling by name.
 
         Raises NotFound, Invalid, UnknownModel, TooManySessions.
         """
@@ -37,7 +39,7 @@ class Sessions:
             await require_model(self._catalog, given["model"])
         now = datetime.now(UTC)
         title = given.get("title")
-        values: dict[str, Any] = {key: given.get(key) for key in ("temperature", "top_p", "max_tokens", "model")}
+        values: dict[str, Any] = {key: given.get(key) for key in (*NAMES, "model")}
         values |= {"model": values["model"] or None, "template_id": None, "template_version": None, "system_prompt": None}
         async with self._database.write() as unit:
             await require_room(unit, user_id, self._most)
@@ -62,12 +64,15 @@ class Sessions:
             return await unit.sessions.newest(user_id)
 
     async def get(self, user_id: int, session_id: int) -> Session:
+        return await self._find(user_id, session_id, "read")
+
+    async def _find(self, user_id: int, session_id: int, action: Action) -> Session:
         async with self._database.read() as unit:
-            return await require_session(unit, session_id, user_id)
+            return await require_session(unit, session_id, user_id, action)
 
     async def change(self, user_id: int, session_id: int, changes: dict[str, Any]) -> Session:
         """Sets what is given, null clears. In force from the next message."""
-        await self.get(user_id, session_id)
+        await self._find(user_id, session_id, "change")
         if changes.get("model") is not None:
             await require_model(self._catalog, changes["model"])
         values = {key: value for key, value in changes.items() if key in _PLAIN}
@@ -76,7 +81,7 @@ class Sessions:
         if changes.get("template_id", 0) is None:
             values["template_version"] = None
         async with self._database.write() as unit:
-            session = await require_session(unit, session_id, user_id, lock=True)
+            session = await require_session(unit, session_id, user_id, "change", lock=True)
             prompt = (changes.get("template_id"), changes.get("variables"), changes.get("system_prompt"))
             taken = await prompt_changes(unit, user_id, session, *prompt)
             values = taken | values  # what is given wins over what a template brings
@@ -87,10 +92,10 @@ class Sessions:
 
     async def reset(self, user_id: int, session_id: int) -> Session:
         """A new key and no messages; a running reply is stopped first."""
-        await self.get(user_id, session_id)
+        await self._find(user_id, session_id, "empty")
         await self._supervisor.end_key(session_key(session_id))
         async with self._database.write() as unit:
-            session = await require_session(unit, session_id, user_id, lock=True)
+            session = await require_session(unit, session_id, user_id, "empty", lock=True)
             await unit.messages.delete_all(session_id)
             await unit.requests.forget_session(session_id)
             await unit.sessions.change(
@@ -107,7 +112,7 @@ class Sessions:
 
     async def delete(self, user_id: int, session_id: int) -> None:
         """Removes the session with its messages; a running reply is stopped first."""
-        await self.get(user_id, session_id)
+        await self._find(user_id, session_id, "delete")
         await self._supervisor.end_key(session_key(session_id))
         async with self._database.write() as unit:
             await unit.sessions.delete(session_id)
@@ -117,9 +122,9 @@ class Sessions:
         return self._supervisor.of_key(session_key(session_id))
 
 
-async def require_session(unit: UnitOfWork, session_id: int, user_id: int, *, lock: bool = False) -> Session:
-    """Raises NotFound for an unknown one and for another user's."""
-    session = await unit.sessions.owned(session_id, user_id, lock=lock)
+async def require_session(unit: UnitOfWork, session_id: int, user_id: int, action: Action, *, lock: bool = False) -> Session:
+    """Raises NotFound for an unknown one, and where the user may not do that."""
+    session = await unit.sessions.find(session_id, user_id, action, lock=lock)
     if session is None:
         raise NotFound("There is no such session.")
     return session

@@ -2,17 +2,18 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import UNSET, Struct
 
 from lam.chat.costs import cost_of
 from lam.errors import Interrupted, NotFound
-from lam.protocol.chat import ChatRequest, Sampling, Turn
+from lam.protocol.chat import ChatRequest, Turn
 from lam.protocol.events import Done, Error, Event, Metadata, Mode, Timings, Usage
 from lam.protocol.outcome import Outcome
 from lam.protocol.runs import Lease, OpenRun
+from lam.protocol.sampling import Sampling
 from lam.protocol.snapshot import Snapshot, events_of
 from lam.protocol.text import utf16_length, utf16_prefix
 from lam.protocol.window import estimate
@@ -108,7 +109,7 @@ class Replies:
 
     async def restore(self, run: OpenRun) -> ReplySink | None:
         async with self._database.read() as unit:
-            message = await unit.messages.by_stream(run.id, run.user_id)
+            message = await unit.messages.by_stream(run.id, run.user_id, "send")
             if message is None or message.status != "streaming":
                 return None
             order = await self._order(unit, run, message)
@@ -120,7 +121,7 @@ class Replies:
             return msgspec.json.decode(run.request, type=Order)
         except msgspec.DecodeError:  # of an earlier release: its rows say most of it
             pass
-        session = await unit.sessions.owned(message.session_id, run.user_id)
+        session = await unit.sessions.find(message.session_id, run.user_id, "send")
         path = await unit.messages.path(message.parent_id)
         turns = tuple(Turn(earlier.role, earlier.content) for earlier in path)
         return Order(
@@ -129,21 +130,21 @@ class Replies:
             user_id=run.user_id,
             user_message_id=message.parent_id or 0,
             assistant_message_id=message.id,
-            request=ChatRequest(turns, 0, Sampling(0, 1, 1)),
+            request=ChatRequest(turns=turns, keep=0, sampling=Sampling(temperature=0, top_p=1, max_tokens=1)),
             so_far=message.content,
             thought_so_far=message.thinking or "",
             calls_so_far=tuple(message.tool_calls),
             about=message.about,
         )
 
-    async def status(self, run_id: str, user_id: int) -> str | None:
+    async def status(self, run_id: str, user_id: int, action: Literal["read", "stop"]) -> str | None:
         async with self._database.read() as unit:
-            message = await unit.messages.by_stream(run_id, user_id)
+            message = await unit.messages.by_stream(run_id, user_id, action)
         return message.status if message else None
 
     async def rebuild(self, run_id: str, user_id: int) -> Sequence[Event]:
         async with self._database.read() as unit:
-            message = await unit.messages.by_stream(run_id, user_id)
+            message = await unit.messages.by_stream(run_id, user_id, "read")
             if message is None:
                 raise NotFound
             return await _rebuilt(unit, message, user_id)
@@ -176,7 +177,7 @@ async def so_far(unit: UnitOfWork, message: Message) -> Snapshot:
 
 
 async def _rebuilt(unit: UnitOfWork, message: Message, user_id: int) -> list[Event]:
-    session = await unit.sessions.owned(message.session_id, user_id)
+    session = await unit.sessions.find(message.session_id, user_id, "read")
     about = message.about
     text, thinking, calls, error = message.content, message.thinking or "", message.tool_calls, message.error
     if message.status == "streaming":  # its log is gone and its ending is not stored yet

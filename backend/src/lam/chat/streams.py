@@ -1,6 +1,7 @@
 """Finding the stream somebody asks for: live, ended but kept, or rebuilt from its result."""
 
 from collections.abc import Sequence
+from typing import Literal
 
 from msgspec import Struct
 
@@ -40,7 +41,7 @@ class Streams:
 
         A rebuilt stream is given from its first event, whatever was asked for.
         """
-        kind, _ = await self._kind(stream_id, user_id)
+        kind, _ = await self._kind(stream_id, user_id, "read")
         log = self._shelf.get(stream_id)
         if log is None:
             return Following(stream_id, _ended(await kind.rebuild(stream_id, user_id)))
@@ -51,16 +52,16 @@ class Streams:
     async def stop(self, stream_id: str, user_id: int, shown_chars: int | None) -> str:
         """Ends the run if it still runs, and gives the status of its result. Raises NotFound."""
         run = self._supervisor.get(stream_id)  # before its status is read: whatever ends in between has its status then
-        _, status = await self._kind(stream_id, user_id)
+        _, status = await self._kind(stream_id, user_id, "stop")
         if run is None:
             return status
         await self._supervisor.stop(stream_id, shown_chars)
         return run.outcome.status if run.outcome else "streaming"
 
-    async def _kind(self, stream_id: str, user_id: int) -> tuple[Kind, str]:
+    async def _kind(self, stream_id: str, user_id: int, action: Literal["read", "stop"]) -> tuple[Kind, str]:
         """Whose stream that is, and the status of its result."""
         for kind in self._kinds:
-            status = await kind.status(stream_id, user_id)
+            status = await kind.status(stream_id, user_id, action)
             if status is not None:
                 return kind, status
         raise NotFound

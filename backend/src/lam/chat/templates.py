@@ -7,6 +7,7 @@ from typing import Any, Final
 from lam.errors import Invalid, NotFound, TooManyTemplates, TooManyVersions
 from lam.protocol.chat import LONGEST_TEXT
 from lam.protocol.variables import filled, filled_length, variables
+from lam.storage.access import Action
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Session, Template, TemplateVersion
 
@@ -17,8 +18,11 @@ VERSIONS_OF_TEMPLATE: Final = 1000
 class Templates:
     """Another user's template is not found, unless it is public and only read."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, most: int = TEMPLATES_OF_USER, most_versions: int = VERSIONS_OF_TEMPLATE) -> None:
+        """`most`: templates of one user; `most_versions`: of one template."""
         self._database = database
+        self._most = most
+        self._most_versions = most_versions
 
     async def all(self, user_id: int) -> list[Template]:
         async with self._database.read() as unit:
@@ -26,7 +30,7 @@ class Templates:
 
     async def get(self, user_id: int, template_id: int) -> Template:
         async with self._database.read() as unit:
-            return await require_template(unit, template_id, user_id)
+            return await require_template(unit, template_id, user_id, "read")
 
     async def public(self, template_id: int) -> Template:
         async with self._database.read() as unit:
@@ -39,7 +43,7 @@ class Templates:
         """`given`: title, description, content, is_active, is_public of each; all are added or none. Raises TooManyTemplates."""
         now = datetime.now(UTC)
         async with self._database.write() as unit:
-            if await unit.templates.count(user_id) + len(given) > TEMPLATES_OF_USER:
+            if await unit.templates.count(user_id) + len(given) > self._most:
                 raise TooManyTemplates
             return [
                 await unit.templates.add(**values, user_id=user_id, version=1, created_at=now, updated_at=now) for values in given
@@ -48,36 +52,36 @@ class Templates:
     async def change(self, user_id: int, template_id: int, changes: Mapping[str, Any]) -> Template:
         """A changed content is the next version; the earlier ones stay. Raises TooManyVersions."""
         async with self._database.write() as unit:
-            template = await require_template(unit, template_id, user_id, lock=True)
+            template = await require_template(unit, template_id, user_id, "change", lock=True)
             is_new = changes.get("content", template.content) != template.content
-            if is_new and await unit.templates.count_versions(template_id) >= VERSIONS_OF_TEMPLATE:
+            if is_new and await unit.templates.count_versions(template_id) >= self._most_versions:
                 raise TooManyVersions
             await unit.templates.change(template, {**changes, "updated_at": datetime.now(UTC)})
-            return await require_template(unit, template_id, user_id)
+            return await require_template(unit, template_id, user_id, "read")
 
     async def delete(self, user_id: int, template_id: int) -> None:
         """Sessions that used it keep their prompt."""
         async with self._database.write() as unit:
-            await require_template(unit, template_id, user_id)
+            await require_template(unit, template_id, user_id, "delete")
             await unit.templates.delete(template_id)
 
     async def versions(self, user_id: int, template_id: int) -> list[TemplateVersion]:
         async with self._database.read() as unit:
-            await require_template(unit, template_id, user_id)
+            await require_template(unit, template_id, user_id, "read")
             return await unit.templates.versions(template_id)
 
     async def version(self, user_id: int, template_id: int, version: int) -> TemplateVersion:
         async with self._database.read() as unit:
-            await require_template(unit, template_id, user_id)
+            await require_template(unit, template_id, user_id, "read")
             found = await unit.templates.version(template_id, version)
         if found is None:
             raise NotFound(f"The template has no version {version}.")
         return found
 
 
-async def require_template(unit: UnitOfWork, template_id: int, user_id: int, *, lock: bool = False) -> Template:
-    """Raises NotFound for an unknown one and for another user's."""
-    template = await unit.templates.owned(template_id, user_id, lock=lock)
+async def require_template(unit: UnitOfWork, template_id: int, user_id: int, action: Action, *, lock: bool = False) -> Template:
+    """Raises NotFound for an unknown one, and where the user may not do that."""
+    template = await unit.templates.find(template_id, user_id, action, lock=lock)
     if template is None:
         raise NotFound("There is no such template.")
     return template
@@ -102,7 +106,7 @@ async def prompt_changes(
         if values is not None:
             raise Invalid("variables: there is no template to fill; give a template_id.")
         return {} if system_prompt is None else {"system_prompt": system_prompt}
-    template = await require_template(unit, template_id, user_id)
+    template = await require_template(unit, template_id, user_id, "read")
     text = prompt_of(template, values) if system_prompt is None else system_prompt
     changes: dict[str, Any] = {"template_id": template.id, "template_version": template.version, "system_prompt": text}
     if session is None or session.title_pending:

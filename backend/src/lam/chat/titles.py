@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Literal, Self
 
 import msgspec
 from msgspec import Struct
@@ -24,11 +24,12 @@ from lam.errors import GenerationTimeout, Interrupted, LamError, NotFound, Stora
 from lam.generation.contracts import Batches, Producer
 from lam.generation.run import Run, Stop
 from lam.generation.supervisor import Supervisor
-from lam.protocol.chat import ChatRequest, Sampling, Turn
+from lam.protocol.chat import ChatRequest, Turn
 from lam.protocol.documents import apart
 from lam.protocol.events import Done, EngineEvent, Error, Event, Finished, Metadata, Relabel
 from lam.protocol.outcome import Outcome
 from lam.protocol.runs import Lease, OpenRun
+from lam.protocol.sampling import Sampling
 from lam.protocol.window import estimate
 from lam.storage.database import Database
 
@@ -73,7 +74,7 @@ class TitleSink:
         async with self._database.write() as unit:
             if not await unit.runs.close(lease):
                 return
-            if outcome.status != "complete" or not await unit.sessions.owned(order.session_id, order.user_id, lock=True):
+            if outcome.status != "complete" or not await unit.sessions.find(order.session_id, order.user_id, "send", lock=True):
                 return
             title = cleaned(outcome.text)
             if title:
@@ -98,7 +99,7 @@ class TitleKind:
     async def restore(self, run: OpenRun) -> TitleSink:
         return TitleSink(msgspec.json.decode(run.request, type=TitleOrder), self._database)
 
-    async def status(self, run_id: str, user_id: int) -> str | None:
+    async def status(self, run_id: str, user_id: int, action: Literal["read", "stop"]) -> str | None:
         """Nobody follows these runs: their results are titles, and the sessions have those."""
         return None
 
@@ -162,7 +163,8 @@ class Titles:
 def _question(request: ChatRequest, reply: str) -> ChatRequest:
     before = request.turns[:-1] if request.continues else request.turns
     turns = (*before, Turn("assistant", reply), Turn("user", QUESTION))
-    return msgspec.structs.replace(request, turns=turns, sampling=Sampling(0, request.sampling.top_p, TOKENS), skip_thinking=True)
+    sampling = Sampling(temperature=0, top_p=request.sampling.top_p, max_tokens=TOKENS, reasoning="off")
+    return msgspec.structs.replace(request, turns=turns, sampling=sampling)
 
 
 @asynccontextmanager

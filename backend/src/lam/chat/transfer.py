@@ -16,6 +16,7 @@ from lam.errors import Interrupted, Invalid
 from lam.protocol.chat import LONGEST_TEXT
 from lam.protocol.documents import apart
 from lam.protocol.events import FinishReason, Mode, Timings, Usage
+from lam.protocol.sampling import NAMES, Choices
 from lam.protocol.text import valid, valid_json
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Message, Rating, Session, Status
@@ -30,20 +31,18 @@ _Text = Annotated[str, Meta(max_length=LONGEST_MESSAGE)]
 _Time = Annotated[datetime, Meta(tz=True)]
 
 
-class SessionPart(Struct, frozen=True):
-    """What the file says about the session. `active_message_id`: the newest message of the path that is shown."""
+class SessionPart(Choices, frozen=True, kw_only=True):
+    """What the file says about the session, with its settings of sampling. `active_message_id`: the newest message of the path that
+    is shown."""
 
     title: Annotated[str, Meta(max_length=200)] = DEFAULT_TITLE
     system_prompt: Annotated[str, Meta(max_length=LONGEST_TEXT)] | None = None
-    temperature: Annotated[float, Meta(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Meta(gt=0, le=1)] | None = None
-    max_tokens: Annotated[int, Meta(ge=1, le=2**31 - 1)] | None = None
     model: Annotated[str, Meta(max_length=255)] | None = None
     active_message_id: int | None = None
     created_at: _Time | None = None
 
 
-class MetadataPart(Struct, frozen=True, omit_defaults=True):
+class MetadataPart(Struct, frozen=True, kw_only=True, omit_defaults=True):
     mode: Mode = "sse"
     model: str | None = None
     simulated: bool | None = None
@@ -59,7 +58,7 @@ class ErrorPart(Struct, frozen=True):
     limit: int | None = None
 
 
-class MessagePart(Struct, frozen=True):
+class MessagePart(Struct, frozen=True, kw_only=True):
     """A message of the file. `id` is a name within the file; `parent_id` and `continues_id` name messages that come before it."""
 
     id: int
@@ -97,24 +96,22 @@ class Transfer:
     async def as_json(self, user_id: int, session_id: int) -> bytes:
         """The whole session with all its branches. A reply that still runs is told as interrupted, with what is stored of it."""
         async with self._database.read() as unit:
-            session = await require_session(unit, session_id, user_id)
+            session = await require_session(unit, session_id, user_id, "read")
             messages = [await _with_checkpoints(unit, message) for message in await unit.messages.all(session_id)]
         part = SessionPart(
-            session.title,
-            session.system_prompt,
-            session.temperature,
-            session.top_p,
-            session.max_tokens,
-            session.model,
-            session.leaf_id,
-            session.created_at,
+            title=session.title,
+            system_prompt=session.system_prompt,
+            model=session.model,
+            active_message_id=session.leaf_id,
+            created_at=session.created_at,
+            **{name: getattr(session, name) for name in NAMES},
         )
         return await asyncio.to_thread(_encoded, part, messages)
 
     async def as_markdown(self, user_id: int, session_id: int) -> str:
         """The active path, for people."""
         async with self._database.read() as unit:
-            session = await require_session(unit, session_id, user_id)
+            session = await require_session(unit, session_id, user_id, "read")
             messages = await unit.messages.path(session.leaf_id)
         return await asyncio.to_thread(markdown, session, messages)
 
@@ -136,10 +133,8 @@ class Transfer:
                 template_id=None,
                 template_version=None,
                 system_prompt=None if part.system_prompt is None else valid(part.system_prompt),
-                temperature=part.temperature,
-                top_p=part.top_p,
-                max_tokens=part.max_tokens,
                 model=None if part.model is None else valid(part.model),
+                **{name: getattr(part, name) for name in NAMES},
                 message_count=len(rows),
                 leaf_id=None,
                 unread=False,

@@ -15,7 +15,7 @@ MOST_DAYS: Final = 3660
 MOST_ROWS: Final = 100
 
 
-class Usage(Struct, frozen=True):
+class Usage(Struct, frozen=True, kw_only=True):
     """Sums from the first to the last day (UTC, both included). `users` only for everybody."""
 
     first: date
@@ -47,4 +47,4 @@ class UsageReport:
             models = await unit.costs.summed("model", since, until, only, MOST_ROWS)
             sessions = await unit.costs.summed("session", since, until, only, MOST_ROWS) if not everybody else []
             users = await unit.costs.summed("user", since, until, None, MOST_ROWS) if everybody else None
-        return Usage(first, last, total, days, sessions, models, users)
+        return Usage(first=first, last=last, total=total, days=days, sessions=sessions, models=models, users=users)

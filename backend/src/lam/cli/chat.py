@@ -112,7 +112,7 @@ async def _reply(client: Client, session_id: int, prompt: str) -> None:
                     screen.end(_summary(event), reply.calls)
                 elif isinstance(event, Error):
                     screen.end(None, reply.calls)
-                    raise from_code(event.code, event.message)
+                    raise from_code(event.code, event.message, retryable=event.retryable)
         if stopping is not None:
             await stopping
 

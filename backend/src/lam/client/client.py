@@ -8,7 +8,7 @@ from typing import Any, Final, Self
 
 import aiohttp
 
-from lam.errors import GatewayUnreachable, LamError, Throttled, from_code
+from lam.errors import GatewayUnreachable, LamError, from_code
 from lam.protocol.events import TERMINAL, Event, Metadata
 from lam.protocol.sse import Decoder, decode
 
@@ -130,9 +130,12 @@ async def _raise_for(response: aiohttp.ClientResponse) -> None:
         return
     try:
         said = await response.json()
-        failure = from_code(str(said["code"]), str(said["detail"]), stream_id=str(said.get("stream_id") or ""))
+        seconds = response.headers.get("Retry-After", "")
+        raise from_code(
+            str(said["code"]),
+            str(said["detail"]),
+            stream_id=str(said.get("stream_id") or ""),
+            retry_after=int(seconds) if seconds.isdigit() else None,
+        )
     except (ValueError, KeyError, TypeError, AttributeError, aiohttp.ContentTypeError) as error:
         raise LamError(f"{response.url.origin()} answers with HTTP {response.status}; is it a LAM gateway?") from error
-    if isinstance(failure, Throttled) and (seconds := response.headers.get("Retry-After", "")).isdigit():
-        failure.retry_after = int(seconds)
-    raise failure

@@ -47,7 +47,7 @@ class _Arrivals:
             async for number, event in events:
                 self.last = number
                 if isinstance(event, Error):
-                    raise from_code(event.code, event.message)
+                    raise from_code(event.code, event.message, retryable=event.retryable)
 
     def _opened(self, headers: Mapping[str, str]) -> None:
         self.encoding = headers.get("Content-Encoding")

@@ -30,7 +30,9 @@ class Document(msgspec.Struct, frozen=True):
 class DocumentReader:
     """Reads two files at a time, of different users; more wait for their turn."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, seconds: float = SECONDS) -> None:
+        """`seconds`: for one file."""
+        self._seconds = seconds
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._users: dict[int, tuple[asyncio.Lock, int]] = {}
 
@@ -68,7 +70,7 @@ class DocumentReader:
             env=None if sys.platform == "win32" else {},
         )
         try:
-            async with asyncio.timeout(SECONDS):
+            async with asyncio.timeout(self._seconds):
                 output, _ = await process.communicate()
         except TimeoutError as error:
             raise DocumentTooLarge("Reading the file takes too long; send a shorter one.") from error

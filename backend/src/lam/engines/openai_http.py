@@ -41,6 +41,7 @@ from lam.errors import (
     NotSupported,
 )
 from lam.protocol.chat import ChatRequest, Turn, joined
+from lam.protocol.sampling import openai_body
 from lam.protocol.window import shorter
 
 PING_SECONDS: Final = 5
@@ -372,14 +373,11 @@ class OpenAIHttpEngine:
             "messages": joined(turns),
             "stream": True,
             "stream_options": {"include_usage": True},
-            "temperature": request.sampling.temperature,
-            "top_p": request.sampling.top_p,
-            "max_tokens": max_tokens,
         }
+        body |= openai_body(request.sampling, llama=facts.llama) | {"max_tokens": max_tokens}
         if model is not None:
             body["model"] = model
         if facts.llama:
             body["return_progress"] = True
             body["sse_ping_interval"] = PING_SECONDS
-            body |= template_arguments(request)
         return body

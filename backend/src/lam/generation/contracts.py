@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from typing import Protocol
+from typing import Literal, Protocol
 
 from lam.protocol.events import ContentEvent, Done, EngineEvent, Error, Event
 from lam.protocol.outcome import Outcome
@@ -49,8 +49,9 @@ class Kind(Protocol):
         """The sink of a run that somebody else began; None where what it was about is gone. Raises StorageUnavailable."""
         ...
 
-    async def status(self, run_id: str, user_id: int) -> str | None:
-        """The status of the run's result, `streaming` while it is open; None where this kind has no such run for that user.
+    async def status(self, run_id: str, user_id: int, action: Literal["read", "stop"]) -> str | None:
+        """The status of the run's result, `streaming` while it is open; None where this kind has no run with which that user may do
+        this.
 
         Raises StorageUnavailable.
         """

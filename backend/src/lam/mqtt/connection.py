@@ -28,13 +28,8 @@ from lam.settings import Settings
 
 log = logging.getLogger(__name__)
 
-CONNECT_SECONDS: Final = 10
-KEEP_ALIVE_SECONDS: Final = 15
-FIRST_PAUSE: Final = 0.2
-LONGEST_PAUSE: Final = 15.0
 MOST_WAITING: Final = 100_000
 LAST_WORD_SECONDS: Final = 0.1
-WATCH_SECONDS: Final = 1
 QUICK_ACK: Final = getattr(socket, "TCP_QUICKACK", None)  # Linux
 NO_SUBSCRIBERS: Final = 0x10  # the reason code of an acknowledgement in MQTT 5: nobody listens to that topic
 REFUSED_VERSION: Final = frozenset({1, 129, 130, 132})
@@ -43,7 +38,17 @@ VERSIONS: Final = {"5": MQTTv50, "3.1.1": MQTTv311}
 Handler = Callable[[str, bytes, bool], None]
 
 
-class Broker(Struct, frozen=True):
+class Pace(Struct, frozen=True, kw_only=True):
+    """Seconds of a connection. `first_pause` before it is opened again, doubled with each failure up to `longest_pause`."""
+
+    first_pause: float = 0.2
+    longest_pause: float = 15
+    keep_alive: int = 15  # without a word from us; the broker gives up after one and a half of it
+    connect: float = 10
+    watch: float = 1  # between two looks at a connection that is open
+
+
+class Broker(Struct, frozen=True, kw_only=True):
     """Where a broker is, and as whom to come.
 
     `ca_file`: who may have signed its certificate, besides whom the system trusts. `version`: the one to try first; a broker that
@@ -57,17 +62,19 @@ class Broker(Struct, frozen=True):
     tls: bool = False
     ca_file: Path | None = None
     version: Literal["5", "3.1.1"] = "5"
+    pace: Pace = Pace()
 
     @classmethod
-    def of(cls, settings: Settings) -> Self:
+    def of(cls, settings: Settings, pace: Pace = Pace()) -> Self:
         return cls(
-            settings.mqtt_broker_host,
-            settings.mqtt_broker_port,
-            settings.mqtt_username,
-            settings.mqtt_password,
-            settings.mqtt_tls,
-            settings.mqtt_ca_file,
-            settings.mqtt_version,
+            host=settings.mqtt_broker_host,
+            port=settings.mqtt_broker_port,
+            username=settings.mqtt_username,
+            password=settings.mqtt_password,
+            tls=settings.mqtt_tls,
+            ca_file=settings.mqtt_ca_file,
+            version=settings.mqtt_version,
+            pace=pace,
         )
 
     @property
@@ -172,13 +179,14 @@ class Connection:
     # The connection
 
     async def _keep(self) -> None:
-        pause = FIRST_PAUSE
+        pace = self.broker.pace
+        pause = pace.first_pause
         while True:
             lost = asyncio.Event()
             client = self._new_client(lost)
             try:
                 await self._connect(client, lost)
-                pause = FIRST_PAUSE
+                pause = pace.first_pause
                 await self._until_lost(client, lost)
                 self.problem = f"The connection to the broker at {self.broker.address} was lost."
             except _OlderVersion:
@@ -190,13 +198,13 @@ class Connection:
             finally:
                 await self._dropped(client)
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # spreads reconnects, guards nothing
-            pause = min(2 * pause, LONGEST_PAUSE)
+            pause = min(2 * pause, pace.longest_pause)
 
     async def _until_lost(self, client: gmqtt.Client, lost: asyncio.Event) -> None:
         """A connection that closes with unsent data would be told as lost only when TCP gives up: that is not waited for."""
         while not lost.is_set() and not client._connection.is_closing():
             try:
-                async with asyncio.timeout(WATCH_SECONDS):
+                async with asyncio.timeout(self.broker.pace.watch):
                     await lost.wait()
             except TimeoutError:
                 pass
@@ -231,12 +239,16 @@ class Connection:
     async def _connect(self, client: gmqtt.Client, lost: asyncio.Event) -> None:
         connecting = asyncio.ensure_future(
             client.connect(
-                self.broker.host, self.broker.port, ssl=self._context or False, keepalive=KEEP_ALIVE_SECONDS, version=self._version
+                self.broker.host,
+                self.broker.port,
+                ssl=self._context or False,
+                keepalive=self.broker.pace.keep_alive,
+                version=self._version,
             )
         )
         losing = asyncio.ensure_future(lost.wait())
         try:
-            await asyncio.wait({connecting, losing}, timeout=CONNECT_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({connecting, losing}, timeout=self.broker.pace.connect, return_when=asyncio.FIRST_COMPLETED)
             if lost.is_set():
                 await asyncio.wait({connecting}, timeout=LAST_WORD_SECONDS)  # it may have said why
             if connecting.done():

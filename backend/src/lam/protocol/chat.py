@@ -1,9 +1,11 @@
-"""What is asked of an engine: turns, sampling, and the request that holds them."""
+"""What is asked of an engine: turns, and the request that holds them."""
 
 from collections.abc import Sequence
 from typing import Final, Literal
 
 from msgspec import Struct
+
+from lam.protocol.sampling import Sampling
 
 LONGEST_TEXT: Final = 100_000  # characters of a turn, and of a prompt
 
@@ -17,15 +19,7 @@ class Turn(Struct, frozen=True):
     content: str
 
 
-class Sampling(Struct, frozen=True):
-    """temperature 0 to 2 (0 means 0), top_p above 0 to 1, max_tokens 1 or more."""
-
-    temperature: float
-    top_p: float
-    max_tokens: int
-
-
-class ChatRequest(Struct, frozen=True):
+class ChatRequest(Struct, frozen=True, kw_only=True):
     """A reply to produce.
 
     `turns`: oldest first, the last one the user's, or the beginning of the reply, which then goes on where it ends.
@@ -40,10 +34,13 @@ class ChatRequest(Struct, frozen=True):
     sampling: Sampling
     model: str | None = None
     max_prompt_tokens: int = 0
-    skip_thinking: bool = False
     session_key: str = ""
     relabels: bool = True
     thoughts_over: bool = False
+
+    @property
+    def skip_thinking(self) -> bool:
+        return self.sampling.reasoning == "off"
 
     @property
     def continues(self) -> bool:

@@ -9,8 +9,9 @@ from typing import Any, Final, Literal, TypeVar, cast, get_args
 import msgspec
 from msgspec import Struct
 
-from lam.protocol.chat import ChatRequest, Sampling, Turn
+from lam.protocol.chat import ChatRequest, Turn
 from lam.protocol.events import Chunk, EngineEvent, Finished, FinishReason, Progress, Relabel, Thinking, ToolCall, Usage
+from lam.protocol.sampling import Sampling, checked
 from lam.protocol.text import valid
 
 State = Literal["ready", "busy", "draining", "offline"]
@@ -64,8 +65,8 @@ class GatewayStatus(Struct, frozen=True):
     accepts: tuple[str, ...] = ()
 
 
-class JobRequest(Struct, frozen=True):
-    """A ChatRequest on the wire."""
+class JobRequest(Struct, frozen=True, kw_only=True):
+    """A ChatRequest on the wire. `skip_thinking`: what the first release reads in place of `sampling.reasoning`."""
 
     messages: tuple[Turn, ...]
     keep: int
@@ -204,36 +205,34 @@ def _valid(event: FrameEvent) -> FrameEvent:
 
 def to_wire(request: ChatRequest) -> JobRequest:
     return JobRequest(
-        request.turns,
-        request.keep,
-        request.max_prompt_tokens,
-        request.sampling,
-        request.model,
-        request.skip_thinking,
-        request.thoughts_over,
+        messages=request.turns,
+        keep=request.keep,
+        max_prompt_tokens=request.max_prompt_tokens,
+        sampling=request.sampling,
+        model=request.model,
+        skip_thinking=request.skip_thinking,
+        thoughts_over=request.thoughts_over,
     )
 
 
 def from_wire(request: JobRequest, *, relabels: bool = True) -> ChatRequest:
     """`relabels`: the gateway understands that. Raises BadPayload for what no gateway sends."""
-    sampling, turns = request.sampling, request.messages
-    fits = (
-        0 <= sampling.temperature <= 2
-        and 0 < sampling.top_p <= 1
-        and sampling.max_tokens >= 1
-        and 0 <= request.keep < len(turns)
-        and request.max_prompt_tokens >= 0
-        and turns[-1].role in ("user", "assistant")
-    )
+    turns = request.messages
+    try:
+        sampling = checked(request.sampling)
+    except ValueError as error:
+        raise BadPayload(str(error)) from error
+    if request.skip_thinking and sampling.reasoning is None:
+        sampling = msgspec.structs.replace(sampling, reasoning="off")
+    fits = 0 <= request.keep < len(turns) and request.max_prompt_tokens >= 0 and turns[-1].role in ("user", "assistant")
     if not fits:
         raise BadPayload("the request is out of bounds")
     return ChatRequest(
-        turns,
-        request.keep,
-        sampling,
-        request.model,
-        request.max_prompt_tokens,
-        request.skip_thinking,
+        turns=turns,
+        keep=request.keep,
+        sampling=sampling,
+        model=request.model,
+        max_prompt_tokens=request.max_prompt_tokens,
         relabels=relabels,
         thoughts_over=request.thoughts_over,
     )

@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from lam.data_folder import make_private
 from lam.errors import ConfigError, StorageDamaged, StorageLost, StorageUnavailable
 from lam.storage.completeness import require_complete
-from lam.storage.database_file import RESTORE, DatabaseFile, damage
+from lam.storage.database_file import CHECK_SECONDS, RESTORE, DatabaseFile, damage
 from lam.storage.failures import INCOMPLETE, foreign_errors
 from lam.storage.postgresql import patient_engine, postgresql_engine, reason, where
 from lam.storage.repositories.costs import Costs
@@ -30,7 +30,7 @@ from lam.storage.repositories.search import Search
 from lam.storage.repositories.sessions import Sessions
 from lam.storage.repositories.templates import Templates
 from lam.storage.repositories.users import Tokens, Users
-from lam.storage.sqlite import sqlite_engine
+from lam.storage.sqlite import LOCK_SECONDS, sqlite_engine
 
 log = logging.getLogger(__name__)
 
@@ -67,11 +67,17 @@ class Database:
     polling the file; the busy timeout is left for other processes. PostgreSQL's writers need no turns.
     """
 
-    def __init__(self, url: str, *, pool_size: int = 5) -> None:
+    def __init__(
+        self, url: str, *, pool_size: int = 5, lock_seconds: float = LOCK_SECONDS, check_seconds: float = CHECK_SECONDS
+    ) -> None:
+        """`lock_seconds`: to wait for another process's lock on an SQLite file. `check_seconds`: to look through such a file."""
         self._url = parsed = make_url(url)
         self._postgresql = parsed.get_backend_name() == "postgresql"
-        make_engine = postgresql_engine if self._postgresql else sqlite_engine
-        self._engine = make_engine(parsed, pool_size=pool_size, turn_seconds=TURN_SECONDS)
+        self._check_seconds = check_seconds
+        if self._postgresql:
+            self._engine = postgresql_engine(parsed, pool_size=pool_size, turn_seconds=TURN_SECONDS)
+        else:
+            self._engine = sqlite_engine(parsed, pool_size=pool_size, turn_seconds=TURN_SECONDS, lock_seconds=lock_seconds)
         self._writer = self._engine.execution_options(lam_write=True)
         self._turn = asyncio.Lock()
         self._damaged = False
@@ -119,7 +125,10 @@ class Database:
         """Raises StorageLost, StorageDamaged."""
         if self.file is None:
             return
-        if self.file.shrunk() and (finding := await asyncio.to_thread(damage, self.file.path, used=True)) is not None:
+        if (
+            self.file.shrunk()
+            and (finding := await asyncio.to_thread(damage, self.file.path, self._check_seconds, used=True)) is not None
+        ):
             self._damaged = True
             log.critical("The database %s was cut off (%s): %s", self.file.path, finding, RESTORE)
         problem = self.problem()
@@ -166,7 +175,7 @@ class Database:
             return
         if used and not self.file.path.exists():
             log.warning("The database %s is not there any more; a new one is made", self.file.path)
-        if (finding := await asyncio.to_thread(damage, self.file.path, used=used)) is not None:
+        if (finding := await asyncio.to_thread(damage, self.file.path, self._check_seconds, used=used)) is not None:
             raise ConfigError(f"The database cannot be used: {self.file.path} is damaged ({finding}); {RESTORE}.")
 
     async def pending(self) -> int | None:

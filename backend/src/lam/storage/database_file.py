@@ -84,9 +84,8 @@ class DatabaseFile:
         return space.f_bavail * space.f_frsize
 
 
-def damage(path: Path, seconds: float | None = None, *, used: bool = False) -> str | None:
+def damage(path: Path, seconds: float = CHECK_SECONDS, *, used: bool = False) -> str | None:
     """What is wrong inside the file, None where nothing was found in the time. `used`: it held something before."""
-    seconds = CHECK_SECONDS if seconds is None else seconds
     if not path.is_file():
         return None
     wal, _ = _beside(path)

@@ -9,22 +9,24 @@ from filelock import FileLock, Timeout
 from sqlalchemy import make_url
 
 from lam.errors import ConfigError
-from lam.storage.postgresql import advisory_lock
+from lam.storage.postgresql import Watch, advisory_lock
 
 POLL_SECONDS = 0.1
 WAIT_SECONDS = 10
 
 
 @asynccontextmanager
-async def exclusive(database_url: str, wait_seconds: float = WAIT_SECONDS) -> AsyncIterator[asyncio.Event]:
+async def exclusive(
+    database_url: str, wait_seconds: float = WAIT_SECONDS, watch: Watch | None = None
+) -> AsyncIterator[asyncio.Event]:
     """Holds the database for one gateway: a lock file beside an SQLite file, an advisory lock in PostgreSQL.
 
     The event is set should the lock be lost to another gateway. Raises ConfigError when another one still holds it after
-    `wait_seconds`.
+    `wait_seconds`. `watch`: how closely the lock in PostgreSQL is looked after.
     """
     url = make_url(database_url)
     if url.get_backend_name() == "postgresql":
-        async with advisory_lock(url, wait_seconds) as lost:
+        async with advisory_lock(url, wait_seconds, watch or Watch()) as lost:
             yield lost
     else:
         async with _locked_file(Path(f"{url.database}.lock"), wait_seconds):

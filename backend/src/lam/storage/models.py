@@ -5,11 +5,13 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from lam.protocol.sampling import Choices
+
 Status = Literal["streaming", "complete", "cancelled", "interrupted", "failed"]
 Rating = Literal["good", "bad"]
 
 
-class User(Struct, frozen=True):
+class User(Struct, frozen=True, kw_only=True):
     id: int
     email: str
     password_hash: str | None
@@ -17,7 +19,7 @@ class User(Struct, frozen=True):
     created_at: datetime
 
 
-class ListedUser(Struct, frozen=True):
+class ListedUser(Struct, frozen=True, kw_only=True):
     """An account as an admin sees it. `last_used_at`: when one of its logins was last used."""
 
     id: int
@@ -28,7 +30,7 @@ class ListedUser(Struct, frozen=True):
     sessions: int
 
 
-class Token(Struct, frozen=True):
+class Token(Struct, frozen=True, kw_only=True):
     """A login. `hash` is all that is kept of the secret."""
 
     id: int
@@ -39,7 +41,7 @@ class Token(Struct, frozen=True):
     device: str | None
 
 
-class Template(Struct, frozen=True):
+class Template(Struct, frozen=True, kw_only=True):
     """A stored prompt. `version` grows with each change of `content`."""
 
     id: int
@@ -62,7 +64,9 @@ class TemplateVersion(Struct, frozen=True):
     created_at: datetime
 
 
-class Session(Struct, frozen=True):
+class Session(Choices, frozen=True, kw_only=True):
+    """With the settings of sampling that were chosen for it."""
+
     id: int
     user_id: int
     session_key: str
@@ -71,9 +75,6 @@ class Session(Struct, frozen=True):
     template_id: int | None
     template_version: int | None
     system_prompt: str | None
-    temperature: float | None
-    top_p: float | None
-    max_tokens: int | None
     model: str | None
     message_count: int
     leaf_id: int | None
@@ -83,7 +84,7 @@ class Session(Struct, frozen=True):
     last_used_at: datetime
 
 
-class Message(Struct, frozen=True):
+class Message(Struct, frozen=True, kw_only=True):
     id: int
     session_id: int
     parent_id: int | None
@@ -164,7 +165,7 @@ class SentRequest(Struct, frozen=True):
     stream_id: str
 
 
-class UsageRow(Struct, frozen=True):
+class UsageRow(Struct, frozen=True, kw_only=True):
     """Sums over some costs. `key`: what they have in common. `metered`: how many of them told their tokens."""
 
     key: tuple[Any, ...]
@@ -181,7 +182,7 @@ class UsageRow(Struct, frozen=True):
     tokens_per_second: float | None
 
 
-class FoundMessage(Struct, frozen=True):
+class FoundMessage(Struct, frozen=True, kw_only=True):
     """A message that a search found, with the title of its session."""
 
     id: int

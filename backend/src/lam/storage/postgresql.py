@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Final
 
+from msgspec import Struct
 from sqlalchemy import URL, NullPool, exc, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -18,9 +19,7 @@ LOCK_KEY: Final = 0x4C414D_53545544  # "LAMSTUD"
 CONNECT_SECONDS: Final = 5
 ANSWER_SECONDS: Final = 10
 POLL_SECONDS: Final = 0.2
-WATCH_SECONDS: Final = 5
 TELL_SECONDS: Final = 30
-REGAIN_SECONDS: Final = 40  # longer than the server needs to notice that an earlier connection of ours is dead
 
 _AWAY: Final = (exc.DBAPIError, OSError)
 _REFUSALS: Final = ("28", "3D", "42")  # classes of SQLSTATE: not authorised, no such database, no privilege
@@ -38,6 +37,14 @@ _LOCK_SETTINGS: Final = {
 }
 
 
+class Watch(Struct, frozen=True):
+    """Seconds between two looks at the lock, and to wait for it after the connection was lost: longer than the server needs to
+    notice that the earlier connection is dead."""
+
+    every: float = 5
+    regain: float = 40
+
+
 def postgresql_engine(url: URL, *, pool_size: int, turn_seconds: float) -> AsyncEngine:
     return create_async_engine(
         url,
@@ -50,13 +57,13 @@ def postgresql_engine(url: URL, *, pool_size: int, turn_seconds: float) -> Async
 
 
 @asynccontextmanager
-async def advisory_lock(url: URL, wait_seconds: float) -> AsyncIterator[asyncio.Event]:
+async def advisory_lock(url: URL, wait_seconds: float, watch: Watch) -> AsyncIterator[asyncio.Event]:
     """Holds the lock on a connection of its own; waits for a database that is not there yet, and says so.
 
     The event is set when the connection was lost and another gateway has taken the lock meanwhile. Raises ConfigError when another
     gateway still holds it after `wait_seconds`, and when the database refuses us.
     """
-    lock = _AdvisoryLock(url)
+    lock = _AdvisoryLock(url, watch)
     try:
         await lock.first(wait_seconds)
         tasks = Background()
@@ -70,7 +77,8 @@ async def advisory_lock(url: URL, wait_seconds: float) -> AsyncIterator[asyncio.
 
 
 class _AdvisoryLock:
-    def __init__(self, url: URL) -> None:
+    def __init__(self, url: URL, watch: Watch) -> None:
+        self._watch = watch
         self._where = where(url)
         self._engine = create_async_engine(
             url,
@@ -89,12 +97,12 @@ class _AdvisoryLock:
     async def keep(self) -> None:
         """Looks after the connection; takes the lock again when the database was away."""
         while True:
-            await asyncio.sleep(WATCH_SECONDS)
+            await asyncio.sleep(self._watch.every)
             if await self._alive():
                 continue
             try:
                 await self._connect()
-                if not await self._take(REGAIN_SECONDS):
+                if not await self._take(self._watch.regain):
                     log.critical("Another gateway has taken the database at %s", self._where)
                     self.lost.set()
                     await asyncio.Event().wait()  # the gateway stops; there is nothing left to look after

@@ -5,20 +5,29 @@ import time
 from collections.abc import Callable
 from typing import Final
 
+from msgspec import Struct
+
 from lam.errors import StorageUnavailable
 from lam.storage.database import Database
 from lam.storage.database_file import LEAST_FREE_BYTES
 
 WAIT_SECONDS: Final = 3
-GOOD_SECONDS: Final = 5  # for which a write that arrived is believed
-BAD_SECONDS: Final = 1
+
+
+class Belief(Struct, frozen=True):
+    """Seconds for which a write that arrived, and one that did not, are believed; bytes that must be free on the disk."""
+
+    good: float = 5
+    bad: float = 1
+    least_free: int = LEAST_FREE_BYTES
 
 
 class Readiness:
     """Own it as a context manager's callback: `close` ends the write under way. Asking often costs little: one write serves all."""
 
-    def __init__(self, database: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, database: Database, belief: Belief | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
+        self._belief = belief or Belief()
         self._clock = clock
         self._trial: asyncio.Task[str | None] | None = None
         self._ended_at = 0.0
@@ -33,7 +42,7 @@ class Readiness:
         if (known := self._database.problem()) is not None:
             return known.message
         file = self._database.file
-        if file is not None and (free := file.free_bytes()) is not None and free < LEAST_FREE_BYTES:
+        if file is not None and (free := file.free_bytes()) is not None and free < self._belief.least_free:
             return f"The disk that holds the database is full ({free >> 10} KiB are free in {file.path.parent}): make room."
         trial = self._latest()
         done, _ = await asyncio.wait({trial}, timeout=WAIT_SECONDS)
@@ -44,8 +53,10 @@ class Readiness:
         if trial is not None:
             if not trial.done():
                 return trial
-            if not trial.cancelled() and self._clock() - self._ended_at < (BAD_SECONDS if trial.result() else GOOD_SECONDS):
-                return trial
+            if not trial.cancelled():
+                believed = self._belief.bad if trial.result() else self._belief.good
+                if self._clock() - self._ended_at < believed:
+                    return trial
         self._trial = asyncio.create_task(self._try_out(), name="storage-trial")
         return self._trial
 

@@ -117,6 +117,7 @@ sessions = Table(
     Column("temperature", Float),
     Column("top_p", Float),
     Column("max_tokens", Integer),
+    Column("sampling", JSON(none_as_null=True)),  # the settings that have no column of their own, by name
     Column("model", String(255)),
     Column("message_count", Integer, nullable=False),
     Column("leaf_id", Integer),  # the newest message of the active path; no key: messages point here too

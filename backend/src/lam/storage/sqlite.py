@@ -98,13 +98,13 @@ def connect(path: Path | str, timeout: float) -> OneHopConnection:
     return connection
 
 
-def sqlite_engine(url: URL, *, pool_size: int, turn_seconds: float) -> AsyncEngine:
+def sqlite_engine(url: URL, *, pool_size: int, turn_seconds: float, lock_seconds: float) -> AsyncEngine:
     engine = create_async_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=turn_seconds,
-        async_creator=lambda: connect(url.database or "", LOCK_SECONDS),
+        async_creator=lambda: connect(url.database or "", lock_seconds),
     )
     event.listen(engine.sync_engine, "connect", _prepare)
     event.listen(engine.sync_engine, "begin", _begin)

@@ -17,7 +17,7 @@ from lam.engines.catalog import Catalog
 from lam.engines.queue import Settling
 from lam.errors import GenerationError, LamError, QueueFull
 from lam.mqtt.connection import Broker, Connection, Will
-from lam.protocol.chat import ChatRequest, Sampling, Turn
+from lam.protocol.chat import ChatRequest, Turn
 from lam.protocol.jobs import (
     ACCEPTS,
     PROTOCOL,
@@ -35,6 +35,7 @@ from lam.protocol.jobs import (
     encode,
     from_wire,
 )
+from lam.protocol.sampling import Sampling
 from lam.protocol.topics import NAME, Topics, checked_name
 from lam.worker.running_job import RunningJob
 
@@ -42,7 +43,9 @@ log = logging.getLogger(__name__)
 
 DEFAULT_SLOTS: Final = 8
 T = TypeVar("T")
-_PROBE: Final = ChatRequest((Turn("user", "a"), Turn("assistant", "b")), 0, Sampling(0, 1, 1))
+_PROBE: Final = ChatRequest(
+    turns=(Turn("user", "a"), Turn("assistant", "b")), keep=0, sampling=Sampling(temperature=0, top_p=1, max_tokens=1)
+)
 
 
 class Beats(Struct, frozen=True, kw_only=True):

@@ -60,7 +60,7 @@ async def send(body: SendMessage, caller: Caller, parts: Parts, request: Request
     following = await parts.messages.send(caller.user.id, _send(body))
     terminal = await _end_of(following, caller, parts, request.receive)
     if isinstance(terminal, Error):
-        raise from_code(terminal.code, terminal.message)
+        raise from_code(terminal.code, terminal.message, retryable=terminal.retryable)
     session, asked, reply = await parts.messages.pair(caller.user.id, following)
     return SentAnswer(
         session=shown(session, parts),

@@ -9,18 +9,19 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 import lam
 from lam.api.dependencies import Caller, MaybeCaller, Parts
 from lam.api.errors import answers
+from lam.api.schemas.sampling import SamplingAnswer
 from lam.api.schemas.system import (
     BrokerHealth,
     EngineHealth,
     HealthAnswer,
     ModelAnswer,
     ModelsAnswer,
-    SamplingAnswer,
     WorkerHealth,
 )
 from lam.engines.base import Broker
 from lam.errors import NotFound
 from lam.protocol.jobs import WorkerStatus
+from lam.protocol.sampling import defaults
 from lam.settings import LOOPBACK, Settings
 
 router = APIRouter(prefix="/api", tags=["system"])
@@ -103,6 +104,5 @@ def _metrics_allowed(settings: Settings, caller: str) -> bool:
 @router.get("/models", responses=answers(401, 503), summary="Models that can be asked for")
 async def models(caller: Caller, parts: Parts) -> ModelsAnswer:
     found = [ModelAnswer(name=model.name, n_ctx=model.n_ctx) for model in await parts.catalog.models()]
-    given = parts.settings
-    sampling = SamplingAnswer(temperature=given.llm_temperature, top_p=given.llm_top_p, max_tokens=given.llm_max_tokens)
+    sampling = SamplingAnswer.model_validate(defaults(parts.settings))
     return ModelsAnswer(models=found, default=found[0].name if found else None, sampling=sampling)

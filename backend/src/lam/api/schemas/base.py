@@ -36,6 +36,3 @@ Variables = Annotated[
     dict[Annotated[Text, Field(max_length=64)], Annotated[Text, Field(max_length=LONGEST_TEXT)]], Field(max_length=100)
 ]
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
-Temperature = Annotated[float, Field(ge=0, le=2)]
-TopP = Annotated[float, Field(gt=0, le=1)]
-MaxTokens = Annotated[int, Field(ge=1, le=MAX_ID)]

@@ -4,7 +4,8 @@ from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lam.api.schemas.base import MAX_ID, FilledText, Id, MaxTokens, Schema, Temperature, Text, Time, TopP, Variables
+from lam.api.schemas.base import MAX_ID, FilledText, Id, Schema, Text, Time, Variables
+from lam.api.schemas.sampling import SamplingFields
 from lam.api.schemas.sessions import SessionAnswer
 from lam.protocol.chat import LONGEST_TEXT
 
@@ -12,7 +13,7 @@ Status = Literal["streaming", "complete", "cancelled", "interrupted", "failed"]
 Rating = Literal["good", "bad"]
 
 
-class SendMessage(Schema):
+class SendMessage(SamplingFields):
     """A new turn. Null means not given: it clears nothing."""
 
     session_id: Id = Field(examples=[1])
@@ -22,9 +23,6 @@ class SendMessage(Schema):
         examples=["Tell me a short story"],
         description="Required, except with `regenerate` and `continue`.",
     )
-    temperature: Temperature | None = Field(None, description="Else the session's, else LLM_TEMPERATURE. 0 means 0.")
-    top_p: TopP | None = Field(None, description="Else the session's, else LLM_TOP_P.")
-    max_tokens: MaxTokens | None = Field(None, description="Lowered, never refused, to what the settings and the context leave.")
     system_prompt: Text | None = Field(
         None, max_length=LONGEST_TEXT, description="Kept by the session, in force from this message on. Empty: none."
     )

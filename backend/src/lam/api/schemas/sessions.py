@@ -2,20 +2,18 @@
 
 from pydantic import Field
 
-from lam.api.schemas.base import Id, MaxTokens, Schema, Temperature, Text, Time, TopP, Variables
+from lam.api.schemas.base import Id, Text, Time, Variables
+from lam.api.schemas.sampling import SamplingFields, SamplingValues
 from lam.protocol.chat import LONGEST_TEXT
 
 
-class SessionSettings(Schema):
+class SessionSettings(SamplingFields):
     """What a session remembers for its next messages. Null: the gateway's own."""
 
     title: Text | None = Field(None, max_length=200)
     template_id: Id | None = None
     variables: Variables | None = Field(None, description="Fills the template's variables; every one without a default.")
     system_prompt: Text | None = Field(None, max_length=LONGEST_TEXT)
-    temperature: Temperature | None = None
-    top_p: TopP | None = None
-    max_tokens: MaxTokens | None = None
     model: Text | None = Field(None, max_length=255)
 
 
@@ -23,16 +21,13 @@ class SessionChanges(SessionSettings):
     active_message_id: Id | None = Field(None, description="Switches to the branch that shows this message.")
 
 
-class SessionAnswer(Schema):
+class SessionAnswer(SamplingValues):
     id: int = Field(examples=[1])
     session_key: str = Field(description="New with each reset.", examples=["user1-0f1e2d3c4b"])
     title: str = Field(examples=["A short story"])
     template_id: int | None
     template_version: int | None = Field(description="Which version of the template the prompt was taken from.")
     system_prompt: str | None
-    temperature: float | None
-    top_p: float | None
-    max_tokens: int | None
     model: str | None
     message_count: int = Field(description="On all branches.")
     active_message_id: int | None = Field(description="The newest message of the active path.")

@@ -5,19 +5,12 @@ from typing import Literal
 from pydantic import Field
 
 from lam.api.schemas.base import Schema
+from lam.api.schemas.sampling import SamplingAnswer
 
 
 class ModelAnswer(Schema):
     name: str
     n_ctx: int | None = Field(description="Tokens a conversation may hold, where the server says it.")
-
-
-class SamplingAnswer(Schema):
-    """What holds where neither request nor session say."""
-
-    temperature: float
-    top_p: float
-    max_tokens: int
 
 
 class ModelsAnswer(Schema):

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import msgspec
 from sqlalchemy import ColumnElement, func, insert, select
 
+from lam.storage.access import own
 from lam.storage.models import Cost, UsageRow
 from lam.storage.repositories.base import QUICK, Repository
 from lam.storage.schema import costs, sessions, users
@@ -55,12 +56,13 @@ class Costs(Repository):
         if grouping == "user":
             query = query.join(users, users.c.id == costs.c.user_id)
         if user_id is not None:
-            query = query.where(costs.c.user_id == user_id)
+            query = query.where(own(costs, user_id))
         spent = _SUMS[6] + _SUMS[7]
         query = query.group_by(*keys).order_by(*(keys if grouping == "day" else (spent.desc(), *keys))).limit(limit)
         found = []
         for row in await self._connection.execute(query):
             sums: list[Any] = list(row[len(keys) :])
             averages = [None if value is None else float(value) for value in sums[9:]]
-            found.append(UsageRow(tuple(row[: len(keys)]), *map(int, sums[:9]), *averages))
+            values: dict[str, Any] = dict(zip(UsageRow.__struct_fields__[1:], (*map(int, sums[:9]), *averages), strict=True))
+            found.append(UsageRow(key=tuple(row[: len(keys)]), **values))
         return found

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, bindparam, delete, exists, insert, literal, or_, select, text, update
 
+from lam.storage.access import Action, own, sessions_open
 from lam.storage.models import Ending, Message, Reply, SentRequest
 from lam.storage.repositories.base import QUICK, Repository
 from lam.storage.schema import messages, requests, sessions
@@ -37,17 +38,19 @@ class Messages(Repository):
         query = select(messages).join(path, path.c.id == messages.c.id).order_by(messages.c.id)
         return await self._all(Message, query)
 
-    async def by_stream(self, stream_id: str, user_id: int) -> Message | None:
+    async def by_stream(self, stream_id: str, user_id: int, action: Action) -> Message | None:
+        """If the user may do that in its session."""
         query = (
             select(messages)
             .join(sessions, sessions.c.id == messages.c.session_id)
-            .where(messages.c.stream_id == stream_id, sessions.c.user_id == user_id)
+            .where(messages.c.stream_id == stream_id, sessions_open(action, user_id))
         )
         return await self._one(Message, query)
 
-    async def owned(self, message_id: int, user_id: int) -> Message | None:
+    async def find(self, message_id: int, user_id: int, action: Action) -> Message | None:
+        """If the user may do that in its session."""
         query = select(messages).join(sessions, sessions.c.id == messages.c.session_id)
-        return await self._one(Message, query.where(messages.c.id == message_id, sessions.c.user_id == user_id))
+        return await self._one(Message, query.where(messages.c.id == message_id, sessions_open(action, user_id)))
 
     async def rate(self, message_id: int, rating: str | None) -> None:
         await self._changed(update(messages).where(messages.c.id == message_id).values(rating=rating))
@@ -157,14 +160,16 @@ def _at(ids: Sequence[int], position: int | None) -> int | None:
 class Requests(Repository):
     async def find(self, user_id: int, client_request_id: str, since: datetime) -> SentRequest | None:
         query = select(requests.c.session_id, requests.c.content_hash, requests.c.stream_id).where(
-            requests.c.user_id == user_id,
+            own(requests, user_id),
             requests.c.client_request_id == client_request_id,
             requests.c.created_at >= since,
         )
         return await self._one(SentRequest, query)
 
-    async def add(self, user_id: int, client_request_id: str, sent: SentRequest, now: datetime) -> None:
-        """Now and then the user's oldest go, so that up to about 10 000 are kept."""
+    async def add(
+        self, user_id: int, client_request_id: str, sent: SentRequest, now: datetime, *, most: int = REQUESTS_OF_USER
+    ) -> None:
+        """Now and then the user's oldest go, so that about `most` are kept."""
         added = await self._connection.execute(
             insert(requests).values(
                 user_id=user_id,
@@ -178,10 +183,8 @@ class Requests(Repository):
 
         key: Any = added.inserted_primary_key
         if key[0] % TIDY_EVERY == 0:
-            mine = select(requests.c.id).where(requests.c.user_id == user_id).order_by(requests.c.id.desc())
-            await self._changed(
-                delete(requests).where(requests.c.user_id == user_id, requests.c.id.not_in(mine.limit(REQUESTS_OF_USER)))
-            )
+            mine = select(requests.c.id).where(own(requests, user_id)).order_by(requests.c.id.desc())
+            await self._changed(delete(requests).where(own(requests, user_id), requests.c.id.not_in(mine.limit(most))))
 
     async def forget_session(self, session_id: int) -> None:
         await self._changed(delete(requests).where(requests.c.session_id == session_id))

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from sqlalchemy import func, select, text
 
+from lam.storage.access import sessions_open
 from lam.storage.models import FoundMessage, PendingMessage
 from lam.storage.repositories.base import Repository
 from lam.storage.schema import messages, sessions
@@ -42,7 +43,7 @@ _MATCH: Final = {
 
 class Search(Repository):
     async def messages(self, user_id: int, terms: Sequence[str], limit: int, before: int | None = None) -> list[FoundMessage]:
-        """The newest messages of the user that may hold all the terms, each with the beginning of its text; `before`: an id.
+        """The newest messages the user may read that may hold all the terms, each with the beginning of its text; `before`: an id.
 
         The index knows which words a text holds and not their order: the caller looks for `pattern(terms)` in each.
         """
@@ -54,7 +55,7 @@ class Search(Repository):
         query = (
             select(messages.c.id, messages.c.session_id, messages.c.role, _CONTENT, messages.c.created_at, sessions.c.title)
             .join(sessions, sessions.c.id == messages.c.session_id)
-            .where(sessions.c.user_id == user_id)
+            .where(sessions_open("read", user_id))
             .where(_MATCH[dialect].bindparams(asked=_asked(dialect, [lookup(term) for term in terms])))
             .order_by(messages.c.id.desc())
             .limit(limit)

@@ -1,32 +1,46 @@
-"""Sessions, always asked for together with their owner."""
+"""Sessions, always asked for together with who asks, and what for."""
 
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+import msgspec
 from sqlalchemy import bindparam, delete, func, insert, select, update
 
+from lam.protocol.sampling import NAMES, from_stored
+from lam.storage.access import ALLOWED, Action, own, sessions_open
 from lam.storage.models import Session
 from lam.storage.repositories.base import QUICK, Repository
 from lam.storage.schema import messages, sessions
 
 PREVIEW_CHARACTERS = 180
-_OWNED = select(sessions).where(sessions.c.id == bindparam("session"), sessions.c.user_id == bindparam("owner"))
-_OWNED = _OWNED.execution_options(**QUICK)
-_OWNED_LOCKED = _OWNED.with_for_update()
+_SHARED: Final = frozenset(NAMES) - frozenset(sessions.c.keys())  # settings that are stored together, in `sampling`
+_COLUMNS: Final = (*(column.name for column in sessions.c if column.name != "sampling"),)
+_FIND: Final = {
+    action: select(sessions)
+    .where(sessions.c.id == bindparam("session"), sessions_open(action, bindparam("user")))
+    .execution_options(**QUICK)
+    for action in ALLOWED
+}
+_LOCK: Final = {action: query.with_for_update() for action, query in _FIND.items()}
 _SENT = update(sessions).where(sessions.c.id == bindparam("session"))
 _SENT = _SENT.values(message_count=sessions.c.message_count + bindparam("added")).execution_options(**QUICK)
 
 
 class Sessions(Repository):
     async def add(self, **values: Any) -> Session:
-        return Session(id=await self._inserted(insert(sessions).values(**values).returning(sessions.c.id)), **values)
+        statement = insert(sessions).values(**_row(values, {})).returning(sessions.c.id)
+        return Session(id=await self._inserted(statement), **values)
 
-    async def owned(self, session_id: int, user_id: int, *, lock: bool = False) -> Session | None:
-        """`lock`: nobody else changes it until this unit of work ends."""
-        return await self._one(Session, _OWNED_LOCKED if lock else _OWNED, {"session": session_id, "owner": user_id})
+    async def find(self, session_id: int, user_id: int, action: Action, *, lock: bool = False) -> Session | None:
+        """If the user may do that with it. `lock`: nobody else changes it until this unit of work ends."""
+        query = (_LOCK if lock else _FIND)[action]
+        found = await self._connection.execute(query, {"session": session_id, "user": user_id})
+        row = found.first()
+        return None if row is None else _session(row._mapping)
 
     async def count(self, user_id: int) -> int:
-        query = select(func.count()).where(sessions.c.user_id == user_id)
+        query = select(func.count()).where(own(sessions, user_id))
         return int((await self._connection.execute(query)).scalar_one())
 
     async def owner(self, session_id: int) -> int:
@@ -39,14 +53,19 @@ class Sessions(Repository):
         query = (
             select(sessions, preview.label("preview"))
             .outerjoin(messages, messages.c.id == sessions.c.leaf_id)
-            .where(sessions.c.user_id == user_id)
+            .where(sessions_open("read", user_id))
             .order_by(sessions.c.last_used_at.desc(), sessions.c.id.desc())
         )
         rows = await self._connection.execute(query)
-        return [(Session(*row[:-1]), row[-1]) for row in rows]
+        return [(_session(row._mapping), row.preview) for row in rows]
 
     async def change(self, session_id: int, **values: Any) -> None:
-        await self._changed(update(sessions).where(sessions.c.id == session_id).values(**values))
+        """Settings of sampling by name like the columns. Lock the session first: those that share a column are read and written."""
+        stored: dict[str, Any] = {}
+        if not _SHARED.isdisjoint(values):
+            query = select(sessions.c.sampling).where(sessions.c.id == session_id)
+            stored = (await self._connection.execute(query)).scalar_one() or {}
+        await self._changed(update(sessions).where(sessions.c.id == session_id).values(**_row(values, stored)))
 
     async def sent(self, session_id: int, leaf_id: int, now: datetime, *, added: int, **values: Any) -> None:
         """`added` messages more, the newest of them the reply that begins."""
@@ -60,7 +79,7 @@ class Sessions(Repository):
 
     async def titles(self, user_id: int) -> list[tuple[int, str]]:
         """Id and title of all sessions, the last used first."""
-        query = select(sessions.c.id, sessions.c.title).where(sessions.c.user_id == user_id)
+        query = select(sessions.c.id, sessions.c.title).where(sessions_open("read", user_id))
         rows = await self._connection.execute(query.order_by(sessions.c.last_used_at.desc(), sessions.c.id.desc()))
         return [(row[0], row[1]) for row in rows]
 
@@ -69,3 +88,18 @@ class Sessions(Repository):
 
     async def delete(self, session_id: int) -> None:
         await self._changed(delete(sessions).where(sessions.c.id == session_id))
+
+
+def _session(row: Mapping[Any, Any]) -> Session:
+    stored = row["sampling"]
+    return Session(**{name: row[name] for name in _COLUMNS}, **(from_stored(stored, _SHARED) if stored else {}))
+
+
+def _row(values: dict[str, Any], stored: dict[str, Any]) -> dict[str, Any]:
+    """`values` as columns. `stored`: the settings that share a column, as they were; None takes one away."""
+    shared = _SHARED & values.keys()
+    if not shared:
+        return values
+    settings = stored | {name: msgspec.to_builtins(values[name]) for name in shared}
+    settings = {name: value for name, value in settings.items() if value is not None}
+    return {name: value for name, value in values.items() if name not in shared} | {"sampling": settings or None}

@@ -1,10 +1,11 @@
-"""Templates with all their versions, asked for together with their owner unless they are public."""
+"""Templates with all their versions, asked for together with who asks unless they are public."""
 
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import delete, func, insert, select, update
 
+from lam.storage.access import Action, own, templates_open
 from lam.storage.models import Template, TemplateVersion
 from lam.storage.repositories.base import Repository
 from lam.storage.schema import template_versions, templates
@@ -18,9 +19,9 @@ class Templates(Repository):
         await self._keep(template.id, template.version, template.content, template.created_at)
         return template
 
-    async def owned(self, template_id: int, user_id: int, *, lock: bool = False) -> Template | None:
-        """`lock`: nobody else changes it until this unit of work ends."""
-        query = select(templates).where(templates.c.id == template_id, templates.c.user_id == user_id)
+    async def find(self, template_id: int, user_id: int, action: Action, *, lock: bool = False) -> Template | None:
+        """If the user may do that with it. `lock`: nobody else changes it until this unit of work ends."""
+        query = select(templates).where(templates.c.id == template_id, templates_open(action, user_id))
         return await self._one(Template, query.with_for_update() if lock else query)
 
     async def public(self, template_id: int) -> Template | None:
@@ -29,11 +30,11 @@ class Templates(Repository):
 
     async def of_user(self, user_id: int) -> list[Template]:
         """The last changed first."""
-        query = select(templates).where(templates.c.user_id == user_id)
+        query = select(templates).where(templates_open("read", user_id))
         return await self._all(Template, query.order_by(templates.c.updated_at.desc(), templates.c.id.desc()))
 
     async def count(self, user_id: int) -> int:
-        query = select(func.count()).where(templates.c.user_id == user_id)
+        query = select(func.count()).where(own(templates, user_id))
         return int((await self._connection.execute(query)).scalar_one())
 
     async def count_versions(self, template_id: int) -> int:

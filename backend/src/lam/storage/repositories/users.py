@@ -6,6 +6,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, select, update
 
+from lam.storage.access import own
 from lam.storage.models import ListedUser, Token, User
 from lam.storage.repositories.base import QUICK, Repository
 from lam.storage.schema import sessions, tokens, users
@@ -17,8 +18,9 @@ def _good(now: Any) -> ColumnElement[bool]:
     return or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > now)
 
 
+_USER = ("email", "password_hash", "is_admin", "created_at")
 _FIND = (
-    select(*_TOKEN, users.c.email, users.c.password_hash, users.c.is_admin, users.c.created_at)
+    select(*_TOKEN, *(users.c[name] for name in _USER))
     .join(users, users.c.id == tokens.c.user_id)
     .where(tokens.c.hash == bindparam("looked_for"), _good(bindparam("now")))
     .execution_options(**QUICK)
@@ -28,8 +30,8 @@ _FIND = (
 class Users(Repository):
     async def add(self, email: str, password_hash: str | None, *, is_admin: bool, now: datetime) -> User:
         """Raises Conflict (from the unit of work) where the address is taken."""
-        row = insert(users).values(email=email, password_hash=password_hash, is_admin=is_admin, created_at=now)
-        return User(await self._inserted(row.returning(users.c.id)), email, password_hash, is_admin, now)
+        values: dict[str, Any] = {"email": email, "password_hash": password_hash, "is_admin": is_admin, "created_at": now}
+        return User(id=await self._inserted(insert(users).values(**values).returning(users.c.id)), **values)
 
     async def by_email(self, email: str) -> User | None:
         return await self._one(User, select(users).where(users.c.email == email))
@@ -69,13 +71,16 @@ class Tokens(Repository):
 
     async def of_user(self, user_id: int, now: datetime) -> list[Token]:
         """Those that are still good, the last used first."""
-        query = select(*_TOKEN).where(tokens.c.user_id == user_id, _good(now))
+        query = select(*_TOKEN).where(own(tokens, user_id), _good(now))
         return await self._all(Token, query.order_by(tokens.c.last_used_at.desc(), tokens.c.id.desc()))
 
     async def find(self, token_hash: str, now: datetime) -> tuple[Token, User] | None:
         """The token and its owner, in one query; None when it is unknown or has expired."""
         row = (await self._connection.execute(_FIND, {"looked_for": token_hash, "now": now})).first()
-        return None if row is None else (Token(*row[: len(_TOKEN)]), User(row[1], *row[len(_TOKEN) :]))
+        if row is None:
+            return None
+        token = Token(**dict(zip(Token.__struct_fields__, row, strict=False)))
+        return token, User(id=token.user_id, **dict(zip(_USER, row[len(_TOKEN) :], strict=True)))
 
     async def good(self, token_ids: Collection[int], now: datetime) -> set[int]:
         """Those of the tokens that are still good."""
@@ -94,18 +99,16 @@ class Tokens(Repository):
 
     async def keep_newest(self, user_id: int, most: int) -> None:
         """Revokes those beyond `most`, the longest unused first; never one that does not expire."""
-        mine = select(tokens.c.id).where(tokens.c.user_id == user_id, tokens.c.expires_at.is_not(None))
+        mine = select(tokens.c.id).where(own(tokens, user_id), tokens.c.expires_at.is_not(None))
         kept = mine.order_by(tokens.c.last_used_at.desc(), tokens.c.id.desc()).limit(most)
-        await self._changed(
-            delete(tokens).where(tokens.c.user_id == user_id, tokens.c.expires_at.is_not(None), tokens.c.id.not_in(kept))
-        )
+        await self._changed(delete(tokens).where(own(tokens, user_id), tokens.c.expires_at.is_not(None), tokens.c.id.not_in(kept)))
 
     async def revoke_owned(self, token_id: int, user_id: int) -> bool:
         """False where it is not that user's."""
-        return bool(await self._changed(delete(tokens).where(tokens.c.id == token_id, tokens.c.user_id == user_id)))
+        return bool(await self._changed(delete(tokens).where(tokens.c.id == token_id, own(tokens, user_id))))
 
     async def revoke_all(self, user_id: int, *, but: int | None = None) -> None:
-        query = delete(tokens).where(tokens.c.user_id == user_id)
+        query = delete(tokens).where(own(tokens, user_id))
         await self._changed(query if but is None else query.where(tokens.c.id != but))
 
     async def forget_expired(self, now: datetime) -> None:

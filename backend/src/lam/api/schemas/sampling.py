@@ -1,0 +1,108 @@
+"""JSON of the settings of sampling, made from their table: the same types and ranges, as pydantic checks and describes them."""
+
+import types
+from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args, get_origin
+
+import msgspec
+from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, create_model
+from pydantic_core import CoreSchema, core_schema
+
+from lam.api.schemas.base import Schema, Text
+from lam.protocol.sampling import SETTINGS, Setting
+
+_LIMITS: Final = ("gt", "ge", "lt", "le", "min_length", "max_length", "pattern")
+_REFERENCE: Final = "{name}"
+
+
+class _StructOf:
+    """Marks a msgspec struct: pydantic makes one from JSON, and writes it as such."""
+
+    def __init__(self, kind: type[msgspec.Struct]) -> None:
+        self._kind = kind
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        def read(value: Any) -> Any:
+            try:
+                return msgspec.convert(value, self._kind)
+            except msgspec.ValidationError as error:
+                raise ValueError(str(error)) from error
+
+        written = core_schema.plain_serializer_function_ser_schema(msgspec.to_builtins, when_used="json")
+        return core_schema.no_info_plain_validator_function(read, serialization=written)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return _described(self._kind)
+
+
+def _described(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """The JSON schema of a struct, in one piece."""
+    (outer,), parts = msgspec.json.schema_components([kind], ref_template=_REFERENCE)
+
+    def whole(schema: Any) -> Any:
+        if isinstance(schema, list):
+            return [whole(inner) for inner in schema]
+        if not isinstance(schema, dict):
+            return schema
+        if isinstance(schema.get("$ref"), str):
+            return whole(parts[schema["$ref"]])
+        anything = {"additionalProperties": True} if schema == {"type": "object"} else {}
+        return {name: whole(inner) for name, inner in schema.items()} | anything
+
+    described: dict[str, Any] = whole(outer)
+    return described
+
+
+def _checked(hint: Any) -> Any:
+    """A type of the table as pydantic understands it."""
+    origin, inner = get_origin(hint), get_args(hint)
+    if origin is Annotated:
+        limits = {name: value for meta in inner[1:] if isinstance(meta, msgspec.Meta) for name, value in _limits(meta)}
+        return Annotated[_checked(inner[0]), Field(**limits)] if limits else _checked(inner[0])
+    if origin in (Union, types.UnionType):
+        return Union[tuple(map(_checked, inner))]  # noqa: UP007  # made of a list
+    if origin is tuple:
+        return tuple[_checked(inner[0]), ...]  # type: ignore[misc]
+    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
+        return Annotated[hint, _StructOf(hint)]
+    return Text if hint is str else hint
+
+
+def _limits(meta: msgspec.Meta) -> list[tuple[str, Any]]:
+    return [(name, value) for name in _LIMITS if (value := getattr(meta, name)) is not None]
+
+
+def _description(setting: Setting) -> str | None:
+    source = f" Else the session's, else {setting.default.upper()}." if setting.default else ""
+    return (setting.description + source).strip() or None
+
+
+if TYPE_CHECKING:
+
+    class SamplingFields(Schema):
+        """The settings of sampling in a request; absent or null: not chosen."""
+
+    class SamplingValues(Schema):
+        """The settings of sampling in an answer; null: not chosen."""
+
+    class SamplingAnswer(Schema):
+        """What holds where neither request nor session say."""
+
+else:
+    SamplingFields = create_model(
+        "SamplingFields",
+        __base__=Schema,
+        **{setting.name: (_checked(setting.type) | None, Field(None, description=_description(setting))) for setting in SETTINGS},
+    )
+    SamplingValues = create_model(
+        "SamplingValues", __base__=Schema, **{setting.name: (_checked(setting.type) | None, ...) for setting in SETTINGS}
+    )
+    SamplingAnswer = create_model(
+        "SamplingAnswer",
+        __base__=Schema,
+        __doc__="What holds where neither request nor session say.",
+        **{
+            setting.name: (_checked(setting.type) | None if setting.read else _checked(setting.type), ...)
+            for setting in SETTINGS
+            if setting.default
+        },
+    )
