@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from lam.protocol.chat import ChatRequest, Sampling, Turn
-from lam.protocol.events import Chunk, EngineEvent, Finished, FinishReason, Progress, Relabel, Thinking, ToolCall, Usage
+from lam.protocol.events import Chunk, EngineEvent, Finished, FinishReason, Progress, Relabel, Thinking, ToolCall, ToolResult, Usage
 from lam.protocol.text import valid
 
 State = Literal["ready", "busy", "draining", "offline"]
@@ -127,7 +127,7 @@ class Failed(Struct, frozen=True, tag_field="type", tag="failed"):
     limit: int | None = None
 
 
-FrameEvent = Accepted | Rejected | Progress | Thinking | Chunk | ToolCall | Relabel | JobFinished | Failed
+FrameEvent = Accepted | Rejected | Progress | Thinking | Chunk | ToolCall | ToolResult | Relabel | JobFinished | Failed
 LAST: Final = (Rejected, JobFinished, Failed)
 
 
