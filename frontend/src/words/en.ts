@@ -148,6 +148,7 @@ export const en = {
     thinking: "Thinking",
     thoughts: "Thoughts",
     toolCall: (name: string | null) => (name === null ? "Tool call without a name" : `Tool call: ${name}`),
+    toolResult: "Result",
     leftOut: "The model no longer sees this message",
     leftOutWhy: "It was refused because of its length or its content, and would be refused again.",
     versions: "Versions",
