@@ -68,6 +68,7 @@ export const en = {
     notFoundTitle: "Page not found",
     notFound: "The address is wrong, or the page no longer exists.",
     offlineTitle: "Can’t reach LAM Studio",
+    offlineHint: "Check that it is running and that you are online.",
     offline: "Running replies continue without you. This page tries again every few seconds.",
     unreachable: "Can’t reach LAM Studio. Check that it is running and that you are online.",
     status: (status: number) => `LAM Studio answered with an error (${status}). Try again.`,
