@@ -1,5 +1,6 @@
 """Fixtures: a real gateway on a real port in front of the scripted server, and real programs where a test needs them."""
 
+import functools
 import os
 import shutil
 import subprocess
@@ -8,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
+from argon2 import PasswordHasher
 
 from lam.llama.model import NAME, demo_model
 from lam.testing.server import ScriptedServer
@@ -35,6 +37,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database", choices=("sqlite", "postgresql"), default="sqlite", help="What the gateways under test run on.")
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """schemathesis gives the tests that it makes of a function one id, and pytest-xdist runs one test per id."""
+    if item.id.params is None and "[" in item.name:
+        item._id = item.id.with_params(item.name.partition("[")[2].removesuffix("]"))
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    ids = [item.nodeid for item in session.items]
+    assert len(ids) == len(set(ids)), "two tests have one id: pytest-xdist would run only one of them"
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out what the run on SQLite has already tested, or what is about SQLite alone."""
     if config.getoption("--database") == "sqlite":
@@ -51,6 +64,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+    items.sort(key=lambda item: item.get_closest_marker("live") is None)  # the longest first: what runs beside them fills the rest
 
 
 def _is_about_streams(item: pytest.Item) -> bool:
@@ -79,6 +93,15 @@ def _mode(request: pytest.FixtureRequest) -> Iterator[None]:
         brokers.beats = Beats(job=0.1)
         yield
         brokers.mosquitto, brokers.beats = None, Beats()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _cheap_passwords() -> Iterator[None]:
+    """A hash takes 64 MiB and a tenth of a second of four threads, and each gateway makes one when it starts."""
+    with pytest.MonkeyPatch.context() as patches:
+        cheap = functools.partial(PasswordHasher, time_cost=1, memory_cost=64, parallelism=1)
+        patches.setattr("lam.accounts.passwords.PasswordHasher", cheap)
+        yield
 
 
 def find_program(name: str) -> str:
