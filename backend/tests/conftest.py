@@ -1,6 +1,5 @@
 """Fixtures: a real gateway on a real port in front of the scripted server, and real programs where a test needs them."""
 
-import functools
 import os
 import shutil
 import subprocess
@@ -9,7 +8,6 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 
 import pytest
-from argon2 import PasswordHasher
 
 from lam.llama.model import NAME, demo_model
 from lam.testing.server import ScriptedServer
@@ -93,15 +91,6 @@ def _mode(request: pytest.FixtureRequest) -> Iterator[None]:
         brokers.beats = Beats(job=0.1)
         yield
         brokers.mosquitto, brokers.beats = None, Beats()
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _cheap_passwords() -> Iterator[None]:
-    """A hash takes 64 MiB and a tenth of a second of four threads, and each gateway makes one when it starts."""
-    with pytest.MonkeyPatch.context() as patches:
-        cheap = functools.partial(PasswordHasher, time_cost=1, memory_cost=64, parallelism=1)
-        patches.setattr("lam.accounts.passwords.PasswordHasher", cheap)
-        yield
 
 
 def find_program(name: str) -> str:

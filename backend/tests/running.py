@@ -14,7 +14,9 @@ from typing import Any
 
 import aiohttp
 import uvicorn
+from msgspec.structs import replace
 
+from lam.accounts.passwords import Hashing
 from lam.api.http_protocol import web_server
 from lam.api.services import Services
 from lam.client.client import Client
@@ -30,6 +32,7 @@ from . import brokers, databases
 
 # Titles would be more requests to the model where tests count them, and the longest replies here are longer than the usual limit.
 _numbers = itertools.count(1)
+CHEAP = Hashing(rounds=1, memory=64, lanes=1)  # a real hash takes a tenth of a second, and each gateway makes one when it starts
 FOR_TESTS = {"lam_registration": "open", "lam_max_streams_per_user": 1000, "lam_titles": False, "lam_max_reply_chars": 20_000_000}
 
 
@@ -127,7 +130,7 @@ async def _running_gateway(
 ) -> AsyncIterator[Gateway]:
     data: Path = given["lam_data_dir"]
     databases.prepare(data, given["database_url"])
-    app = create_app(Settings(**given), bounds=bounds or Bounds(), kinds=kinds)
+    app = create_app(Settings(**given), bounds=replace(bounds or Bounds(), hashing=CHEAP), kinds=kinds)
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))

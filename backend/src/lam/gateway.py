@@ -16,7 +16,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 import lam
 from lam.accounts.accounts import Accounts
 from lam.accounts.administration import Administration
-from lam.accounts.passwords import Passwords
+from lam.accounts.passwords import Hashing, Passwords
 from lam.accounts.throttle import Budgets
 from lam.api import docs, errors, page
 from lam.api.connections import Connections, Patience
@@ -66,8 +66,9 @@ MakeApp = Callable[[Settings], FastAPI]
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
-    """Seconds that are no settings, by the part that keeps to them. Tests hand in smaller ones."""
+    """Seconds and costs that are no settings, by the part that keeps to them. Tests hand in smaller ones."""
 
+    hashing: Hashing = Hashing()
     connections: Patience = Patience()
     runs: Waits = Waits()
     pump: Limits = Limits()
@@ -179,7 +180,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
                 waits=replace(bounds.runs, detach=settings.lam_detach_seconds),
             )
         )
-        passwords, budgets = Passwords(), Budgets()
+        passwords, budgets = Passwords(bounds.hashing.hasher()), Budgets()
         stack.callback(passwords.close)
         accounts_ = Accounts(
             database,

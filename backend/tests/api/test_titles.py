@@ -41,8 +41,7 @@ async def until_title(client: Client, session: int, wanted: str) -> None:
 
 def idle(gateway: Gateway) -> bool:
     """No run, and no question for a title."""
-    asking = any(task.get_name().startswith("title-") for task in asyncio.all_tasks())
-    return not (asking or gateway.parts.supervisor.running() or gateway.parts.supervisor.admission.taken)
+    return not (gateway.parts.supervisor.running() or gateway.parts.catalog.queue.taken)
 
 
 async def test_the_first_reply_brings_a_title_from_the_model(titled: Gateway, scripted: ScriptedServer) -> None:

@@ -60,7 +60,7 @@ async def test_two_worker_processes_serve_one_gateway(broker: Mosquitto, scripte
         sessions = [(await client.create_session())["id"] for _ in range(3)]
         tasks = [asyncio.create_task(collect(client, session)) for session in sessions]
         await scripted.seen(2)
-        await until(lambda: gateway.parts.supervisor.admission.waiting == 1)
+        await until(lambda: gateway.parts.catalog.queue.waiting == 1)
         assert len(scripted.requests) == 2, "the third waits at the gateway"
         scripted.step(6)
         replies = await asyncio.gather(*tasks)
