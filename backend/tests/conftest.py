@@ -27,23 +27,15 @@ INSTALL = {
 }
 # What knows no database is tested once, with SQLite.
 STREAMS = ("test_branches", "test_conversations", "test_endings", "test_resume", "test_stop", "test_stream")
+# What `--quick` leaves out: tests that start a gateway, a command, another program, or count instructions for a while.
+WITH_PROGRAMS = ("api", "cli", "guard", "live", "documents/test_reader", "test_imports")
 WITHOUT_DATABASE = ("accounts", "test_logs", "test_data_folder", "documents", "engines", "llama", "protocol", "streams")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--mode", choices=("sse", "mqtt"), default="sse", help="How the gateways under test reach models.")
+    parser.addoption("--quick", action="store_true", help="Only what starts no server and no program.")
     parser.addoption("--database", choices=("sqlite", "postgresql"), default="sqlite", help="What the gateways under test run on.")
-
-
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """schemathesis gives the tests that it makes of a function one id, and pytest-xdist runs one test per id."""
-    if item.id.params is None and "[" in item.name:
-        item._id = item.id.with_params(item.name.partition("[")[2].removesuffix("]"))
-
-
-def pytest_collection_finish(session: pytest.Session) -> None:
-    ids = [item.nodeid for item in session.items]
-    assert len(ids) == len(set(ids)), "two tests have one id: pytest-xdist would run only one of them"
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -59,10 +51,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         ]
     if config.getoption("--mode") == "mqtt":  # what is about streams, and holds in both modes
         left_out = [item for item in items if item.get_closest_marker("sse") or not _is_about_streams(item)]
+    if config.getoption("--quick"):
+        left_out += [item for item in items if _starts_programs(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
-    items.sort(key=lambda item: item.get_closest_marker("live") is None)  # the longest first: what runs beside them fills the rest
+
+
+def _starts_programs(item: pytest.Item) -> bool:
+    path = item.path.relative_to(Path(__file__).parent).as_posix()
+    return path.startswith(WITH_PROGRAMS) or "gateway" in getattr(item, "fixturenames", ())
 
 
 def _is_about_streams(item: pytest.Item) -> bool:

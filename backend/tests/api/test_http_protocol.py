@@ -22,7 +22,7 @@ from ..running import Gateway, running_gateway
 
 HEALTH = b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n"
 LOGIN = b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-BRIEF = Patience(head=0.3, idle=0.3, body=0.3, silence=0.3, drain=0.3, linger=0.3, unread=0.5, look=0.02)
+BRIEF = Patience(head=0.3, idle=0.3, body=0.3, silence=0.3, drain=0.3, linger=0.3, unread=2, look=0.02)
 
 
 class Raw:
