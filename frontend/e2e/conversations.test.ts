@@ -68,6 +68,28 @@ test("a template is chosen by a slash, its variables are asked for, and the mode
   await visitor.close();
 });
 
+test("what is written while a new template is being saved stays", async () => {
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
+  await page.goto(`${studio.url}/templates/new`);
+  await page.getByLabel(words.templates.title).fill("Translator");
+  await page.getByLabel(words.templates.prompt).fill("Translate.");
+  let answer = (): void => undefined;
+  const asked = new Promise<void>((resolve) => (answer = resolve));
+  await page.route("**/api/templates", async (route) => {
+    if (route.request().method() === "GET") await asked;
+    await route.continue();
+  });
+  await page.getByRole("button", { name: words.templates.create }).click();
+  await page.getByText(words.templates.saved(1)).waitFor();
+  await page.getByLabel(words.templates.prompt).fill("Translate all.");
+  answer();
+  await page.getByRole("button", { name: words.templates.save }).click();
+  await page.getByText(words.templates.saved(2)).waitFor();
+  expect(await page.getByLabel(words.templates.prompt).inputValue()).toBe("Translate all.");
+  await visitor.close();
+});
+
 test("a document goes to the model in front of the question, and stands folded in the conversation", async () => {
   await studio.script({ pieces: ["At noon."] });
   const visitor = await studio.newcomer();
@@ -129,7 +151,7 @@ test("what was said long ago is found and shown, and a deleted conversation can 
   await ended(page);
   await page.getByRole("link", { name: words.studio.newConversation }).click();
   await page.getByLabel(words.sessions.search).fill("heron fish");
-  await page.locator(".found").last().click();
+  await page.locator(".result").last().click();
   await page.getByText("The heron eats fish.").last().waitFor();
   await page.getByLabel(words.sessions.search).fill("");
   await page.getByRole("link", { name: /heron/ }).hover();
