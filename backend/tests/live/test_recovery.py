@@ -68,4 +68,4 @@ async def test_what_comes_back_is_what_was_sent(name: str, scripted: ScriptedSer
     assert isinstance(rebuilt[-1], Error)
     assert (stored["status"], stored["content"], stored["thinking"] or "") == ("interrupted", sent.text, sent.thinking)
     assert (again.parts, again.thinking) == (sent.parts, sent.thinking)
-    assert stored["parts"] == msgspec.to_builtins(sent.parts)
+    assert stored["parts"] == list(msgspec.to_builtins(sent.parts))
