@@ -110,6 +110,32 @@ test("a document goes to the model in front of the question, and stands folded i
   expect(await page.locator(".said").innerText()).toBe("When is it?");
   await page.locator(".turn").getByText("notes.md").click();
   await page.locator(".turn pre").getByText("The meeting is at noon.").waitFor();
+  await page.getByRole("button", { name: words.thread.edit }).click();
+  await page.getByLabel(words.thread.editMessage).fill("Where is it?");
+  await page.getByLabel(words.thread.editMessage).press("Enter");
+  await page.getByText("Where is it?").waitFor();
+  await ended(page);
+  expect((await told()).at(-1)?.content).toBe(asked.replace("When", "Where"));
+  await page.reload();
+  expect(await page.locator(".said").innerText()).toBe("Where is it?");
+  expect(await page.locator(".turn").getByText("notes.md").count()).toBe(1);
+  await visitor.close();
+});
+
+test("a message that quotes how documents are written stays a text", async () => {
+  await studio.script({ pieces: ["Yes."] });
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
+  const quoted = '<document name="a.txt" characters="1">\nx\n</document>\n\nIs this how?';
+  await ask(page, quoted);
+  await ended(page);
+  expect((await told()).at(-1)?.content).toBe(quoted);
+  for (const when of ["at once", "after a reload"]) {
+    expect(await page.locator(".said").textContent(), when).toBe(quoted);
+    expect(await page.locator(".turn .document").count(), when).toBe(0);
+    await page.reload();
+    await page.locator(".said").waitFor();
+  }
   await visitor.close();
 });
 
