@@ -152,8 +152,8 @@ async def open_run(database: Database, owner: str = "one", key: str | None = "se
 async def test_a_message_ends_once(database: Database) -> None:
     message = await streaming_message(database)
     async with database.write() as unit:
-        assert await unit.messages.finish(message, Ending("complete", "Once upon"), NOW)
-        assert not await unit.messages.finish(message, Ending("cancelled", "Once"), NOW)
+        assert await unit.messages.finish(message, Ending(status="complete", content="Once upon"), NOW)
+        assert not await unit.messages.finish(message, Ending(status="cancelled", content="Once"), NOW)
     async with database.read() as unit:
         stored = await unit.messages.by_id(message)
     assert stored is not None

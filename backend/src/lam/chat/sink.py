@@ -156,13 +156,13 @@ def _ending(outcome: Outcome, order: Order) -> Ending:
         facts = facts.with_metadata({"tool_calls": outcome.calls})
     row = facts.to_row()
     return Ending(
-        outcome.status,
-        outcome.text,
-        outcome.thinking or None,
-        row["metadata"],
-        row["usage"],
-        row["timings"],
-        row["error"],
+        status=outcome.status,
+        content=outcome.text,
+        thinking=outcome.thinking or None,
+        metadata=row["metadata"],
+        usage=row["usage"],
+        timings=row["timings"],
+        error=row["error"],
         unread=outcome.unread,
     )
 
