@@ -169,6 +169,46 @@ test("options are saved quietly and hold from the next message on", async () => 
   await visitor.close();
 });
 
+test("every setting of the table has a control, and what is chosen there reaches the model", async () => {
+  await studio.script({ pieces: ["Yes"] });
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
+  const { settings, more, reset, notJson } = words.sampling;
+  await page.getByRole("button", { name: words.studio.options, exact: true }).click();
+  await page.getByText(more).click();
+  for (const { label } of Object.values(settings)) await page.locator(".options").getByLabel(label).first().waitFor();
+  await page.getByLabel(settings.seed.label, { exact: true }).fill("7");
+  await page.getByLabel(settings.min_p.label, { exact: true }).fill("0.05");
+  await page.getByLabel(settings.stop.label, { exact: true }).fill("END\n\\n\\n");
+  await page.getByLabel(settings.reasoning.label, { exact: true }).selectOption("off");
+  const schema = page.getByLabel(settings.response_format.label, { exact: true });
+  await schema.fill('{"type":');
+  await page.getByText(notJson).waitFor();
+  await schema.fill('{"type": "object"}');
+  await ask(page, "First");
+  await ended(page);
+  const chosen = {
+    seed: 7,
+    min_p: 0.05,
+    stop: ["END", "\n\n"],
+    response_format: { type: "json_schema", json_schema: { name: "answer", schema: { type: "object" } } },
+    chat_template_kwargs: { enable_thinking: false },
+  };
+  expect((await studio.log()).at(-1)?.body).toMatchObject(chosen);
+  await page.reload();
+  await expect.poll(() => page.getByLabel(settings.seed.label, { exact: true }).inputValue()).toBe("7"); // open: something is chosen there
+  expect(await page.getByLabel(settings.stop.label, { exact: true }).inputValue()).toBe("END\n\\n\\n");
+  await page.getByRole("button", { name: reset(settings.seed.label) }).click();
+  await page.getByText(words.options.saved).waitFor();
+  await ask(page, "Second");
+  await page.locator(".answer").nth(1).waitFor();
+  await ended(page);
+  const { seed, ...rest } = chosen;
+  expect((await studio.log()).at(-1)?.body).toMatchObject(rest);
+  expect((await studio.log()).at(-1)?.body).not.toHaveProperty("seed", seed);
+  await visitor.close();
+});
+
 test("what was said long ago is found and shown, and a deleted conversation can be taken back", async () => {
   await studio.script({ pieces: ["The heron eats fish."] });
   const visitor = await studio.newcomer();

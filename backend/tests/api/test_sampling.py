@@ -16,6 +16,7 @@ CHOSEN: dict[str, Any] = {
     "max_tokens": 9,
     "top_k": 40,
     "min_p": 0.05,
+    "typical_p": 0.9,
     "seed": 7,
     "stop": ["END"],
     "presence_penalty": 0.5,

@@ -41,6 +41,14 @@ export const SETTINGS = [
     "step": "any"
   },
   {
+    "name": "typical_p",
+    "isCommon": false,
+    "control": "number",
+    "min": 0.01,
+    "max": 1,
+    "step": "any"
+  },
+  {
     "name": "seed",
     "isCommon": false,
     "control": "number",

@@ -1097,6 +1097,8 @@ export interface components {
             top_k: number | null;
             /** Top P */
             top_p: number | null;
+            /** Typical P */
+            typical_p: number | null;
             /**
              * Unread
              * @description A reply ended while nobody was reading.
@@ -1629,6 +1631,11 @@ export interface components {
              */
             top_p?: number | null;
             /**
+             * Typical P
+             * @description 1: any word.
+             */
+            typical_p?: number | null;
+            /**
              * Variables
              * @description Fills the template's variables: the request's template, else the session's. Every one without a default.
              */
@@ -1751,6 +1758,8 @@ export interface components {
             top_k: number | null;
             /** Top P */
             top_p: number | null;
+            /** Typical P */
+            typical_p: number | null;
             /**
              * Unread
              * @description A reply ended while nobody was reading.
@@ -1844,6 +1853,11 @@ export interface components {
              */
             top_p?: number | null;
             /**
+             * Typical P
+             * @description 1: any word.
+             */
+            typical_p?: number | null;
+            /**
              * Variables
              * @description Fills the template's variables; every one without a default.
              */
@@ -1930,6 +1944,11 @@ export interface components {
              * @description Else the session's, else LLM_TOP_P.
              */
             top_p?: number | null;
+            /**
+             * Typical P
+             * @description 1: any word.
+             */
+            typical_p?: number | null;
             /**
              * Variables
              * @description Fills the template's variables; every one without a default.

@@ -20,6 +20,10 @@ export const SETTINGS = {
     "label": "Min-p",
     "hint": "leaves out words less likely than this share of the likeliest; 0 means none"
   },
+  "typical_p": {
+    "label": "Typical-p",
+    "hint": "prefers words that are neither too likely nor too unlikely; 1 means any"
+  },
   "seed": {
     "label": "Seed",
     "hint": "the same seed repeats a reply to the same conversation"

@@ -118,7 +118,7 @@ class JobFinished(Struct, frozen=True, tag_field="type", tag="finished"):
     model: str | None = None
 
 
-class Failed(Struct, frozen=True, tag_field="type", tag="failed", kw_only=True):
+class Failed(Struct, frozen=True, kw_only=True, tag_field="type", tag="failed"):
     """The worker's engine failed with one of our errors. `prompt_tokens`, `limit`: of a context that was exceeded, where known."""
 
     code: str

@@ -126,6 +126,19 @@ class Choices(Struct, frozen=True, kw_only=True, omit_defaults=True):
         ]
         | None
     ) = None
+    typical_p: (
+        Annotated[
+            float,
+            Meta(gt=0, le=1),
+            Setting(
+                label="Typical-p",
+                hint="prefers words that are neither too likely nor too unlikely; 1 means any",
+                description="1: any word.",
+                step=0.01,
+            ),
+        ]
+        | None
+    ) = None
     seed: (
         Annotated[
             int,

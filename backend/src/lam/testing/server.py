@@ -70,7 +70,7 @@ class Reply(Struct, frozen=True):
     headers: dict[str, str] = {}
 
 
-class Request(Struct):
+class Request(Struct, kw_only=True):
     """A chat request that came: its body, what it got, and how it went."""
 
     body: dict[str, Any]
@@ -236,7 +236,7 @@ class ScriptedServer:
         self, body: dict[str, Any], headers: dict[str, str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
         reply = self.reply if isinstance(self.reply, Reply) else self.reply(body)
-        request = Request(body, headers)
+        request = Request(body=body, headers=headers)
         self.requests.append(request)
         if await self._refused(reply, writer):
             request.ended = True
