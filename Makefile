@@ -10,7 +10,8 @@ NPM := cd frontend && $(if $(NODE_OK),,PATH="$(CURDIR)/$(BIN):$$PATH") npm
 LOCKS := backend/requirements/local.txt backend/requirements/model.txt backend/pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install page run test check fix contracts lock bench bench-full clean
+.PHONY: help install page run test quick check fix contracts pictures lock bench bench-full clean \
+  test-sqlite test-postgresql test-mqtt test-quick test-browser test-page check-page quick-page
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -58,13 +59,39 @@ $(VENV)/.installed-node: $(VENV)/.installed backend/requirements/node.txt
 run: install page  ## Demo model, llama.cpp server, gateway: one URL; Ctrl-C stops everything
 	@exec $(BIN)/lam up
 
-test: check page frontend/node_modules/.installed-dev  ## Every test and every check
-	$(NPM) run --silent check
-	$(NPM) test --silent
-	$(NPM) run --silent e2e
+# What runs side by side, two at a time, the longest first. Each prints when it has ended, where this make can do that.
+SIDE_BY_SIDE := $(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+DEV := $(VENV)/.installed-dev frontend/node_modules/.installed-dev
+
+test: $(DEV) page  ## Every test and every check, two at a time
+	@$(SIDE_BY_SIDE) test-sqlite test-browser test-postgresql check-page test-mqtt test-page check
+
+quick: $(DEV)  ## What needs no server: format, lint, types, imports, and the tests of what is pure or in memory
+	@$(SIDE_BY_SIDE) quick-page test-page test-quick check
+
+test-sqlite: $(VENV)/.installed-dev
 	cd backend && ../$(BIN)/python -m pytest
+
+test-postgresql: $(VENV)/.installed-dev
 	cd backend && ../$(BIN)/python -m pytest --database postgresql
+
+test-mqtt: $(VENV)/.installed-dev
 	cd backend && ../$(BIN)/python -m pytest --mode mqtt
+
+test-quick: $(VENV)/.installed-dev
+	cd backend && ../$(BIN)/python -m pytest --quick
+
+test-browser: page frontend/node_modules/.installed-dev
+	$(NPM) run --silent e2e
+
+test-page: frontend/node_modules/.installed-dev
+	$(NPM) test --silent
+
+check-page: frontend/node_modules/.installed-dev
+	$(NPM) run --silent check
+
+quick-page: frontend/node_modules/.installed-dev
+	$(NPM) run --silent quick
 
 check: $(VENV)/.installed-dev  ## Format, lint, types, import rules
 	cd backend && ../$(BIN)/ruff format --check . ../bench && ../$(BIN)/ruff check . ../bench
@@ -78,6 +105,10 @@ fix: $(VENV)/.installed-dev frontend/node_modules/.installed-dev  ## Format and 
 contracts: $(VENV)/.installed-dev frontend/node_modules/.installed-dev  ## Write what is generated anew: contracts/openapi.json, docs/reference, types and settings of the page
 	cd backend && ../$(BIN)/python scripts/generate.py
 	$(NPM) run --silent types
+
+pictures: $(DEV) page  ## Make the README's picture and animation anew, in docs/images
+	export STORY=1; $(NPM) run --silent e2e -- e2e/story.test.ts
+	$(BIN)/python backend/scripts/pictures.py
 
 lock:  ## Compile requirements/*.in into pinned, hashed requirements/*.txt (needs uv)
 	cd backend/requirements && for name in gateway worker local node dev; do \

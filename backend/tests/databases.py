@@ -1,10 +1,17 @@
 """Which database the tests run on: SQLite, or with `--database postgresql` a PostgreSQL that they start.
 
 A data folder stands for its database: a gateway started again on the same folder finds what the first one left.
+The migrations run once: a new database is a copy of the one that they made.
 """
 
+import asyncio
+import atexit
+import functools
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
@@ -22,8 +29,48 @@ def url_for(data: Path) -> str:
     if postgresql is None:
         return f"sqlite+aiosqlite:///{data / 'lam.db'}"
     if data not in _made:
-        _made[data] = postgresql.database()
+        _made[data] = postgresql.database(like=_postgresql_template(postgresql))
     return _made[data]
+
+
+def prepare(data: Path, url: str) -> None:
+    """Puts a migrated SQLite file into a data folder that is yet to be made. Everything else is left to the gateway."""
+    if url != f"sqlite+aiosqlite:///{data / 'lam.db'}" or data.exists():
+        return
+    data.mkdir(mode=0o700, parents=True)
+    shutil.copy(_sqlite_template(), data / "lam.db")
+    (data / "lam.db").chmod(0o600)
+
+
+@functools.cache
+def _sqlite_template() -> Path:
+    folder = tempfile.mkdtemp(prefix="lam-template-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = Path(folder) / "lam.db"
+    _migrate(f"sqlite+aiosqlite:///{path}")
+    return path
+
+
+@functools.cache
+def _postgresql_template(server: PostgreSQL) -> str:
+    """Nobody may be connected to a database while it is copied."""
+    url = server.database()
+    _migrate(url)
+    return url.rpartition("/")[2]
+
+
+def _migrate(url: str) -> None:
+    """On a loop of its own: whoever asks may run in one."""
+
+    async def upgrade() -> None:
+        database = Database(url)
+        try:
+            await database.upgrade()
+        finally:
+            await database.close()
+
+    with ThreadPoolExecutor(1) as thread:
+        thread.submit(asyncio.run, upgrade()).result()
 
 
 @contextmanager

@@ -25,7 +25,7 @@ COMMON = {
 
 
 class PostgreSQL:
-    """`database()` gives the URL of a new, empty database. The server can be stopped and started again."""
+    """`database()` gives the URL of a new database. The server can be stopped and started again."""
 
     def __init__(self, programs: Path, folder: Path, settings: dict[str, str]) -> None:
         self._settings = settings
@@ -47,9 +47,10 @@ class PostgreSQL:
     def stop(self, mode: str = "immediate") -> None:
         self._run("pg_ctl", "-D", str(self._folder), "-m", mode, "-w", "stop")
 
-    def database(self) -> str:
+    def database(self, like: str = "template1") -> str:
+        """`like`: the database to copy."""
         name = f"lam{next(self._numbers)}"
-        self.sql("postgres", f"CREATE DATABASE {name}")
+        self.sql("postgres", f"CREATE DATABASE {name} TEMPLATE {like}")
         return f"postgresql+asyncpg://lam@127.0.0.1:{self.port}/{name}"
 
     def sql(self, database: str, statement: str) -> str:

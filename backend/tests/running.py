@@ -7,14 +7,16 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 import uvicorn
+from msgspec.structs import replace
 
+from lam.accounts.passwords import Hashing
 from lam.api.http_protocol import web_server
 from lam.api.page import BUILT
 from lam.api.services import Services
@@ -31,6 +33,7 @@ from . import brokers, databases
 
 # Titles would be more requests to the model where tests count them, and the longest replies here are longer than the usual limit.
 _numbers = itertools.count(1)
+CHEAP = Hashing(rounds=1, memory=64, lanes=1)  # a real hash takes a tenth of a second, and each gateway makes one when it starts
 FOR_TESTS = {"lam_registration": "open", "lam_max_streams_per_user": 1000, "lam_titles": False, "lam_max_reply_chars": 20_000_000}
 
 
@@ -103,17 +106,39 @@ async def worker_for(settings: Settings, name: str = "worker", *, pace: Pace = P
         yield worker
 
 
+class _Server(uvicorn.Server):
+    """Leaves the process's signals alone, and leaves at once instead of at its next tick."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._leaving = asyncio.Event()
+
+    def leave(self) -> None:
+        self.should_exit = True
+        self._leaving.set()
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def main_loop(self) -> None:
+        ticks = itertools.count()
+        while not await self.on_tick(next(ticks)):
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._leaving.wait(), 0.1)
+
+
 @contextlib.asynccontextmanager
 async def _running_gateway(
     port: int, given: dict[str, Any], bounds: Bounds | None, kinds: Sequence[MakeKind], built: Path
 ) -> AsyncIterator[Gateway]:
     data: Path = given["lam_data_dir"]
-    app = create_app(Settings(**given), bounds=bounds or Bounds(), kinds=kinds, built=built)
+    databases.prepare(data, given["database_url"])
+    app = create_app(Settings(**given), bounds=replace(bounds or Bounds(), hashing=CHEAP), kinds=kinds, built=built)
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
-    server = uvicorn.Server(web_server(app, lifespan="on", timeout_graceful_shutdown=1))
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
+    server = _Server(web_server(app, lifespan="on", timeout_graceful_shutdown=1))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
         assert not serving.done(), "the gateway did not start"
@@ -123,7 +148,7 @@ async def _running_gateway(
         yield Gateway(f"http://127.0.0.1:{listener.getsockname()[1]}", token, app.state.services)
     finally:
         await app.state.services.supervisor.drain(0)
-        server.should_exit = True
+        server.leave()
         await serving
 
 
@@ -133,6 +158,7 @@ async def gateway_process(
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, Gateway]]:
     """`lam serve` as a process. `environment` names settings in lower case. `program`: what to run in its place."""
     given = FOR_TESTS | {"lam_data_dir": data, "lam_port": 0, "database_url": databases.url_for(data)} | environment
+    databases.prepare(data, given["database_url"])
     env = os.environ | {name.upper(): str(value) for name, value in given.items()}
     (data / "url").unlink(missing_ok=True)
     process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, "serve", env=env, stderr=asyncio.subprocess.PIPE)

@@ -17,7 +17,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 import lam
 from lam.accounts.accounts import TOKENS_OF_USER, Accounts
 from lam.accounts.administration import Administration
-from lam.accounts.passwords import Passwords
+from lam.accounts.passwords import Hashing, Passwords
 from lam.accounts.throttle import FIRST_DELAY, Budgets
 from lam.api import docs, errors, page
 from lam.api.connections import Connections, Patience
@@ -69,8 +69,9 @@ MakeApp = Callable[[Settings], FastAPI]
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
-    """Seconds and counts that are no settings, by the part that keeps to them. Tests hand in smaller ones."""
+    """Seconds, counts and costs that are no settings, by the part that keeps to them. Tests hand in smaller ones."""
 
+    hashing: Hashing = Hashing()
     connections: Patience = Patience()
     runs: Waits = Waits()
     pump: Limits = Limits()
@@ -191,7 +192,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
                 waits=replace(bounds.runs, detach=settings.lam_detach_seconds),
             )
         )
-        passwords, budgets = Passwords(), Budgets(first_delay=bounds.login_delay)
+        passwords, budgets = Passwords(bounds.hashing.hasher()), Budgets(first_delay=bounds.login_delay)
         stack.callback(passwords.close)
         accounts_ = Accounts(
             database,

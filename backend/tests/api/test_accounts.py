@@ -13,6 +13,7 @@ from lam.protocol.events import Chunk, Done, Metadata
 from lam.testing.server import Reply, ScriptedServer
 
 from ..running import Gateway, collect, raw_stream, running_gateway
+from ..waiting import until
 
 ADA = {"email": "ada@example.org", "password": "correct horse"}
 
@@ -110,7 +111,7 @@ async def test_deleting_the_account_stops_its_replies_and_removes_everything(gat
             assert done.finish_reason == "cancelled"
         with pytest.raises(Unauthorized):
             await ada.call("GET", "/api/auth/me")
-    assert scripted.requests[0].left_early
+    await until(lambda: scripted.requests[0].left_early)
 
 
 async def test_an_open_stream_is_closed_without_an_end_when_its_token_is_revoked(

@@ -15,6 +15,7 @@ import pytest
 from lam.testing.server import ScriptedServer
 
 from ..running import Gateway, running_gateway
+from ..waiting import until
 
 ADA = {"email": "ada@example.org", "password": "correct horse"}
 GRACE = {"email": "grace@example.org", "password": "another horse"}
@@ -50,16 +51,19 @@ class Person:
 
 @contextlib.asynccontextmanager
 async def flood(*attacks: Any) -> AsyncIterator[list[int]]:
-    """Each attack again and again while the body runs; the statuses that came."""
+    """Each attack again and again while the body runs, which begins when all of them have; the statuses that came."""
     statuses: list[int] = []
+    begun = 0
 
     async def again(attack: Any) -> None:
+        nonlocal begun
+        begun += 1
         while True:
             statuses.append(await attack())
-            await asyncio.sleep(0.01)  # this process is the gateway's too
+            await asyncio.sleep(0.01)  # Time itself: the attackers leave the gateway, in this process, some of it
 
     running = [asyncio.create_task(again(attack)) for attack in attacks]
-    await asyncio.sleep(0.5)
+    await until(lambda: begun == len(attacks))
     try:
         yield statuses
     finally:

@@ -22,7 +22,7 @@ from ..running import Gateway, running_gateway
 
 HEALTH = b"GET /api/health HTTP/1.1\r\nHost: x\r\n\r\n"
 LOGIN = b"POST /api/auth/login HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
-BRIEF = Patience(head=0.3, idle=0.3, body=0.3, silence=0.3, drain=0.3, linger=0.3, unread=0.5, look=0.02, tokens=0.02)
+BRIEF = Patience(head=0.3, idle=0.3, body=0.3, silence=0.3, drain=0.3, linger=0.3, unread=2, look=0.02, tokens=0.02)
 
 
 class Raw:
@@ -219,7 +219,9 @@ async def test_whoever_waits_to_be_asked_for_a_body_is_not_late(hasty: Gateway) 
             f"{head}Content-Type: multipart/form-data; boundary=x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n".encode()
         )
         first = asyncio.create_task(raw.reader.readuntil(b"\r\n\r\n"))
-        await asyncio.sleep(4 * BRIEF.body)
+        async with connection(hasty) as later:  # whoever falls silent after it is let go before it
+            await later.send(LOGIN + b"Content-Length: 9\r\n\r\n")
+            assert await later.status() == 408
         assert not first.done()
         await stack.aclose()
         assert (await first).startswith(b"HTTP/1.1 100 ")
@@ -237,13 +239,13 @@ async def test_a_byte_now_and_then_gains_no_time(hasty: Gateway, start: bytes) -
 
 
 async def test_a_slow_upload_that_goes_on_is_waited_for(scripted: ScriptedServer, tmp_path: Path) -> None:
-    patience = Patience(body=0.2, body_rate=1000, silence=1, look=0.02)
+    patience = Patience(body=0.2, body_rate=1000, silence=10, look=0.02)
     async with running_gateway(tmp_path / "data", bounds=Bounds(connections=patience), llm_server_url=scripted.url) as gateway:
         async with connection(gateway) as raw:
             await raw.send(LOGIN + b"Content-Length: 12000\r\n\r\n")
             for _ in range(60):  # for three times the 0.2 s and more, faster than the rate
                 await raw.send(b" " * 200)
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.02)  # Time itself: the pace of the upload
             assert await raw.status() == 422
 
 
@@ -264,7 +266,9 @@ async def test_a_stream_and_a_long_wait_are_never_cut(hasty: Gateway, scripted: 
         events = asyncio.create_task(ending(client, sessions[0]))
         waiting = asyncio.create_task(client.call("POST", "/api/chatbot/messages", {"session_id": sessions[1], "content": "hi"}))
         await scripted.seen(2)
-        await asyncio.sleep(4 * BRIEF.head)
+        async with connection(hasty) as later:
+            await later.send(b"GET / HTTP/1.1\r\n")
+            assert await later.status() == 408
         assert not events.done()
         assert not waiting.done()
         scripted.step(4)

@@ -177,7 +177,7 @@ async def test_a_send_waits_for_the_run_before_it_to_end(gateway: Gateway, scrip
         one = asyncio.create_task(collect(client, session, "one"))
         await scripted.seen()
         two = asyncio.create_task(collect(client, session, "two"))
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.2)  # Time itself: that the second one waits is seen from nowhere
         scripted.step(2)
         ends = [events[-1] for events in await asyncio.gather(one, two)]
     assert all(isinstance(end, Done) and end.finish_reason == "stop" for end in ends)

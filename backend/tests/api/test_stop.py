@@ -10,6 +10,7 @@ from lam.protocol.events import Chunk, Done, Metadata, Progress, Thinking
 from lam.testing.server import Reply, ScriptedServer
 
 from ..running import Gateway, RawStream, collect, raw_stream, running_gateway
+from ..waiting import until
 
 STAGES = {
     "loading": (Reply(fault="loading", times=10_000), Progress),
@@ -82,7 +83,8 @@ async def test_the_next_run_waits_until_the_server_is_seen_idle(scripted: Script
             await queued.until(Progress)
             scripted.frozen_slots = 1  # the server goes on with what nobody wants any more
             await stopped(client, running)
-            await asyncio.sleep(0.3)
+            looked = scripted.questions["/slots"]
+            await until(lambda: scripted.questions["/slots"] >= looked + 3)
             assert len(scripted.requests) == 1
             scripted.frozen_slots = 0
             await scripted.seen(2)
@@ -113,7 +115,7 @@ async def test_a_stop_racing_the_end_has_exactly_one_outcome(gateway: Gateway, s
             async with raw_stream(client, session) as stream:
                 first = await stream.until(Metadata)
                 assert isinstance(first, Metadata)
-                await asyncio.sleep(delay / 100)
+                await asyncio.sleep(delay / 100)  # Time itself: the stops come before, at and after the end
                 answers = await asyncio.gather(*(client.stop(first.stream_id or "") for _ in range(3)))
                 events = await stream.rest()
             ends = [event for event in events if isinstance(event, Done)]
@@ -177,7 +179,7 @@ async def test_a_new_reader_ends_the_timer(scripted: ScriptedServer, tmp_path) -
             return [event async for _, event in client.follow(first.stream_id or "")]
 
         reader = asyncio.create_task(follow())
-        await asyncio.sleep(0.6)
+        await asyncio.sleep(0.6)  # Time itself: twice as long as the timer that must have ended
         scripted.step(2)
         assert isinstance((await reader)[-1], Done)
 
@@ -188,10 +190,14 @@ async def test_a_continue_run_needs_no_reader(scripted: ScriptedServer, tmp_path
         running_gateway(tmp_path / "data", llm_server_url=scripted.url, lam_detach_seconds=0.05) as gateway,
         gateway.client() as client,
     ):
-        session = (await client.create_session())["id"]
+        session, other = [(await client.create_session())["id"] for _ in range(2)]
         async with raw_stream(client, session, on_disconnect="continue") as stream:
             await stream.until(Metadata)
-        await asyncio.sleep(0.3)
+        await scripted.seen()
+        async with raw_stream(client, other) as stream:
+            await stream.until(Metadata)
+        later = await scripted.seen(2)
+        await until(lambda: later.left_early)  # whose readers left after those of the first
         scripted.step(2)
         while (stored := (await client.call("GET", f"/api/chatbot/sessions/{session}/messages"))[1])["status"] == "streaming":
             await asyncio.sleep(0.01)

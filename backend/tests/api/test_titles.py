@@ -13,6 +13,7 @@ from lam.protocol.events import Done
 from lam.testing.server import Reply, ScriptedServer
 
 from ..running import Gateway, collect, running_gateway
+from ..waiting import until
 
 TITLE = Reply(("A ", "Fine ", "Title"))
 
@@ -38,6 +39,11 @@ async def until_title(client: Client, session: int, wanted: str) -> None:
             await asyncio.sleep(0.01)
 
 
+def idle(gateway: Gateway) -> bool:
+    """No run, and no question for a title."""
+    return not (gateway.parts.supervisor.running() or gateway.parts.catalog.queue.taken)
+
+
 async def test_the_first_reply_brings_a_title_from_the_model(titled: Gateway, scripted: ScriptedServer) -> None:
     scripted.reply = lambda body: TITLE if asks_for_title(body) else Reply()
     async with titled.client() as client:
@@ -50,7 +56,7 @@ async def test_the_first_reply_brings_a_title_from_the_model(titled: Gateway, sc
         assert question["messages"][-2] == {"role": "assistant", "content": "Once upon a time"}
         assert question["max_tokens"] == TOKENS
         await collect(client, session, "Another one")
-        await asyncio.sleep(0.1)
+        await until(lambda: idle(titled))
         assert len(scripted.requests) == 3, "one title is enough"
         usage = await client.call("GET", "/api/usage")
         assert usage["total"]["generations"] == 3
@@ -68,7 +74,7 @@ async def test_until_then_the_first_words_serve_and_a_given_title_stays(titled: 
         while scripted.active:
             await asyncio.sleep(0.01)
         await collect(client, named, "Hello")
-        await asyncio.sleep(0.2)
+        await until(lambda: idle(titled))
         assert (await title(client, session), await title(client, named)) == ("Mine", "New Chat")
         assert len(scripted.requests) == 3
 
@@ -90,7 +96,7 @@ async def test_a_title_makes_way_for_a_reply_and_is_asked_for_again(titled: Gate
         patient = False
         events = await asyncio.wait_for(collect(client, session, "Second"), 20)
         assert isinstance(events[-1], Done)
-        assert question.left_early
+        await until(lambda: question.left_early)
         await until_title(client, session, "A Fine Title")
 
 
@@ -168,7 +174,5 @@ async def test_a_route_that_thinks_gives_no_title_of_its_thoughts(titled: Gatewa
         session = (await client.create_session())["id"]
         await collect(client, session, "How much is two and two?")
         await scripted.seen(2)
-        while titled.parts.catalog.queue.taken:
-            await asyncio.sleep(0.01)
-        await asyncio.sleep(0.1)
+        await until(lambda: idle(titled))
         assert await title(client, session) == "How much is two and two?"

@@ -16,6 +16,7 @@ from lam.gateway import Bounds
 from lam.testing.server import Reply, ScriptedServer
 
 from ..running import Gateway, gateway_process, running_gateway
+from ..waiting import until
 
 pytestmark = pytest.mark.timeout(120)
 
@@ -77,7 +78,7 @@ async def test_ctrl_c_stops_the_model_and_the_text_stays(gateway: Gateway, scrip
     out, err = await asyncio.wait_for(process.communicate(), 60)
     assert process.returncode == 0
     assert "Stopped" in err.decode()
-    assert scripted.requests[0].left_early
+    await until(lambda: scripted.requests[0].left_early)
     async with gateway.client() as client:
         (_, message) = await client.call("GET", "/api/chatbot/sessions/1/messages")
     assert message["status"] == "cancelled"
@@ -198,7 +199,11 @@ async def test_an_answer_that_is_rebuilt_is_not_written_twice(scripted: Scripted
 
 
 async def test_ctrl_c_before_anything_arrives_leaves_at_once(tmp_path: Path) -> None:
+    asked = asyncio.Event()
+
     async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        asked.set()
         await reader.read()
         writer.close()
 
@@ -207,7 +212,7 @@ async def test_ctrl_c_before_anything_arrives_leaves_at_once(tmp_path: Path) -> 
         process = await start("chat", "--url", url, "--session", "1", "hi", env=environment(tmp_path / "data"))
         assert process.stderr
         await process.stderr.readline()
-        await asyncio.sleep(0.5)
+        await asked.wait()
         process.send_signal(signal.SIGINT)
         assert await asyncio.wait_for(process.wait(), 20) == 1
         await process.communicate()

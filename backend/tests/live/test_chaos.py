@@ -129,13 +129,13 @@ async def test_whatever_dies_every_stream_ends_and_says_the_truth(
                 killed.update(key for keys in attempts.values() for key in keys if key[0] == worker.name)  # all until now
                 await worker.back()
                 outcomes["workers killed"] += 1
-                await asyncio.sleep(chance.uniform(0.5, 1.5))
+                await asyncio.sleep(chance.uniform(0.5, 1.5))  # Time itself: chaos comes at any moment
 
         async def kill_brokers() -> None:
             for _ in range(KILLS):
-                await asyncio.sleep(chance.uniform(1, 2))
+                await asyncio.sleep(chance.uniform(1, 2))  # Time itself: chaos comes at any moment
                 broker.kill()
-                await asyncio.sleep(0.2)
+                await asyncio.sleep(0.2)  # Time itself: the broker is away so long
                 await asyncio.to_thread(broker.start)
                 outcomes["brokers killed"] += 1
 

@@ -20,6 +20,7 @@ from ..conftest import find_program
 from ..ports import free_port
 from ..postgresql import running_postgresql
 from ..running import Gateway, running_gateway, worker_for
+from ..waiting import until
 from .test_nginx import BLOCKS, nginx
 
 pytestmark = [pytest.mark.live, pytest.mark.sqlite, pytest.mark.timeout(120)]
@@ -70,10 +71,12 @@ def known_here(gateway: Gateway, data: Path) -> Iterator[None]:
     folder.url.unlink()
 
 
-async def nothing_is_left(gateway: Gateway, scripted: ScriptedServer) -> bool:
+async def until_nothing_is_left(gateway: Gateway, scripted: ScriptedServer) -> None:
+    """The last command of a doctor is not waited for: the model hears of the stop some time after the doctor has gone."""
     async with gateway.client() as client:
-        sessions = await client.call("GET", "/api/chatbot/sessions")
-    return not sessions and not gateway.parts.supervisor.running() and all(request.left_early for request in scripted.requests)
+        assert not await client.call("GET", "/api/chatbot/sessions")
+    await until(lambda: not gateway.parts.supervisor.running())
+    await until(lambda: all(request.left_early for request in scripted.requests))
 
 
 # Everything is fine
@@ -89,7 +92,7 @@ async def test_a_gateway_in_sse_mode_is_fine_and_nothing_is_left_behind(
     assert found.states == dict.fromkeys(("settings", "data folder", "gateway", "database", "model", "stream"), "ok")
     assert found.text.endswith("No checks failed.\n")
     assert len(scripted.requests) == 1
-    assert await nothing_is_left(gateway, scripted)
+    await until_nothing_is_left(gateway, scripted)
 
 
 async def test_a_gateway_in_mqtt_mode_is_fine(broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path) -> None:
@@ -107,7 +110,7 @@ async def test_a_gateway_in_mqtt_mode_is_fine(broker: Mosquitto, scripted: Scrip
             ("settings", "data folder", "gateway", "database", "broker", "workers", "stream"), "ok"
         )
         assert "gpu-1 (0.1.0) is ready with scripted, runs 0 of 4, streams." in found["workers"]
-        assert await nothing_is_left(gateway, scripted)
+        await until_nothing_is_left(gateway, scripted)
 
 
 async def test_without_a_gateway_its_parts_are_tried_and_that_is_no_failure(
@@ -348,7 +351,7 @@ async def test_a_proxy_that_holds_the_stream_back_is_found_and_no_other(
     assert found.code == (0 if state == "ok" else 1)
     assert ("proxy_buffering off" in found["stream"]) is (state == "FAILED")
     assert ("gzip" in found["stream"]) is ("gzip" in block)
-    assert await nothing_is_left(gateway, scripted)
+    await until_nothing_is_left(gateway, scripted)
 
 
 async def test_a_stream_whose_model_waits_is_judged_by_what_the_gateway_has_sent(

@@ -39,6 +39,7 @@ from ..brokers import Mosquitto, running_mosquitto
 from ..conftest import find_program
 from ..running import collect, raw_stream, worker_for
 from ..tunnel import break_connection, engine_of, mqtt_gateway, text, until_ready, worker_process
+from ..waiting import until
 
 pytestmark = [pytest.mark.live, pytest.mark.sqlite, pytest.mark.timeout(120)]
 
@@ -59,7 +60,7 @@ async def test_two_worker_processes_serve_one_gateway(broker: Mosquitto, scripte
         sessions = [(await client.create_session())["id"] for _ in range(3)]
         tasks = [asyncio.create_task(collect(client, session)) for session in sessions]
         await scripted.seen(2)
-        await asyncio.sleep(0.3)
+        await until(lambda: gateway.parts.catalog.queue.waiting == 1)
         assert len(scripted.requests) == 2, "the third waits at the gateway"
         scripted.step(6)
         replies = await asyncio.gather(*tasks)
@@ -119,9 +120,9 @@ async def test_a_broker_that_dies_and_returns_ends_nothing(broker: Mosquitto, sc
         tasks = [asyncio.create_task(collect(client, session)) for session in sessions]
         await scripted.seen(4)
         for _ in range(3):
-            await asyncio.sleep(0.7)
+            await asyncio.sleep(0.7)  # Time itself: some of the reply comes in between
             broker.kill()
-            await asyncio.sleep(0.2)
+            await asyncio.sleep(0.2)  # Time itself: the broker is away so long
             broker.start()
         for events in await asyncio.gather(*tasks):
             assert isinstance(events[-1], Done)
@@ -195,7 +196,7 @@ async def test_a_broker_that_is_away_for_longer_than_a_worker_may_be_silent_ends
         async with raw_stream(client, (await client.create_session())["id"]) as stream:
             await stream.until(Chunk)
             broker.kill()
-            await asyncio.sleep(5)
+            await asyncio.sleep(5)  # Time itself: longer than a silent worker is waited for
             broker.start()
             events = await stream.rest()
         assert isinstance(events[-1], Done)
@@ -632,11 +633,10 @@ async def test_a_bad_job_is_answered(broker: Mosquitto, scripted: ScriptedServer
         stranger.subscribe(reply_to, lambda _topic, payload, _retained: heard.append(payload))
         while not stranger.connected:
             await asyncio.sleep(0.01)
-        await asyncio.sleep(0.1)
-        stranger.publish(worker.topics.job(worker.name), b'{"job": "j1", "reply_to": "%s", "request": {}}' % reply_to.encode())
-        async with asyncio.timeout(10):
-            while not heard:
-                await asyncio.sleep(0.01)
+        bad = b'{"job": "j1", "reply_to": "%s", "request": {}}' % reply_to.encode()
+        while not heard:  # the first answers may come before the subscription counts
+            stranger.publish(worker.topics.job(worker.name), bad)
+            await asyncio.sleep(0.05)
     assert b'"rejected"' in heard[0]
     assert b'"invalid"' in heard[0]
 

@@ -19,6 +19,7 @@ from lam.testing.server import Reply, ScriptedServer
 
 from ..ports import free_port
 from ..running import Gateway
+from ..waiting import until
 
 pytestmark = pytest.mark.live
 
@@ -51,14 +52,16 @@ async def nginx(program: str, block: str, gateway: Gateway, folder: Path) -> Asy
     )
     process = await asyncio.create_subprocess_exec(program, "-c", str(config), "-p", str(folder), stderr=subprocess.DEVNULL)
     try:
-        while True:
-            try:
+
+        async def listens() -> bool:
+            assert process.returncode is None, (folder / "error.log").read_text()
+            with contextlib.suppress(ConnectionError):
                 _, writer = await asyncio.open_connection("127.0.0.1", port)
-                break
-            except ConnectionError:
-                assert process.returncode is None, (folder / "error.log").read_text()
-                await asyncio.sleep(0.02)
-        writer.close()
+                writer.close()
+                return True
+            return False
+
+        await until(listens)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate()
@@ -122,7 +125,7 @@ async def test_a_page_logs_in_sends_and_stops_with_its_cookie(
                     assert response.status == 202
                 done = await next_event(stream, "done")
     assert (done["finish_reason"], done["full_content"]) == ("cancelled", "a")
-    assert scripted.requests[0].left_early
+    await until(lambda: scripted.requests[0].left_early)
 
 
 async def test_a_reader_that_leaves_nginx_leaves_the_gateway_too(

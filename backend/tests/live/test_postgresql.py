@@ -50,7 +50,7 @@ async def test_a_reply_streams_on_while_the_database_is_away_and_is_saved_when_i
             assert (await client.call("GET", "/api/health"))["ready"] is False
             while sum(isinstance(event, Chunk) for _, event in stream.events) < 60:
                 assert await stream.read()
-            await asyncio.sleep(away)
+            await asyncio.sleep(away)  # Time itself: the database is away so long
             await asyncio.to_thread(server.start)
             end = (await stream.rest())[-1]
         if code is None:

@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 
 from lam.client.client import Client
-from lam.errors import ShuttingDown, StorageUnavailable
+from lam.errors import SessionBusy, ShuttingDown, StorageUnavailable
 from lam.protocol.events import Chunk, Done, Error, Metadata
 from lam.testing.server import Reply, ScriptedServer
 
 from .. import databases
 from ..running import collect, gateway_process, raw_stream, running_gateway
+from ..waiting import until
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 
@@ -23,6 +24,21 @@ pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
 async def stored_reply(client: Client, session: int) -> dict[str, Any]:
     message: dict[str, Any] = (await client.call("GET", f"/api/chatbot/sessions/{session}/messages"))[-1]
     return message
+
+
+async def until_refused(client: Client, session: int) -> None:
+    """Sends to a session that has a running reply, until the gateway has heard its signal."""
+
+    async def refused() -> bool:
+        try:
+            await client.call("POST", "/api/chatbot/messages", {"session_id": session, "content": "late"})
+        except SessionBusy:
+            return False
+        except ShuttingDown:
+            return True
+        raise AssertionError("the session was not busy")
+
+    await until(refused)
 
 
 async def test_a_gateway_killed_in_mid_reply_loses_at_most_the_last_second(scripted: ScriptedServer, tmp_path: Path) -> None:
@@ -80,9 +96,7 @@ async def test_sigterm_with_fifty_live_streams_saves_every_reply_and_exits_in_ti
             await scripted.seen(50)
             asked = time.monotonic()
             process.send_signal(signal.SIGTERM)
-            await asyncio.sleep(0.5)
-            with pytest.raises(ShuttingDown):
-                await client.call("POST", "/api/chatbot/messages", {"session_id": sessions[0], "content": "late"})
+            await until_refused(client, sessions[0])
             replies = await asyncio.gather(*tasks)
             assert await process.wait() == 0
             assert time.monotonic() - asked < drain + 5
@@ -103,10 +117,11 @@ async def test_a_second_signal_exits_at_once(scripted: ScriptedServer, tmp_path:
     scripted.reply = Reply(("word ",) * 10_000, rate=20)
     async with gateway_process(tmp_path / "data", llm_server_url=scripted.url, lam_drain_seconds=60) as (process, gateway):
         async with gateway.client() as client:
-            async with raw_stream(client, (await client.create_session())["id"]) as stream:
+            session = (await client.create_session())["id"]
+            async with raw_stream(client, session) as stream:
                 await stream.until(Chunk)
                 process.send_signal(signal.SIGINT)
-                await asyncio.sleep(0.3)
+                await until_refused(client, session)
                 assert process.returncode is None
                 process.send_signal(signal.SIGINT)
                 assert await asyncio.wait_for(process.wait(), 20) == 1
@@ -138,7 +153,7 @@ async def test_a_locked_database_in_mid_reply_does_not_stop_the_stream(scripted:
                 assert (await stored_reply(client, session))["status"] == "streaming"
                 with pytest.raises(Exception, match="database"):
                     await client.create_session()
-                await asyncio.sleep(max(0, began + 20 - time.monotonic()))
+                await asyncio.sleep(max(0, began + 20 - time.monotonic()))  # Time itself: the lock is held so long
         while (message := await stored_reply(client, session))["status"] == "streaming":
             await asyncio.sleep(0.05)
     assert (message["status"], message["content"]) == ("failed", "word " * 60)
@@ -161,7 +176,7 @@ async def test_a_full_database_refuses_requests_and_a_running_reply_is_saved_whe
                     await client.create_session(system_prompt="x" * 50_000)
                 while sum(isinstance(event, Chunk) for _, event in stream.events) < 60:
                     await stream.read()
-                await asyncio.sleep(1)
+                await asyncio.sleep(1)  # Time itself: the ending is tried to no avail for a while
             done = (await stream.rest())[-1]
         assert isinstance(done, Done)
         message = await stored_reply(client, session)
@@ -196,7 +211,7 @@ async def test_an_ending_that_cannot_be_saved_before_the_exit_is_recovered(scrip
         session = (await client.create_session())["id"]
         async with raw_stream(client, session) as stream:
             await stream.until(Chunk)
-            await asyncio.sleep(2)
+            await asyncio.sleep(2)  # Time itself: a checkpoint is never older than a second; with the machine busy, two
             with databases.locked(data):
                 asked = time.monotonic()
                 process.send_signal(signal.SIGTERM)

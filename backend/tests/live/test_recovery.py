@@ -54,7 +54,7 @@ async def test_what_comes_back_is_what_was_sent(name: str, scripted: ScriptedSer
                 await stream.until(kind)
                 while scripted.requests[0].sent < steps:
                     await stream.read()
-                await asyncio.sleep(2)  # a checkpoint is never older than a second; with the machine busy, two
+                await asyncio.sleep(2)  # Time itself: a checkpoint is never older than a second; with the machine busy, two
                 while not stream.response.content.at_eof() and stream.response.content._buffer:
                     await stream.read()
                 sent = fold([event for _, event in stream.events])

@@ -289,7 +289,7 @@ async def test_checkpoints_that_could_not_be_saved_are_not_forgotten(database: D
     closed = Database("sqlite+aiosqlite:////nowhere/at/all.db")
     with pytest.raises(StorageUnavailable):
         await checkpoint(RunStore(closed), [run])
-    await asyncio.sleep(0.1)  # aiosqlite's thread says goodbye to this loop
+    await asyncio.sleep(0.1)  # Time itself: aiosqlite's thread says goodbye to this loop
     store = RunStore(database)
     for _ in range(2):
         await checkpoint(store, [run])

@@ -4,11 +4,23 @@ from typing import Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
+from msgspec import Struct
 
 from lam.accounts.fair_pool import FairPool
 from lam.accounts.password_rules import normal, require_good
 
 THREADS: Final = 1  # a hash takes 64 MiB, and by itself four threads
+
+
+class Hashing(Struct, frozen=True, kw_only=True):
+    """What one hash costs: argon2id's second recommended parameters (RFC 9106, 4). `memory` is in KiB."""
+
+    rounds: int = 3
+    memory: int = 65536
+    lanes: int = 4
+
+    def hasher(self) -> PasswordHasher:
+        return PasswordHasher(time_cost=self.rounds, memory_cost=self.memory, parallelism=self.lanes)
 
 
 class Passwords:
@@ -19,7 +31,7 @@ class Passwords:
     """
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
-        self._hasher = hasher or PasswordHasher()
+        self._hasher = hasher or Hashing().hasher()
         self._pool = FairPool(THREADS)
         self._nobodys = self._hasher.hash("nobody has this password")
 

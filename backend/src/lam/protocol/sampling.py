@@ -130,7 +130,11 @@ class Choices(Struct, frozen=True, kw_only=True, omit_defaults=True):
         Annotated[
             int,
             Meta(ge=0, le=2**32 - 2),  # the next one means "any" to llama.cpp
-            Setting(label="Seed", hint="the same seed repeats a reply to the same conversation", description="Null: another one for each reply."),
+            Setting(
+                label="Seed",
+                hint="the same seed repeats a reply to the same conversation",
+                description="Null: another one for each reply.",
+            ),
         ]
         | None
     ) = None

@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -104,6 +105,7 @@ class ScriptedServer:
         self.llama = llama
         self.model = model
         self.active = 0
+        self.questions = Counter[str]()  # how often each path was asked for, beside the requests for replies
         self.frozen_slots = 0  # slots that say they are busy whatever happens
         self.lists_models = True
         self.prefills = True  # goes on with an assistant's turn at the end; else it refuses, as when a template thinks
@@ -187,6 +189,7 @@ class ScriptedServer:
         return True
 
     def _answer(self, method: str, path: str, body: bytes) -> tuple[int, Any]:
+        self.questions[path] += 1
         if self.refuses_all or (self.wrong_key and path != "/v1/models"):
             return 401, {"error": {"code": 401, "message": "Invalid API Key", "type": "authentication_error"}}
         if self.loads:
