@@ -1,11 +1,10 @@
-/** What stands in a conversation: documents in messages, rows while a reply is on its way, pages of messages put together. */
+/** What stands in a conversation: rows while a reply is on its way, pages of messages put together. */
 
 import { describe, expect, test } from "vitest";
 
 import type { MessageAnswer } from "../src/api/schema";
 import { joined } from "../src/features/chat/messages";
 import { lastExchange, rows, type OnItsWay } from "../src/features/chat/rows";
-import { apart, withDocuments } from "../src/protocol/documents";
 
 function message(id: number, parent: number | null): MessageAnswer {
   const role = id % 2 === 1 ? "user" : "assistant";
@@ -26,6 +25,7 @@ function message(id: number, parent: number | null): MessageAnswer {
     parent_id: parent,
     role,
     content: `m${id}`,
+    parts: [{ type: "text", text: `m${id}` }],
     status: "complete",
     created_at: "2026-11-24T00:00:00Z",
     siblings: [id],
@@ -33,31 +33,12 @@ function message(id: number, parent: number | null): MessageAnswer {
   };
 }
 
+const HI = [{ type: "text" as const, text: "hi" }];
 const FOUR = [message(1, null), message(2, 1), message(3, 2), message(4, 3)];
 
 function kinds(live: OnItsWay | null, messages = FOUR): string[] {
   return rows(messages, live).map(({ kind, key }) => `${kind} ${key}`);
 }
-
-describe("documents", () => {
-  test.each([
-    [[{ name: "a.md", text: "one" }], "question"],
-    [
-      [
-        { name: "a.md", text: 'one\n</document>\n\n<document name="b" characters="1">\nx' },
-        { name: 'quo"te.txt', text: "" },
-      ],
-      "",
-    ],
-    [[{ name: "emoji.txt", text: "👩‍🔬 and\r\n\u2028 lines" }], "<document>"],
-    [[], '<document name="x" characters="5">\nab'],
-  ])("come out of a message as they went in: %j", (documents, text) => {
-    const found = apart(withDocuments(documents, text));
-    expect(found.text).toBe(text);
-    expect(found.documents.map((one) => one.text)).toEqual(documents.map((one) => one.text));
-    expect(found.documents.map((one) => one.name.replaceAll("'", '"'))).toEqual(documents.map((one) => one.name));
-  });
-});
 
 describe("rows", () => {
   test("of a settled conversation are its messages", () => {
@@ -65,20 +46,20 @@ describe("rows", () => {
   });
 
   test("a turn that was just sent stands at the end, and its reply below it", () => {
-    expect(kinds({ asked: "hi", hides: null, about: null }).slice(4)).toEqual(["asked asked", "live live"]);
+    expect(kinds({ asked: HI, hides: null, about: null }).slice(4)).toEqual(["asked asked", "live live"]);
   });
 
   test("once the stream tells its messages the reply keeps its place and its key, stored or not", () => {
     const about = { user_message_id: 5, assistant_message_id: 6 };
-    expect(kinds({ asked: "hi", hides: null, about }).slice(4)).toEqual(["asked asked", "live 6"]);
+    expect(kinds({ asked: HI, hides: null, about }).slice(4)).toEqual(["asked asked", "live 6"]);
     const stored = [...FOUR, message(5, 4), message(6, 5)];
-    expect(kinds({ asked: "hi", hides: null, about }, stored).slice(4)).toEqual(["turn 5", "live 6"]);
+    expect(kinds({ asked: HI, hides: null, about }, stored).slice(4)).toEqual(["turn 5", "live 6"]);
     expect(kinds(null, stored).slice(4)).toEqual(["turn 5", "answer 6"]);
   });
 
   test("what a reply takes the place of is hidden until the new path is known", () => {
     expect(kinds({ asked: null, hides: 4, about: null })).toEqual(["turn 1", "answer 2", "turn 3", "live live"]);
-    expect(kinds({ asked: "edited", hides: 1, about: null })).toEqual(["asked asked", "live live"]);
+    expect(kinds({ asked: HI, hides: 1, about: null })).toEqual(["asked asked", "live live"]);
   });
 
   test("what a reply takes the place of stays hidden while its stream is known and the new path is not", () => {
@@ -88,7 +69,7 @@ describe("rows", () => {
 
   test("the last exchange begins with what was said last", () => {
     expect(lastExchange(rows(FOUR, null))).toBe(2);
-    expect(lastExchange(rows(FOUR, { asked: "hi", hides: null, about: null }))).toBe(4);
+    expect(lastExchange(rows(FOUR, { asked: HI, hides: null, about: null }))).toBe(4);
     expect(lastExchange([])).toBe(0);
   });
 });

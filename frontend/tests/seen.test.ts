@@ -5,12 +5,14 @@ import { seen } from "../src/features/chat/seen";
 import type { LiveStream } from "../src/stores/live-stream";
 import type { LiveReply } from "../src/stores/live-streams";
 import { Snapshot } from "../src/protocol/fold";
+import type { Part } from "../src/protocol/parts";
 
 const STORED = {
   id: 2,
   role: "assistant",
   status: "streaming",
   content: "What was saved",
+  parts: [{ type: "text", text: "What was saved" }],
   thinking: null,
   metadata: null,
 } as MessageAnswer;
@@ -44,6 +46,10 @@ test("tool calls are seen on their way and stored", () => {
   const call = { id: "a", name: "f", arguments: "{}" };
   const reply = live("");
   reply.stream.snapshot.toolCalls = [call];
-  expect(seen(STORED, reply).calls).toEqual([call]);
-  expect(seen({ ...STORED, metadata: { tool_calls: [call] } }, undefined).calls).toEqual([call]);
+  reply.stream.snapshot.toolResults = [{ type: "tool_result", id: "a", content: "a cat" }];
+  const called = { name: "f", arguments: "{}", result: "a cat" };
+  expect(seen(STORED, reply).calls).toEqual([called]);
+  const parts: Part[] = [{ type: "tool_call", ...call }, ...reply.stream.snapshot.toolResults];
+  expect(seen({ ...STORED, parts }, undefined).calls).toEqual([called]);
+  expect(seen({ ...STORED, parts: parts.slice(0, 1) }, undefined).calls).toEqual([{ ...called, result: null }]);
 });

@@ -40,6 +40,7 @@ PAYLOADS: dict[str, type[msgspec.Struct]] = {
     "Thinking": events.Thinking,
     "Chunk": events.Chunk,
     "ToolCall": events.ToolCall,
+    "ToolResult": events.ToolResult,
     "Relabel": events.Relabel,
     "JobFinished": jobs.JobFinished,
     "Usage": events.Usage,

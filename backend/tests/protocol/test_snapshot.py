@@ -2,9 +2,26 @@ from itertools import pairwise
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
-from lam.protocol.events import Chunk, Done, Error, Event, Metadata, Progress, Relabel, Thinking, ToolCall
-from lam.protocol.snapshot import Snapshot, condensed, events_of
+from lam.protocol import parts
+from lam.protocol.events import (
+    Chunk,
+    Done,
+    Error,
+    Event,
+    Metadata,
+    Progress,
+    Relabel,
+    Thinking,
+    Timings,
+    ToolCall,
+    ToolResult,
+    Usage,
+)
+from lam.protocol.facts import Facts, Failure
+from lam.protocol.snapshot import Reply, Snapshot, condensed, content_events, events_of
+from lam.protocol.text import utf16_length
 
 
 def fold(*events: object) -> Snapshot:
@@ -52,6 +69,11 @@ def test_pieces_of_a_tool_call_become_one() -> None:
     assert snapshot.tool_calls[1]["name"] == "other"
 
 
+def test_results_of_tools_stand_behind_the_calls() -> None:
+    found = fold(Chunk("Look: "), ToolCall(0, "a", "look", "{}"), ToolResult("a", "a cat"), Chunk("a cat"))
+    assert found.parts == (parts.Text("Look: a cat"), parts.ToolCall("a", "look", "{}"), parts.ToolResult("a", "a cat"))
+
+
 def test_text_that_turns_out_to_be_thoughts_moves_there() -> None:
     assert fold(Chunk("hm\n"), Relabel("thinking"), Chunk("Yes")).thinking == "hm\n"
     assert fold(Chunk("hm\n"), Relabel("thinking"), Chunk("Yes")).text == "Yes"
@@ -72,6 +94,7 @@ events = st.lists(
             st.none() | st.sampled_from(["f", "g"]),
             st.text(max_size=4),
         ),
+        st.builds(ToolResult, st.none() | st.sampled_from(["a", "b"]), st.text(max_size=4)),
         st.builds(Relabel, st.sampled_from(["thinking", "answer"]), st.integers(0, 8)),
         st.builds(Progress, st.just("prompt")),
     ),
@@ -79,8 +102,43 @@ events = st.lists(
 )
 
 
-def state(snapshot: Snapshot) -> tuple[str, str, list[dict[str, object]]]:
-    return snapshot.text, snapshot.thinking, snapshot.calls
+numbers = st.integers(0, 10**6)
+maybe = st.none() | numbers
+usage = st.none() | st.builds(Usage, numbers, numbers, numbers, maybe)
+timings = st.none() | st.builds(Timings, maybe, maybe, maybe, st.none() | st.floats(0, 99))
+reasons = st.sampled_from(["stop", "length", "cancelled", "tool_calls", "content_filter"])
+names = st.text(min_size=1, max_size=4)
+
+
+@st.composite
+def replies(draw: st.DrawFn) -> Reply:
+    """What a reply that has ended can be: it ended well, and says what it cost, or failed."""
+    text = draw(st.text(max_size=12))
+    failed = draw(st.booleans())
+    calls = draw(st.lists(st.builds(parts.ToolCall, st.none() | names, st.none() | names, st.text(max_size=4)), max_size=3))
+    results = draw(st.lists(st.builds(parts.ToolResult, st.none() | names, st.text(max_size=4)), max_size=3))
+    facts = Facts(
+        mode=draw(st.sampled_from(["sse", "mqtt"])),
+        model=draw(st.none() | names),
+        simulated=draw(st.none() | st.booleans()),
+        continues=draw(st.none() | st.integers(0, len(text)).map(lambda characters: utf16_length(text[:characters]))),
+    )
+    cost = {"finish_reason": draw(reasons), "usage": draw(usage), "timings": draw(timings)}
+    failure = {"failure": Failure(code=draw(names), message=draw(names), retryable=draw(st.booleans()))}
+    return Reply(
+        session_id=draw(numbers),
+        session_key=draw(names),
+        stream_id=draw(st.none() | names),
+        user_message_id=draw(maybe),
+        message_id=draw(maybe),
+        thinking=draw(st.text(max_size=8)),
+        parts=(*parts.message_parts(text), *calls, *results),
+        facts=structs.replace(facts, **(failure if failed else cost)),
+    )
+
+
+def state(snapshot: Snapshot) -> tuple[parts.Parts, str]:
+    return snapshot.parts, snapshot.thinking
 
 
 @given(events, st.lists(st.integers(0, 30), max_size=4))
@@ -91,7 +149,36 @@ def test_checkpoints_taken_at_any_moment_fold_to_what_the_events_fold_to(told: l
 
 
 @given(events)
-def test_the_events_of_a_fold_fold_to_the_same(told: list[Event]) -> None:
+def test_the_parts_of_a_fold_fold_to_the_same(told: list[Event]) -> None:
     snapshot = fold(*told)
-    snapshot.tool_calls = dict(enumerate(snapshot.calls))  # stored as a list
-    assert state(fold(*events_of(snapshot.text, snapshot.thinking, snapshot.calls))) == state(snapshot)
+    assert state(fold(*content_events(snapshot.parts, snapshot.thinking))) == state(snapshot)
+
+
+@given(replies())
+def test_a_rebuilt_stream_folds_to_its_reply(reply: Reply) -> None:
+    assert fold(*events_of(reply)).reply == reply
+
+
+@given(replies())
+def test_a_rebuilt_stream_begins_with_metadata_and_has_one_end(reply: Reply) -> None:
+    first, *between, last = events_of(reply)
+    assert isinstance(first, Metadata)
+    assert first.rebuilt is True
+    assert isinstance(last, Done | Error)
+    assert not any(isinstance(event, Metadata | Done | Error) for event in between)
+
+
+@given(replies(), events, st.text(max_size=6))
+def test_what_a_stream_told_is_told_again_when_it_is_rebuilt(reply: Reply, told: list[Event], full: str) -> None:
+    """Whatever its events were: the text may have changed its name, a stop may have cut it."""
+    metadata = Metadata(1, 2, "k", "s", 3, model=reply.facts.model)
+    snapshot = fold(metadata, *told, Done(3, full, usage=reply.facts.usage))
+    assert snapshot.reply is not None
+    assert fold(*events_of(snapshot.reply)).reply == snapshot.reply
+
+
+def test_a_stop_may_cut_into_what_the_reply_went_on_with() -> None:
+    reply = Reply(session_id=1, session_key="k", stream_id="s", user_message_id=1, message_id=2, parts=(parts.Text("On"),))
+    metadata, *chunks, _ = events_of(structs.replace(reply, facts=Facts(continues=9, finish_reason="cancelled")))
+    assert isinstance(metadata, Metadata)
+    assert (metadata.continues, chunks) == (2, [Chunk("On")])

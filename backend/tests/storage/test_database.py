@@ -18,7 +18,10 @@ from lam.errors import ConfigError, Conflict, StorageUnavailable
 from lam.generation.checkpoint import checkpoint
 from lam.generation.recovery import recover
 from lam.generation.run import Run
-from lam.protocol.events import Chunk, Metadata, Relabel
+from lam.protocol.documents import Document
+from lam.protocol.events import Chunk, Metadata, Relabel, Timings, Usage
+from lam.protocol.facts import Facts
+from lam.protocol.parts import Image, Text, ToolCall, ToolResult
 from lam.protocol.runs import Checkpoint, Lease, OpenRun
 from lam.storage.database import Database, migrations
 from lam.storage.lock import exclusive
@@ -41,6 +44,18 @@ async def database(tmp_path: Path) -> AsyncIterator[Database]:
     await opened.close()
 
 
+A_SESSION = (
+    "INSERT INTO users (id, email, is_admin, created_at) VALUES (1, 'a@b', false, '2026-11-01 00:00:00')",
+    "INSERT INTO sessions"
+    " (id, user_id, session_key, title, title_pending, message_count, unread, created_at, updated_at, last_used_at)"
+    " VALUES (1, 1, 'k', 't', false, 0, false, '2026-11-01 00:00:00', '2026-11-01 00:00:00', '2026-11-01 00:00:00')",
+)
+A_STREAMING_MESSAGE = (
+    "INSERT INTO messages (id, session_id, role, content, status, stream_id, created_at)"
+    " VALUES (1, 1, 'assistant', '', 'streaming', 's', '2026-11-01 00:00:00')"
+)
+
+
 async def streaming_message(database: Database) -> int:
     async with database.write() as unit:
         user = await unit.users.add("a@b", None, is_admin=False, now=NOW)
@@ -59,9 +74,7 @@ async def streaming_message(database: Database) -> int:
             updated_at=NOW,
             last_used_at=NOW,
         )
-        return await unit.messages.add(
-            session_id=session.id, role="assistant", content="", status="streaming", created_at=NOW, stream_id="s"
-        )
+        return await unit.messages.add(session_id=session.id, role="assistant", status="streaming", created_at=NOW, stream_id="s")
 
 
 async def test_the_migrations_make_the_tables_of_the_schema(database: Database) -> None:
@@ -152,8 +165,8 @@ async def open_run(database: Database, owner: str = "one", key: str | None = "se
 async def test_a_message_ends_once(database: Database) -> None:
     message = await streaming_message(database)
     async with database.write() as unit:
-        assert await unit.messages.finish(message, Ending("complete", "Once upon"), NOW)
-        assert not await unit.messages.finish(message, Ending("cancelled", "Once"), NOW)
+        assert await unit.messages.finish(message, Ending("complete", (Text("Once upon"),)), NOW)
+        assert not await unit.messages.finish(message, Ending("cancelled", (Text("Once"),)), NOW)
     async with database.read() as unit:
         stored = await unit.messages.by_id(message)
     assert stored is not None
@@ -222,7 +235,7 @@ async def test_a_long_conversation_can_be_walked_and_deleted(database: Database)
         parent = None
         for number in range(2000):
             parent = await unit.messages.add(
-                session_id=1, role="user", content=str(number), status="complete", created_at=NOW, parent_id=parent
+                session_id=1, role="user", parts=(Text(str(number)),), status="complete", created_at=NOW, parent_id=parent
             )
     async with database.read() as unit:
         path = await unit.messages.path(parent)
@@ -335,16 +348,85 @@ async def test_checkpoints_of_the_first_release_are_kept(tmp_path: Path) -> None
 
     async with database._writer.begin() as connection:
         await connection.run_sync(first_release)
-    message = await streaming_message(database)
     async with database._writer.begin() as connection:
+        for statement in (*A_SESSION, A_STREAMING_MESSAGE):
+            await connection.execute(sql(statement))
         for number, (content, thinking) in enumerate([("", "hm, "), ("Once", "yes"), (" upon \U0001f642", "")]):
-            row = {"id": message, "number": number, "content": content, "thinking": thinking}
+            row = {"id": 1, "number": number, "content": content, "thinking": thinking}
             insert = "INSERT INTO checkpoints (message_id, number, content, thinking) VALUES (:id, :number, :content, :thinking)"
             await connection.execute(sql(insert), row)
     await database.upgrade()
     assert await recover(RunStore(database), [Replies(database)], "two") == 1
     async with database.read() as unit:
-        stored = await unit.messages.by_id(message)
+        stored = await unit.messages.by_id(1)
     assert stored is not None
     assert (stored.status, stored.content, stored.thinking) == ("interrupted", "Once upon \U0001f642", "hm, yes")
     await database.close()
+
+
+async def test_messages_of_the_first_release_have_parts_and_facts(tmp_path: Path) -> None:
+    """As that release stored them: documents in the text, tool calls in the metadata."""
+    mark = '<document name="a.txt" characters="1">\nx\n</document>\n\n'
+    call = '{"id": "c", "name": "look", "arguments": "{}"}'
+    add = (
+        "INSERT INTO messages (session_id, role, content, status, metadata, usage, timings, error, created_at)"
+        " VALUES (1, :role, :content, :status, :metadata, :usage, :timings, :error, '2026-11-01 00:00:00')"
+    )
+    known = dict.fromkeys(("metadata", "usage", "timings", "error"))
+    rows: list[dict[str, Any]] = [
+        {"role": "user", "content": mark + "What?", "status": "complete"},
+        {"role": "assistant", "content": mark + "What?", "status": "failed"}
+        | {"metadata": f'{{"mode": "sse", "model": "m", "simulated": null, "finish_reason": null, "tool_calls": [{call}]}}'}
+        | {"error": '{"code": "context_exceeded", "message": "Too long.", "retryable": false, "limit": 7}'},
+        {"role": "assistant", "content": "Hi", "status": "complete"}
+        | {"metadata": '{"mode": "sse", "model": "m", "simulated": false, "finish_reason": "stop"}'}
+        | {"usage": '{"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3, "cached_tokens": null, "estimated": true}'}
+        | {"timings": '{"queued_ms": 0, "first_token_ms": null, "total_ms": 5, "tokens_per_second": 3.5}'},
+    ]
+    database = Database(databases.url_for(tmp_path))
+
+    def first_release(connection: Connection) -> None:
+        config = migrations()
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0005")
+        for statement in A_SESSION:
+            connection.execute(sql(statement))
+        for row in rows:
+            connection.execute(sql(add), known | row)
+
+    async with database._writer.begin() as connection:
+        await connection.run_sync(first_release)
+    await database.upgrade()
+    async with database.read() as unit:
+        asked, failed, answered = await unit.messages.all(1)
+    await database.close()
+    assert asked.parts == (Document("a.txt", "x"), Text("What?"))
+    assert failed.parts == (Text(mark + "What?"), ToolCall("c", "look", "{}"))
+    assert failed.facts.failure is not None
+    assert (failed.facts.failure.code, failed.facts.failure.limit) == ("context_exceeded", 7)
+    assert (failed.metadata or {})["tool_calls"] == [{"id": "c", "name": "look", "arguments": "{}"}]
+    assert (answered.facts.usage, answered.facts.timings) == (Usage(1, 2, 3, estimated=True), Timings(0, None, 5, 3.5))
+    assert answered.metadata == {"mode": "sse", "model": "m", "simulated": False, "finish_reason": "stop"}
+
+
+async def test_parts_and_facts_come_back_as_they_went_in(database: Database) -> None:
+    await streaming_message(database)
+    facts = Facts(mode="mqtt", server="s", model="m", finish_reason="tool_calls", usage=Usage(1, 2, 3), other={"later": [1]})
+    stored = {
+        "user": (Document('a "b".txt', "x"), Image("m1", 3, None), Text("<document>")),
+        "assistant": (Text("Look"), ToolCall("c", "look", '{"at": "\u2028'), ToolResult("c", "a cat")),
+    }
+    async with database.write() as unit:
+        ids = [
+            await unit.messages.add(parts, facts, session_id=1, role=role, status="complete", created_at=NOW)
+            for role, parts in stored.items()
+        ]
+        rows = [{"parts": parts, "facts": facts, "role": role, "session_id": 1} for role, parts in stored.items()]
+        ids += await unit.messages.add_tree(
+            [row | {"status": "complete", "created_at": NOW} for row in rows], [None, 0], [None, None]
+        )
+        assert await unit.messages.finish(1, Ending("complete", stored["assistant"], facts=facts), NOW)
+    async with database.read() as unit:
+        found = [await unit.messages.by_id(message) for message in (*ids, 1)]
+    expected = [*stored.values(), *stored.values(), stored["assistant"]]
+    assert [(message.parts, message.facts) for message in found if message] == [(parts, facts) for parts in expected]

@@ -839,6 +839,18 @@ export interface components {
             /** Text */
             text: string;
         };
+        /** DocumentPart */
+        DocumentPart: {
+            /** Name */
+            name: string;
+            /** Text */
+            text: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "document";
+        };
         /** EndingError */
         EndingError: {
             /** Code */
@@ -949,6 +961,20 @@ export interface components {
             version: string;
             /** Workers */
             workers?: components["schemas"]["WorkerHealth"][] | null;
+        };
+        /** ImagePart */
+        ImagePart: {
+            /** Height */
+            height?: number | null;
+            /** Id */
+            id: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "image";
+            /** Width */
+            width?: number | null;
         };
         /** ListedAccount */
         ListedAccount: {
@@ -1120,7 +1146,7 @@ export interface components {
         MessageAnswer: {
             /**
              * Content
-             * @description While it is `streaming`, the text so far.
+             * @description The text; while it is `streaming`, the text so far. Documents stand in front of it, each as `<document name="…" characters="…">`, a line end, its text, a line end, `</document>` and two line ends.
              * @example Once upon a time
              */
             content: string;
@@ -1164,6 +1190,17 @@ export interface components {
              * @example 1
              */
             parent_id: number | null;
+            /**
+             * Parts
+             * @description What the message is made of: documents, text, tool calls, tool results.
+             * @example [
+             *       {
+             *         "text": "Once upon a time",
+             *         "type": "text"
+             *       }
+             *     ]
+             */
+            parts: (components["schemas"]["TextPart"] | components["schemas"]["DocumentPart"] | components["schemas"]["ImagePart"] | components["schemas"]["ToolCallPart"] | components["schemas"]["ToolResultPart"])[];
             /**
              * Rating
              * @description What its reader thinks of a reply.
@@ -1474,7 +1511,7 @@ export interface components {
             client_request_id?: string | null;
             /**
              * Content
-             * @description Required, except with `regenerate` and `continue`.
+             * @description Required and not blank, except with `documents`, `regenerate` and `continue`.
              * @example Tell me a short story
              */
             content?: string | null;
@@ -1483,6 +1520,12 @@ export interface components {
              * @description Go on where this reply was cut, stopped or interrupted; true: the newest of the active path. The stream opens with one chunk that holds the text so far, and `metadata.continues` gives its length.
              */
             continue?: number | boolean | null;
+            /**
+             * Documents
+             * @description Texts that go along, in front of `content`; with their marks (see `content` of a message) all together up to 100000 characters. Null, as from a client of the first release: documents are looked for in `content`.
+             * @example null
+             */
+            documents?: components["schemas"]["SentDocument"][] | null;
             /** Frequency Penalty */
             frequency_penalty?: number | null;
             /**
@@ -1603,6 +1646,20 @@ export interface components {
             raw_response?: unknown;
             session: components["schemas"]["SessionAnswer"];
             user_message: components["schemas"]["MessageAnswer"];
+        };
+        /** SentDocument */
+        SentDocument: {
+            /**
+             * Name
+             * @example report.pdf
+             */
+            name: string;
+            /**
+             * Text
+             * @description As `upload-document` reads it.
+             * @example Sales grew by 4 %.
+             */
+            text: string;
         };
         /** SessionAnswer */
         SessionAnswer: {
@@ -2074,6 +2131,16 @@ export interface components {
             /** Version */
             version: number;
         };
+        /** TextPart */
+        TextPart: {
+            /** Text */
+            text: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "text";
+        };
         /** TokenAnswer */
         TokenAnswer: {
             /** Access Token */
@@ -2088,6 +2155,38 @@ export interface components {
              * @default bearer
              */
             token_type: string;
+        };
+        /** ToolCallPart */
+        ToolCallPart: {
+            /**
+             * Arguments
+             * @description JSON text, as the model wrote it.
+             */
+            arguments: string;
+            /** Id */
+            id: string | null;
+            /** Name */
+            name: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "tool_call";
+        };
+        /** ToolResultPart */
+        ToolResultPart: {
+            /** Content */
+            content: string;
+            /**
+             * Id
+             * @description Of the call.
+             */
+            id: string | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "tool_result";
         };
         /**
          * UsageAnswer
@@ -2207,11 +2306,13 @@ export type Credentials = components['schemas']['Credentials'];
 export type DaySums = components['schemas']['DaySums'];
 export type Deletion = components['schemas']['Deletion'];
 export type DocumentAnswer = components['schemas']['DocumentAnswer'];
+export type DocumentPart = components['schemas']['DocumentPart'];
 export type EndingError = components['schemas']['EndingError'];
 export type EngineHealth = components['schemas']['EngineHealth'];
 export type ErrorAnswer = components['schemas']['ErrorAnswer'];
 export type FoundAnswer = components['schemas']['FoundAnswer'];
 export type HealthAnswer = components['schemas']['HealthAnswer'];
+export type ImagePart = components['schemas']['ImagePart'];
 export type ListedAccount = components['schemas']['ListedAccount'];
 export type ListedSession = components['schemas']['ListedSession'];
 export type ListedToken = components['schemas']['ListedToken'];
@@ -2232,6 +2333,7 @@ export type SamplingAnswer = components['schemas']['SamplingAnswer'];
 export type SearchAnswer = components['schemas']['SearchAnswer'];
 export type SendMessage = components['schemas']['SendMessage'];
 export type SentAnswer = components['schemas']['SentAnswer'];
+export type SentDocument = components['schemas']['SentDocument'];
 export type SessionAnswer = components['schemas']['SessionAnswer'];
 export type SessionChanges = components['schemas']['SessionChanges'];
 export type SessionSettings = components['schemas']['SessionSettings'];
@@ -2243,7 +2345,10 @@ export type TemplateAnswer = components['schemas']['TemplateAnswer'];
 export type TemplateChanges = components['schemas']['TemplateChanges'];
 export type TemplateFile = components['schemas']['TemplateFile'];
 export type TemplateVersionAnswer = components['schemas']['TemplateVersionAnswer'];
+export type TextPart = components['schemas']['TextPart'];
 export type TokenAnswer = components['schemas']['TokenAnswer'];
+export type ToolCallPart = components['schemas']['ToolCallPart'];
+export type ToolResultPart = components['schemas']['ToolResultPart'];
 export type UsageAnswer = components['schemas']['UsageAnswer'];
 export type UserSums = components['schemas']['UserSums'];
 export type VariableAnswer = components['schemas']['VariableAnswer'];

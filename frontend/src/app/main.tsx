@@ -8,6 +8,7 @@ import { refresh } from "../api/refresh";
 import { signedIn } from "../features/account/account";
 import { preferences } from "../stores/preferences";
 import "../styles/index.css";
+import { words } from "../words";
 import { App } from "./App";
 import { Boundary } from "../components/Boundary";
 import { Broken } from "../pages/Broken";
@@ -32,6 +33,7 @@ const queries: QueryClient = new QueryClient({
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("the page has no root");
+document.documentElement.lang = words.language;
 preferences.apply();
 signedIn.watch();
 createRoot(root).render(

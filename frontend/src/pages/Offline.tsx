@@ -1,5 +1,6 @@
 import { useEffect } from "react";
 
+import { ApiError } from "../api/http";
 import { Title } from "../components/Title";
 import { words } from "../words";
 
@@ -19,7 +20,7 @@ export function Offline({ problem, retry }: { problem: Error; retry: () => void 
     <main className="centred">
       <Title>{words.failure.offlineTitle}</Title>
       <h1>{words.failure.offlineTitle}</h1>
-      <p>{problem.message}</p>
+      <p>{problem instanceof ApiError && problem.status !== 0 ? problem.message : words.failure.offlineHint}</p>
       <p className="muted">{words.failure.offline}</p>
       <button type="button" className="primary" onClick={retry}>
         {words.common.tryAgain}

@@ -1,40 +1,20 @@
 /**
- * Documents inside of a message. The model is given them in front of what was asked, each as
+ * How long a message is. Its documents are written in front of the text, each as
  *
  *     <document name="report.pdf" characters="48210">
  *     the text
  *     </document>
  *
- * The count (UTF-16 units) makes it certain where a text ends, whatever stands in it.
+ * and a blank line. The gateway writes them so (`protocol/documents.py`); here only the length matters.
  */
 
-export interface Document {
-  name: string;
-  text: string;
+import type { Document } from "./parts";
+
+/** The message in its written form. `characters` counts UTF-16 units; quotes and line ends in a name become `'`. */
+export function written(documents: readonly Document[], text: string): string {
+  return documents.map((document) => marked(document)).join("") + text;
 }
 
-const OPENING = /^<document name="([^"\n]*)" characters="(\d{1,7})">\n/;
-const CLOSING = "\n</document>\n\n";
-
-/** The content of a message that has these documents. */
-export function withDocuments(documents: readonly Document[], text: string): string {
-  return documents.map((document) => written(document)).join("") + text;
-}
-
-/** The documents of a message, and what was asked. */
-export function apart(content: string): { documents: Document[]; text: string } {
-  const documents: Document[] = [];
-  let rest = content;
-  for (let opening = OPENING.exec(rest); opening !== null; opening = OPENING.exec(rest)) {
-    const [line, name = "", count] = opening;
-    const end = line.length + Number(count);
-    if (!rest.startsWith(CLOSING, end)) break;
-    documents.push({ name, text: rest.slice(line.length, end) });
-    rest = rest.slice(end + CLOSING.length);
-  }
-  return { documents, text: rest };
-}
-
-function written({ name, text }: Document): string {
-  return `<document name="${name.replaceAll(/["\n]/g, "'")}" characters="${text.length}">\n${text}${CLOSING}`;
+function marked({ name, text }: Document): string {
+  return `<document name="${name.replaceAll(/["\n]/g, "'")}" characters="${text.length}">\n${text}\n</document>\n\n`;
 }

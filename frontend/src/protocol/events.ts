@@ -52,6 +52,13 @@ export interface ToolCall {
   arguments: string;
 }
 
+/** What a tool answered, whole. `id`: of its call. */
+export interface ToolResult {
+  type: "tool_result";
+  id: string | null;
+  content: string;
+}
+
 /** Text that came under the wrong name: from `start` (UTF-16 units) on it moves to the end of what it really is. */
 export interface Relabel {
   type: "relabel";
@@ -94,7 +101,7 @@ export interface Failure {
   assistant_message_id: number | null;
 }
 
-export type StreamEvent = Metadata | Progress | Thinking | Chunk | ToolCall | Relabel | Done | Failure;
+export type StreamEvent = Metadata | Progress | Thinking | Chunk | ToolCall | ToolResult | Relabel | Done | Failure;
 
 /** An event with its number in the stream; numbers start at 1 and have no gaps. null: a type that we do not know. */
 export interface Numbered {
@@ -102,7 +109,7 @@ export interface Numbered {
   event: StreamEvent | null;
 }
 
-const TYPES = new Set(["metadata", "progress", "thinking", "chunk", "tool_call", "relabel", "done", "error"]);
+const TYPES = new Set(["metadata", "progress", "thinking", "chunk", "tool_call", "tool_result", "relabel", "done", "error"]);
 
 /** The event in a `data` line; null for a type that we do not know. Throws SyntaxError for what is no JSON. */
 export function decode(data: string): StreamEvent | null {

@@ -1,6 +1,7 @@
 /** The fold: what a reader knows after the events so far. */
 
-import type { Done, Failure, Metadata, Numbered, Progress, Relabel, StreamEvent, ToolCall } from "./events";
+import type { Done, Failure, Metadata, Numbered, Progress, Relabel, StreamEvent, ToolCall, ToolResult } from "./events";
+import { messageParts, type Part } from "./parts";
 
 export interface FoldedCall {
   id: string | null;
@@ -13,6 +14,7 @@ export class Snapshot {
   text = "";
   thinking = "";
   toolCalls: FoldedCall[] = [];
+  toolResults: ToolResult[] = [];
   metadata: Metadata | null = null;
   progress: Progress | null = null;
   terminal: Done | Failure | null = null;
@@ -31,6 +33,12 @@ export class Snapshot {
     return true;
   }
 
+  /** The answer as a message keeps it. */
+  get parts(): Part[] {
+    const calls = this.toolCalls.filter(Boolean).map((call): Part => ({ type: "tool_call", ...call }));
+    return [...messageParts(this.text), ...calls, ...this.toolResults];
+  }
+
   private add(event: StreamEvent): void {
     switch (event.type) {
       case "chunk":
@@ -45,6 +53,9 @@ export class Snapshot {
       case "tool_call":
         this.addToolCall(event);
         break;
+      case "tool_result":
+        this.toolResults.push(event);
+        break;
       case "relabel":
         this.relabel(event);
         break;
@@ -58,12 +69,15 @@ export class Snapshot {
       case "error":
         this.terminal = event;
         break;
+      default:
+        event satisfies never;
     }
   }
 
   private startOver(metadata: Metadata): void {
     this.text = this.thinking = "";
     this.toolCalls = [];
+    this.toolResults = [];
     this.progress = this.terminal = null;
     this.metadata = metadata;
   }

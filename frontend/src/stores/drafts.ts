@@ -1,6 +1,6 @@
 /** What was written and not sent, or sent and not yet taken, by session; it is there again after a reload. Knows no React. */
 
-import type { Document } from "../protocol/documents";
+import type { Document } from "../protocol/parts";
 
 export interface Draft {
   text: string;

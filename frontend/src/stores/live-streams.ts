@@ -1,5 +1,6 @@
 /** The replies that run, by session. A tab reads one at a time: that of the session in sight. */
 
+import type { Part } from "../protocol/parts";
 import { words } from "../words";
 import { drafts, type Draft } from "./drafts";
 import { LiveStream } from "./live-stream";
@@ -12,7 +13,7 @@ const MOST_READERS = 4;
 export interface LiveReply {
   stream: LiveStream;
   /** What was said to get it; null where a turn stands that it answers. */
-  asked: string | null;
+  asked: readonly Part[] | null;
   /** The first message that it makes disappear: the reply that it takes the place of, or the turn that was edited. */
   hides: number | null;
 }

@@ -48,7 +48,7 @@ async def anew(unit: UnitOfWork, session: Session, reply_id: int | Newest) -> Ai
 async def going_on(unit: UnitOfWork, session: Session, reply_id: int | Newest) -> Aim:
     """The rest of a reply that was cut, stopped or interrupted. Raises Invalid."""
     reply = await _reply(unit, session, reply_id, "continue")
-    cut = (reply.metadata or {}).get("finish_reason") == "length"
+    cut = reply.facts.finish_reason == "length"
     if reply.status not in _OPEN_ENDED and not cut:
         raise Invalid(f"continue: the reply {reply.id} is complete; there is nothing to continue.")
     if not reply.content.strip() and reply.status != "streaming":

@@ -10,6 +10,8 @@ from msgspec import Struct
 
 from lam.errors import ContentFiltered, ContextExceeded, TooLarge
 from lam.protocol.chat import ChatRequest, Role, Turn
+from lam.protocol.facts import NOTHING, Facts
+from lam.protocol.parts import ToolCall, results_of
 from lam.protocol.sampling import Choices, Sampling, defaults, resolve
 from lam.protocol.text import valid
 from lam.settings import Settings
@@ -37,7 +39,7 @@ class Prompt(Struct, frozen=True, kw_only=True):
 
 def chat_request(settings: Settings, session: Session, prompt: Prompt) -> ChatRequest:
     """A reply with text is told whatever its status, one without anything is left out; reasoning is never sent back."""
-    turns = [Turn(message.role, written(message)) for message in prompt.path if message.role != "system"]
+    turns = [turn for message in prompt.path if message.role != "system" for turn in turns_of(message)]
     new: list[tuple[Role, str | None]] = [("user", prompt.new_turn), ("assistant", prompt.so_far)]
     turns += [Turn(role, text) for role, text in new if text is not None]
     turns = [turn for turn in turns if turn.content]
@@ -58,13 +60,20 @@ def chat_request(settings: Settings, session: Session, prompt: Prompt) -> ChatRe
     )
 
 
-def written(message: Message) -> str:
-    """The message as text: its tool calls too, in the form that many models were taught."""
-    calls = [
-        f"<tool_call>\n{json.dumps({'name': call.get('name'), 'arguments': _arguments(call)}, ensure_ascii=False)}\n</tool_call>"
-        for call in message.tool_calls
+def turns_of(message: Message) -> list[Turn]:
+    """The message as models read it: its tool calls too, in the form that many models were taught, and their results as a turn of
+    the user's."""
+    names = {call.id: call.name for call in message.tool_calls}
+    calls = [_marked("tool_call", {"name": call.name, "arguments": _arguments(call)}) for call in message.tool_calls]
+    results = [
+        _marked("tool_response", {"name": names.get(result.id), "content": result.content}) for result in results_of(message.parts)
     ]
-    return valid("\n".join(part for part in (message.content, *calls) if part))
+    told = [Turn(message.role, valid("\n".join(text for text in (message.content, *calls) if text)))]
+    return [*told, Turn("user", valid("\n".join(results)))] if results else told
+
+
+def _marked(tag: str, value: dict[str, Any]) -> str:
+    return f"<{tag}>\n{json.dumps(value, ensure_ascii=False)}\n</{tag}>"
 
 
 async def left_out(unit: UnitOfWork, session_id: int, messages: Sequence[Message], longest: int) -> frozenset[int]:
@@ -86,7 +95,7 @@ def out_of_context(messages: Sequence[Message], replies: Iterable[Reply], longes
     for message in messages:
         if message.parent_id is None or not _is_doubtful(message):
             continue
-        filtered = message.about.get("finish_reason") == FILTERED and bool(message.content)
+        filtered = message.facts.finish_reason == FILTERED and bool(message.content)
         others = beneath.get(message.parent_id, [])
         if filtered or (others and all(_refused(reply, longest) for reply in others)):
             found |= {message.id, message.parent_id}
@@ -97,31 +106,31 @@ def _is_doubtful(message: Message) -> bool:
     """Whether a reply may keep its turn out."""
     if message.role != "assistant":
         return False
-    return message.about.get("finish_reason") == FILTERED or (not message.content and (message.error or {}).get("code") in _REFUSED)
+    facts = message.facts
+    refused = facts.failure is not None and facts.failure.code in _REFUSED
+    return facts.finish_reason == FILTERED or (refused and not message.content)
 
 
 def _refused(reply: Reply, longest: int) -> bool:
-    error = reply.error or {}
-    if reply.has_text or error.get("code") not in _REFUSED:
+    failure = reply.failure
+    if reply.has_text or failure is None or failure.code not in _REFUSED:
         return False
-    limit = error.get("limit") if error.get("code") == ContextExceeded.code else None
-    return not (isinstance(limit, int) and longest > limit)
+    limit = failure.limit if failure.code == ContextExceeded.code else None
+    return not (limit is not None and longest > limit)
 
 
-def conversation(session: Session, path: Sequence[Message]) -> tuple[str, dict[str, Any]]:
+def conversation(session: Session, path: Sequence[Message]) -> tuple[str, Facts]:
     """The name under which a worker that keeps conversations keeps this one, and what its next reply remembers of it.
 
     Such a worker reads the system prompt only when a conversation begins: another prompt begins another one.
     """
     prompt = hashlib.sha256((session.system_prompt or "").encode()).hexdigest()[:16]
-    newest = next((about for message in reversed(path) if "conversation" in (about := message.about)), None)
-    name, number = session.session_key, 1
-    if newest is not None:
-        name, number = str(newest["conversation"]), int(newest.get("conversation_number") or 1)
-        if newest.get("conversation_prompt") != prompt:
-            number += 1
-            name = f"{session.session_key}-{number}"
-    return name, {"conversation": name, "conversation_number": number, "conversation_prompt": prompt}
+    newest = next((message.facts for message in reversed(path) if message.facts.conversation is not None), NOTHING)
+    name, number = newest.conversation or session.session_key, newest.conversation_number or 1
+    if newest.conversation is not None and newest.conversation_prompt != prompt:
+        number += 1
+        name = f"{session.session_key}-{number}"
+    return name, Facts(conversation=name, conversation_number=number, conversation_prompt=prompt)
 
 
 def sampling_for(settings: Settings, session: Choices, send: Choices) -> Sampling:
@@ -130,8 +139,8 @@ def sampling_for(settings: Settings, session: Choices, send: Choices) -> Samplin
     return msgspec.structs.replace(sampling, max_tokens=min(sampling.max_tokens, limit)) if limit else sampling
 
 
-def _arguments(call: dict[str, Any]) -> Any:
+def _arguments(call: ToolCall) -> Any:
     try:
-        return json.loads(call.get("arguments") or "{}")
+        return json.loads(call.arguments or "{}")
     except (ValueError, RecursionError):
-        return call.get("arguments")
+        return call.arguments

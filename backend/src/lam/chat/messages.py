@@ -25,6 +25,9 @@ from lam.errors import Invalid, NotFound, NotSupported, RequestIdReused, Shuttin
 from lam.generation.run import Run
 from lam.generation.supervisor import Claim, Supervisor
 from lam.protocol.chat import ChatRequest
+from lam.protocol.documents import Document
+from lam.protocol.facts import NOTHING, Facts
+from lam.protocol.parts import Parts, message_parts, parts_of, subject, written
 from lam.protocol.runs import OnDisconnect, OpenRun
 from lam.protocol.sampling import Choices
 from lam.protocol.text import utf16_length
@@ -37,10 +40,14 @@ REMEMBERED: Final = timedelta(hours=24)
 
 
 class Send(Choices, frozen=True, kw_only=True):
-    """A new turn, or with `regenerate` or `continues` another reply, or more of one, to a turn that stands. None: not given."""
+    """A new turn, or with `regenerate` or `continues` another reply, or more of one, to a turn that stands. None: not given.
+
+    `documents`: even if there are none, they are not looked for in `content`.
+    """
 
     session_id: int
     content: str | None = None
+    documents: tuple[Document, ...] | None = None
     system_prompt: str | None = None
     template_id: int | None = None
     variables: dict[str, str] | None = None
@@ -58,9 +65,15 @@ class Send(Choices, frozen=True, kw_only=True):
         return {name: value for name, value in given.items() if value is not None}
 
     @property
+    def parts(self) -> Parts:
+        """What the user says."""
+        text = self.content or ""
+        return parts_of(text) if self.documents is None else message_parts(text, self.documents)
+
+    @property
     def fingerprint(self) -> str:
         """What a client_request_id stands for, beside the session."""
-        said = (self.content or "").encode("utf-8")
+        said = written(self.parts).encode("utf-8")
         if self.aims:
             said = b"\0" + msgspec.json.encode(self.aims, order="sorted") + said  # no content begins with that
         return hashlib.sha256(said).hexdigest()
@@ -80,14 +93,14 @@ class Shown(Struct, frozen=True):
 class _Plan(Struct, frozen=True):
     """What a request comes to: the session as it will be, what changes about it, where it aims, what the model is asked.
 
-    `about`: what the reply's metadata tells from its beginning.
+    `facts`: what is known about the reply from its beginning.
     """
 
     session: Session
     changes: dict[str, Any]
     aim: Aim
     request: ChatRequest
-    about: dict[str, Any]
+    facts: Facts
 
 
 class Messages:
@@ -188,10 +201,8 @@ class Messages:
         run: Run | None = self._supervisor.get(message.stream_id) if message.status == "streaming" and message.stream_id else None
         if run is None:
             return message
-        changes: dict[str, Any] = {"content": run.snapshot.text, "thinking": run.snapshot.thinking or None}
-        if run.snapshot.calls:
-            changes["metadata"] = message.about | {"tool_calls": run.snapshot.calls}
-        return msgspec.structs.replace(message, **changes)
+        so_far = run.snapshot
+        return msgspec.structs.replace(message, content=so_far.text, parts=so_far.parts, thinking=so_far.thinking or None)
 
     async def _store(self, claim: Claim, place: Ticket, user_id: int, send: Send) -> tuple[Order, OpenRun]:
         """The rows of a turn and of the reply that begins, all in one transaction."""
@@ -201,20 +212,21 @@ class Messages:
                 raise ShuttingDown
             plan = await self._plan(unit, user_id, send, lock=True)
             session, aim, changes = plan.session, plan.aim, plan.changes
-            row = {"session_id": session.id, "request_id": send.client_request_id, "created_at": now}
+            row: dict[str, Any] = {"session_id": session.id, "request_id": send.client_request_id, "created_at": now}
             asked = aim.parent_id
             if aim.new_turn:
-                asked = await unit.messages.add(role="user", content=send.content, status="complete", parent_id=asked, **row)
+                asked = await unit.messages.add(role="user", parts=send.parts, status="complete", parent_id=asked, **row)
             assert asked is not None
-            text, thinking, calls, about = "", "", list[dict[str, Any]](), plan.about
+            so_far: Parts = ()
+            thinking, facts = "", plan.facts
             if aim.goes_on is not None:
-                text, thinking, calls = aim.goes_on.content, aim.goes_on.thinking or "", aim.goes_on.tool_calls
-                about |= {"continues": utf16_length(text)} | ({"tool_calls": calls} if calls else {})
+                so_far, thinking = aim.goes_on.parts, aim.goes_on.thinking or ""
+                facts = msgspec.structs.replace(facts, continues=utf16_length(aim.goes_on.content))
             reply = await unit.messages.add(
                 role="assistant",
-                content=text,
+                parts=so_far,
+                facts=facts,
                 thinking=thinking or None,
-                metadata=about or None,
                 status="streaming",
                 parent_id=asked,
                 continues_id=aim.goes_on.id if aim.goes_on else None,
@@ -222,7 +234,7 @@ class Messages:
                 **row,
             )
             if session.title_pending and session.title == DEFAULT_TITLE:
-                changes |= {"title": first_words(aim.path[0].content if aim.path else send.content or "")}
+                changes |= {"title": first_words(subject(aim.path[0].parts if aim.path else send.parts))}
             await unit.sessions.sent(session.id, reply, now, added=1 + aim.new_turn, **changes)
             if send.client_request_id is not None:
                 sent = SentRequest(session.id, send.fingerprint, claim.id)
@@ -238,10 +250,9 @@ class Messages:
                 mode=self._catalog.mode(plan.request.model),
                 model=place.model_name,
                 simulated=place.simulated,
-                so_far=text,
+                so_far=so_far,
                 thought_so_far=thinking,
-                calls_so_far=tuple(calls),
-                about=about,
+                facts=facts,
                 wants_title=session.title_pending,
             )
             record = self._supervisor.record(claim, REPLY, msgspec.json.encode(order), send.on_disconnect)
@@ -257,23 +268,23 @@ class Messages:
         if keeps_history:
             _require_new_turn(session, send)
         aim = await _aim(unit, session, send)
-        path, key, about = aim.path, session.session_key, dict[str, Any]()
+        path, key, facts = aim.path, session.session_key, NOTHING
         if keeps_history:
-            path, (key, about) = [], conversation(session, aim.path)
+            path, (key, facts) = [], conversation(session, aim.path)
         elif path:
             out = await left_out(unit, session.id, path, self._longest(model))
             path = [message for message in path if message.id not in out]  # never a turn that is asked again: it has no reply here
         goes_on = self._live(aim.goes_on) if aim.goes_on else None
         prompt = Prompt(
             path=path,
-            new_turn=send.content if aim.new_turn else None,
+            new_turn=written(send.parts) if aim.new_turn else None,
             so_far=goes_on.content if goes_on else None,
             sampling=sampling_for(self._settings, session, send),
             model=model,
             session_key=key,
             thoughts_over=bool(goes_on and goes_on.thinking),
         )
-        return _Plan(session, changes, aim, chat_request(self._settings, session, prompt), about)
+        return _Plan(session, changes, aim, chat_request(self._settings, session, prompt), facts)
 
     @staticmethod
     async def _changes(unit: UnitOfWork, user_id: int, session: Session, send: Send) -> dict[str, Any]:

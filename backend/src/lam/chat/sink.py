@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -10,12 +10,14 @@ from msgspec import UNSET, Struct
 from lam.chat.costs import cost_of
 from lam.errors import Interrupted, NotFound
 from lam.protocol.chat import ChatRequest, Turn
-from lam.protocol.events import Done, Error, Event, Metadata, Mode, Timings, Usage
+from lam.protocol.events import Done, Error, Event, Metadata, Mode
+from lam.protocol.facts import NOTHING, Facts, Failure
 from lam.protocol.outcome import Outcome
+from lam.protocol.parts import Parts, text_of
 from lam.protocol.runs import Lease, OpenRun
 from lam.protocol.sampling import Sampling
-from lam.protocol.snapshot import Snapshot, events_of
-from lam.protocol.text import utf16_length, utf16_prefix
+from lam.protocol.snapshot import Reply, Snapshot, content_events, events_of
+from lam.protocol.text import utf16_length
 from lam.protocol.window import estimate
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Ending, Message
@@ -26,8 +28,8 @@ REPLY: Final = "reply"
 class Order(Struct, frozen=True, kw_only=True):
     """What a reply is about: the request, and the rows that already stand in the database.
 
-    `model`, `simulated`: as they could be told when the reply began. `so_far`, `thought_so_far`, `calls_so_far`: of the reply that
-    this one goes on with. `about`: what its metadata holds from the beginning. `wants_title`: its session has none yet.
+    `model`, `simulated`: as they could be told when the reply began. `so_far`, `thought_so_far`: of the reply that this one goes on
+    with. `facts`: what is known about this one from its beginning. `wants_title`: its session has none yet.
     """
 
     session_id: int
@@ -39,10 +41,9 @@ class Order(Struct, frozen=True, kw_only=True):
     mode: Mode = "sse"
     model: str | None = None
     simulated: bool | None = None
-    so_far: str = ""
+    so_far: Parts = ()
     thought_so_far: str = ""
-    calls_so_far: tuple[dict[str, Any], ...] = ()
-    about: dict[str, Any] = {}
+    facts: Facts = NOTHING
     wants_title: bool = False
 
 
@@ -63,7 +64,7 @@ class ReplySink:
         self._after = after
 
     def opening(self) -> Sequence[Event]:
-        order = self.order
+        order, text = self.order, text_of(self.order.so_far)
         metadata = Metadata(
             order.session_id,
             order.user_message_id,
@@ -73,16 +74,17 @@ class ReplySink:
             order.mode,
             order.model,
             order.simulated,
-            continues=utf16_length(order.so_far) if order.so_far else UNSET,
+            continues=utf16_length(text) if text else UNSET,
         )
-        return [metadata, *events_of(order.so_far, order.thought_so_far if order.so_far else "", order.calls_so_far)]
+        return [metadata, *content_events(order.so_far, order.thought_so_far if text else "")]
 
     def prompt_tokens(self) -> int:
         return estimate(self.order.request.turns)
 
     async def commit(self, outcome: Outcome, lease: Lease) -> None:
         order, now = self.order, datetime.now(UTC)
-        ending = _ending(outcome, order)
+        facts = outcome.facts.after(order.facts)
+        ending = Ending(outcome.status, outcome.parts, outcome.thinking or None, facts, outcome.unread)
         async with self._database.write() as unit:
             if not await unit.runs.close(lease):
                 return
@@ -131,10 +133,9 @@ class Replies:
             user_message_id=message.parent_id or 0,
             assistant_message_id=message.id,
             request=ChatRequest(turns=turns, keep=0, sampling=Sampling(temperature=0, top_p=1, max_tokens=1)),
-            so_far=message.content,
+            so_far=message.parts,
             thought_so_far=message.thinking or "",
-            calls_so_far=tuple(message.tool_calls),
-            about=message.about,
+            facts=message.facts,
         )
 
     async def status(self, run_id: str, user_id: int, action: Literal["read", "stop"]) -> str | None:
@@ -150,62 +151,31 @@ class Replies:
             return await _rebuilt(unit, message, user_id)
 
 
-def _ending(outcome: Outcome, order: Order) -> Ending:
-    facts = outcome.facts.with_metadata(order.about).with_metadata(outcome.facts.metadata)
-    if outcome.calls:
-        facts = facts.with_metadata({"tool_calls": outcome.calls})
-    row = facts.to_row()
-    return Ending(
-        outcome.status,
-        outcome.text,
-        outcome.thinking or None,
-        row["metadata"],
-        row["usage"],
-        row["timings"],
-        row["error"],
-        unread=outcome.unread,
-    )
-
-
 async def so_far(unit: UnitOfWork, message: Message) -> Snapshot:
     """A message that is marked as streaming, as far as it is stored: what its row began with, and its run's checkpoints."""
     snapshot = Snapshot()
     saved = await unit.runs.progress(message.stream_id) if message.stream_id else []
-    for event in (*events_of(message.content, message.thinking or "", message.tool_calls), *saved):
+    for event in (*content_events(message.parts, message.thinking or ""), *saved):
         snapshot.add(event)
     return snapshot
 
 
 async def _rebuilt(unit: UnitOfWork, message: Message, user_id: int) -> list[Event]:
     session = await unit.sessions.find(message.session_id, user_id, "read")
-    about = message.about
-    text, thinking, calls, error = message.content, message.thinking or "", message.tool_calls, message.error
+    parts, thinking, facts = message.parts, message.thinking or "", message.facts
     if message.status == "streaming":  # its log is gone and its ending is not stored yet
-        reply = await so_far(unit, message)
-        text, thinking, calls = reply.text, reply.thinking, reply.calls
-        error = {"code": Interrupted.code, "message": Interrupted.summary, "retryable": True}
-    base = utf16_prefix(text, about.get("continues", 0))  # a stop may have cut into it
-    events: list[Event] = [
-        Metadata(
-            message.session_id,
-            message.parent_id,
-            session.session_key if session else "",
-            message.stream_id,
-            message.id,
-            about.get("mode") or "sse",
-            about.get("model"),
-            about.get("simulated"),
-            rebuilt=True,
-            continues=utf16_length(base) if "continues" in about else UNSET,
+        stored = await so_far(unit, message)
+        failure = Failure(code=Interrupted.code, message=Interrupted.summary, retryable=True)
+        parts, thinking, facts = stored.parts, stored.thinking, msgspec.structs.replace(facts, failure=failure)
+    return events_of(
+        Reply(
+            session_id=message.session_id,
+            session_key=session.session_key if session else "",
+            stream_id=message.stream_id,
+            user_message_id=message.parent_id,
+            message_id=message.id,
+            thinking=thinking,
+            parts=parts,
+            facts=facts,
         )
-    ]
-    events += events_of(base, thinking)
-    events += events_of(text[len(base) :], "", calls)
-    if error:
-        events.append(Error(error["message"], error["code"], error["retryable"], message.id))
-    else:
-        usage = Usage(**message.usage) if message.usage else None
-        timings = Timings(**message.timings) if message.timings else None
-        reason = about.get("finish_reason", "stop")
-        events.append(Done(message.id, text, reason, about.get("model"), about.get("simulated"), usage, timings))
-    return events
+    )

@@ -25,7 +25,6 @@ from lam.generation.contracts import Batches, Producer
 from lam.generation.run import Run, Stop
 from lam.generation.supervisor import Supervisor
 from lam.protocol.chat import ChatRequest, Turn
-from lam.protocol.documents import apart
 from lam.protocol.events import Done, EngineEvent, Error, Event, Finished, Metadata, Relabel
 from lam.protocol.outcome import Outcome
 from lam.protocol.runs import Lease, OpenRun
@@ -191,10 +190,8 @@ async def _guard(batches: Batches, deadline: float) -> AsyncGenerator[list[Engin
 
 
 def first_words(text: str) -> str:
-    """The beginning of a message as a title: whole words where there are any, 60 characters at most; of a message that consists of
-    documents, the name of the first one."""
-    documents, asked = apart(text)
-    words = " ".join(asked.split()) or " ".join(document.name for document in documents[:1])
+    """The beginning of a text as a title: whole words where there are any, 60 characters at most."""
+    words = " ".join(text.split())
     if len(words) <= LONGEST:
         return words or DEFAULT_TITLE
     head = words[: LONGEST - 1]

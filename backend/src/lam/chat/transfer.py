@@ -14,8 +14,20 @@ from lam.chat.sink import so_far
 from lam.chat.titles import DEFAULT_TITLE
 from lam.errors import Interrupted, Invalid
 from lam.protocol.chat import LONGEST_TEXT
-from lam.protocol.documents import apart
 from lam.protocol.events import FinishReason, Mode, Timings, Usage
+from lam.protocol.facts import from_row
+from lam.protocol.parts import (
+    Part,
+    Parts,
+    ToolCall,
+    documents_of,
+    from_stored,
+    older_parts,
+    results_of,
+    text_of,
+    to_stored,
+    written,
+)
 from lam.protocol.sampling import NAMES, Choices
 from lam.protocol.text import valid, valid_json
 from lam.storage.database import Database, UnitOfWork
@@ -44,6 +56,7 @@ class SessionPart(Choices, frozen=True, kw_only=True):
 
 class MetadataPart(Struct, frozen=True, kw_only=True, omit_defaults=True):
     mode: Mode = "sse"
+    server: str | None = None
     model: str | None = None
     simulated: bool | None = None
     finish_reason: FinishReason | None = None
@@ -59,11 +72,15 @@ class ErrorPart(Struct, frozen=True):
 
 
 class MessagePart(Struct, frozen=True, kw_only=True):
-    """A message of the file. `id` is a name within the file; `parent_id` and `continues_id` name messages that come before it."""
+    """A message of the file. `id` is a name within the file; `parent_id` and `continues_id` name messages that come before it.
+
+    `parts`: where `content`, their written form, does not say it all. They count as long as they still say the same.
+    """
 
     id: int
     role: Literal["user", "assistant"]
     content: _Text
+    parts: list[Part] | None = None
     parent_id: int | None = None
     continues_id: int | None = None
     thinking: _Text | None = None
@@ -156,8 +173,7 @@ async def _with_checkpoints(unit: UnitOfWork, message: Message) -> Message:
     if message.status != "streaming":
         return message
     reply = await so_far(unit, message)
-    about = message.about | ({"tool_calls": reply.calls} if reply.calls else {})
-    return msgspec.structs.replace(message, content=reply.text, thinking=reply.thinking or None, metadata=about or None)
+    return msgspec.structs.replace(message, content=reply.text, parts=reply.parts, thinking=reply.thinking or None)
 
 
 def _encoded(part: SessionPart, messages: list[Message]) -> bytes:
@@ -173,13 +189,14 @@ def markdown(session: Session, messages: Iterable[Message]) -> str:
         parts.append("## You" if message.role == "user" else "## Assistant")
         if message.thinking:
             parts.append(_quoted(message.thinking))
-        documents, text = apart(message.content) if message.role == "user" else ([], message.content)
-        parts.extend(f"**{document.name}**\n\n{_quoted(document.text)}" for document in documents)
-        if text:
+        parts.extend(f"**{document.name}**\n\n{_quoted(document.text)}" for document in documents_of(message.parts))
+        if text := text_of(message.parts):
             parts.append(text)
         parts.extend(_tool_call(call) for call in message.tool_calls)
+        parts.extend(f"Tool result:\n\n{_quoted(result.content)}" for result in results_of(message.parts))
         if message.status in ("cancelled", "interrupted", "failed"):
-            parts.append(f"*{message.status}{': ' + message.error['message'] if message.error else ''}*")
+            failure = message.facts.failure
+            parts.append(f"*{message.status}{': ' + failure.message if failure else ''}*")
     return "\n\n".join(parts) + "\n"
 
 
@@ -187,8 +204,8 @@ def _stored(kind: type[T], value: dict[str, Any] | None) -> T | None:
     return None if value is None else msgspec.convert(value, kind)
 
 
-def _tool_call(call: dict[str, Any]) -> str:
-    return f"Tool call: `{call.get('name') or 'unnamed'}`\n\n```json\n{call.get('arguments') or ''}\n```"
+def _tool_call(call: ToolCall) -> str:
+    return f"Tool call: `{call.name or 'unnamed'}`\n\n```json\n{call.arguments}\n```"
 
 
 def _quoted(text: str) -> str:
@@ -196,18 +213,20 @@ def _quoted(text: str) -> str:
 
 
 def _part(message: Message) -> MessagePart:
+    stored, error = to_stored(message.parts), message.facts.to_row()["error"]
     return MessagePart(
         id=message.id,
         role="user" if message.role == "user" else "assistant",
         content=message.content,
+        parts=None if stored is None else list(message.parts),
         parent_id=message.parent_id,
         continues_id=message.continues_id,
         thinking=message.thinking,
         status="interrupted" if message.status == "streaming" else message.status,
         metadata=_stored(MetadataPart, message.metadata),
-        usage=_stored(Usage, message.usage),
-        timings=_stored(Timings, message.timings),
-        error=_stored(ErrorPart, message.error),
+        usage=message.facts.usage,
+        timings=message.facts.timings,
+        error=_stored(ErrorPart, error),
         rating=message.rating,
         created_at=message.created_at,
     )
@@ -248,19 +267,27 @@ def _row(message: MessagePart, now: datetime) -> dict[str, Any]:
     reply = message.role == "assistant"
     status = "interrupted" if message.status == "streaming" else message.status
     failed = status in ("interrupted", "failed")
+    metadata = _plain(message.metadata) or {}
+    calls = metadata.pop("tool_calls", None)
+    error = _plain(message.error or ErrorPart()) if reply and failed else None
     return {
         "role": message.role,
-        "content": valid(message.content),
+        "parts": _parts(message, calls),
+        "facts": from_row(metadata or None, _plain(message.usage), _plain(message.timings), error),
         "thinking": valid(message.thinking) if message.thinking else None,
         "status": status if reply else "complete",
-        "metadata": _plain(message.metadata),
-        "usage": _plain(message.usage),
-        "timings": _plain(message.timings),
-        "error": _plain(message.error or ErrorPart()) if reply and failed else None,
         "rating": message.rating if reply else None,
         "stream_id": secrets.token_urlsafe(18) if reply else None,
         "created_at": _moment(message.created_at, now),
     }
+
+
+def _parts(message: MessagePart, calls: list[dict[str, Any]] | None) -> Parts:
+    """What an editor changed in the text of a file counts: parts that say something else are left out."""
+    content = valid(message.content)
+    if message.parts is not None and written(parts := from_stored(_plain(message.parts))) == content:
+        return parts
+    return older_parts(message.role, content, calls)
 
 
 def _moment(value: datetime | None, now: datetime) -> datetime:

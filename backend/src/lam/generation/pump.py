@@ -32,6 +32,7 @@ from lam.protocol.events import (
 )
 from lam.protocol.facts import Facts, Failure
 from lam.protocol.outcome import Outcome, Status
+from lam.protocol.parts import with_text
 from lam.protocol.snapshot import Snapshot
 from lam.protocol.text import utf16_prefix
 
@@ -256,15 +257,14 @@ class Pump:
 
     def _outcome(self, failure: GenerationError | None) -> Outcome:
         snapshot, finished = self._run.snapshot, self._finished
-        text, status = snapshot.text, self._status(failure)
+        parts, status = snapshot.parts, self._status(failure)
         stop = self._run.stop_request
         if status == "cancelled" and stop is not None and stop.shown_chars is not None:
-            text = utf16_prefix(text, stop.shown_chars)
+            parts = with_text(parts, utf16_prefix(snapshot.text, stop.shown_chars))
         return Outcome(
             status=status,
-            text=text,
+            parts=parts,
             thinking=snapshot.thinking,
-            calls=snapshot.calls,
             facts=Facts(
                 mode=self._mode,
                 model=(finished.model if finished else None) or self._model,
@@ -307,9 +307,8 @@ def fallen(snapshot: Snapshot, sink: Sink, error: GenerationError) -> Outcome:
     metadata = snapshot.metadata
     return Outcome(
         status=error.outcome,
-        text=snapshot.text,
+        parts=snapshot.parts,
         thinking=snapshot.thinking,
-        calls=snapshot.calls,
         facts=Facts(
             mode=metadata.mode if metadata else None,
             model=metadata.model if metadata else None,

@@ -75,6 +75,13 @@ class ToolCall(Struct, frozen=True, gc=False, tag_field="type", tag="tool_call")
     arguments: str = ""
 
 
+class ToolResult(Struct, frozen=True, gc=False, tag_field="type", tag="tool_result"):
+    """What a tool answered, whole. `id`: of its call."""
+
+    id: str | None
+    content: str
+
+
 class Relabel(Struct, frozen=True, gc=False, tag_field="type", tag="relabel"):
     """What was sent under the wrong name: text from `start` (UTF-16 code units) to here moves to the end of what it really is.
 
@@ -114,7 +121,7 @@ class Finished(Struct, frozen=True):
     about: dict[str, Any] | None = None
 
 
-Event = Metadata | Progress | Thinking | Chunk | ToolCall | Relabel | Done | Error
-ContentEvent = Thinking | Chunk | ToolCall | Relabel
+Event = Metadata | Progress | Thinking | Chunk | ToolCall | ToolResult | Relabel | Done | Error
+ContentEvent = Thinking | Chunk | ToolCall | ToolResult | Relabel
 EngineEvent = Progress | ContentEvent | Finished
 TERMINAL = (Done, Error)

@@ -65,6 +65,11 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
             "error": _plain(self.failure),
         }
 
+    def after(self, earlier: "Facts") -> "Facts":
+        """These facts, and what was known before they came and they do not say."""
+        known = from_metadata((earlier.metadata or {}) | (self.metadata or {}))
+        return msgspec.structs.replace(known, usage=self.usage, timings=self.timings, failure=self.failure)
+
     def with_metadata(self, metadata: Mapping[str, Any] | None) -> "Facts":
         """These facts, and what an engine says besides in the words of `metadata`."""
         return from_metadata((self.metadata or {}) | dict(metadata), self) if metadata else self

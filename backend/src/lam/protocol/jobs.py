@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from lam.protocol.chat import ChatRequest, Turn
-from lam.protocol.events import Chunk, EngineEvent, Finished, FinishReason, Progress, Relabel, Thinking, ToolCall, Usage
+from lam.protocol.events import Chunk, EngineEvent, Finished, FinishReason, Progress, Relabel, Thinking, ToolCall, ToolResult, Usage
 from lam.protocol.sampling import Sampling, checked
 from lam.protocol.text import valid
 
@@ -128,7 +128,7 @@ class Failed(Struct, frozen=True, tag_field="type", tag="failed"):
     limit: int | None = None
 
 
-FrameEvent = Accepted | Rejected | Progress | Thinking | Chunk | ToolCall | Relabel | JobFinished | Failed
+FrameEvent = Accepted | Rejected | Progress | Thinking | Chunk | ToolCall | ToolResult | Relabel | JobFinished | Failed
 LAST: Final = (Rejected, JobFinished, Failed)
 
 

@@ -99,14 +99,23 @@ def with_text(parts: Iterable[Part], text: str) -> Parts:
     return (*others[:front], *message_parts(text), *others[front:])
 
 
+def older_parts(role: str, content: str, tool_calls: Iterable[Mapping[str, Any]] | None = None) -> Parts:
+    """The parts of a message of the first release, whose rows and files have none. `tool_calls`: of its metadata."""
+    if role == "user":
+        return parts_of(content)
+    calls = (ToolCall(call.get("id"), call.get("name"), call.get("arguments") or "") for call in tool_calls or ())
+    return (*message_parts(content), *calls)
+
+
 def to_stored(parts: Sequence[Part]) -> list[dict[str, Any]] | None:
-    """As a row keeps them beside `content`; None where that says it all: the message is one text."""
-    if not parts or (len(parts) == 1 and isinstance(parts[0], Text)):
+    """As a row keeps them beside `content`; None where that says it all: the message is one text, and looks like one."""
+    content = written(parts)
+    if not content.startswith(documents.OPENING) and all(isinstance(part, Text) for part in parts):
         return None
     plain: list[dict[str, Any]] = msgspec.to_builtins(parts)
     return plain
 
 
-def from_stored(stored: Sequence[Mapping[str, Any]] | None, content: str) -> Parts:
+def from_stored(stored: Sequence[Mapping[str, Any]]) -> Parts:
     """The inverse of `to_stored`. Raises msgspec.ValidationError for a part of an unknown kind."""
-    return message_parts(content) if stored is None else msgspec.convert(stored, Parts)
+    return msgspec.convert(stored, Parts)

@@ -1,8 +1,12 @@
-"""The fold: what a reader knows after the events so far; and the fewest events that fold to the same."""
+"""The fold: what a reader knows after the events so far; its inverse, the events of a stored reply; and the fewest events that fold
+to the same."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, assert_never
 
+from msgspec import UNSET, Struct
+
+from lam.protocol.documents import Document
 from lam.protocol.events import (
     Chunk,
     ContentEvent,
@@ -10,19 +14,38 @@ from lam.protocol.events import (
     EngineEvent,
     Error,
     Event,
+    Finished,
     Metadata,
     Progress,
     Relabel,
     Thinking,
     ToolCall,
+    ToolResult,
 )
-from lam.protocol.text import utf16_prefix
+from lam.protocol.facts import NOTHING, Facts, failure_of
+from lam.protocol.parts import Image, Parts, Text, message_parts, text_of
+from lam.protocol.parts import ToolCall as CallPart
+from lam.protocol.parts import ToolResult as ResultPart
+from lam.protocol.text import utf16_length, utf16_prefix
+
+
+class Reply(Struct, frozen=True, kw_only=True):
+    """A reply as its stream tells it. `user_message_id`: of the turn it answers. `parts`: text, then calls, then results."""
+
+    session_id: int
+    session_key: str
+    stream_id: str | None
+    user_message_id: int | None
+    message_id: int | None
+    thinking: str = ""
+    parts: Parts = ()
+    facts: Facts = NOTHING
 
 
 class Snapshot:
     """Folds events one after the other. `done.full_content` is final, whatever the chunks said; a rebuilt stream starts over."""
 
-    __slots__ = ("_answer", "_thinking", "metadata", "progress", "terminal", "tool_calls")
+    __slots__ = ("_answer", "_thinking", "metadata", "progress", "terminal", "tool_calls", "tool_results")
 
     def __init__(self) -> None:
         self._start_over()
@@ -31,6 +54,7 @@ class Snapshot:
         self._answer: list[str] = []
         self._thinking: list[str] = []
         self.tool_calls: dict[int, dict[str, Any]] = {}
+        self.tool_results: list[ToolResult] = []
         self.metadata: Metadata | None = None
         self.progress: Progress | None = None
         self.terminal: Done | Error | None = None
@@ -45,6 +69,8 @@ class Snapshot:
             self.progress = event
         elif isinstance(event, ToolCall):
             self._add_tool_call(event)
+        elif isinstance(event, ToolResult):
+            self.tool_results.append(event)
         elif isinstance(event, Relabel):
             self._relabel(event)
         elif isinstance(event, Metadata):
@@ -55,6 +81,8 @@ class Snapshot:
             self.terminal = event
         elif isinstance(event, Error):
             self.terminal = event
+        elif not isinstance(event, Chunk | Finished):
+            assert_never(event)
 
     def _add_tool_call(self, piece: ToolCall) -> None:
         call = self.tool_calls.setdefault(piece.index, {"id": None, "name": None, "arguments": ""})
@@ -75,6 +103,29 @@ class Snapshot:
         return [self.tool_calls[index] for index in sorted(self.tool_calls)]
 
     @property
+    def parts(self) -> Parts:
+        """The answer as a message keeps it: the text, the tool calls, their results."""
+        calls = [CallPart(call["id"], call["name"], call["arguments"]) for call in self.calls]
+        return (*message_parts(self.text), *calls, *(ResultPart(result.id, result.content) for result in self.tool_results))
+
+    @property
+    def reply(self) -> Reply | None:
+        """All that the events say; None before the first one."""
+        metadata = self.metadata
+        if metadata is None:
+            return None
+        return Reply(
+            session_id=metadata.session_id,
+            session_key=metadata.session_key,
+            stream_id=metadata.stream_id,
+            user_message_id=metadata.user_message_id,
+            message_id=metadata.assistant_message_id,
+            thinking=self.thinking,
+            parts=self.parts,
+            facts=_facts(metadata, self.terminal),
+        )
+
+    @property
     def text(self) -> str:
         """The answer so far; joined once, however many pieces came."""
         return _settled(self._answer)
@@ -90,13 +141,60 @@ def _settled(pieces: list[str]) -> str:
     return pieces[0] if pieces else ""
 
 
-def events_of(text: str, thinking: str, calls: Iterable[dict[str, Any]] = ()) -> list[ContentEvent]:
-    """The inverse of the fold: events that fold to this text, these thoughts and these tool calls."""
+def _facts(metadata: Metadata, terminal: Done | Error | None) -> Facts:
+    done = terminal if isinstance(terminal, Done) else None
+    return Facts(
+        mode=metadata.mode,
+        model=done.model if done else metadata.model,
+        simulated=done.simulated if done else metadata.simulated,
+        finish_reason=done.finish_reason if done else None,
+        continues=None if metadata.continues is UNSET else metadata.continues,
+        usage=done.usage if done else None,
+        timings=done.timings if done else None,
+        failure=failure_of(terminal) if isinstance(terminal, Error) else None,
+    )
+
+
+def events_of(reply: Reply) -> list[Event]:
+    """The inverse of the fold: a whole stream, as it is rebuilt for a reply that has ended."""
+    facts, text = reply.facts, text_of(reply.parts)
+    base = "" if facts.continues is None else utf16_prefix(text, facts.continues)  # a stop may have cut into it
+    metadata = Metadata(
+        reply.session_id,
+        reply.user_message_id,
+        reply.session_key,
+        reply.stream_id,
+        reply.message_id,
+        facts.mode or "sse",
+        facts.model,
+        facts.simulated,
+        rebuilt=True,
+        continues=UNSET if facts.continues is None else utf16_length(base),
+    )
+    events: list[Event] = [metadata, *content_events(message_parts(base), reply.thinking)]
+    events += content_events((*message_parts(text[len(base) :]), *(part for part in reply.parts if not isinstance(part, Text))))
+    if facts.failure is not None:
+        events.append(Error(facts.failure.message, facts.failure.code, facts.failure.retryable, reply.message_id))
+    else:
+        reason = facts.finish_reason or "stop"
+        events.append(Done(reply.message_id, text, reason, facts.model, facts.simulated, facts.usage, facts.timings))
+    return events
+
+
+def content_events(parts: Parts, thinking: str = "") -> list[ContentEvent]:
+    """Events that fold to these thoughts and parts."""
     events: list[ContentEvent] = [Thinking(thinking)] if thinking else []
-    if text:
-        events.append(Chunk(text))
-    for index, call in enumerate(calls):
-        events.append(ToolCall(index, call.get("id"), call.get("name"), call.get("arguments") or ""))
+    calls = 0
+    for part in parts:
+        if isinstance(part, Text):
+            events.append(Chunk(part.text))
+        elif isinstance(part, CallPart):
+            events.append(ToolCall(calls, part.id, part.name, part.arguments))
+            calls += 1
+        elif isinstance(part, ResultPart):
+            events.append(ToolResult(part.id, part.content))
+        elif not isinstance(part, Document | Image):  # those are of the user's messages
+            assert_never(part)
     return events
 
 

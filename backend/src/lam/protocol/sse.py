@@ -56,7 +56,7 @@ class _AnyEvent(Struct):
     type: str
 
 
-_KNOWN: Final = frozenset({"metadata", "thinking", "chunk", "tool_call", "relabel", "done", "error"})
+_KNOWN: Final = frozenset({"metadata", "thinking", "chunk", "tool_call", "tool_result", "relabel", "done", "error"})
 
 
 class TooLong(ValueError):

@@ -5,6 +5,9 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
+from lam.protocol.events import FinishReason
+from lam.protocol.facts import NOTHING, Facts, Failure
+from lam.protocol.parts import Parts, ToolCall, calls_of, written
 from lam.protocol.sampling import Choices
 
 Status = Literal["streaming", "complete", "cancelled", "interrupted", "failed"]
@@ -85,6 +88,8 @@ class Session(Choices, frozen=True, kw_only=True):
 
 
 class Message(Struct, frozen=True, kw_only=True):
+    """`content`: its written form, `written(parts)`."""
+
     id: int
     session_id: int
     parent_id: int | None
@@ -92,24 +97,23 @@ class Message(Struct, frozen=True, kw_only=True):
     role: Literal["user", "assistant", "system"]
     content: str
     thinking: str | None
+    parts: Parts
     status: Status
-    metadata: dict[str, Any] | None
-    usage: dict[str, Any] | None
-    timings: dict[str, Any] | None
-    error: dict[str, Any] | None
+    facts: Facts
     request_id: str | None
     stream_id: str | None
     rating: Rating | None
     created_at: datetime
 
     @property
-    def about(self) -> dict[str, Any]:
-        """Its metadata, empty where it has none."""
-        return self.metadata or {}
+    def tool_calls(self) -> list[ToolCall]:
+        return calls_of(self.parts)
 
     @property
-    def tool_calls(self) -> list[dict[str, Any]]:
-        return self.about.get("tool_calls") or []
+    def metadata(self) -> dict[str, Any] | None:
+        """The `metadata` of the contract: facts, and the tool calls too."""
+        calls = [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in self.tool_calls]
+        return (self.facts.metadata or {}) | {"tool_calls": calls} if calls else self.facts.metadata
 
 
 class Reply(Struct, frozen=True):
@@ -117,25 +121,22 @@ class Reply(Struct, frozen=True):
 
     parent_id: int
     has_text: bool
-    finish_reason: str | None
-    error: dict[str, Any] | None
+    finish_reason: FinishReason | None
+    failure: Failure | None
 
 
 class Ending(Struct, frozen=True):
     """The final write of a message: everything that is known once its run has ended."""
 
     status: Status
-    content: str
+    parts: Parts = ()
     thinking: str | None = None
-    metadata: dict[str, Any] | None = None
-    usage: dict[str, Any] | None = None
-    timings: dict[str, Any] | None = None
-    error: dict[str, Any] | None = None
+    facts: Facts = NOTHING
     unread: bool = False
 
     @property
-    def tool_calls(self) -> list[dict[str, Any]]:
-        return (self.metadata or {}).get("tool_calls") or []
+    def content(self) -> str:
+        return written(self.parts)
 
 
 class Cost(Struct, frozen=True, kw_only=True):

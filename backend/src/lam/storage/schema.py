@@ -139,6 +139,7 @@ messages = Table(
     Column("role", String(16), nullable=False),
     Column("content", Text, nullable=False),
     Column("thinking", Text),
+    Column("parts", JSON(none_as_null=True)),  # null: the message is its content, as `protocol.parts.older_parts` reads it
     Column("status", String(16), nullable=False),
     Column("metadata", JSON(none_as_null=True)),
     Column("usage", JSON(none_as_null=True)),

@@ -5,7 +5,6 @@ import type { TemplateAnswer } from "../../api/schema";
 import { useChoices } from "../../components/choices";
 import { isEnter, isEscape } from "../../components/keys";
 import { Variables } from "../../components/Variables";
-import { withDocuments } from "../../protocol/documents";
 import { drafts, type Draft } from "../../stores/drafts";
 import type { LiveReply } from "../../stores/live-streams";
 import { words } from "../../words";
@@ -53,7 +52,7 @@ export function Composer({ session, live, say, onEditLast }: Props) {
 
   const send = async (): Promise<void> => {
     if (!canSend) return;
-    const problem = tooLong(withDocuments(draft.documents, draft.text));
+    const problem = tooLong(draft.documents, draft.text);
     if (problem !== null) {
       change({ problem });
       return;

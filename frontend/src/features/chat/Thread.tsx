@@ -4,6 +4,7 @@ import { Virtualizer, type VirtualizerHandle } from "virtua";
 import type { MessageAnswer } from "../../api/schema";
 import { AsWritten } from "../../components/AsWritten";
 import { Boundary } from "../../components/Boundary";
+import { textOf } from "../../protocol/parts";
 import { drafts } from "../../stores/drafts";
 import type { LiveReply } from "../../stores/live-streams";
 import { words } from "../../words";
@@ -54,7 +55,7 @@ export function Thread({ session, messages, live, conversation, sought, onSought
   });
 
   const shown = (row: Row) => (
-    <Boundary key={row.key} of={row.kind === "asked" ? row.text : row.message} fallback={<Unreadable row={row} live={live} />}>
+    <Boundary key={row.key} of={row.kind === "asked" ? row.parts : row.message} fallback={<Unreadable row={row} live={live} />}>
       {element(row)}
     </Boundary>
   );
@@ -65,7 +66,7 @@ export function Thread({ session, messages, live, conversation, sought, onSought
       case "asked":
         return (
           <article className="turn">
-            <Said content={row.text} />
+            <Said parts={row.parts} />
             <footer />
           </article>
         );
@@ -87,7 +88,7 @@ export function Thread({ session, messages, live, conversation, sought, onSought
 
 /** A message that could not be shown as it was meant, as it was written. */
 function Unreadable({ row, live }: { row: Row; live: LiveReply | undefined }) {
-  const stored: unknown = row.kind === "asked" ? row.text : row.message?.content;
+  const stored: unknown = row.kind === "asked" ? textOf(row.parts) : row.message?.content;
   const text = row.kind === "live" && live !== undefined ? live.stream.snapshot.text : stored;
   return (
     <article className={row.kind === "turn" || row.kind === "asked" ? "turn" : "answer"}>

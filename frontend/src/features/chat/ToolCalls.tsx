@@ -1,16 +1,22 @@
 import { Wrench } from "lucide-react";
 
-import type { FoldedCall } from "../../protocol/fold";
 import { words } from "../../words";
+import type { Called } from "./seen";
 
-/** What the model wants to have called; the arguments are closed until somebody wants to see them. */
-export function ToolCalls({ calls }: { calls: FoldedCall[] }) {
+/** What the model wanted to have called, and what came of it; closed until somebody wants to see it. */
+export function ToolCalls({ calls }: { calls: Called[] }) {
   return calls.map((call, at) => (
     <details key={at} className="tool-call">
       <summary>
         <Wrench aria-hidden /> {words.thread.toolCall(call.name)}
       </summary>
       <pre tabIndex={0}>{readable(call.arguments)}</pre>
+      {call.result !== null && (
+        <>
+          <p className="muted">{words.thread.toolResult}</p>
+          <pre tabIndex={0}>{readable(call.result)}</pre>
+        </>
+      )}
     </details>
   ));
 }

@@ -3,7 +3,7 @@ import { memo, useSyncExternalStore } from "react";
 
 import type { MessageAnswer } from "../../api/schema";
 import { isEnter, isEscape } from "../../components/keys";
-import { apart, withDocuments } from "../../protocol/documents";
+import { documentsOf, textOf, type Part } from "../../protocol/parts";
 import { drafts } from "../../stores/drafts";
 import { words } from "../../words";
 import { tooLong } from "./attachments";
@@ -24,7 +24,7 @@ export const Turn = memo(function Turn({ turn, busy, isEdited, conversation }: P
   if (isEdited) return <Edited turn={turn} busy={busy} conversation={conversation} />;
   return (
     <article className="turn" id={`message-${turn.id}`}>
-      <Said content={turn.content} />
+      <Said parts={turn.parts} />
       {!turn.in_context && <LeftOut />}
       <footer>
         <Branches message={turn} busy={busy} conversation={conversation} />
@@ -44,15 +44,14 @@ export const Turn = memo(function Turn({ turn, busy, isEdited, conversation }: P
 });
 
 export function beginEdit(turn: MessageAnswer): void {
-  drafts.change(turn.session_id, { edit: { turn: turn.id, text: apart(turn.content).text } });
+  drafts.change(turn.session_id, { edit: { turn: turn.id, text: textOf(turn.parts) } });
 }
 
 /** A turn as it was said, its documents in front. */
-export function Said({ content }: { content: string }) {
-  const { documents, text } = apart(content);
+export function Said({ parts }: { parts: readonly Part[] }) {
   return (
     <>
-      {documents.map(({ name, text: inside }, at) => (
+      {documentsOf(parts).map(({ name, text: inside }, at) => (
         <details key={at} className="document">
           <summary>
             <FileText aria-hidden /> {name}
@@ -60,26 +59,24 @@ export function Said({ content }: { content: string }) {
           <pre tabIndex={0}>{inside}</pre>
         </details>
       ))}
-      <p className="said">{text}</p>
+      <p className="said">{textOf(parts)}</p>
     </>
   );
 }
 
 /** The text lives with the drafts: it is kept when the turn is out of sight, and through a reload. */
 function Edited({ turn, busy, conversation }: Omit<Props, "isEdited">) {
-  const { documents, text } = apart(turn.content);
-  const draft = useSyncExternalStore(drafts.subscribe, () => drafts.get(turn.session_id).edit?.text ?? text);
+  const draft = useSyncExternalStore(drafts.subscribe, () => drafts.get(turn.session_id).edit?.text ?? textOf(turn.parts));
   const write = (said: string): void => drafts.change(turn.session_id, { edit: { turn: turn.id, text: said } });
   const close = (): void => {
     drafts.change(turn.session_id, { edit: null });
     focusComposer();
   };
-  const content = withDocuments(documents, draft);
-  const problem = tooLong(content);
+  const problem = tooLong(documentsOf(turn.parts), draft);
   const send = (): void => {
     if (busy || problem !== null) return;
     drafts.change(turn.session_id, { edit: null });
-    if (draft.trim()) conversation.edit(turn, content);
+    if (draft.trim()) conversation.edit(turn, draft);
   };
   return (
     <article className="turn" id={`message-${turn.id}`}>

@@ -1,7 +1,8 @@
 /** Files that become the text of a message. */
 
 import { answered, api } from "../../api/http";
-import type { Document } from "../../protocol/documents";
+import { written } from "../../protocol/documents";
+import type { Document } from "../../protocol/parts";
 import { notices } from "../../stores/notices";
 import { words } from "../../words";
 
@@ -25,8 +26,8 @@ export async function read(file: File): Promise<Document> {
 }
 
 /** What is too long about a message, in a sentence; null when it can be sent. */
-export function tooLong(content: string): string | null {
-  const length = Array.from(content).length;
+export function tooLong(documents: readonly Document[], text: string): string | null {
+  const length = Array.from(written(documents, text)).length;
   if (length <= LONGEST_CONTENT) return null;
   return words.composer.tooLong(length, LONGEST_CONTENT);
 }

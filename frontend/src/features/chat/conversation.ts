@@ -8,7 +8,7 @@ import { answered, api } from "../../api/http";
 import { outdate, refresh } from "../../api/refresh";
 import type { MessageAnswer, SessionSettings } from "../../api/schema";
 import type { Send } from "../../api/streams";
-import { apart, withDocuments } from "../../protocol/documents";
+import { documentsOf, messageParts } from "../../protocol/parts";
 import type { Draft } from "../../stores/drafts";
 import { LiveStream } from "../../stores/live-stream";
 import type { Back } from "../../stores/live-streams";
@@ -20,7 +20,7 @@ import { useLiveReply, useLiveStreams, useStream } from "./streams";
 
 export interface Conversation {
   say: (draft: Draft) => Promise<void>;
-  edit: (turn: MessageAnswer, content: string) => void;
+  edit: (turn: MessageAnswer, text: string) => void;
   regenerate: (reply: MessageAnswer) => void;
   goOn: (reply: MessageAnswer) => void;
   show: (message: number) => Promise<void>;
@@ -36,7 +36,11 @@ export function useConversation(session: number | null, settings: SessionSetting
   return useMemo(() => {
     const send = (message: Send, hides: number | null, back: Back): void => {
       const stream = LiveStream.sending(message, () => unsaved.settle(message.session_id));
-      streams.put(message.session_id, { stream, asked: message.content ?? null, hides }, back);
+      streams.put(
+        message.session_id,
+        { stream, asked: message.content == null ? null : messageParts(message.content, message.documents ?? []), hides },
+        back,
+      );
       focusComposer();
     };
     return {
@@ -48,16 +52,17 @@ export function useConversation(session: number | null, settings: SessionSetting
           id = (await answered(api.POST("/api/chatbot/sessions", { body }))).id;
           onMade();
         }
-        send({ session_id: id, content: withDocuments(documents, text), ...(session !== null && chosen) }, null, {
+        send({ session_id: id, content: text, documents: [...documents], ...(session !== null && chosen) }, null, {
           text,
           documents,
           template,
         });
         if (session === null && location.pathname === "/") navigate(`/c/${id}`);
       },
-      edit(turn, content) {
-        send({ session_id: turn.session_id, content, parent_id: turn.parent_id ?? 0 }, turn.id, {
-          edit: { turn: turn.id, text: apart(content).text },
+      edit(turn, text) {
+        const documents = documentsOf(turn.parts);
+        send({ session_id: turn.session_id, content: text, documents, parent_id: turn.parent_id ?? 0 }, turn.id, {
+          edit: { turn: turn.id, text },
         });
       },
       regenerate(reply) {

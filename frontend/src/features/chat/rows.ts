@@ -2,17 +2,18 @@
 
 import type { MessageAnswer } from "../../api/schema";
 import type { Metadata } from "../../protocol/events";
+import type { Part } from "../../protocol/parts";
 
 /** `asked`: a turn that was sent and is not stored yet. `live`: the reply on its way; its message once that is known. */
 export type Row =
   | { kind: "turn"; key: string; message: MessageAnswer }
   | { kind: "answer"; key: string; message: MessageAnswer }
-  | { kind: "asked"; key: string; text: string }
+  | { kind: "asked"; key: string; parts: readonly Part[] }
   | { kind: "live"; key: string; message: MessageAnswer | null };
 
 /** `hides`: the first message that the reply on its way takes the place of, as long as the old path is known. `about`: what its stream says of it, once it has. */
 export interface OnItsWay {
-  asked: string | null;
+  asked: readonly Part[] | null;
   hides: number | null;
   about: Pick<Metadata, "user_message_id" | "assistant_message_id"> | null;
 }
@@ -27,7 +28,7 @@ export function rows(messages: MessageAnswer[], live: OnItsWay | null): Row[] {
   });
   if (live === null || found.some(({ kind }) => kind === "live")) return found;
   const turnIsThere = about !== null && shown.some(({ id }) => id === about.user_message_id);
-  if (live.asked !== null && !turnIsThere) found.push({ kind: "asked", key: "asked", text: live.asked });
+  if (live.asked !== null && !turnIsThere) found.push({ kind: "asked", key: "asked", parts: live.asked });
   found.push({ kind: "live", key: about === null ? "live" : `${about.assistant_message_id ?? "live"}`, message: null });
   return found;
 }

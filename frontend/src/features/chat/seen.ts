@@ -1,15 +1,23 @@
 /** What is to be seen of a reply, whether it comes from its stream or from what is stored. */
 
 import type { MessageAnswer } from "../../api/schema";
-import type { FoldedCall } from "../../protocol/fold";
+import type { Snapshot } from "../../protocol/fold";
+import { snapshotOf } from "../../protocol/reply";
 import type { LiveReply } from "../../stores/live-streams";
 import { words } from "../../words";
 import { figures } from "./status";
 
+/** A tool call, and what the tool answered. */
+export interface Called {
+  name: string | null;
+  arguments: string;
+  result: string | null;
+}
+
 interface Seen {
   text: string;
   thinking: string;
-  calls: FoldedCall[];
+  calls: Called[];
   /** More may come. */
   isGrowing: boolean;
   /** How it ended, where that is worth a line. */
@@ -29,11 +37,12 @@ export function seen(message: MessageAnswer | null, live: LiveReply | undefined)
   if (live !== undefined) return seenLive(message, live);
   if (message === null) throw new Error("a reply that is neither stored nor on its way");
   const about = message.metadata ?? {};
+  const snapshot = snapshotOf({ thinking: message.thinking ?? "", parts: message.parts });
   const wentWrong = message.status === "interrupted" || message.status === "failed";
   return {
-    text: message.content,
-    thinking: message.thinking ?? "",
-    calls: storedCalls(about["tool_calls"]),
+    text: snapshot.text,
+    thinking: snapshot.thinking,
+    calls: called(snapshot),
     isGrowing: false,
     ending: message.status === "cancelled" ? words.reply.stopped : ending(about["finish_reason"]),
     problem: wentWrong ? (message.error?.message ?? words.reply.interrupted) : null,
@@ -62,7 +71,7 @@ function seenLive(message: MessageAnswer | null, { stream }: LiveReply): Seen {
   return {
     text,
     thinking: snapshot.thinking,
-    calls: snapshot.toolCalls.filter(Boolean),
+    calls: called(snapshot),
     isGrowing: !stream.over && stoppedAt === null,
     ending: stoppedAt !== null || done?.finish_reason === "cancelled" ? words.reply.stopped : ending(done?.finish_reason),
     problem: end?.type === "error" ? end.message : stream.connection === "refused" ? (stream.problem?.message ?? null) : null,
@@ -86,9 +95,12 @@ function ending(reason: unknown): string | null {
   return reason === "content_filter" ? words.reply.filtered : null;
 }
 
-/** The tool calls that a message's metadata holds. */
-function storedCalls(value: unknown): FoldedCall[] {
-  return Array.isArray(value) ? value.filter((call): call is FoldedCall => typeof call === "object" && call !== null) : [];
+function called({ toolCalls, toolResults }: Snapshot): Called[] {
+  return toolCalls.filter(Boolean).map((call) => ({
+    name: call.name,
+    arguments: call.arguments,
+    result: toolResults.find(({ id }) => id !== null && id === call.id)?.content ?? null,
+  }));
 }
 
 /** For screen readers: the start and the end, never each token. */

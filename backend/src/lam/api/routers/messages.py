@@ -18,6 +18,7 @@ from lam.chat.messages import Send
 from lam.chat.streams import Following
 from lam.errors import Interrupted, Invalid, Unauthorized, from_code
 from lam.generation.run import Life
+from lam.protocol.documents import Document
 from lam.protocol.events import Error
 from lam.storage.models import Message
 
@@ -108,14 +109,18 @@ async def stop(stream_id: StreamId, caller: Caller, parts: Parts, body: StopStre
 
 
 def _send(body: SendMessage) -> Send:
-    given = body.model_dump(exclude={"continue_", "on_disconnect"})
+    given = body.model_dump(exclude={"continue_", "on_disconnect", "documents"})
+    if body.documents is not None:
+        given["documents"] = tuple(Document(document.name, document.text) for document in body.documents)
     given |= {"regenerate": body.regenerate or None, "continues": body.continue_ or None}
     return Send(**given, on_disconnect=body.on_disconnect or "cancel")
 
 
 def _raw_response(reply: Message) -> Any:
-    about = reply.metadata or {}
-    return about.get("payload", reply.content) if about.get("dialect") == "prompt_portal" else None
+    facts = reply.facts
+    if facts.dialect != "prompt_portal":
+        return None
+    return reply.content if facts.payload is None else facts.payload
 
 
 def _number(text: str | None) -> int:

@@ -26,7 +26,10 @@ def shown(session: Session, parts: Services) -> SessionAnswer:
 
 
 def message(shown: Shown) -> MessageAnswer:
-    return MessageAnswer(**msgspec.structs.asdict(shown.message), siblings=shown.siblings, in_context=shown.in_context)
+    stored = shown.message
+    known = stored.facts.to_row() | {"metadata": stored.metadata, "parts": msgspec.to_builtins(stored.parts)}
+    fields = msgspec.structs.asdict(stored) | known
+    return MessageAnswer(**fields, siblings=shown.siblings, in_context=shown.in_context)
 
 
 @router.get("", responses=answers(401, 503), summary="My sessions, the last used first")

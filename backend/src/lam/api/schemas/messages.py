@@ -1,27 +1,39 @@
 """JSON of messages and of the replies to them."""
 
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from lam.api.schemas.base import MAX_ID, FilledText, Id, Schema, Text, Time, Variables
 from lam.api.schemas.sampling import SamplingFields
 from lam.api.schemas.sessions import SessionAnswer
+from lam.protocol import documents
 from lam.protocol.chat import LONGEST_TEXT
 
 Status = Literal["streaming", "complete", "cancelled", "interrupted", "failed"]
 Rating = Literal["good", "bad"]
 
 
+class SentDocument(Schema):
+    name: Text = Field(max_length=LONGEST_TEXT, examples=["report.pdf"])
+    text: Text = Field(max_length=LONGEST_TEXT, description="As `upload-document` reads it.", examples=["Sales grew by 4 %."])
+
+
 class SendMessage(SamplingFields):
     """A new turn. Null means not given: it clears nothing."""
 
     session_id: Id = Field(examples=[1])
-    content: FilledText | None = Field(
+    content: Text | None = Field(
         None,
         max_length=LONGEST_TEXT,
         examples=["Tell me a short story"],
-        description="Required, except with `regenerate` and `continue`.",
+        description="Required and not blank, except with `documents`, `regenerate` and `continue`.",
+    )
+    documents: list[SentDocument] | None = Field(
+        None,
+        examples=[None],
+        description="Texts that go along, in front of `content`; with their marks (see `content` of a message) all together up to "
+        f"{LONGEST_TEXT} characters. Null, as from a client of the first release: documents are looked for in `content`.",
     )
     system_prompt: Text | None = Field(
         None, max_length=LONGEST_TEXT, description="Kept by the session, in force from this message on. Empty: none."
@@ -60,11 +72,59 @@ class SendMessage(SamplingFields):
         aims = [name for name, value in (("regenerate", self.regenerate), ("continue", self.continue_)) if value]
         if len(aims) > 1:
             raise ValueError("regenerate and continue exclude each other")
-        if aims and (self.content is not None or self.parent_id is not None):
-            raise ValueError(f"{aims[0]} takes no content and no parent_id: the turn stands already")
-        if not aims and self.content is None:
+        if aims and (self.content is not None or self.documents or self.parent_id is not None):
+            raise ValueError(f"{aims[0]} takes no content, no documents and no parent_id: the turn stands already")
+        if not aims and not self.documents and self.content is None:
             raise ValueError("content: is required")
         return self
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.content is not None and not self.documents and not self.content.strip():
+            raise ValueError("content: must not be blank")
+        return self
+
+    @model_validator(mode="after")
+    def _is_short_enough(self) -> Self:
+        marked = (documents.written(documents.Document(sent.name, sent.text)) for sent in self.documents or ())
+        length = len(self.content or "") + sum(map(len, marked))
+        if length > LONGEST_TEXT:
+            raise ValueError(f"documents: the message with its documents has {length} characters; {LONGEST_TEXT} can be sent")
+        return self
+
+
+class TextPart(Schema):
+    type: Literal["text"]
+    text: str
+
+
+class DocumentPart(Schema):
+    type: Literal["document"]
+    name: str
+    text: str
+
+
+class ImagePart(Schema):
+    type: Literal["image"]
+    id: str
+    width: int | None = None
+    height: int | None = None
+
+
+class ToolCallPart(Schema):
+    type: Literal["tool_call"]
+    id: str | None
+    name: str | None
+    arguments: str = Field(description="JSON text, as the model wrote it.")
+
+
+class ToolResultPart(Schema):
+    type: Literal["tool_result"]
+    id: str | None = Field(description="Of the call.")
+    content: str
+
+
+Part = Annotated[TextPart | DocumentPart | ImagePart | ToolCallPart | ToolResultPart, Field(discriminator="type")]
 
 
 class EndingError(Schema):
@@ -78,7 +138,15 @@ class MessageAnswer(Schema):
     session_id: int = Field(examples=[1])
     parent_id: int | None = Field(description="The message it comes after; null: the first.", examples=[1])
     role: Literal["user", "assistant", "system"] = Field(examples=["assistant"])
-    content: str = Field(description="While it is `streaming`, the text so far.", examples=["Once upon a time"])
+    content: str = Field(
+        description="The text; while it is `streaming`, the text so far. Documents stand in front of it, each as "
+        '`<document name="…" characters="…">`, a line end, its text, a line end, `</document>` and two line ends.',
+        examples=["Once upon a time"],
+    )
+    parts: list[Part] = Field(
+        description="What the message is made of: documents, text, tool calls, tool results.",
+        examples=[[{"type": "text", "text": "Once upon a time"}]],
+    )
     thinking: str | None = Field(description="The model's reasoning, never part of the answer.", examples=[None])
     status: Status = Field(examples=["complete"])
     metadata: dict[str, Any] | None = Field(

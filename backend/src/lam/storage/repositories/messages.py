@@ -4,8 +4,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, delete, exists, insert, literal, or_, select, text, update
+from sqlalchemy import ColumnElement, Executable, RowMapping, bindparam, delete, exists, insert, literal, or_, select, text, update
 
+from lam.protocol.facts import NOTHING, Facts, from_row
+from lam.protocol.parts import Parts, from_stored, older_parts, to_stored, written
 from lam.storage.access import Action, own, sessions_open
 from lam.storage.models import Ending, Message, Reply, SentRequest
 from lam.storage.repositories.base import QUICK, Repository
@@ -22,8 +24,9 @@ _USED = update(sessions).where(sessions.c.id == _OWNER).execution_options(**QUIC
 
 
 class Messages(Repository):
-    async def add(self, **values: Any) -> int:
-        return await self._inserted(_ADD, values)
+    async def add(self, parts: Parts = (), facts: Facts = NOTHING, **values: Any) -> int:
+        """`values`: the other columns. Gives the id."""
+        return await self._inserted(_ADD, values | _columns(parts, facts))
 
     async def path(self, leaf_id: int | None, limit: int = WHOLE_PATH) -> list[Message]:
         """The newest `limit` messages on the way from the first message to `leaf_id`, oldest first."""
@@ -35,8 +38,7 @@ class Messages(Repository):
             messages.c.id == path.c.parent_id, path.c.depth < limit
         )
         path = path.union_all(above)
-        query = select(messages).join(path, path.c.id == messages.c.id).order_by(messages.c.id)
-        return await self._all(Message, query)
+        return await self._messages(select(messages).join(path, path.c.id == messages.c.id).order_by(messages.c.id))
 
     async def by_stream(self, stream_id: str, user_id: int, action: Action) -> Message | None:
         """If the user may do that in its session."""
@@ -45,21 +47,21 @@ class Messages(Repository):
             .join(sessions, sessions.c.id == messages.c.session_id)
             .where(messages.c.stream_id == stream_id, sessions_open(action, user_id))
         )
-        return await self._one(Message, query)
+        return await self._message(query)
 
     async def find(self, message_id: int, user_id: int, action: Action) -> Message | None:
         """If the user may do that in its session."""
         query = select(messages).join(sessions, sessions.c.id == messages.c.session_id)
-        return await self._one(Message, query.where(messages.c.id == message_id, sessions_open(action, user_id)))
+        return await self._message(query.where(messages.c.id == message_id, sessions_open(action, user_id)))
 
     async def rate(self, message_id: int, rating: str | None) -> None:
         await self._changed(update(messages).where(messages.c.id == message_id).values(rating=rating))
 
     async def by_id(self, message_id: int) -> Message | None:
-        return await self._one(Message, select(messages).where(messages.c.id == message_id))
+        return await self._message(select(messages).where(messages.c.id == message_id))
 
     async def in_session(self, message_id: int, session_id: int) -> Message | None:
-        return await self._one(Message, select(messages).where(messages.c.id == message_id, messages.c.session_id == session_id))
+        return await self._message(select(messages).where(messages.c.id == message_id, messages.c.session_id == session_id))
 
     async def siblings(self, session_id: int, parent_ids: Sequence[int | None]) -> dict[int | None, list[int]]:
         """By parent (None: the first messages), the ids of its children in the order of their making, without those that a later
@@ -85,7 +87,8 @@ class Messages(Repository):
             messages.c.parent_id, (messages.c.content != "").label("has_text"), messages.c.metadata, messages.c.error
         ).where(messages.c.session_id == session_id, messages.c.role == "assistant", messages.c.parent_id.in_(parent_ids))
         rows = await self._connection.execute(query)
-        return [Reply(row[0], bool(row[1]), (row[2] or {}).get("finish_reason"), row[3]) for row in rows]
+        found = [(row[0], bool(row[1]), from_row(row[2], None, None, row[3])) for row in rows]
+        return [Reply(parent_id, has_text, facts.finish_reason, facts.failure) for parent_id, has_text, facts in found]
 
     async def newest_leaf(self, session_id: int, message_id: int) -> int:
         """Where the branch through this message ends, following the newest child each time."""
@@ -103,7 +106,7 @@ class Messages(Repository):
         while True:
             last = found[-1].id if found else 0
             query = select(messages).where(messages.c.session_id == session_id, messages.c.id > last).order_by(messages.c.id)
-            page = await self._all(Message, query.limit(PAGE))  # in pages: making values of rows takes the event loop's time
+            page = await self._messages(query.limit(PAGE))  # in pages: making values of rows takes the event loop's time
             found.extend(page)
             if len(page) < PAGE:
                 return found
@@ -111,10 +114,11 @@ class Messages(Repository):
     async def add_tree(
         self, rows: Sequence[dict[str, Any]], parents: Sequence[int | None], continued: Sequence[int | None]
     ) -> list[int]:
-        """Adds many messages and gives their ids. `parents` and `continued` are positions in `rows`, each before its own."""
+        """Adds many messages and gives their ids. `rows`: the arguments of `add`; `parents` and `continued`: positions in `rows`,
+        each before its own."""
         ids = await self._reserved(len(rows))
         linked = [
-            row | {"id": own, "parent_id": _at(ids, parent), "continues_id": _at(ids, before)}
+            _values(**row) | {"id": own, "parent_id": _at(ids, parent), "continues_id": _at(ids, before)}
             for own, row, parent, before in zip(ids, rows, parents, continued, strict=True)
         ]
         for start in range(0, len(linked), PAGE):
@@ -132,15 +136,7 @@ class Messages(Repository):
     async def finish(self, message_id: int, ending: Ending, now: datetime) -> bool:
         """The one write that ends a message; False when it had already ended, or is gone, and nothing was changed."""
         finished = {"finished": message_id}
-        values = {
-            "status": ending.status,
-            "content": ending.content,
-            "thinking": ending.thinking,
-            "metadata": ending.metadata,
-            "usage": ending.usage,
-            "timings": ending.timings,
-            "error": ending.error,
-        }
+        values = {"status": ending.status, "thinking": ending.thinking, **_columns(ending.parts, ending.facts)}
         if not await self._changed(_FINISH, finished | values):
             return False
         changes: dict[str, Any] = {"updated_at": now, "last_used_at": now}
@@ -151,6 +147,30 @@ class Messages(Repository):
 
     async def delete_all(self, session_id: int) -> None:
         await self._changed(delete(messages).where(messages.c.session_id == session_id))
+
+    async def _message(self, query: Executable) -> Message | None:
+        row = (await self._connection.execute(query)).first()
+        return None if row is None else _value(row._mapping)
+
+    async def _messages(self, query: Executable) -> list[Message]:
+        return [_value(row._mapping) for row in await self._connection.execute(query)]
+
+
+def _columns(parts: Parts, facts: Facts) -> dict[str, Any]:
+    return {"content": written(parts), "parts": to_stored(parts), **facts.to_row()}
+
+
+def _values(parts: Parts, facts: Facts, **others: Any) -> dict[str, Any]:
+    return others | _columns(parts, facts)
+
+
+def _value(row: RowMapping) -> Message:
+    fields = dict(row)
+    about, usage, timings, error = (fields.pop(name) for name in ("metadata", "usage", "timings", "error"))
+    calls = about.pop("tool_calls", None) if about else None  # the first release kept them there
+    stored, content = fields["parts"], fields["content"]
+    fields["parts"] = older_parts(fields["role"], content, calls) if stored is None else from_stored(stored)
+    return Message(**fields, facts=from_row(about, usage, timings, error))
 
 
 def _at(ids: Sequence[int], position: int | None) -> int | None:
