@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Literal
 
 import msgspec
 from fastapi import APIRouter, FastAPI, Response
@@ -73,7 +74,7 @@ class Counter:
     async def restore(self, run: OpenRun) -> CountSink:
         return CountSink(msgspec.json.decode(run.request, type=CountOrder), run.id, run.user_id, self._database)
 
-    async def status(self, run_id: str, user_id: int) -> str | None:
+    async def status(self, run_id: str, user_id: int, action: Literal["read", "stop"]) -> str | None:
         found = await self._result(run_id, user_id)
         return found[0] if found else None
 

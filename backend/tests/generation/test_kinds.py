@@ -112,6 +112,6 @@ async def test_an_owner_that_lost_its_run_writes_nothing(counts: Gateway) -> Non
     store = counts.parts.supervisor._store
     (taken,) = await store.take_over("another gateway")
     assert await run.saved(30)
-    assert await Counter(counts.parts.database).status(run.id, ME) == "streaming"
+    assert await Counter(counts.parts.database).status(run.id, ME, "read") == "streaming"
     await store.forget(taken.lease)
-    assert await Counter(counts.parts.database).status(run.id, ME) is None
+    assert await Counter(counts.parts.database).status(run.id, ME, "read") is None

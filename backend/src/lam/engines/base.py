@@ -45,7 +45,8 @@ class Route(Struct, frozen=True, kw_only=True):
     """A model on a server. `name` is what people ask for, None: whatever is asked for is passed on.
 
     `default`: it answers when no model is asked for. `n_ctx`: tokens that a slot's context holds, None while not known. `ready`:
-    its model can answer at once, as far as is known; others wait for it.
+    its model can answer at once, as far as is known; others wait for it. `waits`: the other side waits by itself for a model that
+    loads or has too much to do, so that a failure of it is not tried again there.
     """
 
     name: str | None
@@ -55,6 +56,7 @@ class Route(Struct, frozen=True, kw_only=True):
     default: bool = False
     n_ctx: int | None = None
     ready: bool = True
+    waits: bool = False
     require_continuing: Callable[[ChatRequest], Awaitable[None]]
     """Raises NotSupported for a request that goes on with a reply where the model cannot do that, and a GenerationError where it
     cannot be asked."""

@@ -203,7 +203,8 @@ class Catalog:
         clock = asyncio.get_running_loop().time
         retries = Retries(self._timeout, self._pauses)
         told: tuple[str | None, bool | None] = (ticket.model_name, ticket.simulated)
-        since, attempts, waited = clock(), 0, False
+        begun = since = clock()
+        attempts, waited = 0, False
         while True:
             async for progress in self._waiting(ticket):
                 waited = True
@@ -245,10 +246,11 @@ class Catalog:
                     if ticket.offer is not None:  # nobody else: a moment later it may take it
                         await asyncio.sleep(self._pauses.lost)
             except (LlmUnreachable, LlmLoading, LlmOverloaded) as error:
-                if shown:
+                is_late = clock() - begun >= self._timeout
+                if shown or is_late or (not self.queue.move(ticket) and offer.route.waits):
                     ticket.leave(model_is_free=error.model_is_free)
                     raise
-                if not self.queue.move(ticket):
+                if ticket.offer is offer:
                     pause = retries.pause(error)
                     yield list(retries.progress(error))
                     await asyncio.sleep(pause)

@@ -175,6 +175,7 @@ class MqttWorkersEngine:
                 default=model.name == default or not model.name,
                 n_ctx=model.n_ctx,
                 ready=seen.status.state == "ready",
+                waits=True,
                 require_continuing=partial(_require_continuing, seen),
             )
             for seen in self._workers.all()

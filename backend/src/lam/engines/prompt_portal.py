@@ -103,6 +103,7 @@ class PromptPortalEngine:
                 mode="mqtt",
                 can=Can(continues=False, history=True, simulated=True),
                 default=name == self._model,
+                waits=True,
                 require_continuing=_require_continuing,
             )
             for name in dict.fromkeys((self._model, None))

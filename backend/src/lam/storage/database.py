@@ -5,6 +5,7 @@ A unit of work is one transaction. Nobody holds one while waiting for a model, a
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -161,6 +162,7 @@ class Database:
         """
         if self.file is not None:
             await self.require_sound(used=used)
+            await self._keep_copy(self.file)
             make_private(self.file.path)
         async with _unusable(), foreign_errors(), self._migrating() as connection:
             await connection.run_sync(_upgrade)
@@ -168,6 +170,20 @@ class Database:
             await require_complete(connection)
         if self.file is not None:
             await asyncio.to_thread(self.file.open)
+
+    async def _keep_copy(self, file: DatabaseFile) -> None:
+        """Before migrations change a file, it is copied. Raises ConfigError where that cannot be done."""
+        if not await self.pending():
+            return
+        try:
+            copy = await asyncio.to_thread(file.copy)
+        except (OSError, sqlite3.Error) as error:
+            raise ConfigError(
+                f"The database {file.path} has to be brought up to date, and no copy of it can be made first ({error}); "
+                "make room beside it."
+            ) from error
+        if copy is not None:
+            log.warning("The database is brought up to date; it is kept as it was in %s", copy)
 
     async def require_sound(self, *, used: bool = False) -> None:
         """Looks through an SQLite file, for seconds at most. Raises ConfigError for a damaged one."""

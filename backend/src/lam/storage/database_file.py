@@ -41,6 +41,25 @@ class DatabaseFile:
         self._identities = {path: identity for path in self._files if (identity := _identity(path)) is not None}
         self._size = self.path.stat().st_size
 
+    def copy(self) -> Path | None:
+        """Copies the database beside itself, under the name of its schema's revision; None where it has none yet, and no copy.
+
+        Raises OSError, sqlite3.Error.
+        """
+        with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as connection:
+            try:
+                row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+            except sqlite3.OperationalError:
+                return None
+            if row is None:
+                return None
+            copy = self.path.with_name(f"{self.path.stem}-{row[0]}{self.path.suffix}")
+            copy.unlink(missing_ok=True)  # of an attempt that did not end
+            copy.touch(mode=0o600)
+            with closing(sqlite3.connect(copy)) as target:
+                connection.backup(target)
+        return copy
+
     def close(self) -> None:
         self._identities = {}
         if self._anchor is not None:
