@@ -13,20 +13,6 @@ MOST_IN_ORDER = 4
 # Made for each token or progress report of a reply, where names would cost instructions; and their neighbours in the stream.
 HOT_PATH = {"Usage", "Metadata", "Progress", "Done", "Finished"}
 EXCEPTIONS = {f"lam.protocol.events.{name}" for name in HOT_PATH} | {
-    "lam.chat.messages._Plan",
-    "lam.engines.chunk_shapes.Choice",
-    "lam.engines.chunk_shapes.Completion",
-    "lam.engines.chunk_shapes.Delta",
-    "lam.engines.prompt_portal.UserInput",
-    "lam.engines.queue.Offer",
-    "lam.engines.refusals.Refusal",
-    "lam.engines.server_facts.ServerFacts",
-    "lam.engines.worker_list.Seen",
-    "lam.protocol.jobs.Failed",
-    "lam.protocol.jobs.GatewayStatus",
-    "lam.protocol.jobs.Job",
-    "lam.protocol.jobs.WorkerStatus",
-    "lam.storage.models.Ending",
     "lam.testing.server.Reply",
     "lam.testing.server.Request",
 }

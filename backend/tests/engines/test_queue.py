@@ -38,7 +38,10 @@ class Server:
 
     def offers(self, rank: int) -> list[Offer]:
         route = {"pool": self.pool, "mode": "sse", "ready": self.ready, "require_continuing": able}
-        return [Offer(rank, self.name, self.engine, Route(name=name, **route), name) for name in self.models]  # type: ignore[arg-type]
+        return [
+            Offer(rank=rank, server=self.name, engine=self.engine, route=Route(name=name, **route), model=name)
+            for name in self.models
+        ]  # type: ignore[arg-type]
 
 
 class Servers:
@@ -171,7 +174,10 @@ async def test_a_server_whose_model_is_ready_goes_before_one_that_loads_it() -> 
     queue = Servers(first, second).queue
     for offer in queue.offers("m", False):
         assert offer.route.ready is (offer.server == "p2")
-    same_rank = [Offer(0, offer.server, offer.engine, offer.route, offer.model) for offer in queue.offers("m", False)]
+    same_rank = [
+        Offer(rank=0, server=offer.server, engine=offer.engine, route=offer.route, model=offer.model)
+        for offer in queue.offers("m", False)
+    ]
     queue.offers = lambda _model, _continues: same_rank
     assert getattr(queue.enter("m", 1).offer, "server", None) == "p2"
 

@@ -25,7 +25,7 @@ class Listed:
 
     def hear(self, worker: str, instance: str = "1", state: State = "ready", slots: int = 2, **more: Any) -> bool:
         models = more.pop("models", (ServedModel("m"),))
-        return self.list.hear(WorkerStatus(worker, instance, state, models, slots, **more))
+        return self.list.hear(WorkerStatus(worker=worker, instance=instance, state=state, models=models, slots=slots, **more))
 
     def connected(self) -> list[str]:
         return [seen.name for seen in self.list.all()]

@@ -153,7 +153,10 @@ async def test_all_that_is_said_on_a_broker_is_in_the_contract(broker: Mosquitto
                     sampling=Sampling(temperature=0.7, top_p=0.9, max_tokens=8),
                     model="another model",
                 )
-                listener.publish(engine.topics.job(worker.name), jobs.encode(jobs.Job(name, worker.instance, own, request)))
+                listener.publish(
+                    engine.topics.job(worker.name),
+                    jobs.encode(jobs.Job(job=name, instance=worker.instance, reply_to=own, request=request)),
+                )
                 listener.publish(engine.topics.job(worker.name), b'{"job": "%s", "reply_to": "%s"}' % (name.encode(), own.encode()))
                 while sum(topic == own for topic, _ in heard) < 2:
                     await asyncio.sleep(0.01)

@@ -147,7 +147,7 @@ async def test_a_worker_can_neither_read_nor_answer_anothers_job_nor_speak_for_i
         (job,) = engine._jobs
         forged = b'{"job": "%s", "seq": 2, "events": [{"type": "chunk", "content": "forged"}]}' % job.encode()
         thief.publish(topics.frames(engine.name, engine.instance, "one", job), forged)
-        thief.publish(topics.worker_status("one"), encode(WorkerStatus("one", "00000000", "offline")))
+        thief.publish(topics.worker_status("one"), encode(WorkerStatus(worker="one", instance="00000000", state="offline")))
         thief.publish(topics.gateway_status(engine.name, engine.instance), b"", retain=True)
         thief.publish(topics.control("one"), b'{"job": "%s", "action": "cancel"}' % job.encode())
         thief.publish(topics.job("one"), b"{}")

@@ -265,7 +265,9 @@ async def test_a_worker_that_does_not_know_a_job_any_more_ends_the_run(broker: M
         played.subscribe(topics.control("played"), control)
         while not played.connected:
             await asyncio.sleep(0.01)
-        status = WorkerStatus("played", "00000001", "ready", (ServedModel("m"), ServedModel("n")), 1)
+        status = WorkerStatus(
+            worker="played", instance="00000001", state="ready", models=(ServedModel("m"), ServedModel("n")), slots=1
+        )
         played.publish(topics.worker_status("played"), encode(status))
         await until_ready(gateway)
         events = await collect(client, (await client.create_session())["id"])
@@ -569,7 +571,7 @@ async def test_a_gap_is_asked_for_again_and_a_duplicate_dropped(broker: Mosquitt
         played.subscribe(topics.control("played"), control)
         while not played.connected:
             await asyncio.sleep(0.01)
-        status = WorkerStatus("played", "00000001", "ready", (ServedModel("m"),), 1)
+        status = WorkerStatus(worker="played", instance="00000001", state="ready", models=(ServedModel("m"),), slots=1)
         played.publish(topics.worker_status("played"), encode(status))
         await until_ready(gateway)
         events = await collect(client, (await client.create_session())["id"])
@@ -703,7 +705,9 @@ async def test_a_worker_of_the_first_release_gets_turns_merged_and_shorter_ones_
             asked = decode(payload, Job)
             requests.append(asked)
             said = sum(len(turn.content) for turn in asked.request.messages)
-            last: FrameEvent = Failed("context_exceeded", "too long", False) if said > 100 else JobFinished("stop")
+            last: FrameEvent = (
+                Failed(code="context_exceeded", message="too long", retryable=False) if said > 100 else JobFinished("stop")
+            )
             events = (Accepted(None), Chunk("Yes"), last) if said <= 100 else (Accepted(None), last)
             connection.publish(asked.reply_to, encode(Frame(asked.job, 1, events)))
 
@@ -711,7 +715,9 @@ async def test_a_worker_of_the_first_release_gets_turns_merged_and_shorter_ones_
         async with connection:
             while not connection.connected:
                 await asyncio.sleep(0.01)
-            status = WorkerStatus("old", "0" * 8, "ready", (ServedModel("m"),), 4, version="0.1.0")
+            status = WorkerStatus(
+                worker="old", instance="0" * 8, state="ready", models=(ServedModel("m"),), slots=4, version="0.1.0"
+            )
             connection.publish(engine.topics.worker_status("old"), encode(status), retain=True)
             await until_ready(gateway)
             session = (await client.create_session())["id"]

@@ -131,18 +131,30 @@ def traffic(engine: MqttWorkersEngine, worker: Worker) -> list[Make]:
     turns = (Turn("system", "Be brief."), Turn("user", "mutated"))
     request = JobRequest(messages=turns, keep=1, max_prompt_tokens=0, sampling=Sampling(temperature=0.7, top_p=0.9, max_tokens=64))
     stranger = topics.frames("stranger", "00000000", worker.name, "j1")
-    events = (Accepted("m"), Chunk("forged"), JobFinished("stop", Usage(1, 2, 3)), Failed("llm_error", "no"), Rejected("busy"))
-    status = WorkerStatus("else", "00000000", "ready", (ServedModel("m", 4096),), 2)
+    events = (
+        Accepted("m"),
+        Chunk("forged"),
+        JobFinished("stop", Usage(1, 2, 3)),
+        Failed(code="llm_error", message="no"),
+        Rejected("busy"),
+    )
+    status = WorkerStatus(worker="else", instance="00000000", state="ready", models=(ServedModel("m", 4096),), slots=2)
     parts: list[tuple[str, bytes]] = [
-        (topics.job(worker.name), encode(Job("j1", worker.instance, stranger, request))),
-        (topics.job(worker.name), encode(Job("j2", "00000000", stranger, request))),
+        (topics.job(worker.name), encode(Job(job="j1", instance=worker.instance, reply_to=stranger, request=request))),
+        (topics.job(worker.name), encode(Job(job="j2", instance="00000000", reply_to=stranger, request=request))),
         (topics.control(worker.name), encode(Control("j1", "cancel"))),
         (topics.control(worker.name), encode(Control("j1", "resume", 3, stranger))),
         (topics.worker_status(worker.name), encode(status)),
         (topics.worker_status("else"), encode(status)),
         (topics.worker_status("no name"), encode(status)),
-        (topics.gateway_status("stranger", "00000000"), encode(GatewayStatus("stranger", "00000000", ("j1",)))),
-        (topics.gateway_status(engine.name, engine.instance), encode(GatewayStatus("stranger", "00000000", ("j1",)))),
+        (
+            topics.gateway_status("stranger", "00000000"),
+            encode(GatewayStatus(gateway="stranger", instance="00000000", jobs=("j1",))),
+        ),
+        (
+            topics.gateway_status(engine.name, engine.instance),
+            encode(GatewayStatus(gateway="stranger", instance="00000000", jobs=("j1",))),
+        ),
         (topics.frames(engine.name, engine.instance, worker.name, "j1"), encode(Frame("j1", 1, events))),
         (topics.frames(engine.name, engine.instance, "else", "j1"), encode(Frame("j1", 2))),
     ]
@@ -209,7 +221,9 @@ async def test_payloads_that_are_broken_break_nothing(
         assert engine.ignored > ALL / 10
         assert worker._bad > ALL / 10
         for state in ("ready", "offline"):  # the worker that some of them named is gone
-            stranger.publish(engine.topics.worker_status("else"), encode(WorkerStatus("else", "ffffffff", state)))
+            stranger.publish(
+                engine.topics.worker_status("else"), encode(WorkerStatus(worker="else", instance="ffffffff", state=state))
+            )
         while [seen.worker for seen in engine.workers()] != [worker.name]:
             await asyncio.sleep(0.01)
         assert text(await collect(client, session, "And now?")) == "Once upon a time"

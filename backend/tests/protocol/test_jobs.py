@@ -99,7 +99,7 @@ def test_a_request_travels_and_one_that_is_out_of_bounds_does_not() -> None:
     sampling = Sampling(temperature=0, top_p=0.9, max_tokens=5, seed=3, stop=("\n",), reasoning="off")
     turns = (Turn("system", "s"), Turn("user", "u"))
     request = ChatRequest(turns=turns, keep=1, sampling=sampling, model="m", max_prompt_tokens=7)
-    payload = encode(Job("j", "i", "r", to_wire(request)))
+    payload = encode(Job(job="j", instance="i", reply_to="r", request=to_wire(request)))
     assert from_wire(decode(payload, Job).request) == request
     good = to_wire(request)
     for changes in (

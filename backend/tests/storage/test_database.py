@@ -165,8 +165,8 @@ async def open_run(database: Database, owner: str = "one", key: str | None = "se
 async def test_a_message_ends_once(database: Database) -> None:
     message = await streaming_message(database)
     async with database.write() as unit:
-        assert await unit.messages.finish(message, Ending("complete", (Text("Once upon"),)), NOW)
-        assert not await unit.messages.finish(message, Ending("cancelled", (Text("Once"),)), NOW)
+        assert await unit.messages.finish(message, Ending(status="complete", parts=(Text("Once upon"),)), NOW)
+        assert not await unit.messages.finish(message, Ending(status="cancelled", parts=(Text("Once"),)), NOW)
     async with database.read() as unit:
         stored = await unit.messages.by_id(message)
     assert stored is not None
@@ -425,7 +425,7 @@ async def test_parts_and_facts_come_back_as_they_went_in(database: Database) -> 
         ids += await unit.messages.add_tree(
             [row | {"status": "complete", "created_at": NOW} for row in rows], [None, 0], [None, None]
         )
-        assert await unit.messages.finish(1, Ending("complete", stored["assistant"], facts=facts), NOW)
+        assert await unit.messages.finish(1, Ending(status="complete", parts=stored["assistant"], facts=facts), NOW)
     async with database.read() as unit:
         found = [await unit.messages.by_id(message) for message in (*ids, 1)]
     expected = [*stored.values(), *stored.values(), stored["assistant"]]

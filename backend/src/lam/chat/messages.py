@@ -90,7 +90,7 @@ class Shown(Struct, frozen=True):
     in_context: bool = True
 
 
-class _Plan(Struct, frozen=True):
+class _Plan(Struct, frozen=True, kw_only=True):
     """What a request comes to: the session as it will be, what changes about it, where it aims, what the model is asked.
 
     `facts`: what is known about the reply from its beginning.
@@ -284,7 +284,7 @@ class Messages:
             session_key=key,
             thoughts_over=bool(goes_on and goes_on.thinking),
         )
-        return _Plan(session, changes, aim, chat_request(self._settings, session, prompt), facts)
+        return _Plan(session=session, changes=changes, aim=aim, request=chat_request(self._settings, session, prompt), facts=facts)
 
     @staticmethod
     async def _changes(unit: UnitOfWork, user_id: int, session: Session, send: Send) -> dict[str, Any]:

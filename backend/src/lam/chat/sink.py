@@ -84,7 +84,9 @@ class ReplySink:
     async def commit(self, outcome: Outcome, lease: Lease) -> None:
         order, now = self.order, datetime.now(UTC)
         facts = outcome.facts.after(order.facts)
-        ending = Ending(outcome.status, outcome.parts, outcome.thinking or None, facts, outcome.unread)
+        ending = Ending(
+            status=outcome.status, parts=outcome.parts, thinking=outcome.thinking or None, facts=facts, unread=outcome.unread
+        )
         async with self._database.write() as unit:
             if not await unit.runs.close(lease):
                 return

@@ -83,7 +83,7 @@ class Catalog:
 
     def _changed(self) -> None:
         self._offers = tuple(
-            Offer(rank, server, engine, route, route.name)
+            Offer(rank=rank, server=server, engine=engine, route=route, model=route.name)
             for rank, (server, engine) in enumerate(self.engines.items())
             for route in engine.routes()
         )

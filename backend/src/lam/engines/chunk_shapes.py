@@ -24,7 +24,7 @@ class ToolCallPiece(Struct, gc=False):
     function: FunctionPiece | None = None
 
 
-class Delta(Struct, gc=False):
+class Delta(Struct, gc=False, kw_only=True):
     """`parts`: content that came as a list, in its order; only where `content` is none."""
 
     content: str | None = None
@@ -36,7 +36,7 @@ class Delta(Struct, gc=False):
     parts: list[ContentPart] | None = None
 
 
-class Choice(Struct, gc=False):
+class Choice(Struct, gc=False, kw_only=True):
     index: int | None = None
     delta: Delta | None = None
     message: Delta | None = None
@@ -65,7 +65,7 @@ class PromptProgress(Struct, gc=False):
     processed: int = 0
 
 
-class Completion(Struct):
+class Completion(Struct, kw_only=True):
     choices: list[Choice] | None = None
     model: str | None = None
     usage: TokenCounts | None = None

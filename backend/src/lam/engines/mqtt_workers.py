@@ -253,7 +253,16 @@ class MqttWorkersEngine:
             if "unmerged" not in worker.status.accepts:
                 turns = joined(turns)
             wire = to_wire(msgspec.structs.replace(request, turns=turns, model=request.model or self._model))
-            return encode(Job(job.name, worker.status.instance, reply_to, wire, stream=worker.status.streaming, accepts=ACCEPTS))
+            return encode(
+                Job(
+                    job=job.name,
+                    instance=worker.status.instance,
+                    reply_to=reply_to,
+                    request=wire,
+                    stream=worker.status.streaming,
+                    accepts=ACCEPTS,
+                )
+            )
 
         payload = _fitting(request, packed, limit)
         self._jobs[job.name] = job
@@ -428,7 +437,7 @@ class MqttWorkersEngine:
         self._tell_capacity()
 
     def _tell(self) -> None:
-        status = GatewayStatus(self.name, self.instance, tuple(self._jobs), PROTOCOL, ACCEPTS)
+        status = GatewayStatus(gateway=self.name, instance=self.instance, jobs=tuple(self._jobs), version=PROTOCOL, accepts=ACCEPTS)
         self.connection.publish(self.topics.gateway_status(self.name, self.instance), encode(status), retain=True)
 
     def _tell_capacity(self) -> None:

@@ -114,7 +114,7 @@ class OpenAIHttpEngine:
 
     def _renew_routes(self) -> None:
         """One for each model that is listed, then one for whatever else is asked for."""
-        facts = self._facts or ServerFacts(())
+        facts = self._facts or ServerFacts(models=())
         places = self._slots or facts.slots or DEFAULT_SLOTS
         pool = Pool(name="server", places=places, busy=self._busy)  # its models share its slots
         default = self._answering(None)
@@ -187,7 +187,7 @@ class OpenAIHttpEngine:
         try:
             return await self._probe()
         except (LlmError, LlmOverloaded, Silent):
-            return ServerFacts(())
+            return ServerFacts(models=())
 
     async def _probe(self) -> ServerFacts:
         """Asks the server what it is. Facts that are not answered this time are kept.

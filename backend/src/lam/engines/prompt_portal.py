@@ -42,7 +42,7 @@ _OVERLOADED: Final = ("Error: Rate limit exceeded. ", "Server is overloaded. Ple
 _GONE: Final = frozenset({"offline", "disconnected", "stopped", "down", "shutdown"})
 
 
-class UserInput(Struct, frozen=True, rename="camel"):
+class UserInput(Struct, frozen=True, rename="camel", kw_only=True):
     """A request as older workers read it."""
 
     session_id: str
@@ -187,15 +187,15 @@ class PromptPortalEngine:
         system = request.turns[0].content if request.keep else None
         payload = msgspec.json.encode(
             UserInput(
-                request.session_key,
-                request.turns[-1].content,
-                request_id,
-                self.client_id,
-                f"{ANSWERS}/{request.session_key}/{self.client_id}/{request_id}",
-                system,
-                request.sampling.temperature or NEARLY_ZERO,
-                request.sampling.top_p,
-                request.sampling.max_tokens,
+                session_id=request.session_key,
+                message=request.turns[-1].content,
+                request_id=request_id,
+                client_id=self.client_id,
+                reply_topic=f"{ANSWERS}/{request.session_key}/{self.client_id}/{request_id}",
+                system_prompt=system,
+                temperature=request.sampling.temperature or NEARLY_ZERO,
+                top_p=request.sampling.top_p,
+                max_tokens=request.sampling.max_tokens,
             )
         )
         limit = self.connection.max_packet - len(REQUESTS) - 64

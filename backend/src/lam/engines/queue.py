@@ -34,7 +34,7 @@ class Settling(Struct, frozen=True):
     poll: float = 0.1
 
 
-class Offer(Struct, frozen=True):
+class Offer(Struct, frozen=True, kw_only=True):
     """A route with its engine. `rank`: engines that are preferred to its own. `model`: what to ask the engine for, None: its
     default."""
 

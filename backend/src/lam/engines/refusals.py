@@ -105,7 +105,7 @@ class ReplyTooLong(LlmError):
         self.limit = limit
 
 
-class Refusal(Struct, frozen=True):
+class Refusal(Struct, frozen=True, kw_only=True):
     """What can be read from an error, whatever its shape. `numbers`: prompt tokens and limit where the server states them apart.
 
     `named`: it came as an object, so a model server said it, and not a proxy's page.
@@ -127,18 +127,18 @@ def read_refusal(value: Any, status: int | None = None) -> Refusal:
     """`value`: the decoded JSON, or text. `status`: of the HTTP answer it came in; without one the object's own code tells."""
     found = next(_objects(value), None)
     if found is None:
-        return Refusal(_quoted(value if isinstance(value, str) else ""), status=status)
+        return Refusal(message=_quoted(value if isinstance(value, str) else ""), status=status)
     code = found.get("code")
     own = next((number for number in map(_status, (code, found.get("status"))) if number), None)
     message = next(
         (text for name in ("message", "detail", "msg", "error", "error_message") if (text := _text(found.get(name)))), ""
     )
     return Refusal(
-        _quoted(message or _written(found)),
-        _quoted(code) if isinstance(code, str) else "",
-        _quoted(str(found.get("type") or "")),
-        status or own,
-        (found.get("n_prompt_tokens"), found.get("n_ctx")),
+        message=_quoted(message or _written(found)),
+        code=_quoted(code) if isinstance(code, str) else "",
+        kind=_quoted(str(found.get("type") or "")),
+        status=status or own,
+        numbers=(found.get("n_prompt_tokens"), found.get("n_ctx")),
         named=True,
     )
 

@@ -19,7 +19,7 @@ class Model(Struct, frozen=True):
     n_ctx: int | None = None
 
 
-class ServerFacts(Struct, frozen=True):
+class ServerFacts(Struct, frozen=True, kw_only=True):
     """`llama`: the server showed at /props that it is llama.cpp. `router`: it loads each model when it is asked for.
 
     `n_ctx`, `slots`: 0 where unknown. `default`: the model that answers when none is asked for, None where none is listed.
@@ -48,7 +48,7 @@ def read_facts(props: Any, models: Any) -> ServerFacts:
     entries = [entry for entry in (listed if isinstance(listed, list) else []) if isinstance(entry, dict)]
     entries = [entry for entry in entries if isinstance(entry.get("id"), str)]
     named = tuple(Model(entry["id"], n_ctx or _context(entry) or None) for entry in entries)
-    return ServerFacts(named, llama, n_ctx, slots, router, _default(entries))
+    return ServerFacts(models=named, llama=llama, n_ctx=n_ctx, slots=slots, router=router, default=_default(entries))
 
 
 def _default(entries: list[dict[str, Any]]) -> str | None:

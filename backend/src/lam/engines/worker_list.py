@@ -11,7 +11,7 @@ from lam.protocol.jobs import WorkerStatus
 MOST_REPLACED: Final = 8
 
 
-class Seen(Struct):
+class Seen(Struct, kw_only=True):
     """A worker, when it was last heard of, and how many jobs of ours it has."""
 
     status: WorkerStatus
@@ -78,7 +78,7 @@ class WorkerList:
         replaced = self._replaced.setdefault(status.worker, deque(maxlen=MOST_REPLACED))
         if known is not None and status.instance in replaced:
             return False  # it still lives, but another one has its name
-        self._seen[status.worker] = Seen(status, self._clock())
+        self._seen[status.worker] = Seen(status=status, heard=self._clock())
         if known is not None:
             replaced.append(known.status.instance)
             self._gone(known)

@@ -35,7 +35,7 @@ class ServedModel(Struct, frozen=True):
     n_ctx: int | None = None
 
 
-class WorkerStatus(Struct, frozen=True):
+class WorkerStatus(Struct, frozen=True, kw_only=True):
     """`streaming`: it answers in pieces. `continues`: it can go on with a reply that was cut.
 
     `version`: the protocol's number (in the first release that of the program). `accepts`: what it understands beside the first
@@ -55,7 +55,7 @@ class WorkerStatus(Struct, frozen=True):
     release: str = ""
 
 
-class GatewayStatus(Struct, frozen=True):
+class GatewayStatus(Struct, frozen=True, kw_only=True):
     """`jobs`: all that are open; a worker drops what it has besides. None: the gateway does not tell."""
 
     gateway: str
@@ -77,7 +77,7 @@ class JobRequest(Struct, frozen=True, kw_only=True):
     thoughts_over: bool = False
 
 
-class Job(Struct, frozen=True):
+class Job(Struct, frozen=True, kw_only=True):
     """`instance`: of the worker it is for. `reply_to`: where its frames go. `stream`: false asks for the answer in one piece.
 
     `accepts`: as in the gateway's status, which may not have arrived yet.
@@ -118,7 +118,7 @@ class JobFinished(Struct, frozen=True, tag_field="type", tag="finished"):
     model: str | None = None
 
 
-class Failed(Struct, frozen=True, tag_field="type", tag="failed"):
+class Failed(Struct, frozen=True, tag_field="type", tag="failed", kw_only=True):
     """The worker's engine failed with one of our errors. `prompt_tokens`, `limit`: of a context that was exceeded, where known."""
 
     code: str

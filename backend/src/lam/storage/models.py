@@ -125,7 +125,7 @@ class Reply(Struct, frozen=True):
     failure: Failure | None
 
 
-class Ending(Struct, frozen=True):
+class Ending(Struct, frozen=True, kw_only=True):
     """The final write of a message: everything that is known once its run has ended."""
 
     status: Status

@@ -69,7 +69,7 @@ class RunningJob:
     def interrupt(self, message: str) -> None:
         """The same, and the gateway is told."""
         if not self.done:
-            self._tell([Failed(Interrupted.code, message)])
+            self._tell([Failed(code=Interrupted.code, message=message)])
             self.cancel()
 
     async def end(self) -> None:
@@ -107,7 +107,7 @@ class RunningJob:
         if failure is not None:
             self._tell([failed(failure)])
         elif not self._outbox.ended:
-            self._tell([Failed(Interrupted.code, Interrupted.summary)])
+            self._tell([Failed(code=Interrupted.code, message=Interrupted.summary)])
         self._finish()
         self._after_end()
 
@@ -158,11 +158,11 @@ class RunningJob:
 def failed(failure: GenerationError) -> Failed:
     exceeded = failure if isinstance(failure, ContextExceeded) else None
     return Failed(
-        failure.code,
-        failure.message,
-        failure.retryable,
-        exceeded.prompt_tokens if exceeded else None,
-        exceeded.limit if exceeded else None,
+        code=failure.code,
+        message=failure.message,
+        retryable=failure.retryable,
+        prompt_tokens=exceeded.prompt_tokens if exceeded else None,
+        limit=exceeded.limit if exceeded else None,
     )
 
 

@@ -106,7 +106,9 @@ class Worker:
         self._gone: dict[str, float] = {}  # when a gateway's status was emptied
         self._accepts: dict[str, tuple[str, ...]] = {}  # what a gateway understands, by the topic of its status
         self._bad = 0
-        gone = WorkerStatus(self.name, self.instance, "offline", version=PROTOCOL, accepts=ACCEPTS, release=lam.__version__)
+        gone = WorkerStatus(
+            worker=self.name, instance=self.instance, state="offline", version=PROTOCOL, accepts=ACCEPTS, release=lam.__version__
+        )
         self._offline = Will(self.topics.worker_status(self.name), encode(gone))
         self.connection = Connection(broker, f"{self.name}-{self.instance}", will=self._offline, max_packet=max_packet)
         self.connection.subscribe(self.topics.job(self.name), self._job)
@@ -159,17 +161,17 @@ class Worker:
         elif not self._ready or self.running >= self._slots:
             state = "busy"
         return WorkerStatus(
-            self.name,
-            self.instance,
-            state,
-            self._models,
-            self._slots,
-            self.running,
-            self._streaming,
-            self._continues,
-            PROTOCOL,
-            ACCEPTS,
-            lam.__version__,
+            worker=self.name,
+            instance=self.instance,
+            state=state,
+            models=self._models,
+            slots=self._slots,
+            running=self.running,
+            streaming=self._streaming,
+            continues=self._continues,
+            version=PROTOCOL,
+            accepts=ACCEPTS,
+            release=lam.__version__,
         )
 
     def _tell(self) -> None:
