@@ -10,7 +10,7 @@ NPM := cd frontend && $(if $(NODE_OK),,PATH="$(CURDIR)/$(BIN):$$PATH") npm
 LOCKS := backend/requirements/local.txt backend/requirements/model.txt backend/pyproject.toml
 
 .DEFAULT_GOAL := help
-.PHONY: help install page run test quick check fix contracts lock bench bench-full clean \
+.PHONY: help install page run test quick check fix contracts pictures lock bench bench-full clean \
   test-sqlite test-postgresql test-mqtt test-quick test-browser test-page check-page quick-page
 
 help:  ## List the commands
@@ -105,6 +105,10 @@ fix: $(VENV)/.installed-dev frontend/node_modules/.installed-dev  ## Format and 
 contracts: $(VENV)/.installed-dev frontend/node_modules/.installed-dev  ## Write what is generated anew: contracts/openapi.json, docs/reference, types and settings of the page
 	cd backend && ../$(BIN)/python scripts/generate.py
 	$(NPM) run --silent types
+
+pictures: $(DEV) page  ## Make the README's picture and animation anew, in docs/images
+	export STORY=1; $(NPM) run --silent e2e -- e2e/story.test.ts
+	$(BIN)/python backend/scripts/pictures.py
 
 lock:  ## Compile requirements/*.in into pinned, hashed requirements/*.txt (needs uv)
 	cd backend/requirements && for name in gateway worker local node dev; do \

@@ -112,7 +112,7 @@ async def counting(order: CountOrder) -> AsyncIterator[Batches]:
 
 async def _count(order: CountOrder) -> AsyncGenerator[list[EngineEvent]]:
     for number in range(order.to):
-        await asyncio.sleep(order.pause)
+        await asyncio.sleep(order.pause)  # Time itself: how fast it counts
         yield [Chunk(f"{number} ")]
     yield [Finished("stop")]
 

@@ -25,11 +25,12 @@ postgresql: PostgreSQL | None = None
 _made: dict[Path, str] = {}
 
 
-def url_for(data: Path) -> str:
+def url_for(data: Path, *, empty: bool = False) -> str:
+    """`empty`: without our tables, for what is about migrations."""
     if postgresql is None:
         return f"sqlite+aiosqlite:///{data / 'lam.db'}"
     if data not in _made:
-        _made[data] = postgresql.database(like=_postgresql_template(postgresql))
+        _made[data] = postgresql.database() if empty else postgresql.database(like=_postgresql_template(postgresql))
     return _made[data]
 
 

@@ -206,7 +206,7 @@ async def test_leaving_the_context_ends_the_work(subject: Subject) -> None:
     subject.hold()
     async with subject.engine.generate(asked(), route_of(subject.engine)) as batches:
         reading = asyncio.ensure_future(anext(batches))
-        await asyncio.sleep(0.05)  # somewhere on its way; nothing depends on where
+        await asyncio.sleep(0.05)  # Time itself: somewhere on its way; nothing depends on where
         reading.cancel()
         await asyncio.gather(reading, return_exceptions=True)
     async with asyncio.timeout(10):

@@ -73,7 +73,7 @@ async def test_every_run_ends_once(tmp_path: Path, scripted: ScriptedServer) -> 
             async with gateway.client() as client:
                 sessions = [(await client.create_session())["id"] for _ in range(CHATS)]
             running = asyncio.create_task(begin(gateway, sessions))
-            await asyncio.sleep(random.uniform(0.05, 2))  # the moment is what is random here
+            await asyncio.sleep(random.uniform(0.05, 2))  # Time itself: the moment is what is random here
             process.kill()
             await process.wait()
             await running
@@ -156,7 +156,7 @@ async def test_an_owner_that_slept_and_woke_writes_nothing(tmp_path: Path) -> No
                 break
             except StorageUnavailable:  # it was stopped with SQLite's lock in its hand
                 process.send_signal(signal.SIGCONT)
-                await asyncio.sleep(0.05)
+                await asyncio.sleep(0.05)  # Time itself: it goes on for so long, to give the lock back
                 process.send_signal(signal.SIGSTOP)
     before = await rows(database, "SELECT * FROM counts")
     assert [row[2] for row in before] == ["interrupted"]

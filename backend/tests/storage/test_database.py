@@ -339,7 +339,7 @@ async def test_only_one_gateway_holds_the_lock(tmp_path: Path) -> None:
 
 async def test_checkpoints_of_the_first_release_are_kept(tmp_path: Path) -> None:
     """A gateway of that release died in mid-reply; the next one to start is of this release."""
-    database = Database(databases.url_for(tmp_path))
+    database = Database(databases.url_for(tmp_path, empty=True))
 
     def first_release(connection: Connection) -> None:
         config = migrations()
@@ -383,7 +383,7 @@ async def test_messages_of_the_first_release_have_parts_and_facts(tmp_path: Path
         | {"usage": '{"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3, "cached_tokens": null, "estimated": true}'}
         | {"timings": '{"queued_ms": 0, "first_token_ms": null, "total_ms": 5, "tokens_per_second": 3.5}'},
     ]
-    database = Database(databases.url_for(tmp_path))
+    database = Database(databases.url_for(tmp_path, empty=True))
 
     def first_release(connection: Connection) -> None:
         config = migrations()

@@ -1,0 +1,93 @@
+/**
+ * The picture and the animation of the README: a reply that outlives a reload and a gateway that is killed, and is whole in the end.
+ * `make pictures` lets it keep its frames in e2e/pictures/story/, named by number and caption.
+ */
+
+import { mkdirSync, rmSync } from "node:fs";
+
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+import { words } from "../src/words";
+import { answer, ask, ended, says } from "./manners";
+import { Studio } from "./studio";
+
+const FRAMES = new URL("./pictures/story/", import.meta.url).pathname;
+const FRAME_MS = 200;
+const RATE = 7;
+const TEXT =
+  "Every evening the keeper climbed the hundred and twelve steps, trimmed the wick, and wrote one line into the log. " +
+  "A ship that came in late could read from any line on: who had passed, how the wind stood, and where the last one had stopped. " +
+  "One night the lamp went out in the middle of a sentence. The keeper lit it again, found the line, and went on writing. " +
+  "The ships had waited, and nobody had to begin anew.";
+const PIECES = TEXT.split(/(?<= )/);
+
+let studio: Studio;
+
+beforeAll(async () => {
+  studio = await Studio.open({ tokens: 1, rate: RATE });
+});
+
+afterAll(async () => {
+  await studio.close();
+});
+
+/** Takes a frame again and again, under the caption of the moment. */
+class Camera {
+  caption = "A reply, word by word";
+  private going = process.env["STORY"] === "1";
+  private readonly taken: Promise<void>;
+
+  constructor(page: Page) {
+    if (this.going) {
+      rmSync(FRAMES, { recursive: true, force: true });
+      mkdirSync(FRAMES, { recursive: true });
+    }
+    this.taken = this.take(page);
+  }
+
+  async stop(): Promise<void> {
+    this.going = false;
+    await this.taken;
+  }
+
+  private async take(page: Page): Promise<void> {
+    for (let number = 1; this.going; number += 1) {
+      const path = `${FRAMES}${String(number).padStart(3, "0")} ${this.caption}.png`;
+      await page.screenshot({ path }).catch(() => undefined); // a page that is being loaded has no picture
+      await page.waitForTimeout(FRAME_MS);
+    }
+  }
+}
+
+test("a reply outlives a reload and a killed gateway, and is whole in the end", { timeout: 120_000 }, async () => {
+  await studio.script({ pieces: PIECES, rate: RATE });
+  const visitor = await studio.newcomer({ viewport: { width: 860, height: 500 }, colorScheme: "light" });
+  const { page } = visitor;
+  const camera = new Camera(page);
+  await ask(page, "Tell me about the lighthouse");
+  await says(page, "wick");
+
+  camera.caption = "The page is reloaded in mid-reply";
+  await page.reload();
+  await says(page, "who had passed");
+
+  await page.waitForTimeout(1500); // the text of the last second before a kill is the only one that may be lost
+  camera.caption = "kill -9 of the gateway, and a new start";
+  await studio.restartGateway();
+  await page.getByRole("button", { name: words.thread.continue }).waitFor();
+  const kept = (await answer(page).innerText()).trim();
+  expect(kept.length).toBeGreaterThan(TEXT.indexOf("who had passed"));
+  expect(TEXT.startsWith(kept)).toBe(true);
+
+  camera.caption = "The text is there, and the reply goes on";
+  await studio.script({ pieces: PIECES.slice(kept.split(" ").length), rate: RATE });
+  await page.getByRole("button", { name: words.thread.continue }).click();
+  await says(page, "begin anew.");
+  await ended(page);
+  await page.waitForTimeout(1500);
+  await camera.stop();
+  expect((await answer(page).innerText()).replace(/\s+/g, " ").trim()).toBe(TEXT);
+  visitor.complaints.length = 0; // a browser says that nobody answered
+  await visitor.close();
+});
