@@ -91,11 +91,12 @@ async def test_what_is_written_is_the_golden_transcript() -> None:
     async with Told() as told:
         told.feed.append(session(1, "New Chat"))
         await told.written()
-        told.connection.follow([7], {})
+        told.connection.watch([7])
+        told.connection.describe(7, 40, None)
         await told.written()
         told.feed.append(Change(2, "session", 7, {"type": "run", "session_id": 7, "stream_id": "Zmlyc3Q"}))
         await told.written()
-        told.connection.follow([7], {"Zmlyc3Q": Following("Zmlyc3Q", first), "c2Vjb25k": Following("c2Vjb25k", second)})
+        told.connection.follow({"Zmlyc3Q": Following("Zmlyc3Q", first), "c2Vjb25k": Following("c2Vjb25k", second)})
         await told.written()
         first.append([metadata("Zmlyc3Q")])
         await told.written()
@@ -105,7 +106,7 @@ async def test_what_is_written_is_the_golden_transcript() -> None:
         await told.written()
         second.append([Chunk("Zwölf\u2028")])
         await told.written()
-        told.connection.follow([7], {"Zmlyc3Q": None, "c2Vjb25k": None, "b3RoZXI": Refused("b3RoZXI", "not_found")})
+        told.connection.follow({"Zmlyc3Q": None, "c2Vjb25k": None, "b3RoZXI": Refused("b3RoZXI", "not_found")})
         await told.written()
         first.append([Chunk(" upon")])
         await told.written()
@@ -118,7 +119,7 @@ async def test_what_is_written_is_the_golden_transcript() -> None:
         await told.written()
         told.feed.append(session(5, "Once upon a time"))
         await told.written()
-        told.connection.follow([7], {"c2Vjb25k": Following("c2Vjb25k", second, 1)})
+        told.connection.follow({"c2Vjb25k": Following("c2Vjb25k", second, 1)})
         await told.written()
         told.feed.append(Change(6, "sessions", 9, {"type": "deleted", "session_id": 9}))
         await told.written()
@@ -129,7 +130,7 @@ async def test_what_is_written_is_the_golden_transcript() -> None:
 async def test_a_reader_that_takes_nothing_for_a_while_misses_nothing_and_gets_small_writes() -> None:
     log, other = MemoryLog(), MemoryLog()
     async with Told() as told:
-        told.connection.follow([], {"a": Following("a", log), "b": Following("b", other)})
+        told.connection.follow({"a": Following("a", log), "b": Following("b", other)})
         log.append([Chunk("x")])
         told.reader.open.clear()
         for _ in range(100):
@@ -148,7 +149,7 @@ async def test_a_reader_that_takes_nothing_for_a_while_misses_nothing_and_gets_s
 async def test_an_event_larger_than_a_write_holds_nothing_up(sizes: list[int]) -> None:
     log, other = MemoryLog(), MemoryLog()
     async with Told() as told:
-        told.connection.follow([], {"a": Following("a", log), "b": Following("b", other)})
+        told.connection.follow({"a": Following("a", log), "b": Following("b", other)})
         log.append([Chunk("x" * size) for size in sizes])
         other.append([Chunk("end")])
         async with asyncio.timeout(5):
@@ -171,11 +172,11 @@ async def test_a_reader_that_is_too_slow_for_its_changes_is_told_to_load_anew() 
 async def test_a_run_that_is_followed_no_more_is_not_listened_to() -> None:
     log = MemoryLog()
     async with Told() as told:
-        told.connection.follow([], {"a": Following("a", log)})
+        told.connection.follow({"a": Following("a", log)})
         log.append([Chunk("x")])
         while told.reader.of("a") != [1]:
             await asyncio.sleep(0)
-        told.connection.follow([], {})
+        told.connection.follow({})
         log.append([Chunk("y")])
         assert log._listeners == {}
     assert told.reader.of("a") == [1]

@@ -56,7 +56,7 @@ class EventConnection:
         self._sessions: frozenset[int] = frozenset()
         self._runs: dict[str, _Run] = {}
         self._opened = False
-        self._refused: list[Refused] = []
+        self._waiting: list[tuple[str, int, dict[str, Any]]] = []
         self._made: deque[Frame] = deque()  # and perhaps not taken
         self._last = 0
         self._heard: Callable[[], None] = _nothing
@@ -71,28 +71,41 @@ class EventConnection:
         """`open`: the first frame. `reset`: in its stead, or later, where changes may have been missed."""
         self._make("connection", 0, _json({"type": kind, "id": self.id}))
 
-    def follow(self, sessions: Collection[int], runs: Mapping[str, Following | Refused | None]) -> None:
-        """What is followed from now on. None: a run that is followed already and goes on as it is."""
+    def watch(self, sessions: Collection[int]) -> frozenset[int]:
+        """The sessions in sight from now on. Those that were not before: `describe` or `refuse` each of them.
+
+        Nobody hears of another's session here, whatever is watched: changes come from the reader's own feed.
+        """
+        fresh = frozenset(sessions) - self._sessions
         self._sessions = frozenset(sessions)
+        return fresh
+
+    def describe(self, session_id: int, leaf_id: int | None, stream_id: str | None) -> None:
+        """How a session is that is in sight from now on: its newest message, and its running stream."""
+        event = {"type": "followed", "session_id": session_id, "active_message_id": leaf_id, "stream_id": stream_id}
+        self._say("session", 0, event)
+
+    def refuse(self, session_id: int) -> None:
+        self._say("session", 0, {"type": "closed", "session_id": session_id, "reason": "not_found"})
+
+    def follow(self, runs: Mapping[str, Following | Refused | None]) -> None:
+        """The runs that are followed from now on. None: one that is followed already and goes on as it is."""
         for stream_id in [known for known in self._runs if known not in runs]:
             self._leave(stream_id)
         for stream_id, found in runs.items():
             if isinstance(found, Refused):
                 self._leave(stream_id)
-                if self._opened:
-                    self._refuse(found)
-                else:
-                    self._refused.append(found)  # the greeting comes first
+                self._say(stream_id, found.last, {"type": "closed", "reason": found.reason})
             elif found is not None:
                 self._enter(found)
         self._heard()
 
-    def _refuse(self, refused: Refused) -> None:
-        self._make(refused.stream_id, refused.last, _json({"type": "closed", "reason": refused.reason}))
-
-    def refuse_session(self, session_id: int) -> None:
-        self._make("session", 0, _json({"type": "closed", "session_id": session_id, "reason": "not_found"}))
-        self._heard()
+    def _say(self, stream: str, number: int, event: dict[str, Any]) -> None:
+        if self._opened:
+            self._make(stream, number, _json(event))
+            self._heard()
+        else:
+            self._waiting.append((stream, number, event))  # the greeting comes first
 
     def _enter(self, following: Following) -> None:
         before = self._runs.get(following.stream_id)
@@ -114,8 +127,8 @@ class EventConnection:
         self._opened = True
         self._feed, self._position = feed, position
         self._greet("open" if complete else "reset")
-        for refused in self._refused:
-            self._refuse(refused)
+        for stream, number, event in self._waiting:
+            self._make(stream, number, _json(event))
         feed.listen(self._on_change)
         for run in self._runs.values():
             run.begin(self._on_change)

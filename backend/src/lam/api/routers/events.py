@@ -6,9 +6,12 @@ from fastapi import APIRouter, Header, Path, Query, Response
 
 from lam.api.dependencies import Caller, Parts
 from lam.api.errors import answers
+from lam.api.event_connection import EventConnection
 from lam.api.event_stream import SourceStream
 from lam.api.schemas.events import Followed, RunIds, SessionIds, wishes
+from lam.api.services import Services
 from lam.errors import NotFound
+from lam.storage.models import Session
 
 router = APIRouter(prefix="/api/events", tags=["events"])
 
@@ -41,10 +44,10 @@ async def connect(
 ) -> SourceStream:
     """The first frame is `open`, or `reset` where changes may have been missed since `Last-Event-ID`: then load anew."""
     user_id = caller.user.id
-    for session_id in session:
-        await parts.sessions.get(user_id, session_id)
     connection = parts.events.prepare(user_id)
-    connection.follow(session, await parts.events.find(user_id, wishes(run)))
+    connection.follow(await parts.events.find(user_id, wishes(run)))
+    for session_id in connection.watch(session):
+        _describe(connection, await parts.sessions.get(user_id, session_id), parts)
     reading = parts.events.open(connection, last_event_id)
     return SourceStream(connection, 0, reading, parts.open_streams, caller.token_id)
 
@@ -60,12 +63,14 @@ async def follow(
 ) -> None:
     """A session or run that is not yours is answered by a frame `closed`; the others are followed."""
     connection = parts.events.get(connection_id, caller.user.id)
-    found = await parts.events.find(caller.user.id, wishes(body.run), connection.followed)
-    sessions = []
-    for session_id in body.session:
+    for session_id in connection.watch(body.session):
         try:
-            await parts.sessions.get(caller.user.id, session_id)
-            sessions.append(session_id)
+            _describe(connection, await parts.sessions.get(caller.user.id, session_id), parts)
         except NotFound:
-            connection.refuse_session(session_id)
-    connection.follow(sessions, found)
+            connection.refuse(session_id)
+    connection.follow(await parts.events.find(caller.user.id, wishes(body.run), connection.followed))
+
+
+def _describe(connection: EventConnection, session: Session, parts: Services) -> None:
+    run = parts.sessions.running(session.id)
+    connection.describe(session.id, session.leaf_id, run.stream_id if run is not None else None)
