@@ -267,15 +267,12 @@ async def test_whoever_follows_a_run_counts_as_its_reader_until_it_lets_go(scrip
                 await frames.follow(run=[first.stream_id])
                 run = gateway.parts.supervisor.get(first.stream_id)
                 assert run is not None
-            while run.readers != 1:
-                await asyncio.sleep(0.005)
-            await asyncio.sleep(0.6)  # longer than a run without a reader lives
-            assert not run.ended.is_set()
+            assert await run.until(5, lambda run: run.readers == 1)
+            assert not await run.until(0.6, lambda run: run.stop_request is not None)  # twice as long as it lives unread
             await frames.follow()
-            async with asyncio.timeout(5):
-                await run.saved.wait()
-            assert run.ending is not None
-            assert run.ending.status == "cancelled"
+            assert await run.saved(5)
+            assert run.outcome is not None
+            assert run.outcome.status == "cancelled"
 
 
 async def test_a_connection_that_breaks_ends_its_reading(gateway: Gateway, scripted: ScriptedServer) -> None:
@@ -287,8 +284,7 @@ async def test_a_connection_that_breaks_ends_its_reading(gateway: Gateway, scrip
         async with events(client, f"?run={stream}@0") as frames:
             await frames.next(stream, "metadata")
             assert run.has_readers
-        async with asyncio.timeout(5):
-            await run.lonely.wait()
+        assert await run.until(5, lambda run: not run.has_readers)
         scripted.step(2)
 
 

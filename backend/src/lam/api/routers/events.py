@@ -73,4 +73,4 @@ async def follow(
 
 def _describe(connection: EventConnection, session: Session, parts: Services) -> None:
     run = parts.sessions.running(session.id)
-    connection.describe(session.id, session.leaf_id, run.stream_id if run is not None else None)
+    connection.describe(session.id, session.leaf_id, run.id if run is not None else None)
