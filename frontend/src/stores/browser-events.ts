@@ -58,7 +58,7 @@ interface Surroundings {
   reader: (sink: Sink, cursor: string | null) => Pick<EventReader, "start" | "stop" | "follow">;
 }
 
-const TIMINGS = { askMs: 4_000, patienceMs: 1_500, firstMs: 200, hiddenMs: 30_000, goneMs: 60_000 };
+const TIMINGS = { askMs: 4_000, patienceMs: 3_000, firstMs: 200, hiddenMs: 30_000, goneMs: 60_000 };
 
 /** As it is in a browser. */
 function browser(): Surroundings {
