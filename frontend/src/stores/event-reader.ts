@@ -13,6 +13,9 @@ const DEAD_MS = 45_000;
 /** The gateway follows up to so many sessions, and runs, on one connection. */
 const MOST = 50;
 
+/** What a new connection follows, as `wish` writes it. */
+const NOTHING = "[[],[]]";
+
 export interface Sink {
   frames: (frames: Frame[], cursor: string | null) => void;
   link: (link: Link, problem: ApiError | null) => void;
@@ -38,7 +41,7 @@ export class EventReader {
   private readonly placed = new Set<string>();
   /** Those whose end has arrived, as long as somebody asks for them. */
   private readonly ended = new Set<string>();
-  private said = "";
+  private said = NOTHING;
   private saying = false;
 
   constructor(
@@ -136,7 +139,7 @@ export class EventReader {
   private greeted(id: string): void {
     if (this.connection !== id) {
       this.connection = id;
-      this.said = "";
+      this.said = NOTHING;
       for (const run of this.runs.keys()) this.placed.add(run);
       this.sink.link("open", null);
     }

@@ -87,7 +87,13 @@ export class Leadership {
   private ask(): void {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
-    if (this.leads || !this.running) return;
+    if (!this.running) return;
+    if (this.leads) {
+      if (this.locks !== undefined || !this.hasOthers) return;
+      this.say({ about: "leads", tab: this.tab }); // where another one leads, too, both find out
+      this.soon(this.timings.askMs);
+      return;
+    }
     if (this.isSeen() || this.leader === null) {
       const now = Date.now();
       if (this.askedAt !== null && now - this.askedAt >= this.patience) {
@@ -148,6 +154,7 @@ export class Leadership {
     this.leader = this.tab;
     this.say({ about: "leads", tab: this.tab });
     this.changed();
+    this.soon(this.timings.askMs);
   }
 
   private yield(to: string | null): void {
