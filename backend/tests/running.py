@@ -148,6 +148,7 @@ async def _running_gateway(
         yield Gateway(f"http://127.0.0.1:{listener.getsockname()[1]}", token, app.state.services)
     finally:
         await app.state.services.supervisor.drain(0)
+        app.state.services.events.close()
         server.leave()
         await serving
 

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 
 import type { MessageAnswer } from "../src/api/schema";
 import { joined } from "../src/features/chat/messages";
-import { lastExchange, rows, type OnItsWay } from "../src/features/chat/rows";
+import { lastExchange, rows, type OnItsWay } from "../src/stores/rows";
 
 function message(id: number, parent: number | null): MessageAnswer {
   const role = id % 2 === 1 ? "user" : "assistant";

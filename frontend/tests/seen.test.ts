@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import type { MessageAnswer } from "../src/api/schema";
 import { seen } from "../src/features/chat/seen";
 import type { LiveStream } from "../src/stores/live-stream";
-import type { LiveReply } from "../src/stores/live-streams";
+import type { LiveReply } from "../src/stores/conversation";
 import { Snapshot } from "../src/protocol/fold";
 import type { Part } from "../src/protocol/parts";
 

@@ -22,12 +22,15 @@ from lam.accounts.throttle import FIRST_DELAY, Budgets
 from lam.api import docs, errors, page
 from lam.api.connections import Connections, Patience
 from lam.api.description import ABOUT, TAGS, describe
+from lam.api.event_connection import EventConnections
 from lam.api.event_stream import OpenStreams
 from lam.api.headers import SecurityHeaders
+from lam.api.listed import Listed
 from lam.api.metrics import Metrics
 from lam.api.middleware import BodyLimit, TrailingSlash
-from lam.api.routers import accounts, admin, chat, messages, sessions, system, templates, usage
+from lam.api.routers import accounts, admin, chat, events, messages, sessions, system, templates, usage
 from lam.api.services import Services
+from lam.chat.changes import Changes
 from lam.chat.messages import Messages
 from lam.chat.search import Search
 from lam.chat.search_index import SearchIndex
@@ -123,7 +126,7 @@ def create_app(settings: Settings, *, bounds: Bounds = USUAL, kinds: Sequence[Ma
         separate_input_output_schemas=False,
     )
     errors.install(app)
-    for part in (accounts, chat, sessions, messages, templates, usage, admin, system):  # `chat` knows /sessions/import
+    for part in (accounts, chat, sessions, messages, events, templates, usage, admin, system):  # `chat` knows /sessions/import
         app.include_router(part.router)
     app.include_router(accounts.profile_router)
     app.include_router(system.metrics_router)
@@ -222,6 +225,11 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
             Connections(settings.lam_max_connections, patience=bounds.connections, on_end=metrics.count_end)
         )
         supervisor.after_end.append(metrics.after)
+        sessions_ = Sessions(database, catalog, supervisor, most=settings.lam_max_sessions_per_user)
+        changes = await stack.enter_async_context(Changes(Listed(sessions_)))
+        database.after_commit.append(lambda touched: changes.sessions_touched(touched.sessions, touched.removed))
+        supervisor.after_start.append(changes.run_started)
+        supervisor.after_end.append(changes.run_ended)
         search_index = await stack.enter_async_context(SearchIndex(database))
         yield Services(
             settings=settings,
@@ -231,7 +239,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
             supervisor=supervisor,
             accounts=accounts_,
             administration=Administration(database, passwords, budgets.admin, supervisor.end_user),
-            sessions=Sessions(database, catalog, supervisor, most=settings.lam_max_sessions_per_user),
+            sessions=sessions_,
             messages=Messages(settings, database, catalog, supervisor, streams, titles),
             streams=streams,
             templates=Templates(database, most=bounds.templates_of_user, most_versions=bounds.versions_of_template),
@@ -242,6 +250,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
             metrics=metrics,
             open_streams=open_streams,
             connections=connections,
+            events=EventConnections(changes, streams),
             database_lost=database_lost,
         )
 

@@ -1,13 +1,17 @@
 """Nobody reads, stops or resumes what is not theirs: every route of the OpenAPI file that names a thing, with another's thing."""
 
+import contextlib
 import json
 import re
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lam.client.client import Client
 from lam.protocol.events import Done, Metadata
+from lam.protocol.sse import Decoder
 from lam.testing.server import Reply, ScriptedServer
 
 from ..running import Gateway, raw_stream
@@ -24,6 +28,7 @@ ROUTES = [
     ("POST", "/api/chatbot/messages/stream"),
 ]
 BODIES: dict[tuple[str, str], Any] = {
+    ("POST", "/api/events/{connection_id}"): {"run": []},
     ("PATCH", "/api/chatbot/sessions/{session_id}"): {"title": "Mine now"},
     ("PATCH", "/api/templates/{template_id}"): {"title": "Mine now"},
     ("PATCH", "/api/chatbot/messages/{message_id}"): {"rating": "bad"},
@@ -32,7 +37,7 @@ BODIES: dict[tuple[str, str], Any] = {
 
 def test_every_parameter_of_a_path_names_a_thing_with_an_owner() -> None:
     names = {name for _, path in ROUTES for name in re.findall(r"\{(\w+)\}", path)}
-    assert names == {"session_id", "stream_id", "message_id", "template_id", "version", "token_id"}
+    assert names == {"session_id", "stream_id", "message_id", "template_id", "version", "token_id", "connection_id"}
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
@@ -41,12 +46,13 @@ async def test_what_belongs_to_another_user_is_404(method: str, path: str, gatew
     async with gateway.client() as owner, await gateway.user("thief@example.org") as thief:
         session = (await owner.create_session())["id"]
         template = await owner.call("POST", "/api/templates", {"title": "Mine", "content": "Say {{this}}"})
-        async with raw_stream(owner, session) as stream:
+        async with raw_stream(owner, session) as stream, event_connection(owner) as connection:
             first = await stream.until(Metadata)
             assert isinstance(first, Metadata)
             login = (await owner.call("GET", "/api/auth/tokens"))[0]["id"]
             things = {"session_id": session, "stream_id": first.stream_id, "message_id": first.assistant_message_id}
             things |= {"template_id": template["id"], "version": 1, "token_id": login}
+            things |= {"connection_id": connection}
             url = gateway.url + path.format(**things)
             body = BODIES.get(
                 (method, path), {"session_id": session, "content": "hi"} if path.endswith(("messages", "stream")) else None
@@ -77,6 +83,13 @@ async def test_every_route_but_the_public_ones_wants_a_token(gateway: Gateway) -
         for path, methods in OPENAPI["paths"].items():
             for method in methods:
                 things = {"session_id": 1, "message_id": 1, "template_id": 1, "version": 1, "token_id": 1, "user_id": 1}
-                url = gateway.url + path.format(stream_id="x", **things)
+                url = gateway.url + path.format(stream_id="x", connection_id="x", **things)
                 async with client._http.request(method.upper(), url, json={}, headers={"Authorization": ""}) as response:
                     assert (response.status == 401) is (path not in public), (method, path)
+
+
+@contextlib.asynccontextmanager
+async def event_connection(client: Client) -> AsyncIterator[str]:
+    async with client._http.get(f"{client.url}/api/events") as response:
+        first = Decoder().feed(await response.content.readuntil(b"\n\n"))[0]
+        yield json.loads(first.data)["event"]["id"]

@@ -3,9 +3,7 @@
 import { queryOptions } from "@tanstack/react-query";
 
 import { answered, api } from "./http";
-
-const WHILE_RUNNING_MS = 3_000;
-const OTHERWISE_MS = 20_000; // another device may have begun something
+import { sessionChanges } from "./session-changes";
 
 export const me = queryOptions({
   queryKey: ["me"],
@@ -20,11 +18,13 @@ export const health = queryOptions({
   queryFn: () => answered(api.GET("/api/health")),
 });
 
-/** Asked for every few seconds while anything runs. */
+/** The event connection tells of each change: see stores/browser-events.ts. */
 export const sessionList = queryOptions({
   queryKey: ["sessions"],
-  queryFn: () => answered(api.GET("/api/chatbot/sessions")),
-  refetchInterval: ({ state }) => (state.data?.some((session) => session.running) ? WHILE_RUNNING_MS : OTHERWISE_MS),
+  queryFn: async () => {
+    const { mark } = sessionChanges;
+    return sessionChanges.applied(await answered(api.GET("/api/chatbot/sessions")), mark);
+  },
 });
 
 export const models = queryOptions({

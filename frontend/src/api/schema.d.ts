@@ -505,6 +505,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Follow the session list, sessions and runs on one connection
+         * @description The first frame is `open`, or `reset` where changes may have been missed since `Last-Event-ID`: then load anew.
+         */
+        get: operations["connect_api_events_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/events/{connection_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Choose what an event connection follows
+         * @description A session or run that is not yours is answered by a frame `closed`; the others are followed.
+         */
+        post: operations["follow_api_events__connection_id__post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/health": {
         parameters: {
             query?: never;
@@ -896,6 +936,27 @@ export interface components {
              * @description With `session_busy`: the running stream.
              */
             stream_id?: string | null;
+        };
+        /**
+         * Followed
+         * @description All that the connection follows from now on; what is not named is followed no more.
+         */
+        Followed: {
+            /**
+             * Run
+             * @description `ID@N`: a run's stream, from the event after number N, also where that was sent already. `ID`: from where this connection is, or from the first event.
+             * @default []
+             * @example [
+             *       "Zm9vYmFy@17"
+             *     ]
+             */
+            run: string[];
+            /**
+             * Session
+             * @description Sessions in sight: runs that begin in them, and changes of their messages.
+             * @default []
+             */
+            session: number[];
         };
         /**
          * FoundAnswer
@@ -2329,6 +2390,7 @@ export type DocumentPart = components['schemas']['DocumentPart'];
 export type EndingError = components['schemas']['EndingError'];
 export type EngineHealth = components['schemas']['EngineHealth'];
 export type ErrorAnswer = components['schemas']['ErrorAnswer'];
+export type Followed = components['schemas']['Followed'];
 export type FoundAnswer = components['schemas']['FoundAnswer'];
 export type HealthAnswer = components['schemas']['HealthAnswer'];
 export type ImagePart = components['schemas']['ImagePart'];
@@ -5529,6 +5591,229 @@ export interface operations {
                      * @example {
                      *       "detail": "The queue for this model is full; try again in a moment.",
                      *       "code": "queue_full"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    connect_api_events_get: {
+        parameters: {
+            query?: {
+                /** @description `ID@N`: a run's stream, from the event after number N; may be repeated. */
+                run?: string[];
+                /** @description A session in sight; may be repeated. */
+                session?: number[];
+            };
+            header?: {
+                /** @description The id of the last frame that you have. */
+                "last-event-id"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Server-Sent Events, each `{stream, n, event}`. `stream`: a run's id, or `sessions` (the list), `session` (those in sight), `connection`. docs/protocols/events.md describes them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example id: 0f1e2d3c-41
+                     *     data: {"stream": "Zm9vYmFy", "n": 7, "event": {"type": "chunk", "content": "a"}}
+                     */
+                    "text/event-stream": string;
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too much at once; see `Retry-After`. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The queue for this model is full; try again in a moment.",
+                     *       "code": "queue_full"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    follow_api_events__connection_id__post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                connection_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Followed"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];

@@ -1,4 +1,4 @@
-/** A reply's stream: sent, followed from any event, stopped. */
+/** A reply's stream: sent, and stopped. It is followed by the event connection. */
 
 import type { Numbered } from "../protocol/events";
 import { readBatches } from "../protocol/sse";
@@ -13,12 +13,6 @@ export async function* send(message: Send, signal?: AbortSignal): AsyncGenerator
   const body = JSON.stringify({ ...message, on_disconnect: "continue" });
   const headers = { "Content-Type": "application/json" };
   yield* batches("/api/chatbot/messages/stream", { method: "POST", body, headers, ...(signal && { signal }) });
-}
-
-/** The events after number `after`, then live until the end, or as long as this connection lasts. Throws ApiError. */
-export async function* follow(streamId: string, after: number, signal?: AbortSignal): AsyncGenerator<Numbered[]> {
-  const headers = { "Last-Event-ID": String(after) };
-  yield* batches(`/api/chatbot/streams/${streamId}`, { headers, ...(signal && { signal }) });
 }
 
 /** Stops the model. `shownChars`: how much of the text was shown, in UTF-16 units; the rest is dropped. */
@@ -44,7 +38,7 @@ async function* batches(path: string, init: RequestInit): AsyncGenerator<Numbere
   }
 }
 
-async function request(path: string, init: RequestInit): Promise<Response> {
+export async function request(path: string, init: RequestInit): Promise<Response> {
   let response: Response;
   try {
     response = await fetch(path, { credentials: "same-origin", ...init });

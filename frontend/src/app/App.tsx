@@ -1,5 +1,5 @@
 import { useQuery } from "@tanstack/react-query";
-import { lazy, Suspense, useState, type ReactNode } from "react";
+import { lazy, Suspense, type ReactNode } from "react";
 import { Redirect, Route, Switch, useLocation } from "wouter";
 
 import { ApiError } from "../api/http";
@@ -8,14 +8,14 @@ import { Boundary, Panel } from "../components/Boundary";
 import { signedIn } from "../features/account/account";
 import { ownPath } from "../features/account/destination";
 import { SignIn } from "../features/account/SignIn";
-import { LiveStreamsContext } from "../features/chat/streams";
+import { ConversationsContext } from "../features/chat/streams";
 import { NoticeList } from "../features/notices/NoticeList";
 import { Keyboard } from "../features/palette/Keyboard";
 import { NotFound } from "../pages/NotFound";
 import { Offline } from "../pages/Offline";
 import { Studio } from "../pages/Studio";
 import { pagesFor, pathOf, type PageName } from "../site";
-import { LiveStreams } from "../stores/live-streams";
+import { useConversations } from "./events";
 import { Navigation } from "./Navigation";
 
 const Templates = lazy(() => import("../pages/Templates").then(({ Templates }) => ({ default: Templates })));
@@ -40,7 +40,7 @@ const PAGES: Record<PageName, (id: string | undefined) => ReactNode> = {
 export function App() {
   const [path] = useLocation();
   const account = useQuery({ ...me, enabled: signedIn.get() });
-  const [streams] = useState(() => new LiveStreams());
+  const conversations = useConversations(account.data !== undefined);
   if (path === pathOf("signIn")) return PAGES.signIn(undefined);
   if (!signedIn.get() || (account.error instanceof ApiError && account.error.status === 401)) {
     return <Redirect to={`${pathOf("signIn")}?to=${encodeURIComponent(ownPath(path))}`} replace />;
@@ -49,7 +49,7 @@ export function App() {
   if (account.data === undefined) return <Offline problem={account.error} retry={() => void account.refetch()} />;
   const isAdmin = account.data.is_admin;
   return (
-    <LiveStreamsContext value={streams}>
+    <ConversationsContext value={conversations}>
       <Panel part="page" of={path}>
         <Suspense fallback={null}>
           <Switch>
@@ -72,6 +72,6 @@ export function App() {
       <Boundary fallback={null}>
         <NoticeList />
       </Boundary>
-    </LiveStreamsContext>
+    </ConversationsContext>
   );
 }

@@ -10,9 +10,9 @@ import { Panel } from "../components/Boundary";
 import { Title } from "../components/Title";
 import { AccountMenu } from "../features/account/AccountMenu";
 import { Composer } from "../features/chat/Composer";
-import { useConversation, useReplies } from "../features/chat/conversation";
+import { useConversation } from "../features/chat/conversation";
 import { messageList } from "../features/chat/messages";
-import { useLiveReply, useLiveStreams } from "../features/chat/streams";
+import { useConversations, useInSight, useLiveReply } from "../features/chat/streams";
 import { Thread } from "../features/chat/Thread";
 import { beginEdit } from "../features/chat/Turn";
 import { Options } from "../features/options/Options";
@@ -32,14 +32,14 @@ export function Studio({ session }: { session: number | null }) {
   const [isListOpen, setListOpen] = useState(false);
   const [fresh, setFresh] = useState(FRESH);
   const onMade = useCallback(() => setFresh(FRESH), []);
-  const streams = useLiveStreams();
+  const conversations = useConversations();
   const { options } = useSyncExternalStore(preferences.subscribe, preferences.get);
   const messages = useQuery({ ...messageList(session ?? 0), enabled: session !== null });
   const listed = useQuery(sessionList).data?.find(({ id }) => id === session);
   const live = useLiveReply(session);
   const conversation = useConversation(session, fresh, onMade);
   const [sought, onSought] = useSought(conversation.show);
-  useReplies(session, messages.data, listed?.running ?? false);
+  useInSight(session);
   useCommands(useStudioCommands(listed));
 
   if (messages.error instanceof ApiError && messages.error.status === 404) return <NotFound />;
@@ -116,7 +116,8 @@ export function Studio({ session }: { session: number | null }) {
             fresh={fresh}
             onFresh={setFresh}
             onClose={() => preferences.set({ options: false })}
-            onEmptied={(emptied) => streams.drop(emptied)}
+            pending={conversations.pending}
+            onEmptied={(emptied) => conversations.of(emptied).drop()}
           />
         </Panel>
       )}

@@ -123,7 +123,11 @@ const TYPES: Readonly<Record<StreamEvent["type"], true>> = {
 
 /** The event in a `data` line; null for a type that we do not know. Throws SyntaxError for what is no JSON. */
 export function decode(data: string): StreamEvent | null {
-  const found: unknown = JSON.parse(data);
+  return eventOf(JSON.parse(data));
+}
+
+/** The same of JSON that was read already. */
+export function eventOf(found: unknown): StreamEvent | null {
   return isEvent(found) ? found : null;
 }
 

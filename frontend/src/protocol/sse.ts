@@ -24,13 +24,18 @@ export class Decoder {
  * early or not. */
 export async function* readBatches(body: ReadableStream<Uint8Array>): AsyncGenerator<Numbered[]> {
   const decoder = new Decoder();
+  for await (const text of readText(body)) yield decoder.feed(text);
+}
+
+/** A response body as text, in the pieces in which it came. Who stops reading closes the connection. */
+export async function* readText(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
   const text = new TextDecoder("utf-8", { ignoreBOM: false });
   const reader = body.getReader();
   try {
     for (;;) {
       const { done, value } = await reader.read();
       if (done) return;
-      yield decoder.feed(text.decode(value, { stream: true }));
+      yield text.decode(value, { stream: true });
     }
   } finally {
     await reader.cancel().catch(() => undefined);

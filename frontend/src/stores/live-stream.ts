@@ -1,21 +1,29 @@
-/** One reply as it arrives: it reads, reconnects, folds, and tells who is interested at most once a frame. Knows no React. */
+/** One reply as it arrives: it is sent, followed, folded, and tells who is interested at most once a frame. Knows no React. */
 
 import { ApiError, unreachable } from "../api/http";
-import { follow, send, stop, type Send } from "../api/streams";
+import { send, stop, type Send } from "../api/streams";
 import type { Numbered } from "../protocol/events";
 import { Snapshot } from "../protocol/fold";
+import type { RunReader } from "./browser-events";
+import type { Link } from "./event-reader";
+import { pause } from "./retries";
+import { words } from "../words";
+import { Subscribable } from "./subscribable";
 
-/** `lost`: it tries again by itself. `refused`: `problem` says why, and nothing more will come. */
+/** `lost`: it tries again by itself. `released`: nobody reads it here. `refused`: `problem` says why, and nothing more will come. */
 export type Connection = "connecting" | "open" | "lost" | "released" | "ended" | "refused";
 
-const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 5000;
-const HIDDEN_PAUSE_MS = 250;
-/** The gateway breaks each silence after 15 s: a connection that says nothing for so long is dead. */
-const DEAD_MS = 45_000;
-const PASSING = new Set([0, 408, 429, 500, 502, 503, 504]);
+/** What brings the events of runs. */
+export interface Runs {
+  readonly link: Link;
+  follow: (id: string, reader: RunReader) => () => void;
+}
 
-export class LiveStream {
+const HIDDEN_PAUSE_MS = 250;
+/** The gateway answers a message with its stream's first event at once. */
+const DEAD_MS = 45_000;
+
+export class LiveStream extends Subscribable implements RunReader {
   readonly snapshot = new Snapshot();
   connection: Connection = "connecting";
   problem: ApiError | null = null;
@@ -24,36 +32,31 @@ export class LiveStream {
   /** Grows with every change. */
   version = 0;
 
-  private readonly listeners = new Set<() => void>();
-  private reading: AbortController | null = null;
+  private unfollow: (() => void) | null = null;
   private frame: number | null = null;
   private later: ReturnType<typeof setTimeout> | null = null;
-
-  /** It was let go before its stream was known: the message must have arrived before the connection can be. */
-  private leaves = false;
+  private isWanted = true;
 
   private constructor(
-    private readonly first: Send | null,
+    private readonly runs: Runs,
+    /** Whether it was begun here. */
+    readonly isOwn: boolean,
     private streamId: string | null,
-    private readonly ready: (() => Promise<void>) | null = null,
-  ) {}
+  ) {
+    super();
+  }
 
   /** Sends a message, once `ready` allows it. The same message is sent again if the connection breaks before its stream is known: it
    * is still one run. */
-  static sending(message: Send, ready: () => Promise<void>): LiveStream {
-    const stream = new LiveStream({ client_request_id: requestId(), ...message }, null, ready);
-    stream.attach();
+  static sending(message: Send, runs: Runs, ready: () => Promise<void>): LiveStream {
+    const stream = new LiveStream(runs, true, null);
+    void stream.send({ client_request_id: requestId(), ...message }, ready);
     return stream;
   }
 
   /** Reads once it is attached. */
-  static following(streamId: string): LiveStream {
-    return new LiveStream(null, streamId);
-  }
-
-  /** Whether it was begun here. */
-  get isOwn(): boolean {
-    return this.first !== null;
+  static following(streamId: string, runs: Runs): LiveStream {
+    return new LiveStream(runs, false, streamId);
   }
 
   /** The gateway did not take the message. */
@@ -69,26 +72,23 @@ export class LiveStream {
     return this.connection === "ended" || this.connection === "refused";
   }
 
-  subscribe = (listener: () => void): (() => void) => {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  };
+  get last(): number {
+    return this.snapshot.last;
+  }
 
   /** Reads on from where it was. */
   attach(): void {
-    this.leaves = false;
-    if (this.reading !== null || this.over) return;
-    this.reading = new AbortController();
-    void this.read(this.reading.signal);
+    this.isWanted = true;
+    if (this.unfollow !== null || this.over || this.streamId === null) return;
+    this.unfollow = this.runs.follow(this.streamId, this);
+    this.linked();
   }
 
-  /** Lets the connection go; the run goes on without this reader. */
+  /** Reads no more; the run goes on without this reader. */
   release(): void {
-    if (this.over || this.connection === "released") return;
-    this.leaves = this.streamId === null;
-    if (this.leaves) return;
-    this.reading?.abort();
-    this.reading = null;
+    this.isWanted = false;
+    if (this.over || this.streamId === null) return; // a message must have arrived before it can be let go
+    this.leave();
     this.set("released");
   }
 
@@ -107,6 +107,31 @@ export class LiveStream {
     }
   }
 
+  // As a reader of its run
+
+  take(batch: Numbered[]): boolean {
+    const isComplete = this.snapshot.take(batch);
+    this.streamId = this.snapshot.metadata?.stream_id ?? this.streamId;
+    this.problem = null;
+    if (this.snapshot.terminal !== null) this.end();
+    else this.set("open");
+    return isComplete;
+  }
+
+  closed(reason: string): void {
+    this.leave();
+    if (this.over) return;
+    this.problem = new ApiError(404, reason, words.reply.gone);
+    this.set("refused");
+  }
+
+  linked(): void {
+    const { link } = this.runs;
+    if (this.over || this.unfollow === null) return;
+    this.problem = link === "lost" || link === "refused" ? unreachable() : null;
+    this.set(link === "open" ? "open" : link === "lost" ? "lost" : "connecting");
+  }
+
   /** The stream's id once it is known; null if it never will be. */
   private known(): Promise<string | null> {
     return new Promise((resolve) => {
@@ -120,83 +145,55 @@ export class LiveStream {
     });
   }
 
-  private async read(signal: AbortSignal): Promise<void> {
-    let tries = 0;
-    for (;;) {
+  private async send(message: Send, ready: () => Promise<void>): Promise<void> {
+    const never = new AbortController().signal;
+    for (let tries = 0; this.streamId === null; tries++) {
       this.set("connecting");
-      const problem = await this.readOnce(signal, () => (tries = 0));
-      if (problem === null || gone(signal)) return;
-      if (!PASSING.has(problem.status) || (this.streamId === null && problem.status !== 0)) {
-        this.refuse(problem);
+      const problem = await this.sendOnce(message, ready);
+      if (problem === null) break;
+      if (problem.status !== 0) {
+        this.problem = problem;
+        this.set("refused");
         return;
       }
       this.problem = problem;
       this.set("lost");
-      await pause(Math.min(FIRST_PAUSE_MS * 2 ** tries++, LONGEST_PAUSE_MS), signal);
-      if (gone(signal)) return;
+      await pause(tries, never);
     }
+    if (!this.isWanted) this.release();
   }
 
-  /** One connection. Why it ended too early; null when all has come. */
-  private async readOnce(signal: AbortSignal, arrived: () => void): Promise<ApiError | null> {
+  /** Until its first events have come: the rest is read where all runs are read, and this connection is free again. */
+  private async sendOnce(message: Send, ready: () => Promise<void>): Promise<ApiError | null> {
     const connection = new AbortController();
-    const abort = (): void => connection.abort();
-    signal.addEventListener("abort", abort);
-    let dead = setTimeout(abort, DEAD_MS);
+    let dead: ReturnType<typeof setTimeout> | undefined;
     try {
-      for await (const batch of this.batches(connection.signal)) {
-        if (gone(signal)) return null;
-        clearTimeout(dead);
-        dead = setTimeout(abort, DEAD_MS);
-        arrived();
-        if (batch.length === 0) continue; // the gateway said only that it is there
-        const complete = this.take(batch);
-        if (this.snapshot.terminal !== null) {
-          this.end();
-          return null;
-        }
-        if (!complete) break; // something is missing: ask for it
+      await ready();
+      dead = setTimeout(() => connection.abort(), DEAD_MS);
+      for await (const batch of send(message, connection.signal)) {
+        if (batch.length === 0) continue;
+        this.take(batch);
+        if (this.streamId === null) continue;
+        if (this.isWanted) this.attach(); // before this reader leaves
+        return null;
       }
       return unreachable();
     } catch (error) {
       return error instanceof ApiError ? error : unreachable();
     } finally {
       clearTimeout(dead);
-      signal.removeEventListener("abort", abort);
+      connection.abort();
     }
   }
 
-  private async *batches(signal: AbortSignal): AsyncGenerator<Numbered[]> {
-    if (this.streamId !== null) {
-      yield* follow(this.streamId, this.snapshot.last, signal);
-    } else if (this.first !== null) {
-      await this.ready?.();
-      yield* send(this.first, signal);
-    }
-  }
-
-  private take(batch: Numbered[]): boolean {
-    const complete = this.snapshot.take(batch);
-    this.streamId = this.snapshot.metadata?.stream_id ?? this.streamId;
-    this.problem = null;
-    this.set("open");
-    if (this.leaves && this.streamId !== null) {
-      this.leaves = false;
-      this.release();
-    }
-    return complete;
+  private leave(): void {
+    this.unfollow?.();
+    this.unfollow = null;
   }
 
   private end(): void {
-    this.reading?.abort();
-    this.reading = null;
+    this.leave();
     this.set("ended");
-  }
-
-  private refuse(problem: ApiError): void {
-    this.reading = null;
-    this.problem = problem;
-    this.set("refused");
   }
 
   private set(connection: Connection): void {
@@ -221,27 +218,8 @@ export class LiveStream {
     if (this.frame !== null) cancelAnimationFrame(this.frame);
     if (this.later !== null) clearTimeout(this.later);
     this.frame = this.later = null;
-    for (const listener of this.listeners) listener();
+    this.notify();
   }
-}
-
-/** Asked through a function: the compiler does not know that it changes while one waits. */
-function gone(signal: AbortSignal): boolean {
-  return signal.aborted;
-}
-
-/** Jittered; over at once when the browser is online again, or nobody wants to read any more. */
-function pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const over = (): void => {
-      clearTimeout(timer);
-      globalThis.removeEventListener("online", over);
-      resolve();
-    };
-    const timer = setTimeout(over, milliseconds * (0.5 + Math.random() / 2));
-    signal.addEventListener("abort", over, { once: true });
-    globalThis.addEventListener("online", over);
-  });
 }
 
 /** A name of our own for a request; `crypto.randomUUID` is missing on plain HTTP. */

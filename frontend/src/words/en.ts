@@ -169,7 +169,7 @@ export const en = {
   reply: {
     sending: "Sending",
     lost: "Connection lost. Trying again.",
-    released: "Paused while you use other tabs. Click here to continue.",
+    gone: "This reply no longer exists.",
     next: "Waiting, you are next",
     ahead: (count: number) => `Waiting, ${number(count)} ahead of you`,
     unreachable: "Can’t reach the model. Trying again.",

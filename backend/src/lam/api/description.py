@@ -24,6 +24,7 @@ TAGS: Final = [
     {"name": "chat", "description": "Presets, search, the text of documents, sessions as files."},
     {"name": "sessions", "description": "Conversations: their settings, their messages, their branches."},
     {"name": "messages", "description": "Send, regenerate, continue, follow, stop and rate."},
+    {"name": "events", "description": "One connection for the session list, the sessions in sight and the runs that are followed."},
     {"name": "templates", "description": "Stored prompts with variables and versions."},
     {"name": "usage", "description": "What generations cost."},
     {"name": "admin", "description": "For admins: accounts, and what runs and waits."},

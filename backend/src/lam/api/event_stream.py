@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import Final, Protocol, Self
 
@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from lam.api.connections import Patience
-from lam.api.log_writer import LogWriter
+from lam.api.log_writer import LogWriter, Source
 from lam.background import Background
 from lam.chat.streams import Following
 from lam.errors import LamError
@@ -111,17 +111,24 @@ class OpenStreams:
                 connection.close()
 
 
-class EventStream(Response):
-    """Follows a stream until its terminal event. Closed from our side, it ends without one."""
+class SourceStream(Response):
+    """Writes a source until that is closed; closed from our side before, it ends in the middle.
+
+    `reading`: entered while somebody reads.
+    """
 
     media_type = "text/event-stream"
 
-    def __init__(self, following: Following, open_streams: OpenStreams, token_id: int) -> None:
+    def __init__(
+        self, source: Source, after: int, reading: AbstractContextManager[object], open_streams: OpenStreams, token_id: int
+    ) -> None:
         self.status_code = 200
         self.background = None
         self.raw_headers = list(HEADERS)
         self.body = b""
-        self._following = following
+        self._source = source
+        self._after = after
+        self._reading = reading
         self._open_streams = open_streams
         self._token_id = token_id
 
@@ -129,9 +136,8 @@ class EventStream(Response):
         state = scope.setdefault("state", {})
         connection = self._open_streams.enter(self._token_id, state.get("link"))
         state["event_stream"] = True  # never given up for a new connection (api/connections.py)
-        run = self._following.run
         try:
-            with run.reading() if run is not None else nullcontext():
+            with self._reading:
                 writer = asyncio.create_task(self._write(send, connection), name="writer")
                 gone = asyncio.create_task(disconnected(receive), name="disconnected")
                 connection.end = writer.cancel
@@ -150,11 +156,17 @@ class EventStream(Response):
 
     async def _write(self, send: Send, connection: Connection) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        connection.writer = LogWriter(
-            self._following.log, self._following.after, send, comment_seconds=self._open_streams.patience.comment
-        )
+        connection.writer = LogWriter(self._source, self._after, send, comment_seconds=self._open_streams.patience.comment)
         await connection.writer.run()
         await send({"type": "http.response.body", "body": b""})
+
+
+class EventStream(SourceStream):
+    """Follows one run until its terminal event; it counts as a reader."""
+
+    def __init__(self, following: Following, open_streams: OpenStreams, token_id: int) -> None:
+        reading = following.run.reading() if following.run is not None else nullcontext()
+        super().__init__(following.log, following.after, reading, open_streams, token_id)
 
 
 async def disconnected(receive: Receive) -> None:

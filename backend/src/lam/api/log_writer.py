@@ -6,21 +6,51 @@ side takes nothing: the log is the only buffer, so nobody waits for a slow reade
 """
 
 import asyncio
-from collections.abc import Coroutine, Generator, Iterator, Sequence
-from typing import Any, Final
+from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
+from typing import Any, Final, Protocol
 
 from starlette.types import Send
 
 from lam.protocol.sse import COMMENT
-from lam.streams.log import Record, StreamLog
 
 WRITE_BYTES: Final = 16384
+
+
+class Framed(Protocol):
+    """Something numbered, as it goes over the wire."""
+
+    @property
+    def number(self) -> int: ...
+
+    @property
+    def frame(self) -> bytes: ...
+
+
+class Source(Protocol):
+    """What a writer reads: a `StreamLog`, or an event connection that merges several."""
+
+    @property
+    def closed(self) -> bool:
+        """Nothing more will come."""
+        ...
+
+    def since(self, after: int) -> Sequence[Framed]:
+        """What has higher numbers, or the beginning of that: then more than one write takes."""
+        ...
+
+    def listen(self, heard: Callable[[], None]) -> None:
+        """`heard()` is called when there is more, and at the close."""
+        ...
+
+    def unlisten(self, heard: Callable[[], None]) -> None:
+        """`heard` is not called any more."""
+        ...
 
 
 class LogWriter:
     """`waiting_since`: when a write began that the other side has not taken yet, in the event loop's time."""
 
-    def __init__(self, log: StreamLog, after: int, send: Send, *, comment_seconds: float = 15) -> None:
+    def __init__(self, log: Source, after: int, send: Send, *, comment_seconds: float = 15) -> None:
         """`comment_seconds`: of silence, which a comment breaks."""
         self._comment_seconds = comment_seconds
         self._log = log
@@ -53,7 +83,7 @@ class LogWriter:
             await unsent
             self.waiting_since = None
         while batch := self._log.since(self._after):
-            self._after += len(batch)
+            self._after = batch[-1].number
             for body in bodies(batch):
                 self.waiting_since = self._spoke = self._loop.time()
                 await self._send({"type": "http.response.body", "body": body, "more_body": True})
@@ -66,7 +96,7 @@ class LogWriter:
         batch = self._log.since(self._after)
         writes = [batch[0].frame] if len(batch) == 1 else list(bodies(batch))
         if len(writes) == 1:
-            self._after += len(batch)
+            self._after = batch[-1].number
             self._push(writes[0])
         elif not self._idle.done():
             self._idle.set_result(None)  # the log was closed, or there is more than one write takes
@@ -112,7 +142,7 @@ class _Begun:
         yield from self._coroutine.__await__()
 
 
-def bodies(batch: Sequence[Record]) -> Iterator[bytes]:
+def bodies(batch: Sequence[Framed]) -> Iterator[bytes]:
     """The batch as writes of whole events, each of at most 16 KiB unless one event is larger."""
     frames: list[bytes] = []
     size = 0

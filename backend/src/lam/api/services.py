@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from lam.accounts.accounts import Accounts
 from lam.accounts.administration import Administration
 from lam.api.connections import Connections
+from lam.api.event_connection import EventConnections
 from lam.api.event_stream import OpenStreams
 from lam.api.metrics import Metrics
 from lam.chat.messages import Messages
@@ -43,4 +44,5 @@ class Services:
     metrics: Metrics
     open_streams: OpenStreams
     connections: Connections
+    events: EventConnections
     database_lost: asyncio.Event  # set once another gateway has taken the database

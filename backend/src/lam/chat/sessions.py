@@ -1,6 +1,7 @@
 """Sessions: create, list, change, reset, delete."""
 
 import secrets
+from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -62,6 +63,11 @@ class Sessions:
     async def newest(self, user_id: int) -> list[tuple[Session, str | None]]:
         async with self._database.read() as unit:
             return await unit.sessions.newest(user_id)
+
+    async def listed(self, session_ids: Collection[int]) -> list[tuple[Session, str | None]]:
+        """Those of these sessions that exist, whoever owns them: only for whoever hands each to its owner."""
+        async with self._database.read() as unit:
+            return await unit.sessions.listed(session_ids)
 
     async def get(self, user_id: int, session_id: int) -> Session:
         return await self._find(user_id, session_id, "read")

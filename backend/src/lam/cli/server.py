@@ -75,6 +75,7 @@ async def serve(
                 if running:
                     logging.getLogger("lam").warning("Waiting up to %g s for %d replies", settings.lam_drain_seconds, len(running))
                 await app.state.services.supervisor.drain(settings.lam_drain_seconds)
+                app.state.services.events.close()  # the endings have been told
                 server.should_exit = True
                 await serving
                 if app.state.services.database_lost.is_set():

@@ -26,12 +26,23 @@ def encode(number: int, event: Event) -> bytes:
     U+2028, U+2029 and U+0085 are escaped, so that readers which split text into lines do not tear an event apart.
     """
     if type(event) is Chunk:  # what `format` would make of it, for a fifth of the price
-        return b'id: %d\ndata: {"type": "chunk", "content": %b}\n\n' % (number, _one_line(_encoder.encode(event.content)))
+        return b'id: %d\ndata: {"type": "chunk", "content": %b}\n\n' % (number, one_line(_encoder.encode(event.content)))
     data = msgspec.json.format(_encoder.encode(event), indent=0)
-    return b"id: %d\ndata: %b\n\n" % (number, _one_line(data))
+    return b"id: %d\ndata: %b\n\n" % (number, one_line(data))
 
 
-def _one_line(data: bytes) -> bytes:
+def data_of(frame: bytes) -> bytes:
+    """The JSON of an event that `encode` wrote."""
+    return frame[frame.index(b"\n") + 7 : -2]
+
+
+def enveloped(cursor: str, stream: str, number: int, data: bytes) -> bytes:
+    """An event of one of several streams on one connection: `{stream, n, event}`. `data`: the event's JSON, in one line."""
+    return b'id: %b\ndata: {"stream": "%b", "n": %d, "event": %b}\n\n' % (cursor.encode(), stream.encode(), number, data)
+
+
+def one_line(data: bytes) -> bytes:
+    """JSON that no reader tears apart, whatever it takes for the end of a line."""
     if data.isascii():
         return data
     return data.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029").replace(b"\xc2\x85", b"\\u0085")

@@ -6,7 +6,7 @@ A unit of work is one transaction. Nobody holds one while waiting for a model, a
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -24,6 +24,7 @@ from lam.storage.completeness import require_complete
 from lam.storage.database_file import CHECK_SECONDS, RESTORE, DatabaseFile, damage
 from lam.storage.failures import INCOMPLETE, foreign_errors
 from lam.storage.postgresql import patient_engine, postgresql_engine, reason, where
+from lam.storage.repositories.base import Touched
 from lam.storage.repositories.costs import Costs
 from lam.storage.repositories.messages import Messages, Requests
 from lam.storage.repositories.runs import Runs
@@ -43,9 +44,10 @@ class UnitOfWork:
 
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection
+        self.touched = Touched()
         self.users = Users(connection)
         self.tokens = Tokens(connection)
-        self.sessions = Sessions(connection)
+        self.sessions = Sessions(connection, self.touched)
         self.templates = Templates(connection)
         self.search = Search(connection)
         self.costs = Costs(connection)
@@ -83,6 +85,7 @@ class Database:
         self._turn = asyncio.Lock()
         self._damaged = False
         self._logged: set[str] = set()
+        self.after_commit: list[Callable[[Touched], None]] = []  # called with what a unit of work has changed
         self.file = None if self._postgresql else DatabaseFile(Path(parsed.database or ""))
 
     async def close(self) -> None:
@@ -102,8 +105,12 @@ class Database:
             async with self._writers_turn():
                 await self._require_file()
                 async with self._writer.begin() as connection:
-                    yield UnitOfWork(connection)
+                    unit = UnitOfWork(connection)
+                    yield unit
                 await self._require_file()  # after the commit: it may have gone into a file that nobody finds again
+            if unit.touched:
+                for callback in self.after_commit:
+                    callback(unit.touched)
 
     @asynccontextmanager
     async def _watched(self) -> AsyncIterator[None]:

@@ -2,7 +2,7 @@ import { memo } from "react";
 
 import type { MessageAnswer } from "../../api/schema";
 import { Markdown } from "../../components/markdown/Markdown";
-import type { LiveReply } from "../../stores/live-streams";
+import type { LiveReply } from "../../stores/conversation";
 import { words } from "../../words";
 import { Actions } from "./Actions";
 import type { Conversation } from "./conversation";

@@ -6,7 +6,7 @@ import { useChoices } from "../../components/choices";
 import { isEnter, isEscape } from "../../components/keys";
 import { Variables } from "../../components/Variables";
 import { drafts, type Draft } from "../../stores/drafts";
-import type { LiveReply } from "../../stores/live-streams";
+import type { LiveReply } from "../../stores/conversation";
 import { words } from "../../words";
 import { KINDS, tooLong } from "./attachments";
 import { Chips } from "./Chips";

@@ -6,14 +6,14 @@ import { AsWritten } from "../../components/AsWritten";
 import { Boundary } from "../../components/Boundary";
 import { textOf } from "../../protocol/parts";
 import { drafts } from "../../stores/drafts";
-import type { LiveReply } from "../../stores/live-streams";
+import type { LiveReply } from "../../stores/conversation";
+import { lastExchange, type Row } from "../../stores/rows";
 import { words } from "../../words";
 import { Answer } from "./Answer";
 import type { Conversation } from "./conversation";
 import { hasOlder, useOlder } from "./messages";
-import { lastExchange, rows, type Row } from "./rows";
 import { Scroller } from "./Scroller";
-import { useIsBusy, useSentCount, useStream } from "./streams";
+import { useIsBusy, useRows, useSentCount } from "./streams";
 import { Said, Turn } from "./Turn";
 
 interface Props {
@@ -34,9 +34,7 @@ export function Thread({ session, messages, live, conversation, sought, onSought
   const sent = useSentCount();
   const edited = useSyncExternalStore(drafts.subscribe, () => drafts.get(session).edit?.turn ?? null);
   const busy = useIsBusy(live);
-  const reply = useStream(live?.stream, ({ snapshot }) => snapshot.metadata?.assistant_message_id ?? null);
-  const about = (reply != null && live?.stream.snapshot.metadata) || null;
-  const found = rows(messages, live === undefined ? null : { ...live, about });
+  const found = useRows(session);
   const edge = lastExchange(found);
   const before = found.slice(0, edge);
   const shift = useIsPrepended(before);

@@ -3,7 +3,7 @@
 import type { MessageAnswer } from "../../api/schema";
 import type { Snapshot } from "../../protocol/fold";
 import { snapshotOf } from "../../protocol/reply";
-import type { LiveReply } from "../../stores/live-streams";
+import type { LiveReply } from "../../stores/conversation";
 import { words } from "../../words";
 import { figures } from "./status";
 

@@ -9,7 +9,6 @@ export function waiting(stream: LiveStream, thinkingSince: number | null, now: n
   const { snapshot, connection } = stream;
   if (stream.stoppedAt !== null || snapshot.terminal !== null) return null;
   if (connection === "lost") return words.reply.lost;
-  if (connection === "released") return words.reply.released;
   if (snapshot.text !== "") return null;
   if (snapshot.thinking !== "")
     return thinkingSince === null ? words.reply.thinking : words.reply.thinkingFor((now - thinkingSince) / 1000);

@@ -1,24 +1,40 @@
-/** The replies on their way, as React sees them. */
+/** The conversations and the replies on their way, as React sees them. */
 
-import { createContext, useContext, useSyncExternalStore } from "react";
+import { createContext, useContext, useEffect, useSyncExternalStore } from "react";
 
+import type { Conversations, LiveReply } from "../../stores/conversation";
 import type { LiveStream } from "../../stores/live-stream";
-import type { LiveReply, LiveStreams } from "../../stores/live-streams";
+import type { Row } from "../../stores/rows";
 
-export const LiveStreamsContext = createContext<LiveStreams | null>(null);
+export const ConversationsContext = createContext<Conversations | null>(null);
 
-export function useLiveStreams(): LiveStreams {
-  const streams = useContext(LiveStreamsContext);
-  if (streams === null) throw new Error("no LiveStreams around");
-  return streams;
+export function useConversations(): Conversations {
+  const conversations = useContext(ConversationsContext);
+  if (conversations === null) throw new Error("no conversations around");
+  return conversations;
 }
 
 const never = (): (() => void) => () => undefined;
+const NOTHING: Row[] = [];
+
+/** This session is the one in sight. */
+export function useInSight(session: number | null): void {
+  const conversations = useConversations();
+  useEffect(() => conversations.show(session), [conversations, session]);
+}
 
 /** The session's reply on its way, if there is one. */
 export function useLiveReply(session: number | null): LiveReply | undefined {
-  const streams = useLiveStreams();
-  return useSyncExternalStore(streams.subscribe, () => streams.get(session));
+  const conversations = useConversations();
+  const conversation = session === null ? undefined : conversations.of(session);
+  return useSyncExternalStore(conversation?.subscribe ?? never, () => conversation?.live);
+}
+
+/** What stands in the session's conversation. */
+export function useRows(session: number | null): Row[] {
+  const conversations = useConversations();
+  const conversation = session === null ? undefined : conversations.of(session);
+  return useSyncExternalStore(conversation?.subscribe ?? never, conversation?.rows ?? (() => NOTHING));
 }
 
 /** Something about a stream; renders again only when it becomes something else, not with each token. */
@@ -40,6 +56,6 @@ export function useIsBusy(live: LiveReply | undefined): boolean {
 
 /** How often something was said here; it grows with each time. */
 export function useSentCount(): number {
-  const streams = useLiveStreams();
-  return useSyncExternalStore(streams.subscribe, () => streams.sent);
+  const conversations = useConversations();
+  return useSyncExternalStore(conversations.subscribe, () => conversations.sent);
 }

@@ -2,6 +2,7 @@ import { X } from "lucide-react";
 
 import type { SessionChanges, SessionSettings } from "../../api/schema";
 import { words } from "../../words";
+import type { PendingSettings } from "../../stores/pending-settings";
 import { Prompt } from "./Prompt";
 import { Sampling } from "./Sampling";
 import { useSettings, type SettingsInForce } from "./settings";
@@ -12,12 +13,13 @@ interface Props {
   fresh: SessionSettings;
   onFresh: (settings: SessionSettings) => void;
   onClose: () => void;
+  pending: PendingSettings;
   /** All messages of the session are gone. */
   onEmptied: (session: number) => void;
 }
 
 /** What holds for the next messages of a conversation; before the first message, for the conversation it begins. */
-export function Options({ session, fresh, onFresh, onClose, onEmptied }: Props) {
+export function Options({ session, fresh, onFresh, onClose, pending, onEmptied }: Props) {
   return (
     <aside className="options" aria-label={words.studio.options}>
       <header>
@@ -36,14 +38,22 @@ export function Options({ session, fresh, onFresh, onClose, onEmptied }: Props) 
           }}
         />
       ) : (
-        <OfSession key={session} session={session} onEmptied={onEmptied} />
+        <OfSession key={session} session={session} pending={pending} onEmptied={onEmptied} />
       )}
     </aside>
   );
 }
 
-function OfSession({ session, onEmptied }: { session: number; onEmptied: (session: number) => void }) {
-  const settings = useSettings(session);
+function OfSession({
+  session,
+  pending,
+  onEmptied,
+}: {
+  session: number;
+  pending: PendingSettings;
+  onEmptied: (session: number) => void;
+}) {
+  const settings = useSettings(session, pending);
   return (
     <>
       <Fields {...settings} />

@@ -5,7 +5,7 @@ import { useEffect, useState } from "react";
 
 import { answered, api } from "../../api/http";
 import type { SessionAnswer, SessionChanges, SessionSettings } from "../../api/schema";
-import { unsaved } from "../../stores/unsaved";
+import type { PendingSettings } from "../../stores/pending-settings";
 
 const QUIET_MS = 600;
 /** Characters: browsers refuse to carry more than 64 KiB beyond the end of a page. */
@@ -26,7 +26,7 @@ export interface SettingsInForce {
 }
 
 /** Of a session that is there. What is typed is shown at once and stored when no more comes for a moment, when the options are closed, or before the next message. */
-export function useSettings(id: number): SettingsInForce {
+export function useSettings(id: number, pending: PendingSettings): SettingsInForce {
   const queries = useQueryClient();
   const session = useQuery(sessionOf(id));
   const [changes, setChanges] = useState<SessionChanges | null>(null);
@@ -48,9 +48,9 @@ export function useSettings(id: number): SettingsInForce {
   });
   useEffect(
     () => () => {
-      unsaved.settle(id).catch(() => undefined); // nobody is here any more to be told
+      pending.settle(id).catch(() => undefined); // nobody is here any more to be told
     },
-    [id],
+    [id, pending],
   );
   useEffect(() => {
     if (changes === null) return;
@@ -59,12 +59,12 @@ export function useSettings(id: number): SettingsInForce {
     const timer = setTimeout(() => {
       save().catch(() => undefined); // `state` says what went wrong
     }, QUIET_MS);
-    unsaved.put(id, save);
+    pending.put(id, save);
     return () => {
       clearTimeout(timer);
-      unsaved.drop(id);
+      pending.drop(id);
     };
-  }, [id, changes, mutateAsync]);
+  }, [id, pending, changes, mutateAsync]);
   return {
     values: session.data && { ...session.data, ...changes },
     change: (more) => setChanges((so) => ({ ...so, ...more })),

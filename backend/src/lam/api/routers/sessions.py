@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from lam.api.dependencies import Caller, Parts
 from lam.api.errors import answers
+from lam.api.listed import listed_session, session_answer
 from lam.api.schemas.base import MAX_ID
 from lam.api.schemas.messages import MessageAnswer, RunningStream
 from lam.api.schemas.sessions import ListedSession, SessionAnswer, SessionChanges, SessionSettings
@@ -21,8 +22,7 @@ SessionId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 
 def shown(session: Session, parts: Services) -> SessionAnswer:
-    fields = msgspec.structs.asdict(session) | {"active_message_id": session.leaf_id}
-    return SessionAnswer(**fields, running=parts.sessions.running(session.id) is not None)
+    return session_answer(session, parts.sessions)
 
 
 def message(shown: Shown) -> MessageAnswer:
@@ -35,7 +35,7 @@ def message(shown: Shown) -> MessageAnswer:
 @router.get("", responses=answers(401, 503), summary="My sessions, the last used first")
 async def list_sessions(caller: Caller, parts: Parts) -> list[ListedSession]:
     found = await parts.sessions.newest(caller.user.id)
-    return [ListedSession(**shown(session, parts).model_dump(), last_message_preview=preview) for session, preview in found]
+    return [listed_session(session, preview, parts.sessions) for session, preview in found]
 
 
 @router.post("", status_code=201, responses=answers(401, 403, 404, 409, 422, 503), summary="Begin a session")

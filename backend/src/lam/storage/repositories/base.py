@@ -16,6 +16,27 @@ Values = Mapping[str, Any]
 QUICK: Final = {"lam_quick": True}  # for `execution_options`
 
 
+class Touched:
+    """The sessions that a unit of work changes; whoever commits it says so to those who look at them (chat/changes.py).
+
+    `sessions`: each with whether what is shown of its messages changed, too. `removed`: each with its owner.
+    """
+
+    def __init__(self) -> None:
+        self.sessions: dict[int, bool] = {}
+        self.removed: dict[int, int] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self.sessions or self.removed)
+
+    def session(self, session_id: int, *, messages: bool = False) -> None:
+        self.sessions[session_id] = self.sessions.get(session_id, False) or messages
+
+    def gone(self, session_id: int, owner: int) -> None:
+        self.sessions.pop(session_id, None)
+        self.removed[session_id] = owner
+
+
 class Repository:
     def __init__(self, connection: AsyncConnection) -> None:
         self._connection = connection

@@ -1,16 +1,17 @@
 """Sessions, always asked for together with who asks, and what for."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import Select, bindparam, delete, func, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lam.protocol.sampling import NAMES, from_stored
 from lam.storage.access import ALLOWED, Action, own, sessions_open
 from lam.storage.models import Session
-from lam.storage.repositories.base import QUICK, Repository
+from lam.storage.repositories.base import QUICK, Repository, Touched
 from lam.storage.schema import messages, sessions
 
 PREVIEW_CHARACTERS = 180
@@ -28,9 +29,17 @@ _SENT = _SENT.values(message_count=sessions.c.message_count + bindparam("added")
 
 
 class Sessions(Repository):
+    """Each method that changes a session says so to `touched`."""
+
+    def __init__(self, connection: AsyncConnection, touched: Touched) -> None:
+        super().__init__(connection)
+        self._touched = touched
+
     async def add(self, **values: Any) -> Session:
         statement = insert(sessions).values(**_row(values, {})).returning(sessions.c.id)
-        return Session(id=await self._inserted(statement), **values)
+        session = Session(id=await self._inserted(statement), **values)
+        self._touched.session(session.id)
+        return session
 
     async def find(self, session_id: int, user_id: int, action: Action, *, lock: bool = False) -> Session | None:
         """If the user may do that with it. `lock`: nobody else changes it until this unit of work ends."""
@@ -49,14 +58,13 @@ class Sessions(Repository):
 
     async def newest(self, user_id: int) -> list[tuple[Session, str | None]]:
         """The user's sessions, the last used first, each with the beginning of its newest message."""
-        preview = func.substr(messages.c.content, 1, PREVIEW_CHARACTERS)
-        query = (
-            select(sessions, preview.label("preview"))
-            .outerjoin(messages, messages.c.id == sessions.c.leaf_id)
-            .where(sessions_open("read", user_id))
-            .order_by(sessions.c.last_used_at.desc(), sessions.c.id.desc())
-        )
-        rows = await self._connection.execute(query)
+        query = _listed().where(sessions_open("read", user_id))
+        rows = await self._connection.execute(query.order_by(sessions.c.last_used_at.desc(), sessions.c.id.desc()))
+        return [(_session(row._mapping), row.preview) for row in rows]
+
+    async def listed(self, session_ids: Collection[int]) -> list[tuple[Session, str | None]]:
+        """The same of these sessions, whoever owns them."""
+        rows = await self._connection.execute(_listed().where(sessions.c.id.in_(session_ids)))
         return [(_session(row._mapping), row.preview) for row in rows]
 
     async def change(self, session_id: int, **values: Any) -> None:
@@ -66,16 +74,21 @@ class Sessions(Repository):
             query = select(sessions.c.sampling).where(sessions.c.id == session_id)
             stored = (await self._connection.execute(query)).scalar_one() or {}
         await self._changed(update(sessions).where(sessions.c.id == session_id).values(**_row(values, stored)))
+        self._touched.session(session_id, messages="leaf_id" in values)
 
     async def sent(self, session_id: int, leaf_id: int, now: datetime, *, added: int, **values: Any) -> None:
         """`added` messages more, the newest of them the reply that begins."""
         await self._changed(_SENT, {"session": session_id, "added": added, "leaf_id": leaf_id, "last_used_at": now, **values})
+        self._touched.session(session_id, messages=True)
 
     async def give_title(self, session_id: int, session_key: str, title: str) -> bool:
         """Unless somebody gave it one, or reset it, meanwhile."""
         mine = (sessions.c.id == session_id, sessions.c.session_key == session_key, sessions.c.title_pending)
         query = update(sessions).where(*mine)
-        return bool(await self._changed(query.values(title=title, title_pending=False)))
+        changed = bool(await self._changed(query.values(title=title, title_pending=False)))
+        if changed:
+            self._touched.session(session_id)
+        return changed
 
     async def titles(self, user_id: int) -> list[tuple[int, str]]:
         """Id and title of all sessions, the last used first."""
@@ -85,9 +98,18 @@ class Sessions(Repository):
 
     async def mark_read(self, session_id: int) -> None:
         await self._changed(update(sessions).where(sessions.c.id == session_id, sessions.c.unread).values(unread=False))
+        self._touched.session(session_id)
 
     async def delete(self, session_id: int) -> None:
-        await self._changed(delete(sessions).where(sessions.c.id == session_id))
+        query = delete(sessions).where(sessions.c.id == session_id).returning(sessions.c.user_id)
+        if (owner := (await self._connection.execute(query)).scalar()) is not None:
+            self._touched.gone(session_id, owner)
+
+
+def _listed() -> Select[Any]:
+    """Sessions, each with the beginning of its newest message."""
+    preview = func.substr(messages.c.content, 1, PREVIEW_CHARACTERS)
+    return select(sessions, preview.label("preview")).outerjoin(messages, messages.c.id == sessions.c.leaf_id)
 
 
 def _session(row: Mapping[Any, Any]) -> Session:

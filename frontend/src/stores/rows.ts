@@ -1,8 +1,8 @@
 /** What stands in a conversation, one under the other, while a reply is on its way. */
 
-import type { MessageAnswer } from "../../api/schema";
-import type { Metadata } from "../../protocol/events";
-import type { Part } from "../../protocol/parts";
+import type { MessageAnswer } from "../api/schema";
+import type { Metadata } from "../protocol/events";
+import type { Part } from "../protocol/parts";
 
 /** `asked`: a turn that was sent and is not stored yet. `live`: the reply on its way; its message once that is known. */
 export type Row =

@@ -1,14 +1,8 @@
 /** Settings of sessions that were changed and are not stored yet: whoever sends a message has them stored before. */
 
-class Unsaved {
+export class PendingSettings {
   private readonly saves = new Map<number, () => Promise<unknown>>();
   private readonly running = new Map<number, Promise<unknown>>();
-
-  constructor() {
-    globalThis.addEventListener("pagehide", () => {
-      for (const session of this.saves.keys()) this.settle(session).catch(() => undefined); // nobody is there to be told
-    });
-  }
 
   /** `save` stores what was changed; until `drop` it is called before a message is sent. */
   put(session: number, save: () => Promise<unknown>): void {
@@ -29,6 +23,9 @@ class Unsaved {
       this.running.delete(session);
     }
   }
-}
 
-export const unsaved = new Unsaved();
+  /** The page is left: nobody is there to be told what went wrong. */
+  settleAll(): void {
+    for (const session of this.saves.keys()) this.settle(session).catch(() => undefined);
+  }
+}

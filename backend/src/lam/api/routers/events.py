@@ -1,0 +1,76 @@
+"""`/api/events`: one connection for all that a person looks at."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Header, Path, Query, Response
+
+from lam.api.dependencies import Caller, Parts
+from lam.api.errors import answers
+from lam.api.event_connection import EventConnection
+from lam.api.event_stream import SourceStream
+from lam.api.schemas.events import Followed, RunIds, SessionIds, wishes
+from lam.api.services import Services
+from lam.errors import NotFound
+from lam.storage.models import Session
+
+router = APIRouter(prefix="/api/events", tags=["events"])
+
+FRAMES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "Server-Sent Events, each `{stream, n, event}`. `stream`: a run's id, or `sessions` (the list), `session` "
+        "(those in sight), `connection`. docs/protocols/events.md describes them.",
+        "content": {
+            "text/event-stream": {
+                "schema": {"type": "string"},
+                "example": 'id: 0f1e2d3c-41\ndata: {"stream": "Zm9vYmFy", "n": 7, "event": {"type": "chunk", "content": "a"}}\n\n',
+            }
+        },
+    }
+}
+
+
+@router.get(
+    "",
+    response_class=Response,
+    responses=FRAMES | answers(401, 404, 422, 429, 503),
+    summary="Follow the session list, sessions and runs on one connection",
+)
+async def connect(
+    caller: Caller,
+    parts: Parts,
+    session: Annotated[SessionIds, Query(description="A session in sight; may be repeated.")] = [],  # noqa: B006
+    run: Annotated[RunIds, Query(description="`ID@N`: a run's stream, from the event after number N; may be repeated.")] = [],  # noqa: B006
+    last_event_id: Annotated[str | None, Header(description="The id of the last frame that you have.")] = None,
+) -> SourceStream:
+    """The first frame is `open`, or `reset` where changes may have been missed since `Last-Event-ID`: then load anew."""
+    user_id = caller.user.id
+    connection = parts.events.prepare(user_id)
+    connection.follow(await parts.events.find(user_id, wishes(run)))
+    for session_id in connection.watch(session):
+        _describe(connection, await parts.sessions.get(user_id, session_id), parts)
+    reading = parts.events.open(connection, last_event_id)
+    return SourceStream(connection, 0, reading, parts.open_streams, caller.token_id)
+
+
+@router.post(
+    "/{connection_id}",
+    status_code=204,
+    responses=answers(401, 403, 404, 422, 503),
+    summary="Choose what an event connection follows",
+)
+async def follow(
+    connection_id: Annotated[str, Path(max_length=64, pattern="^[A-Za-z0-9_-]+$")], body: Followed, caller: Caller, parts: Parts
+) -> None:
+    """A session or run that is not yours is answered by a frame `closed`; the others are followed."""
+    connection = parts.events.get(connection_id, caller.user.id)
+    for session_id in connection.watch(body.session):
+        try:
+            _describe(connection, await parts.sessions.get(caller.user.id, session_id), parts)
+        except NotFound:
+            connection.refuse(session_id)
+    connection.follow(await parts.events.find(caller.user.id, wishes(body.run), connection.followed))
+
+
+def _describe(connection: EventConnection, session: Session, parts: Services) -> None:
+    run = parts.sessions.running(session.id)
+    connection.describe(session.id, session.leaf_id, run.id if run is not None else None)

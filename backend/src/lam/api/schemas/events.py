@@ -1,0 +1,29 @@
+"""JSON of the event connection."""
+
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from lam.api.event_connection import Wish
+from lam.api.schemas.base import Id, Schema
+
+MOST: int = 50
+FollowedRun = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}(@[0-9]{1,12})?$")]
+SessionIds = Annotated[list[Id], Field(max_length=MOST)]
+RunIds = Annotated[list[FollowedRun], Field(max_length=MOST)]
+
+
+class Followed(Schema):
+    """All that the connection follows from now on; what is not named is followed no more."""
+
+    session: SessionIds = Field([], description="Sessions in sight: runs that begin in them, and changes of their messages.")
+    run: RunIds = Field(
+        [],
+        description="`ID@N`: a run's stream, from the event after number N, also where that was sent already. `ID`: from where "
+        "this connection is, or from the first event.",
+        examples=[["Zm9vYmFy@17"]],
+    )
+
+
+def wishes(runs: list[str]) -> list[Wish]:
+    return [Wish(stream_id, int(after) if after else None) for stream_id, _, after in (run.partition("@") for run in runs)]

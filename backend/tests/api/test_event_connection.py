@@ -1,0 +1,213 @@
+"""Several streams merged for one connection, which may take what it gets at once, later, or never."""
+
+import asyncio
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from starlette.types import Message
+
+from lam.api.event_connection import PULL_BYTES, EventConnection, Refused
+from lam.api.log_writer import WRITE_BYTES, LogWriter
+from lam.chat.changes import KEEP_CHANGES, Change, Feed
+from lam.chat.streams import Following
+from lam.protocol.events import Chunk, Done, Event, Metadata
+from lam.protocol.sse import Decoder
+from lam.streams.memory_log import MemoryLog
+
+TRANSCRIPTS = Path(__file__).resolve().parents[3] / "contracts" / "transcripts" / "events"
+
+
+def frames(body: bytes) -> list[dict[str, Any]]:
+    return [msgspec.json.decode(arrived.data) for arrived in Decoder().feed(body)]
+
+
+class Reader:
+    """The other side: takes everything while `open` is set."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.open.set()
+        self.writes: list[bytes] = []
+
+    async def send(self, message: Message) -> None:
+        if not self.open.is_set():
+            await self.open.wait()
+        self.writes.append(message["body"])
+
+    def of(self, stream: str) -> list[int]:
+        return [frame["n"] for frame in frames(b"".join(self.writes)) if frame["stream"] == stream]
+
+
+class Told:
+    """A connection that is written to a reader."""
+
+    def __init__(self, position: int = 0, *, complete: bool = True) -> None:
+        self.feed = Feed(0)
+        self.reader = Reader()
+        self.connection = EventConnection("0f1e2d3c", 3)
+        self.connection.id = "Y29ubmVjdGlvbi0x"
+        self._position = position
+        self._complete = complete
+
+    async def __aenter__(self) -> "Told":
+        self._stack = ExitStack()
+        self._stack.enter_context(self.connection.open(self.feed, self._position, complete=self._complete))
+        self._writing = asyncio.create_task(LogWriter(self.connection, 0, self.reader.send).run())
+        await asyncio.sleep(0)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._writing.cancel()
+        await asyncio.gather(self._writing, return_exceptions=True)
+        self._stack.close()
+
+    async def written(self) -> None:
+        """Gives the writer its turn."""
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    async def settle(self) -> bytes:
+        """Closes it and gives all that was written."""
+        self.connection.close()
+        await asyncio.wait_for(self._writing, 5)
+        return b"".join(self.reader.writes)
+
+
+def session(number: int, title: str) -> Change:
+    return Change(
+        number, "sessions", 7, {"type": "session", "session": {"id": 7, "title": title, "running": number < 5, "unread": False}}
+    )
+
+
+def metadata(stream_id: str) -> Event:
+    return Metadata(7, 41, "user3-0123456789", stream_id, 42, "sse", "SmolLM2-135M-Instruct", False)
+
+
+async def test_what_is_written_is_the_golden_transcript() -> None:
+    first, second = MemoryLog(), MemoryLog()
+    async with Told() as told:
+        told.feed.append(session(1, "New Chat"))
+        await told.written()
+        told.connection.watch([7])
+        told.connection.describe(7, 40, None)
+        await told.written()
+        told.feed.append(Change(2, "session", 7, {"type": "run", "session_id": 7, "stream_id": "Zmlyc3Q"}))
+        await told.written()
+        told.connection.follow({"Zmlyc3Q": Following("Zmlyc3Q", first), "c2Vjb25k": Following("c2Vjb25k", second)})
+        await told.written()
+        first.append([metadata("Zmlyc3Q")])
+        await told.written()
+        second.append([metadata("c2Vjb25k")])
+        await told.written()
+        first.append([Chunk("Once")])
+        await told.written()
+        second.append([Chunk("Zwölf\u2028")])
+        await told.written()
+        told.connection.follow({"Zmlyc3Q": None, "c2Vjb25k": None, "b3RoZXI": Refused("b3RoZXI", "not_found")})
+        await told.written()
+        first.append([Chunk(" upon")])
+        await told.written()
+        first.append([Done(42, "Once upon", "stop", "SmolLM2-135M-Instruct", False, None, None)])
+        await told.written()
+        first.close()
+        told.feed.append(Change(3, "session", 9, {"type": "messages", "session_id": 9}))
+        await told.written()
+        told.feed.append(Change(4, "session", 7, {"type": "messages", "session_id": 7}))
+        await told.written()
+        told.feed.append(session(5, "Once upon a time"))
+        await told.written()
+        told.connection.follow({"c2Vjb25k": Following("c2Vjb25k", second, 1)})
+        await told.written()
+        told.feed.append(Change(6, "sessions", 9, {"type": "deleted", "session_id": 9}))
+        await told.written()
+        whole = await told.settle()
+    assert whole == (TRANSCRIPTS / "two-runs.sse").read_bytes()
+
+
+async def test_a_reader_that_takes_nothing_for_a_while_misses_nothing_and_gets_small_writes() -> None:
+    log, other = MemoryLog(), MemoryLog()
+    async with Told() as told:
+        told.connection.follow({"a": Following("a", log), "b": Following("b", other)})
+        log.append([Chunk("x")])
+        told.reader.open.clear()
+        for _ in range(100):
+            log.append([Chunk("y" * 3000)])
+            other.append([Chunk("z" * 30)])
+        assert len(told.reader.writes) <= 3
+        told.reader.open.set()
+        log.close()
+        await told.settle()
+    assert told.reader.of("a") == list(range(1, 102))
+    assert told.reader.of("b") == list(range(1, 101))
+    assert max(len(write) for write in told.reader.writes) <= WRITE_BYTES
+
+
+@pytest.mark.parametrize("sizes", [[3 * PULL_BYTES, 10, 10], [10, 3 * PULL_BYTES, 10], [3 * PULL_BYTES, 3 * PULL_BYTES, 10]])
+async def test_an_event_larger_than_a_write_holds_nothing_up(sizes: list[int]) -> None:
+    log, other = MemoryLog(), MemoryLog()
+    async with Told() as told:
+        told.connection.follow({"a": Following("a", log), "b": Following("b", other)})
+        log.append([Chunk("x" * size) for size in sizes])
+        other.append([Chunk("end")])
+        async with asyncio.timeout(5):
+            while told.reader.of("b") != [1]:
+                await asyncio.sleep(0.005)
+    assert told.reader.of("a") == [1, 2, 3]
+
+
+async def test_a_reader_that_is_too_slow_for_its_changes_is_told_to_load_anew() -> None:
+    async with Told() as told:
+        told.reader.open.clear()
+        for number in range(1, KEEP_CHANGES + 3):
+            told.feed.append(Change(number, "sessions", 7, {"type": "deleted", "session_id": number}))
+        told.reader.open.set()
+        whole = frames(await told.settle())
+    assert [frame["event"]["type"] for frame in whole if frame["stream"] == "connection"] == ["open", "reset"]
+    assert [frame["n"] for frame in whole if frame["stream"] == "sessions"][-1] == KEEP_CHANGES + 2
+
+
+async def test_a_run_that_is_followed_no_more_is_not_listened_to() -> None:
+    log = MemoryLog()
+    async with Told() as told:
+        told.connection.follow({"a": Following("a", log)})
+        log.append([Chunk("x")])
+        while told.reader.of("a") != [1]:
+            await asyncio.sleep(0)
+        told.connection.follow({})
+        log.append([Chunk("y")])
+        assert log._listeners == {}
+    assert told.reader.of("a") == [1]
+
+
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+def test_the_golden_transcript_folds_into_what_stands_beside_it(size: int) -> None:
+    wire, decoder = (TRANSCRIPTS / "two-runs.sse").read_bytes(), Decoder()
+    arrived = [one for at in range(0, len(wire), size) for one in decoder.feed(wire[at : at + size])]
+    told: dict[str, Any] = {
+        "connection": None,
+        "cursor": arrived[-1].id.decode(),
+        "titles": {},
+        "runs": {},
+        "closed": {},
+        "in_session": [],
+    }
+    for frame in (msgspec.json.decode(one.data) for one in arrived):
+        stream, event = frame["stream"], frame["event"]
+        if stream == "connection":
+            told["connection"] = event["id"]
+        elif stream == "sessions":
+            told["titles"] |= {str(event["session"]["id"]): event["session"]["title"]} if event["type"] == "session" else {}
+        elif stream == "session":
+            told["in_session"].append(event["type"])
+        elif event["type"] == "closed":
+            told["closed"][stream] = event["reason"]
+        else:
+            run = told["runs"].setdefault(stream, {"text": "", "last": 0, "terminal": None})
+            if frame["n"] > run["last"]:
+                run["last"] = frame["n"]
+                run["text"] += event["content"] if event["type"] == "chunk" else ""
+                run["terminal"] = "done" if event["type"] == "done" else None
+    assert told == msgspec.json.decode((TRANSCRIPTS / "two-runs.json").read_bytes())

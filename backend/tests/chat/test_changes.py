@@ -1,0 +1,118 @@
+"""A person's changes: numbered, kept for those who come back soon, told to nobody else."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+
+import pytest
+
+from lam.chat.changes import KEEP_CHANGES, KEEP_SECONDS, Changes, Described
+
+OWNER = {1: 10, 2: 10, 3: 30}
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Describer:
+    """Sessions with an owner each; the first `failures` questions are not answered."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self.asked: list[set[int]] = []
+
+    async def __call__(self, session_ids: Collection[int]) -> list[Described]:
+        self.asked.append(set(session_ids))
+        if self.failures:
+            self.failures -= 1
+            raise OSError("the database is away")
+        return [Described(OWNER[one], one, {"id": one}) for one in sorted(session_ids) if one in OWNER]
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def describer() -> Describer:
+    return Describer()
+
+
+@pytest.fixture
+async def changes(clock: Clock, describer: Describer) -> AsyncIterator[Changes]:
+    async with Changes(describer, clock=clock) as changes:
+        yield changes
+
+
+async def test_a_session_that_is_touched_is_described_to_its_owner_alone(changes: Changes) -> None:
+    with changes.reading(10) as mine, changes.reading(30) as theirs:
+        heard = asyncio.Event()
+        mine.listen(heard.set)
+        changes.sessions_touched({1: False}, {})
+        await asyncio.wait_for(heard.wait(), 5)
+        assert [change.event for change in mine.since(0)] == [{"type": "session", "session": {"id": 1}}]
+        assert theirs.since(0) == []
+
+
+async def test_changes_of_one_session_in_a_moment_are_one(changes: Changes, describer: Describer) -> None:
+    with changes.reading(10) as feed:
+        heard = asyncio.Event()
+        feed.listen(heard.set)
+        for messages in (False, True, False):
+            changes.sessions_touched({1: messages, 2: False}, {})
+        await asyncio.wait_for(heard.wait(), 5)
+        assert [change.stream for change in feed.since(0)] == ["sessions", "session", "sessions"]
+        assert describer.asked == [{1, 2}]
+
+
+async def test_a_database_that_is_away_delays_changes_and_loses_none(changes: Changes, describer: Describer) -> None:
+    describer.failures = 2
+    with changes.reading(10) as feed:
+        heard = asyncio.Event()
+        feed.listen(heard.set)
+        changes.sessions_touched({1: True}, {})
+        await asyncio.wait_for(heard.wait(), 5)
+        assert [change.event["type"] for change in feed.since(0)] == ["session", "messages"]
+
+
+async def test_nothing_is_described_while_nobody_is_connected(changes: Changes, describer: Describer) -> None:
+    changes.sessions_touched({3: True}, {})
+    with changes.reading(10) as feed:
+        heard = asyncio.Event()
+        feed.listen(heard.set)
+        changes.sessions_touched({1: False}, {2: 10})
+        assert [change.event["type"] for change in feed.since(0)] == ["deleted"]
+        heard.clear()
+        await asyncio.wait_for(heard.wait(), 5)
+        assert describer.asked == [{1}]
+
+
+async def test_whoever_comes_back_soon_goes_on_where_it_was_and_later_not(changes: Changes, clock: Clock) -> None:
+    with changes.reading(10):
+        number = changes.last
+    changes.sessions_touched({}, {2: 10})
+    clock.now = KEEP_SECONDS - 1
+    assert changes.knows(10, number)
+    with changes.reading(10) as feed:
+        assert len(feed.since(number)) == 1
+    clock.now += KEEP_SECONDS
+    assert not changes.knows(10, number)
+    with changes.reading(10) as feed:
+        assert feed.since(0) == []
+        assert not changes.knows(10, number)
+        assert changes.knows(10, changes.last)
+
+
+async def test_of_very_many_changes_the_oldest_go_and_whoever_lacks_them_is_not_known(changes: Changes) -> None:
+    with changes.reading(10) as feed:
+        for session in range(KEEP_CHANGES + 10):
+            changes.sessions_touched({}, {session: 10})
+        assert len(feed.since(0)) == KEEP_CHANGES
+        assert not changes.knows(10, 9)
+        assert changes.knows(10, 10)
+        assert not changes.knows(10, changes.last + 1)

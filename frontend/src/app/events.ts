@@ -1,0 +1,59 @@
+/** Where the event connection, the conversations and the lists meet. */
+
+import { useQueryClient } from "@tanstack/react-query";
+import { useEffect, useState } from "react";
+
+import { BrowserEvents } from "../stores/browser-events";
+import { Conversations } from "../stores/conversation";
+import { drafts } from "../stores/drafts";
+import type { MessageAnswer } from "../api/schema";
+import { listsOf } from "./lists";
+
+interface Stored {
+  queryKey: unknown;
+  state: { data: unknown };
+}
+
+/** The conversations of this tab, kept true while somebody is signed in. */
+export function useConversations(isSignedIn: boolean): Conversations {
+  const queries = useQueryClient();
+  const [{ events, conversations }] = useState(() => {
+    const made = new BrowserEvents();
+    return { events: made, conversations: new Conversations(made, drafts, listsOf(queries)) };
+  });
+  useEffect(() => {
+    if (!isSignedIn) return;
+    const take = ({ queryKey, state }: Stored, data: unknown = state.data): void => {
+      const [key, session] = queryKey as unknown[];
+      if (key === "messages" && typeof session === "number")
+        conversations.of(session).take((data ?? undefined) as MessageAnswer[] | undefined);
+    };
+    const cache = queries.getQueryCache();
+    const undo = [
+      events.listen(conversations),
+      cache.subscribe(({ query, type }) => {
+        if (type === "updated") take(query);
+        else if (type === "removed") take(query, null);
+      }),
+      during(document, "visibilitychange", () => events.look()),
+      during(globalThis, "pageshow", () => events.start()), // the page comes back as it was left
+      during(globalThis, "pagehide", () => {
+        conversations.pending.settleAll();
+        events.stop();
+      }),
+    ];
+    for (const query of cache.getAll()) take(query);
+    events.look();
+    events.start();
+    return () => {
+      for (const end of undo) end();
+      events.stop();
+    };
+  }, [isSignedIn, queries, events, conversations]);
+  return conversations;
+}
+
+function during(target: EventTarget, name: string, listener: () => void): () => void {
+  target.addEventListener(name, listener);
+  return () => target.removeEventListener(name, listener);
+}

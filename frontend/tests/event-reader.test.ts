@@ -1,0 +1,163 @@
+/** One event connection: it goes on where it was, and the gateway knows what is followed. */
+
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+
+import type { Arrival } from "../src/api/events";
+import { ApiError, unreachable } from "../src/api/http";
+import type { Frame } from "../src/protocol/frames";
+import { EventReader, type Link, type Wire } from "../src/stores/event-reader";
+
+/** The gateway's end: connections that were opened, and what was asked to be followed. */
+class Gateway implements Wire {
+  cursors: (string | null)[] = [];
+  wishes: { session: number[]; run: string[] }[] = [];
+  refusal: ApiError | null = null;
+  private push: (arrival: Arrival | Error) => void = () => undefined;
+
+  async *read(cursor: string | null, signal: AbortSignal): AsyncGenerator<Arrival> {
+    this.cursors.push(cursor);
+    if (this.refusal !== null) throw this.refusal;
+    const waiting: (Arrival | Error)[] = [];
+    let wake = (): void => undefined;
+    this.push = (arrival) => {
+      waiting.push(arrival);
+      wake();
+    };
+    signal.addEventListener("abort", () => this.push(unreachable()));
+    for (;;) {
+      for (const next of waiting.splice(0)) {
+        if (next instanceof Error) throw next;
+        yield next;
+      }
+      await new Promise<void>((resolve) => (wake = resolve));
+    }
+  }
+
+  follow = (_id: string, followed: { session: number[]; run: string[] }): Promise<void> => {
+    this.wishes.push(followed);
+    return Promise.resolve();
+  };
+
+  async say(cursor: string, ...frames: Frame[]): Promise<void> {
+    this.push({ frames, cursor });
+    await vi.advanceTimersByTimeAsync(0);
+  }
+
+  async breakOff(): Promise<void> {
+    this.push(unreachable());
+    await vi.advanceTimersByTimeAsync(6_000);
+  }
+}
+
+const open = (id: string, type = "open"): Frame => ({ stream: "connection", n: 0, event: { type, id } });
+const chunk = (stream: string, n: number): Frame => ({ stream, n, event: { type: "chunk", content: "x" } });
+const done = (stream: string, n: number): Frame => ({ stream, n, event: { type: "done", full_content: "x" } });
+
+let gateway: Gateway;
+let frames: Frame[];
+let links: Link[];
+let reader: EventReader;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal("addEventListener", () => undefined);
+  vi.stubGlobal("removeEventListener", () => undefined);
+  gateway = new Gateway();
+  [frames, links] = [[], []];
+  const sink = { frames: (more: Frame[]) => frames.push(...more), link: (link: Link) => links.push(link) };
+  reader = new EventReader(sink, null, gateway);
+});
+
+afterEach(() => {
+  reader.stop();
+  vi.useRealTimers();
+  vi.unstubAllGlobals();
+});
+
+async function started(): Promise<void> {
+  reader.start();
+  await vi.advanceTimersByTimeAsync(0);
+  await gateway.say("i-1", open("c1"));
+}
+
+test("what changes in one moment is told with one request, and what is known is not told again", async () => {
+  await started();
+  reader.follow([7], new Map([["a", null]]));
+  reader.follow([7], new Map([["a", null], ["b", 3]])); // biome-ignore format: one wish
+  await vi.advanceTimersByTimeAsync(0);
+  reader.follow([7], new Map([["a", null], ["b", null]])); // biome-ignore format: one wish
+  await vi.advanceTimersByTimeAsync(0);
+  expect(gateway.wishes).toEqual([{ session: [7], run: ["a@0", "b@3"] }]);
+});
+
+test("a run that ended is not asked for again, unless somebody lacks its end", async () => {
+  await started();
+  reader.follow([], new Map([["a", 0]]));
+  await vi.advanceTimersByTimeAsync(0);
+  await gateway.say("i-1", chunk("a", 1), done("a", 2));
+  reader.follow([], new Map([["a", null]]));
+  reader.follow([], new Map());
+  await vi.advanceTimersByTimeAsync(0);
+  expect(gateway.wishes.length).toBe(1);
+  reader.follow([], new Map([["a", 1]]));
+  await vi.advanceTimersByTimeAsync(0);
+  expect(gateway.wishes.at(-1)).toEqual({ session: [], run: ["a@1"] });
+});
+
+test("somebody who has less than what arrived gets it again, others do not make it come again", async () => {
+  await started();
+  reader.follow([], new Map([["a", 0]]));
+  await vi.advanceTimersByTimeAsync(0);
+  await gateway.say("i-1", chunk("a", 1), chunk("a", 2));
+  reader.follow([], new Map([["a", 2]]));
+  await vi.advanceTimersByTimeAsync(0);
+  expect(gateway.wishes.length).toBe(1);
+  reader.follow([], new Map([["a", 0]]));
+  await vi.advanceTimersByTimeAsync(0);
+  expect(gateway.wishes.at(-1)).toEqual({ session: [], run: ["a@0"] });
+});
+
+test("after a connection that broke it goes on from its cursor, and each run from its last event", async () => {
+  await started();
+  reader.follow([7], new Map([["a", 0]]));
+  await vi.advanceTimersByTimeAsync(0);
+  await gateway.say("i-5", chunk("a", 1), chunk("a", 2));
+  await gateway.breakOff();
+  await gateway.say("i-5", open("c2"));
+  expect(gateway.cursors).toEqual([null, "i-5"]);
+  expect(gateway.wishes.at(-1)).toEqual({ session: [7], run: ["a@2"] });
+  expect(links).toEqual(["connecting", "open", "lost", "connecting", "open"]);
+});
+
+test("who begins without a cursor is told to load anew, as after a reset", async () => {
+  await started();
+  await gateway.breakOff();
+  await gateway.say("i-1", open("c2"));
+  await gateway.breakOff();
+  await gateway.say("j-0", open("c3", "reset"));
+  expect(frames.map(({ event }) => event.type)).toEqual(["reset", "open", "reset"]);
+});
+
+test("a connection that says nothing for long is dead", async () => {
+  await started();
+  await vi.advanceTimersByTimeAsync(44_000);
+  expect(gateway.cursors.length).toBe(1);
+  await vi.advanceTimersByTimeAsync(8_000);
+  expect(gateway.cursors.length).toBe(2);
+});
+
+test("a connection that the gateway no longer knows is opened again", async () => {
+  await started();
+  gateway.follow = () => Promise.reject(new ApiError(404, "not_found", "There is no such event connection."));
+  reader.follow([7], new Map());
+  await vi.advanceTimersByTimeAsync(6_000);
+  expect(gateway.cursors.length).toBe(2);
+});
+
+test("a login that has ended is not tried again", async () => {
+  gateway.refusal = new ApiError(401, "unauthorized", "Sign in.");
+  reader.start();
+  await vi.advanceTimersByTimeAsync(60_000);
+  expect(gateway.cursors.length).toBe(1);
+  expect(links.at(-1)).toBe("refused");
+});
