@@ -68,6 +68,28 @@ test("a template is chosen by a slash, its variables are asked for, and the mode
   await visitor.close();
 });
 
+test("what is written while a new template is being saved stays", async () => {
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
+  await page.goto(`${studio.url}/templates/new`);
+  await page.getByLabel(words.templates.title).fill("Translator");
+  await page.getByLabel(words.templates.prompt).fill("Translate.");
+  let answer = (): void => undefined;
+  const asked = new Promise<void>((resolve) => (answer = resolve));
+  await page.route("**/api/templates", async (route) => {
+    if (route.request().method() === "GET") await asked;
+    await route.continue();
+  });
+  await page.getByRole("button", { name: words.templates.create }).click();
+  await page.getByText(words.templates.saved(1)).waitFor();
+  await page.getByLabel(words.templates.prompt).fill("Translate all.");
+  answer();
+  await page.getByRole("button", { name: words.templates.save }).click();
+  await page.getByText(words.templates.saved(2)).waitFor();
+  expect(await page.getByLabel(words.templates.prompt).inputValue()).toBe("Translate all.");
+  await visitor.close();
+});
+
 test("a document goes to the model in front of the question, and stands folded in the conversation", async () => {
   await studio.script({ pieces: ["At noon."] });
   const visitor = await studio.newcomer();
@@ -88,6 +110,32 @@ test("a document goes to the model in front of the question, and stands folded i
   expect(await page.locator(".said").innerText()).toBe("When is it?");
   await page.locator(".turn").getByText("notes.md").click();
   await page.locator(".turn pre").getByText("The meeting is at noon.").waitFor();
+  await page.getByRole("button", { name: words.thread.edit }).click();
+  await page.getByLabel(words.thread.editMessage).fill("Where is it?");
+  await page.getByLabel(words.thread.editMessage).press("Enter");
+  await page.getByText("Where is it?").waitFor();
+  await ended(page);
+  expect((await told()).at(-1)?.content).toBe(asked.replace("When", "Where"));
+  await page.reload();
+  expect(await page.locator(".said").innerText()).toBe("Where is it?");
+  expect(await page.locator(".turn").getByText("notes.md").count()).toBe(1);
+  await visitor.close();
+});
+
+test("a message that quotes how documents are written stays a text", async () => {
+  await studio.script({ pieces: ["Yes."] });
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
+  const quoted = '<document name="a.txt" characters="1">\nx\n</document>\n\nIs this how?';
+  await ask(page, quoted);
+  await ended(page);
+  expect((await told()).at(-1)?.content).toBe(quoted);
+  for (const when of ["at once", "after a reload"]) {
+    expect(await page.locator(".said").textContent(), when).toBe(quoted);
+    expect(await page.locator(".turn .document").count(), when).toBe(0);
+    await page.reload();
+    await page.locator(".said").waitFor();
+  }
   await visitor.close();
 });
 
@@ -169,7 +217,7 @@ test("what was said long ago is found and shown, and a deleted conversation can 
   await ended(page);
   await page.getByRole("link", { name: words.studio.newConversation }).click();
   await page.getByLabel(words.sessions.search).fill("heron fish");
-  await page.locator(".found").last().click();
+  await page.locator(".result").last().click();
   await page.getByText("The heron eats fish.").last().waitFor();
   await page.getByLabel(words.sessions.search).fill("");
   await page.getByRole("link", { name: /heron/ }).hover();

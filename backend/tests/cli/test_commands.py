@@ -230,14 +230,14 @@ async def test_an_unreachable_model_server_is_one_sentence(scripted: ScriptedSer
 async def test_thoughts_that_came_as_text_and_tool_calls_do_not_pass_for_the_answer(
     gateway: Gateway, scripted: ScriptedServer, tmp_path: Path
 ) -> None:
-    call = {"index": 0, "id": "c1", "function": {"name": "look", "arguments": '{"at": "it"}'}}
+    call = {"index": 0, "id": "c1", "function": {"name": "look", "arguments": '{"at":\n  "it"}'}}
     line = json.dumps({"choices": [{"index": 0, "delta": {"tool_calls": [call]}}]})
     scripted.reply = Reply(("Let me see.\n", "</think>", "\nFour", "."), raw=(line,))
     ran = await run("chat", "--url", gateway.url, "How much?", env=environment(tmp_path / "data"))
     assert ran.code == 0
     assert ran.out == "Let me see.\n\nFour.\n"
     assert "The text above was the model's reasoning; its answer follows." in ran.err
-    assert 'Tool call look: {"at": "it"}' in ran.err
+    assert 'Tool call look: {"at": "it"}\n' in ran.err
     scripted.reply = Reply(("Let me see.", "</think>", "Four."))  # the route is known now
     again = await run("chat", "--url", gateway.url, "And now?", env=environment(tmp_path / "data"))
     assert again.out == "Four.\n"

@@ -77,6 +77,21 @@ def test_what_cannot_be_read_hides_nothing_else() -> None:
     assert (found.mode, found.model, found.usage, found.timings, found.failure) == (None, "tiny", None, Timings(total_ms=7), None)
 
 
+def test_what_was_known_before_stays_unless_it_is_said_again() -> None:
+    opening = Facts(continues=4, conversation="c", model="a", other={"later": 1})
+    ending = Facts(mode="sse", model="b", finish_reason="stop", usage=Usage(1, 2, 3))
+    assert ending.after(opening) == Facts(
+        mode="sse",
+        model="b",
+        finish_reason="stop",
+        continues=4,
+        conversation="c",
+        usage=Usage(1, 2, 3),
+        other={"later": 1},
+    )
+    assert ending.after(NOTHING) == ending
+
+
 def test_what_an_engine_says_besides_is_kept_with_the_rest() -> None:
     known = Facts(mode="mqtt", model="a", usage=Usage(1, 2, 3), conversation="c")
     said = known.with_metadata({"dialect": "prompt_portal", "payload": {"response": "Hi"}, "shoe_size": 42})

@@ -17,12 +17,12 @@ export function Variables({ title, variables, values = {}, submit, onDone, onClo
   const done = (event: SubmitEvent<HTMLFormElement>): void => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
-    const said: Record<string, string> = {};
+    const answers: Record<string, string> = {};
     for (const { name } of variables) {
       const value = form.get(name);
-      if (typeof value === "string" && value !== "") said[name] = value;
+      if (typeof value === "string" && value !== "") answers[name] = value;
     }
-    onDone(said);
+    onDone(answers);
   };
   return (
     <Dialog title={title} onClose={onClose}>

@@ -109,7 +109,17 @@ export interface Numbered {
   event: StreamEvent | null;
 }
 
-const TYPES = new Set(["metadata", "progress", "thinking", "chunk", "tool_call", "tool_result", "relabel", "done", "error"]);
+const TYPES: Readonly<Record<StreamEvent["type"], true>> = {
+  metadata: true,
+  progress: true,
+  thinking: true,
+  chunk: true,
+  tool_call: true,
+  tool_result: true,
+  relabel: true,
+  done: true,
+  error: true,
+};
 
 /** The event in a `data` line; null for a type that we do not know. Throws SyntaxError for what is no JSON. */
 export function decode(data: string): StreamEvent | null {
@@ -118,7 +128,7 @@ export function decode(data: string): StreamEvent | null {
 }
 
 function isEvent(value: unknown): value is StreamEvent {
-  return typeof value === "object" && value !== null && "type" in value && TYPES.has(String(value.type));
+  return typeof value === "object" && value !== null && "type" in value && Object.hasOwn(TYPES, String(value.type));
 }
 
 export function isTerminal(event: StreamEvent): event is Done | Failure {

@@ -345,11 +345,7 @@ export const en = {
     gatewayFacts: (version: string, mode: string, isOpen: boolean) =>
       `version ${version}, mode ${mode}, registration ${isOpen ? "open" : "closed"}`,
     load: (running: number, waiting: number, slots: number | null) =>
-      list([
-        `${number(running)} running`,
-        `${number(waiting)} waiting`,
-        ...(slots === null ? [] : [plural(slots, { one: "slot", other: "slots" })]),
-      ]),
+      `${number(running)} running, ${number(waiting)} waiting${slots === null ? "" : `, ${plural(slots, { one: "slot", other: "slots" })}`}`,
     noWorkers: "No worker is connected. Run `lam worker` next to a model to connect one.",
     workers: "Workers",
     workerHeads: ["Worker", "State", "Running", "Models", "Streaming", "Version"],

@@ -16,7 +16,7 @@ from lam.protocol.sampling import Choices, Sampling, defaults, resolve
 from lam.protocol.text import valid
 from lam.settings import Settings
 from lam.storage.database import UnitOfWork
-from lam.storage.models import Message, Reply, Session
+from lam.storage.models import Message, ReplyEnding, Session
 
 FILTERED: Final = "content_filter"
 _REFUSED: Final = frozenset({ContextExceeded.code, TooLarge.code, ContentFiltered.code})
@@ -84,11 +84,11 @@ async def left_out(unit: UnitOfWork, session_id: int, messages: Sequence[Message
     return out_of_context(messages, await unit.messages.replies_under(session_id, doubtful), longest)
 
 
-def out_of_context(messages: Sequence[Message], replies: Iterable[Reply], longest: int) -> frozenset[int]:
+def out_of_context(messages: Sequence[Message], replies: Iterable[ReplyEnding], longest: int) -> frozenset[int]:
     """A user's turn is left out while every reply to it holds no text and was refused: as too long for a context not smaller than
     today's, as too large to travel, by a content filter. A filtered reply with text stays out together with its turn. `messages`: a
     path, `replies`: all replies to its doubtful turns, on whichever branch."""
-    beneath: dict[int, list[Reply]] = {}
+    beneath: dict[int, list[ReplyEnding]] = {}
     for reply in replies:
         beneath.setdefault(reply.parent_id, []).append(reply)
     found: set[int] = set()
@@ -111,7 +111,7 @@ def _is_doubtful(message: Message) -> bool:
     return facts.finish_reason == FILTERED or (refused and not message.content)
 
 
-def _refused(reply: Reply, longest: int) -> bool:
+def _refused(reply: ReplyEnding, longest: int) -> bool:
     failure = reply.failure
     if reply.has_text or failure is None or failure.code not in _REFUSED:
         return False

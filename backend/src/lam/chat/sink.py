@@ -85,11 +85,7 @@ class ReplySink:
         order, now = self.order, datetime.now(UTC)
         facts = outcome.facts.after(order.facts)
         ending = Ending(
-            status=outcome.status,
-            parts=outcome.parts,
-            thinking=outcome.thinking or None,
-            facts=facts,
-            unread=outcome.unread,
+            status=outcome.status, parts=outcome.parts, thinking=outcome.thinking or None, facts=facts, unread=outcome.unread
         )
         async with self._database.write() as unit:
             if not await unit.runs.close(lease):

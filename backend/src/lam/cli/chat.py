@@ -4,9 +4,9 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
-from typing import Any, Final
+from typing import Final
 
 import click
 from msgspec import UNSET
@@ -15,10 +15,12 @@ from lam.client.client import Client
 from lam.data_folder import DataFolder
 from lam.errors import LamError, LlmOverloaded, from_code
 from lam.protocol.events import Chunk, Done, Error, Metadata, Progress, Relabel, Thinking
+from lam.protocol.parts import Parts, ToolCall, ToolResult
 from lam.protocol.snapshot import Snapshot
 from lam.settings import load_settings
 
 CLEAR: Final = "\r\x1b[K"
+COLLAPSED: Final = 200  # characters of a tool call's arguments, and of a tool's answer
 
 
 @click.command()
@@ -109,9 +111,9 @@ async def _reply(client: Client, session_id: int, prompt: str) -> None:
                 elif isinstance(event, Relabel):
                     screen.relabel(reply.text)
                 elif isinstance(event, Done):
-                    screen.end(_summary(event), reply.calls)
+                    screen.end(_summary(event), reply.parts)
                 elif isinstance(event, Error):
-                    screen.end(None, reply.calls)
+                    screen.end(None, reply.parts)
                     raise from_code(event.code, event.message, retryable=event.retryable)
         if stopping is not None:
             await stopping
@@ -160,10 +162,13 @@ class _Screen:
         self._answer, self._repeated = [], ""
         self.write(answer)
 
-    def end(self, summary: str | None, calls: Iterable[dict[str, Any]]) -> None:
+    def end(self, summary: str | None, parts: Parts) -> None:
         self._break()
-        for call in calls:
-            _tell(f"Tool call {call['name'] or 'without a name'}: {call['arguments']}")
+        for part in parts:
+            if isinstance(part, ToolCall):
+                _tell(f"Tool call {part.name or 'without a name'}: {_collapsed(part.arguments)}")
+            elif isinstance(part, ToolResult):
+                _tell(f"Tool result: {_collapsed(part.content)}")
         if summary:
             _tell(summary)
 
@@ -179,6 +184,12 @@ class _Screen:
             sys.stderr.write(CLEAR)
             sys.stderr.flush()
             self._waiting = False
+
+
+def _collapsed(text: str) -> str:
+    """On one line, and not much of it."""
+    line = " ".join(text.split())
+    return line if len(line) <= COLLAPSED else f"{line[:COLLAPSED]}…"
 
 
 def _explained(progress: Progress) -> str:

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import Struct
 
 from lam.protocol.chat import ChatRequest, Turn
-from lam.protocol.events import Chunk, EngineEvent, Finished, FinishReason, Progress, Relabel, Thinking, ToolCall, ToolResult, Usage
+from lam.protocol.events import Chunk, ContentEvent, EngineEvent, Finished, FinishReason, Progress, Thinking, Usage
 from lam.protocol.sampling import Sampling, checked
 from lam.protocol.text import valid
 
@@ -118,7 +118,7 @@ class JobFinished(Struct, frozen=True, tag_field="type", tag="finished"):
     model: str | None = None
 
 
-class Failed(Struct, frozen=True, kw_only=True, tag_field="type", tag="failed"):
+class Failed(Struct, frozen=True, tag_field="type", tag="failed", kw_only=True):
     """The worker's engine failed with one of our errors. `prompt_tokens`, `limit`: of a context that was exceeded, where known."""
 
     code: str
@@ -128,7 +128,7 @@ class Failed(Struct, frozen=True, kw_only=True, tag_field="type", tag="failed"):
     limit: int | None = None
 
 
-FrameEvent = Accepted | Rejected | Progress | Thinking | Chunk | ToolCall | ToolResult | Relabel | JobFinished | Failed
+FrameEvent = Accepted | Rejected | Progress | ContentEvent | JobFinished | Failed
 LAST: Final = (Rejected, JobFinished, Failed)
 
 

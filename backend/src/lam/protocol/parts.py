@@ -112,8 +112,7 @@ def to_stored(parts: Sequence[Part]) -> list[dict[str, Any]] | None:
     content = written(parts)
     if not content.startswith(documents.OPENING) and all(isinstance(part, Text) for part in parts):
         return None
-    plain: list[dict[str, Any]] = msgspec.to_builtins(parts)
-    return plain
+    return [msgspec.to_builtins(part) for part in parts]
 
 
 def from_stored(stored: Sequence[Mapping[str, Any]]) -> Parts:

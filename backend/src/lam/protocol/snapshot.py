@@ -98,15 +98,14 @@ class Snapshot:
         target.append(text[len(stays) :])
 
     @property
-    def calls(self) -> list[dict[str, Any]]:
-        """The tool calls so far, in their order: id, name, arguments."""
-        return [self.tool_calls[index] for index in sorted(self.tool_calls)]
+    def calls(self) -> list[CallPart]:
+        """The tool calls so far, in their order."""
+        return [CallPart(**self.tool_calls[index]) for index in sorted(self.tool_calls)]
 
     @property
     def parts(self) -> Parts:
         """The answer as a message keeps it: the text, the tool calls, their results."""
-        calls = [CallPart(call["id"], call["name"], call["arguments"]) for call in self.calls]
-        return (*message_parts(self.text), *calls, *(ResultPart(result.id, result.content) for result in self.tool_results))
+        return (*message_parts(self.text), *self.calls, *(ResultPart(result.id, result.content) for result in self.tool_results))
 
     @property
     def reply(self) -> Reply | None:

@@ -5,7 +5,7 @@ bytes are split here and never text: text splitters also break at U+2028, U+2029
 """
 
 from collections.abc import Callable
-from typing import Final
+from typing import Final, get_args
 
 import msgspec
 from msgspec import Struct
@@ -56,7 +56,7 @@ class _AnyEvent(Struct):
     type: str
 
 
-_KNOWN: Final = frozenset({"metadata", "thinking", "chunk", "tool_call", "tool_result", "relabel", "done", "error"})
+_KNOWN: Final = frozenset(kind.__struct_config__.tag for kind in get_args(Event)) - {"progress"}
 
 
 class TooLong(ValueError):

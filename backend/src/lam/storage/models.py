@@ -116,7 +116,7 @@ class Message(Struct, frozen=True, kw_only=True):
         return (self.facts.metadata or {}) | {"tool_calls": calls} if calls else self.facts.metadata
 
 
-class Reply(Struct, frozen=True):
+class ReplyEnding(Struct, frozen=True):
     """What is known about a reply beside its path: how it ended, and whether there is text in it."""
 
     parent_id: int

@@ -7,13 +7,13 @@ interface Props {
   href: string | undefined;
   title?: string | undefined;
   /** What it is called, where that is a plain text. */
-  said: ReactNode;
+  label: ReactNode;
   children: ReactNode;
 }
 
 /** A link that opens elsewhere and says where it goes, unless it is called just that. What leads to no other site is no link. `<bdi>`: a
  * text that turns the direction of writing turns only itself. */
-export function Link({ href = "", title, said, children }: Props) {
+export function Link({ href = "", title, label, children }: Props) {
   const address = addressOf(href);
   if (address === null) {
     const isPlace = href === "" || href.startsWith("#");
@@ -28,7 +28,7 @@ export function Link({ href = "", title, said, children }: Props) {
   return (
     <a href={address.href} title={title ? `${href}\n${title}` : href} target="_blank" rel="noopener noreferrer nofollow">
       <bdi>{children}</bdi>
-      {!names(said, goal) && <Destination>{goal}</Destination>}
+      {!names(label, goal) && <Destination>{goal}</Destination>}
     </a>
   );
 }
@@ -66,8 +66,8 @@ function goalOf(address: URL): string {
 }
 
 /** Whether what a link is called is that host, or an address there, with nothing in it that only looks like it. */
-function names(said: ReactNode, goal: string): boolean {
-  if (typeof said !== "string" || /[\p{C}\s]/u.test(said)) return false;
-  const called = /^(?:https?:\/\/|mailto:)?([^/?#]+)/i.exec(said)?.[1];
+function names(label: ReactNode, goal: string): boolean {
+  if (typeof label !== "string" || /[\p{C}\s]/u.test(label)) return false;
+  const called = /^(?:https?:\/\/|mailto:)?([^/?#]+)/i.exec(label)?.[1];
   return called?.toLowerCase() === goal.toLowerCase();
 }

@@ -32,12 +32,12 @@ const AT_ONCE = 4;
 /** No raw HTML, no remote images. */
 const COMPONENTS: Components = {
   a: ({ href, title, children }) => (
-    <Link href={href} title={title} said={children}>
+    <Link href={href} title={title} label={children}>
       {children}
     </Link>
   ),
   img: ({ alt, src, title }) => (
-    <Link href={typeof src === "string" ? src : undefined} title={title} said={alt}>
+    <Link href={typeof src === "string" ? src : undefined} title={title} label={alt}>
       {words.markdown.image(alt ?? "")}
     </Link>
   ),

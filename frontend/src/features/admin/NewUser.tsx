@@ -9,8 +9,8 @@ export function NewUser({ onClose }: { onClose: () => void }) {
   const deed = useDeed();
   const submit = (event: SubmitEvent<HTMLFormElement>): void => {
     event.preventDefault();
-    const said = Object.fromEntries(new FormData(event.currentTarget)) as { email: string; password: string };
-    deed.mutate({ user: null, account: said }, { onSuccess: onClose });
+    const account = Object.fromEntries(new FormData(event.currentTarget)) as { email: string; password: string };
+    deed.mutate({ user: null, account }, { onSuccess: onClose });
   };
   return (
     <Dialog title={words.admin.newUser} onClose={onClose}>

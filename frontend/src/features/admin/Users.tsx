@@ -10,20 +10,20 @@ import { users, useDeed } from "./admin";
 import { NewUser } from "./NewUser";
 import { ResetPassword } from "./ResetPassword";
 
-type Asked = { about: "new" } | { about: "delete" | "password"; user: ListedAccount };
+type OpenDialog = { about: "new" } | { about: "delete" | "password"; user: ListedAccount };
 
 /** The accounts: made, made admin, given a new password, deleted. `own`: the number of who looks. */
 export function Users({ own }: { own: number }) {
   const { data, error } = useQuery(users);
   const deed = useDeed();
-  const [asked, setAsked] = useState<Asked | null>(null);
-  const close = (): void => setAsked(null);
+  const [dialog, setDialog] = useState<OpenDialog | null>(null);
+  const close = (): void => setDialog(null);
   return (
     <section>
       <h2>{words.admin.users}</h2>
       <Problem of={error ?? deed.error} />
       <div className="buttons">
-        <button type="button" onClick={() => setAsked({ about: "new" })}>
+        <button type="button" onClick={() => setDialog({ about: "new" })}>
           {words.admin.newUser}
         </button>
       </div>
@@ -46,10 +46,10 @@ export function Users({ own }: { own: number }) {
                   >
                     {user.is_admin ? words.admin.removeAdmin : words.admin.makeAdmin}
                   </button>
-                  <button type="button" className="quiet" onClick={() => setAsked({ about: "password", user })}>
+                  <button type="button" className="quiet" onClick={() => setDialog({ about: "password", user })}>
                     {words.admin.resetPassword}
                   </button>
-                  <button type="button" className="quiet danger" onClick={() => setAsked({ about: "delete", user })}>
+                  <button type="button" className="quiet danger" onClick={() => setDialog({ about: "delete", user })}>
                     {words.common.delete}
                   </button>
                 </div>
@@ -58,17 +58,17 @@ export function Users({ own }: { own: number }) {
           </tr>
         ))}
       </DataTable>
-      {asked?.about === "new" && <NewUser onClose={close} />}
-      {asked?.about === "password" && <ResetPassword user={asked.user} onClose={close} />}
-      {asked?.about === "delete" && (
+      {dialog?.about === "new" && <NewUser onClose={close} />}
+      {dialog?.about === "password" && <ResetPassword user={dialog.user} onClose={close} />}
+      {dialog?.about === "delete" && (
         <Confirm
-          title={words.admin.deleteTitle(asked.user.email)}
+          title={words.admin.deleteTitle(dialog.user.email)}
           text={words.admin.deleteText}
           does={words.settings.deleteForGood}
           onClose={close}
           onYes={() => {
             close();
-            deed.mutate({ user: asked.user.id, delete: true });
+            deed.mutate({ user: dialog.user.id, delete: true });
           }}
         />
       )}

@@ -28,7 +28,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
   const sessions = useQuery(sessionList);
   const hidden = useSyncExternalStore(deletions.subscribe, deletions.get);
   const [, navigate] = useLocation();
-  const found: Choice[] = [
+  const choices: Choice[] = [
     ...all.filter(({ title }) => has(title)).map((command) => ({ group: "", ...command })),
     ...(sessions.data ?? [])
       .filter(({ id, title }) => !hidden.has(id) && has(title))
@@ -37,9 +37,9 @@ export function Palette({ onClose }: { onClose: () => void }) {
   ];
   const take = (at: number): void => {
     onClose();
-    found[at]?.run();
+    choices[at]?.run();
   };
-  const { at, setAt, onKeyDown } = useChoices(found.length, take);
+  const { at, setAt, onKeyDown } = useChoices(choices.length, take);
   return (
     <Dialog title={words.palette.title} onClose={onClose}>
       <input
@@ -48,7 +48,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
         aria-label={words.palette.find}
         aria-expanded="true"
         aria-controls="palette"
-        aria-activedescendant={found.length > 0 ? `palette-${at}` : undefined}
+        aria-activedescendant={choices.length > 0 ? `palette-${at}` : undefined}
         placeholder={words.palette.find}
         autoFocus
         value={text}
@@ -59,7 +59,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
         onKeyDown={onKeyDown}
       />
       <ul className="choices" role="listbox" id="palette" aria-label={words.palette.results}>
-        {found.map((choice, index) => (
+        {choices.map((choice, index) => (
           <li
             key={`${choice.group} ${choice.title} ${index}`}
             id={`palette-${index}`}
@@ -73,7 +73,7 @@ export function Palette({ onClose }: { onClose: () => void }) {
           </li>
         ))}
       </ul>
-      {found.length === 0 && <p className="muted">{words.palette.noResults}</p>}
+      {choices.length === 0 && <p className="muted">{words.palette.noResults}</p>}
     </Dialog>
   );
 }

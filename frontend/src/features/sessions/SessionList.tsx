@@ -8,7 +8,7 @@ import { pathOf } from "../../site";
 import { words } from "../../words";
 import { Entry } from "./Entry";
 import { newSessionRef } from "./focus";
-import { Found } from "./Found";
+import { SearchResults } from "./SearchResults";
 import { byDay, useShownSessions } from "./sessions";
 
 /** All sessions by day; which run, and which have an end that nobody has read. Above them what finds what was said. */
@@ -37,7 +37,7 @@ export function SessionList({ shown, onChosen }: { shown: number | null; onChose
         }}
       />
       {wanted !== "" ? (
-        <Found text={wanted} onChosen={onChosen} />
+        <SearchResults text={wanted} onChosen={onChosen} />
       ) : (
         <>
           {sessions.data && listed.length === 0 && <p className="muted">{words.sessions.empty}</p>}

@@ -83,11 +83,11 @@ export function byDay(sessions: ListedSession[], now = new Date()): [string, Lis
     [words.sessions.week, midnight - 6 * DAY_MS],
     [words.sessions.earlier, -Infinity],
   ];
-  const found = new Map<string, ListedSession[]>();
+  const days = new Map<string, ListedSession[]>();
   for (const session of sessions) {
     const used = new Date(session.last_used_at).getTime();
     const name = groups.find(([, from]) => used >= from)?.[0] ?? words.sessions.earlier;
-    found.set(name, [...(found.get(name) ?? []), session]);
+    days.set(name, [...(days.get(name) ?? []), session]);
   }
-  return [...found];
+  return [...days];
 }

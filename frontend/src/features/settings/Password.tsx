@@ -13,9 +13,9 @@ export function Password() {
   const submit = (event: SubmitEvent<HTMLFormElement>): void => {
     event.preventDefault();
     const form = event.currentTarget;
-    const said = new FormData(form);
+    const fields = new FormData(form);
     const text = (name: string): string => {
-      const value = said.get(name);
+      const value = fields.get(name);
       return typeof value === "string" ? value : "";
     };
     change.mutate({ current_password: text("current"), new_password: text("new") }, { onSuccess: () => form.reset() });

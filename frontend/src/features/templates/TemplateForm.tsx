@@ -14,11 +14,11 @@ type Draft = Pick<TemplateAnswer, "title" | "description" | "content" | "is_acti
 
 const EMPTY: Draft = { title: "", description: null, content: "", is_active: true, is_public: false };
 /** What was written and not saved, by template (null: a new one): it is there again when one comes back to it. */
-const kept = new Map<number | null, Draft>();
+const unsaved = new Map<number | null, Draft>();
 
 /** One template: written, tried, put away, deleted. `template` null: a new one. */
 export function TemplateForm({ template }: { template: TemplateAnswer | null }) {
-  const [draft, setDraft] = useState<Draft>(kept.get(template?.id ?? null) ?? template ?? EMPTY);
+  const [draft, setDraft] = useState<Draft>(unsaved.get(template?.id ?? null) ?? template ?? EMPTY);
   const [asks, setAsks] = useState<"variables" | "delete" | null>(null);
   const [, navigate] = useLocation();
   const save = useSaveTemplate(template?.id ?? null);
@@ -29,9 +29,9 @@ export function TemplateForm({ template }: { template: TemplateAnswer | null }) 
     (name) => draft[name] !== stored[name],
   );
 
-  const write = (said: Draft): void => {
-    kept.set(template?.id ?? null, said);
-    setDraft(said);
+  const write = (changed: Draft): void => {
+    unsaved.set(template?.id ?? null, changed);
+    setDraft(changed);
   };
   const submit = (event: SubmitEvent<HTMLFormElement>): void => {
     event.preventDefault();
@@ -40,7 +40,9 @@ export function TemplateForm({ template }: { template: TemplateAnswer | null }) 
       { title, description, content, is_active, is_public },
       {
         onSuccess: (saved) => {
-          kept.delete(template?.id ?? null);
+          const newest = unsaved.get(template?.id ?? null);
+          unsaved.delete(template?.id ?? null);
+          if (newest !== undefined && newest !== draft) unsaved.set(saved.id, newest); // somebody has written on meanwhile
           navigate(`/templates/${saved.id}`);
         },
       },

@@ -19,11 +19,11 @@ export function versions(id: number) {
 export function useSaveTemplate(id: number | null) {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: (said: NewTemplate): Promise<TemplateAnswer> =>
+    mutationFn: (template: NewTemplate): Promise<TemplateAnswer> =>
       answered(
         id === null
-          ? api.POST("/api/templates", { body: said })
-          : api.PATCH("/api/templates/{template_id}", { params: { path: { template_id: id } }, body: said }),
+          ? api.POST("/api/templates", { body: template })
+          : api.PATCH("/api/templates/{template_id}", { params: { path: { template_id: id } }, body: template }),
       ),
     onSuccess: ({ version }) => {
       notices.show(words.templates.saved(version));

@@ -9,7 +9,7 @@ from sqlalchemy import ColumnElement, Executable, RowMapping, bindparam, delete,
 from lam.protocol.facts import NOTHING, Facts, from_row
 from lam.protocol.parts import Parts, from_stored, older_parts, to_stored, written
 from lam.storage.access import Action, own, sessions_open
-from lam.storage.models import Ending, Message, Reply, SentRequest
+from lam.storage.models import Ending, Message, ReplyEnding, SentRequest
 from lam.storage.repositories.base import QUICK, Repository
 from lam.storage.schema import messages, requests, sessions
 
@@ -81,14 +81,14 @@ class Messages(Repository):
             found.setdefault(parent_id, []).append(message_id)
         return found
 
-    async def replies_under(self, session_id: int, parent_ids: Sequence[int]) -> list[Reply]:
+    async def replies_under(self, session_id: int, parent_ids: Sequence[int]) -> list[ReplyEnding]:
         """All replies to these messages, on whichever branch."""
         query = select(
             messages.c.parent_id, (messages.c.content != "").label("has_text"), messages.c.metadata, messages.c.error
         ).where(messages.c.session_id == session_id, messages.c.role == "assistant", messages.c.parent_id.in_(parent_ids))
         rows = await self._connection.execute(query)
         found = [(row[0], bool(row[1]), from_row(row[2], None, None, row[3])) for row in rows]
-        return [Reply(parent_id, has_text, facts.finish_reason, facts.failure) for parent_id, has_text, facts in found]
+        return [ReplyEnding(parent_id, has_text, facts.finish_reason, facts.failure) for parent_id, has_text, facts in found]
 
     async def newest_leaf(self, session_id: int, message_id: int) -> int:
         """Where the branch through this message ends, following the newest child each time."""

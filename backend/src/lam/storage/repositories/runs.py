@@ -15,6 +15,7 @@ from lam.storage.schema import checkpoints, runs
 _events: Final = msgspec.json.Decoder(list[ContentEvent])
 _ADD = insert(runs).execution_options(**QUICK)
 _CLOSE = delete(runs).where(runs.c.id == bindparam("run"), runs.c.owner == bindparam("by"), runs.c.epoch == bindparam("under"))
+_CLOSE = _CLOSE.execution_options(**QUICK)
 _COLUMNS: Final = [checkpoints.c.run_id.name, checkpoints.c.number.name, checkpoints.c.events.name]
 _APPEND = insert(checkpoints).from_select(
     _COLUMNS,

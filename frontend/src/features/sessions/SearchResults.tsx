@@ -9,18 +9,18 @@ import { words } from "../../words";
 import { search } from "./sessions";
 
 /** What a search found: sessions by their titles, and messages by what is said in them. */
-export function Found({ text, onChosen }: { text: string; onChosen: () => void }) {
-  const found = useQuery(search(text));
+export function SearchResults({ text, onChosen }: { text: string; onChosen: () => void }) {
+  const matches = useQuery(search(text));
   const hidden = useSyncExternalStore(deletions.subscribe, deletions.get);
-  if (found.error) return <p className="problem">{found.error.message}</p>;
-  if (found.data === undefined) return <p className="muted">{words.sessions.searching}</p>;
-  const results = found.data.results.filter(({ session_id }) => !hidden.has(session_id));
+  if (matches.error) return <p className="problem">{matches.error.message}</p>;
+  if (matches.data === undefined) return <p className="muted">{words.sessions.searching}</p>;
+  const results = matches.data.results.filter(({ session_id }) => !hidden.has(session_id));
   if (results.length === 0) return <p className="muted">{words.sessions.noResults}</p>;
   return (
     <ul aria-label={words.sessions.results}>
       {results.map(({ session_id, message_id, title, snippet }) => (
         <li key={`${session_id} ${message_id ?? ""}`}>
-          <Link href={sessionPath(session_id, message_id)} className="found" onClick={onChosen}>
+          <Link href={sessionPath(session_id, message_id)} className="result" onClick={onChosen}>
             <span className="title">
               <Pieces pieces={title} />
             </span>
