@@ -15,7 +15,7 @@ class Events {
   session: number | null = null;
   readonly runs = new Map<string, RunReader>();
   listen =
-    (_listener: Listener): (() => void) =>
+  listen: (listener: Listener) => () => void = () => () => undefined;
     () =>
       undefined;
   watch = (session: number | null): unknown => (this.session = session);
