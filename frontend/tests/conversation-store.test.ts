@@ -14,10 +14,7 @@ class Events {
   link: Link = "open";
   session: number | null = null;
   readonly runs = new Map<string, RunReader>();
-  listen =
   listen: (listener: Listener) => () => void = () => () => undefined;
-    () =>
-      undefined;
   watch = (session: number | null): unknown => (this.session = session);
   follow = (id: string, reader: RunReader): (() => void) => {
     this.runs.set(id, reader);
