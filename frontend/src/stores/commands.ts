@@ -1,5 +1,7 @@
 /** What can be done from the keyboard, wherever it comes from: the palette lists it, and some of it has a key. */
 
+import { Subscribable } from "./subscribable";
+
 export interface Command {
   title: string;
   /** Pressed alone, outside of fields. */
@@ -7,15 +9,9 @@ export interface Command {
   run: () => void;
 }
 
-class Commands {
+class Commands extends Subscribable {
   private lists: readonly (readonly Command[])[] = [];
   private all: readonly Command[] = [];
-  private readonly listeners = new Set<() => void>();
-
-  subscribe = (listener: () => void): (() => void) => {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  };
 
   get = (): readonly Command[] => this.all;
 
@@ -28,7 +24,7 @@ class Commands {
   private set(lists: readonly (readonly Command[])[]): void {
     this.lists = lists;
     this.all = lists.flat();
-    for (const listener of this.listeners) listener();
+    this.notify();
   }
 }
 

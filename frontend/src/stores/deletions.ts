@@ -1,22 +1,19 @@
 /** Sessions that are about to be deleted: hidden at once, gone when nobody took it back in time, or when the page is left. */
 
+import { Subscribable } from "./subscribable";
+
 const GRACE_MS = 8_000;
 
 type CarryOut = () => Promise<void>;
 
-class Deletions {
+class Deletions extends Subscribable {
   private readonly waiting = new Map<number, { timer: ReturnType<typeof setTimeout>; carryOut: CarryOut }>();
-  private readonly listeners = new Set<() => void>();
   private hidden: ReadonlySet<number> = new Set();
 
   constructor() {
+    super();
     globalThis.addEventListener("pagehide", () => void this.flush());
   }
-
-  subscribe = (listener: () => void): (() => void) => {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  };
 
   /** Those that are not to be shown. */
   get = (): ReadonlySet<number> => this.hidden;
@@ -48,7 +45,7 @@ class Deletions {
 
   private tell(): void {
     this.hidden = new Set(this.waiting.keys());
-    for (const listener of this.listeners) listener();
+    this.notify();
   }
 }
 

@@ -1,6 +1,7 @@
 /** What was written and not sent, or sent and not yet taken, by session; it is there again after a reload. Knows no React. */
 
 import type { Document } from "../protocol/parts";
+import { Subscribable } from "./subscribable";
 
 export interface Draft {
   text: string;
@@ -16,22 +17,17 @@ export interface Draft {
 export const EMPTY: Draft = { text: "", documents: [], template: null, edit: null, problem: null };
 const PAUSE_MS = 300;
 
-export class Drafts {
+export class Drafts extends Subscribable {
   private readonly known = new Map<number | null, Draft>();
   /** What was sent, as long as the gateway has not said that it has it. */
   private readonly onTheirWay = new Map<number, Partial<Draft>>();
-  private readonly listeners = new Set<() => void>();
   private readonly unwritten = new Set<number | null>();
   private writing: ReturnType<typeof setTimeout> | null = null;
 
   constructor() {
+    super();
     globalThis.addEventListener("pagehide", () => this.write());
   }
-
-  subscribe = (listener: () => void): (() => void) => {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  };
 
   get(session: number | null): Draft {
     const known = this.known.get(session) ?? read(session);
@@ -68,7 +64,7 @@ export class Drafts {
   }
 
   private touch(session: number | null): void {
-    for (const listener of this.listeners) listener();
+    this.notify();
     this.unwritten.add(session);
     this.writing ??= setTimeout(() => this.write(), PAUSE_MS);
   }

@@ -1,5 +1,7 @@
 /** Short sentences at the edge of the page, some with a way back. Knows no React. */
 
+import { Subscribable } from "./subscribable";
+
 interface Notice {
   id: number;
   text: string;
@@ -10,15 +12,9 @@ interface Notice {
 const SHOWN_MS = 4_000;
 const ACTION_MS = 8_000; // there is something to decide
 
-class Notices {
+class Notices extends Subscribable {
   private shown: readonly Notice[] = [];
-  private readonly listeners = new Set<() => void>();
   private last = 0;
-
-  subscribe = (listener: () => void): (() => void) => {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  };
 
   get = (): readonly Notice[] => this.shown;
 
@@ -36,7 +32,7 @@ class Notices {
 
   private set(shown: readonly Notice[]): void {
     this.shown = shown;
-    for (const listener of this.listeners) listener();
+    this.notify();
   }
 }
 

@@ -1,5 +1,7 @@
 /** What somebody prefers on this device, kept in the browser. Knows no React. */
 
+import { Subscribable } from "./subscribable";
+
 export const THEMES = ["system", "light", "dark"] as const;
 export const DENSITIES = ["comfortable", "compact"] as const;
 
@@ -15,14 +17,8 @@ interface Preferences {
 const KEY = "preferences";
 const FIRST: Preferences = { theme: "system", density: "comfortable", keys: true, options: false };
 
-class PreferenceStore {
+class PreferenceStore extends Subscribable {
   private value: Preferences = read();
-  private readonly listeners = new Set<() => void>();
-
-  subscribe = (listener: () => void): (() => void) => {
-    this.listeners.add(listener);
-    return () => this.listeners.delete(listener);
-  };
 
   get = (): Preferences => this.value;
 
@@ -30,7 +26,7 @@ class PreferenceStore {
     this.value = { ...this.value, ...changes };
     localStorage.setItem(KEY, JSON.stringify(this.value));
     this.apply();
-    for (const listener of this.listeners) listener();
+    this.notify();
   }
 
   /** Shows theme and density; the first time before anything is painted. */
