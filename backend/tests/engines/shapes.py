@@ -40,7 +40,7 @@ def answer_of(events: list[EngineEvent], failure: GenerationError | None) -> Ans
         snapshot.add(event)
     last = events[-1] if events else None
     ending = failure.code if failure else last.finish_reason if isinstance(last, Finished) else "none"
-    calls = tuple((call["name"], call["arguments"]) for call in snapshot.calls)
+    calls = tuple((call.name, call.arguments) for call in snapshot.calls)
     return Answer(snapshot.text, snapshot.thinking, ending, calls)
 
 
