@@ -4,13 +4,27 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Executable, RowMapping, bindparam, delete, exists, insert, literal, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Executable,
+    RowMapping,
+    Select,
+    bindparam,
+    delete,
+    exists,
+    insert,
+    literal,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from lam.protocol.facts import NOTHING, Facts, from_row
 from lam.protocol.parts import Parts, from_stored, older_parts, to_stored, written
 from lam.storage.access import Action, own, sessions_open
 from lam.storage.models import Ending, Message, ReplyEnding, SentRequest
-from lam.storage.repositories.base import QUICK, Repository
+from lam.storage.repositories.base import QUICK, Repository, Values
 from lam.storage.schema import messages, requests, sessions
 
 WHOLE_PATH = 1_000_000
@@ -23,6 +37,20 @@ _OWNER = select(messages.c.session_id).where(messages.c.id == bindparam("finishe
 _USED = update(sessions).where(sessions.c.id == _OWNER).execution_options(**QUICK)
 
 
+def _path() -> Select[Any]:
+    """Messages on the way from the first one to `leaf`, the newest `most` of them, oldest first."""
+    start = select(messages.c.id, messages.c.parent_id, literal(1).label("depth")).where(messages.c.id == bindparam("leaf"))
+    path = start.cte("path", recursive=True)
+    above = select(messages.c.id, messages.c.parent_id, path.c.depth + 1).where(
+        messages.c.id == path.c.parent_id, path.c.depth < bindparam("most")
+    )
+    path = path.union_all(above)
+    return select(messages).join(path, path.c.id == messages.c.id).order_by(messages.c.id)
+
+
+_PATH = _path()
+
+
 class Messages(Repository):
     async def add(self, parts: Parts = (), facts: Facts = NOTHING, **values: Any) -> int:
         """`values`: the other columns. Gives the id."""
@@ -32,13 +60,7 @@ class Messages(Repository):
         """The newest `limit` messages on the way from the first message to `leaf_id`, oldest first."""
         if leaf_id is None:
             return []
-        start = select(messages.c.id, messages.c.parent_id, literal(1).label("depth")).where(messages.c.id == leaf_id)
-        path = start.cte("path", recursive=True)
-        above = select(messages.c.id, messages.c.parent_id, path.c.depth + 1).where(
-            messages.c.id == path.c.parent_id, path.c.depth < limit
-        )
-        path = path.union_all(above)
-        return await self._messages(select(messages).join(path, path.c.id == messages.c.id).order_by(messages.c.id))
+        return await self._messages(_PATH, {"leaf": leaf_id, "most": limit})
 
     async def by_stream(self, stream_id: str, user_id: int, action: Action) -> Message | None:
         """If the user may do that in its session."""
@@ -152,8 +174,8 @@ class Messages(Repository):
         row = (await self._connection.execute(query)).first()
         return None if row is None else _value(row._mapping)
 
-    async def _messages(self, query: Executable) -> list[Message]:
-        return [_value(row._mapping) for row in await self._connection.execute(query)]
+    async def _messages(self, query: Executable, values: Values | None = None) -> list[Message]:
+        return [_value(row._mapping) for row in await self._connection.execute(query, values)]
 
 
 def _columns(parts: Parts, facts: Facts) -> dict[str, Any]:
