@@ -13,12 +13,14 @@ from lam.engines.catalog import Catalog
 from lam.errors import Invalid, NotFound, TooManySessions
 from lam.generation.run import Run
 from lam.generation.supervisor import Supervisor
-from lam.protocol.sampling import NAMES
 from lam.storage.access import Action
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Session
 
-_PLAIN: Final = frozenset({"template_id", "system_prompt", "model", *NAMES})
+# What the gateway sets by itself, and what has a rule of its own; all other fields are set as they are given.
+_RULED: Final = {"title", "title_pending", "template_version", "leaf_id"}
+_OWN: Final = {"id", "user_id", "session_key", "message_count", "unread", "created_at", "updated_at", "last_used_at"}
+_PLAIN: Final = frozenset(Session.__struct_fields__) - _RULED - _OWN
 
 
 class Sessions:
@@ -40,7 +42,7 @@ class Sessions:
             await require_model(self._catalog, given["model"])
         now = datetime.now(UTC)
         title = given.get("title")
-        values: dict[str, Any] = {key: given.get(key) for key in (*NAMES, "model")}
+        values: dict[str, Any] = {key: given.get(key) for key in _PLAIN}
         values |= {"model": values["model"] or None, "template_id": None, "template_version": None, "system_prompt": None}
         async with self._database.write() as unit:
             await require_room(unit, user_id, self._most)
