@@ -167,7 +167,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
             log.warning("%s", note)
         readiness = Readiness(database, bounds.readiness)
         stack.push_async_callback(readiness.close)
-        store, owner = RunStore(database), f"{settings.mqtt_client_id}-{secrets.token_hex(4)}"
+        store, owner = RunStore(database), f"{settings.mqtt_client_id[:48]}-{secrets.token_hex(4)}"
         replies = Replies(database)
         further = [make(database) for make in kinds]
         recovered = await recover(store, [replies, TitleKind(database), *further], owner)
@@ -215,7 +215,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
         open_streams = await stack.enter_async_context(OpenStreams(accounts_.still_good, bounds.connections))
         metrics = await stack.enter_async_context(
             Metrics(
-                running=lambda: len(supervisor.running()),
+                running=lambda: len(supervisor.awaited()),
                 waiting=lambda: catalog.queue.waiting,
                 open_streams=lambda: open_streams.count,
                 connections=lambda: connections.count,

@@ -10,6 +10,7 @@ import pytest
 from lam.engines.base import Can, Health, RouteLost
 from lam.engines.catalog import Catalog, Model
 from lam.engines.queue import Ticket
+from lam.engines.retries import Pauses
 from lam.errors import (
     BrokerUnreachable,
     ContextExceeded,
@@ -105,6 +106,28 @@ async def test_the_only_route_is_tried_again_and_the_reader_told_what_is_awaited
     assert [event.stage for event in events if isinstance(event, Progress)][:1] == ["loading"]
     assert text_of(events) == "!"
     assert len(engine.requests) == 3
+
+
+async def test_time_in_the_queue_does_not_count_against_the_server() -> None:
+    """Whoever waited long is tried again like everybody else when the server restarts."""
+    engine = ScriptedEngine([LlmUnreachable()], [LlmLoading()], [DONE])
+    pauses = Pauses(refused=0.2, first=0.01)
+    async with Catalog({"only": engine}, most_waiting=9, timeout=0.4, pauses=pauses) as made:
+        holder, ticket = made.queue.enter("m", 1), made.queue.enter("m", 2)
+        waiting = asyncio.create_task(events_of(made, request(), ticket))
+        await asyncio.sleep(0.5)  # Time itself: longer than the server's own patience
+        holder.leave(model_is_free=True)
+        assert text_of(await waiting) == "!"
+
+
+async def test_lent_work_that_loses_its_server_ends_and_waits_before_nobody() -> None:
+    engine = ScriptedEngine([RouteLost()])
+    async with catalog(only=engine) as made:
+        ticket = made.queue.lend("m", lambda: None)
+        assert ticket is not None
+        with pytest.raises(NoWorker):
+            await events_of(made, request(), ticket)
+        assert (made.queue.waiting, made.queue.taken) == (0, 0)
 
 
 async def test_a_loading_server_is_not_waited_for_longer_than_the_timeout() -> None:

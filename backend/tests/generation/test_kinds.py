@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,10 +12,11 @@ from lam.gateway import Bounds
 from lam.generation.run import Life, Run
 from lam.generation.supervisor import Waits
 from lam.protocol.events import Chunk, Done, Error, Event
+from lam.protocol.runs import OpenRun
 from lam.testing.server import ScriptedServer
 
 from ..counter import Counter, CountOrder, start_count
-from ..running import Gateway, running_gateway
+from ..running import Gateway, collect, running_gateway
 
 ME = 1  # the local account
 
@@ -104,6 +106,16 @@ async def test_it_drains(counts: Gateway) -> None:
     assert end.code == Interrupted.code
     with pytest.raises(ShuttingDown):
         await start_count(counts.parts, ME, CountOrder(1, 0))
+
+
+async def test_a_row_that_stayed_behind_does_not_block_its_session(counts: Gateway, scripted: ScriptedServer) -> None:
+    async with counts.client() as client:
+        session = (await client.create_session())["id"]
+        left = OpenRun(id="left", kind="reply", key=f"session:{session}", user_id=ME, owner="somebody")
+        async with counts.parts.database.write() as unit:
+            await unit.runs.add(left, datetime.now(UTC))
+        assert isinstance((await collect(client, session))[-1], Done)
+    assert await open_runs(counts) == 0
 
 
 async def test_an_owner_that_lost_its_run_writes_nothing(counts: Gateway) -> None:

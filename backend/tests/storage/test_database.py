@@ -14,6 +14,7 @@ from sqlalchemy import text as sql
 from sqlalchemy.exc import DBAPIError
 
 from lam.chat.sink import Replies
+from lam.chat.titles import TitleKind
 from lam.errors import ConfigError, Conflict, StorageUnavailable
 from lam.generation.checkpoint import checkpoint
 from lam.generation.recovery import recover
@@ -178,13 +179,15 @@ async def test_checkpoints_go_with_their_run_and_no_late_one_comes_after(databas
     run = await open_run(database)
     events: list[Any] = [Chunk("Once"), Relabel("thinking"), Chunk("Yes")]
     async with database.write() as unit:
-        await unit.runs.checkpoint([Checkpoint(run.lease, 3, events[:2]), Checkpoint(Lease("unknown", "one"), 9, [Chunk("x")])])
-        await unit.runs.checkpoint([Checkpoint(run.lease, 4, events[2:])])
+        await unit.runs.checkpoint(
+            [Checkpoint(run.lease, 2, 3, events[:2]), Checkpoint(Lease("unknown", "one"), 8, 9, [Chunk("x")])]
+        )
+        await unit.runs.checkpoint([Checkpoint(run.lease, 3, 4, events[2:])])
         assert await unit.runs.progress(run.id) == events
     async with database.write() as unit:
         assert await unit.runs.close(run.lease)
         assert not await unit.runs.close(run.lease)
-        await unit.runs.checkpoint([Checkpoint(run.lease, 9, [Chunk("late")])])
+        await unit.runs.checkpoint([Checkpoint(run.lease, 8, 9, [Chunk("late")])])
         assert await unit.runs.progress(run.id) == []
 
 
@@ -192,16 +195,46 @@ async def test_what_an_owner_writes_counts_only_until_another_takes_the_run_over
     await streaming_message(database)
     run = await open_run(database)
     store = RunStore(database)
-    await store.checkpoint([Checkpoint(run.lease, 1, [Chunk("Once")])])
+    await store.checkpoint([Checkpoint(run.lease, 0, 1, [Chunk("Once")])])
     (taken,) = await store.take_over("two")
     assert (taken.owner, taken.epoch, taken.attempts) == ("two", 2, 2)
-    await store.checkpoint([Checkpoint(run.lease, 2, [Chunk("woken")])])
-    await store.checkpoint([Checkpoint(taken.lease, 2, [Chunk(" upon")])])
+    await store.checkpoint([Checkpoint(run.lease, 1, 2, [Chunk("woken")])])
+    await store.checkpoint([Checkpoint(taken.lease, 1, 2, [Chunk(" upon")])])
     assert await store.progress(run.id) == [Chunk("Once"), Chunk(" upon")]
     async with database.write() as unit:
         assert not await unit.runs.close(run.lease)
         assert not await unit.runs.close(Lease(run.id, "two", 1))
         assert await unit.runs.close(taken.lease)
+
+
+async def test_a_checkpoint_whose_answer_was_lost_counts_once(database: Database) -> None:
+    await streaming_message(database)
+    run = await open_run(database)
+    store = RunStore(database)
+    await store.checkpoint([Checkpoint(run.lease, 1, 4, [Chunk("Once")])])
+    await store.checkpoint([Checkpoint(run.lease, 4, 6, [Chunk(" upon")])])
+    await store.checkpoint([Checkpoint(run.lease, 4, 9, [Chunk(" upon a time")])])
+    assert await store.progress(run.id) == [Chunk("Once"), Chunk(" upon a time")]
+
+
+async def test_what_cannot_be_read_of_a_run_keeps_no_other_from_being_recovered(database: Database) -> None:
+    message = await streaming_message(database)
+    await open_run(database)
+    async with database.write() as unit:
+        await unit._connection.execute(sql("UPDATE runs SET id = 's'"))
+        for name, kind in (("odd", "title"), ("unknown", "from-tomorrow")):
+            run = OpenRun(id=name, kind=kind, key=None, user_id=1, owner="one", request=b'{"of": "tomorrow"}')
+            await unit.runs.add(run, NOW)
+        events = '[{"type":"chunk","content":"Once"},{"type":"hologram","of":"tomorrow"}]'
+        await unit._connection.execute(
+            sql("INSERT INTO checkpoints (run_id, since, number, events) VALUES ('s', 0, 2, :e)"), {"e": events}
+        )
+    assert await recover(RunStore(database), [Replies(database), TitleKind(database)], "two") == 3
+    async with database.write() as unit:
+        assert await unit.runs.take_over("three") == []
+        stored = await unit.messages.by_id(message)
+    assert stored is not None
+    assert (stored.status, stored.content) == ("interrupted", "Once")
 
 
 async def test_a_key_has_one_open_run(database: Database) -> None:

@@ -63,7 +63,7 @@ class Metrics:
 
     def after(self, run: Run) -> None:
         outcome = run.outcome
-        if outcome is None:
+        if outcome is None or run.droppable:
             return
         self._generations.labels(outcome.status).inc()
         usage, timings = outcome.facts.usage, outcome.facts.timings

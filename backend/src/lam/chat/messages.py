@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import logging
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -15,13 +16,14 @@ from lam.chat.branches import Aim, Newest, anew, at_end, beside, going_on
 from lam.chat.history import Prompt, chat_request, conversation, left_out, sampling_for
 from lam.chat.models import require_model
 from lam.chat.sessions import require_session
-from lam.chat.sink import REPLY, Order, ReplySink, session_key
+from lam.chat.sink import REPLY, Order, Replies, ReplySink, session_key
 from lam.chat.streams import Following, Streams
 from lam.chat.templates import prompt_changes
 from lam.chat.titles import DEFAULT_TITLE, Titles, first_words
 from lam.engines.catalog import Catalog
 from lam.engines.queue import Ticket
-from lam.errors import Invalid, NotFound, NotSupported, RequestIdReused, ShuttingDown, StorageUnavailable
+from lam.errors import Conflict, Invalid, NotFound, NotSupported, RequestIdReused, ShuttingDown, StorageUnavailable
+from lam.generation.recovery import interrupt
 from lam.generation.run import Run
 from lam.generation.supervisor import Claim, Supervisor
 from lam.protocol.chat import ChatRequest
@@ -35,6 +37,9 @@ from lam.protocol.window import longest
 from lam.settings import Settings
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Message, Rating, SentRequest, Session
+from lam.storage.run_store import RunStore
+
+log = logging.getLogger(__name__)
 
 REMEMBERED: Final = timedelta(hours=24)
 
@@ -144,7 +149,11 @@ class Messages:
             continues = send.continues is not None
             async with self._supervisor.claim(session_key(session.id), user_id) as claim:
                 with self._catalog.place(model, user_id, continues=continues) as place:
-                    order, record = await self._store(claim, place, user_id, send)
+                    try:
+                        order, record = await self._store(claim, place, user_id, send)
+                    except Conflict:
+                        await self._end_leftover(session_key(session.id))
+                        order, record = await self._store(claim, place, user_id, send)
                     producer = self._catalog.generate(order.request, place)
                     sink = ReplySink(order, record.id, self._database, self._titles.after)
                     run = self._supervisor.start(claim, record, producer, sink)
@@ -258,6 +267,14 @@ class Messages:
             record = self._supervisor.record(claim, REPLY, msgspec.json.encode(order), send.on_disconnect)
             await unit.runs.add(record, now)
         return order, record
+
+    async def _end_leftover(self, key: str) -> None:
+        """A run whose row stayed behind although nobody drives it ends as interrupted: the claim proves that none is alive here."""
+        store = RunStore(self._database)
+        left = await store.of_key(key)
+        if left is not None:
+            log.error("The run %s was left open; it is interrupted now", left.id)
+            await interrupt(store, Replies(self._database), left)
 
     async def _plan(self, unit: UnitOfWork, user_id: int, send: Send, *, lock: bool = False) -> _Plan:
         session = await require_session(unit, send.session_id, user_id, "send", lock=lock)

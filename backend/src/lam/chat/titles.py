@@ -95,8 +95,11 @@ class TitleKind:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def restore(self, run: OpenRun) -> TitleSink:
-        return TitleSink(msgspec.json.decode(run.request, type=TitleOrder), self._database)
+    async def restore(self, run: OpenRun) -> TitleSink | None:
+        try:
+            return TitleSink(msgspec.json.decode(run.request, type=TitleOrder), self._database)
+        except msgspec.DecodeError:  # of another release: the next reply is the next occasion
+            return None
 
     async def status(self, run_id: str, user_id: int, action: Literal["read", "stop"]) -> str | None:
         """Nobody follows these runs: their results are titles, and the sessions have those."""
@@ -129,13 +132,19 @@ class Titles:
 
     async def _begin(self, reply: Order, text: str) -> None:
         """Starts the run where a place is free that nobody waits for."""
-        request, run = _question(reply.request, text), list[Run]()
+        request, run, wanted = _question(reply.request, text), list[Run](), asyncio.Event()
+
+        def make_way() -> None:
+            wanted.set()
+            for begun in run:
+                begun.stop(Stop())
+
         # A server that cannot tell when its slot is free again would keep it for longer than a title takes.
         offers = self._catalog.resolve(request.model)
         if not offers or offers[0].route.can.history:
             return
         tells = await offers[0].route.pool.busy() is not None
-        place = self._catalog.queue.lend(request.model, lambda: [one.stop(Stop()) for one in run] if tells else None)
+        place = self._catalog.queue.lend(request.model, make_way if tells else lambda: None)
         if place is None:
             return
         order = TitleOrder(
@@ -152,6 +161,8 @@ class Titles:
                     await unit.runs.add(record, datetime.now(UTC))
                 producer = _guarded(self._catalog.generate(request, place))
                 run.append(self._supervisor.start(claim, record, producer, TitleSink(order, self._database), droppable=True))
+                if wanted.is_set():
+                    run[0].stop(Stop())
         except (LamError, StorageUnavailable) as error:
             log.info("The session %d got no title: %s", reply.session_id, error.message)
         finally:

@@ -17,12 +17,13 @@ Batches = AsyncIterator[list[EngineEvent]]
 class Pool(Struct, frozen=True, kw_only=True):
     """The places of one server or worker, shared by all models on it. `name` is unique within its engine.
 
-    `places`: how many runs may be there now. `busy` counts the places that the server itself sees in use, None where it cannot
-    tell.
+    `places`: how many runs may be there now. `slots`: how many could be if nobody else was; 0: no more than `places`. `busy` counts
+    the places that the server itself sees in use, None where it cannot tell.
     """
 
     name: str
     places: int
+    slots: int = 0
     busy: Callable[[], Awaitable[int | None]]
 
 

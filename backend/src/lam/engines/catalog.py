@@ -201,9 +201,9 @@ class Catalog:
 
     async def _batches(self, request: ChatRequest, ticket: Ticket) -> AsyncGenerator[list[EngineEvent]]:
         clock = asyncio.get_running_loop().time
-        retries = Retries(self._timeout, self._pauses)
         told: tuple[str | None, bool | None] = (ticket.model_name, ticket.simulated)
-        begun = since = clock()
+        retries = Retries(self._timeout, self._pauses)
+        begun, since = clock(), None  # of the attempts at this place, and of the last time that a server had accepted it
         attempts, waited = 0, False
         while True:
             async for progress in self._waiting(ticket):
@@ -211,6 +211,9 @@ class Catalog:
                 yield [progress]
             offer = ticket.offer
             assert offer is not None
+            if waited:  # time in the queue is nobody's fault
+                retries, begun = Retries(self._timeout, self._pauses), clock()
+            since = since or clock()
             answering = (offer.model or offer.route.name, offer.route.can.simulated)
             if waited or answering != told:
                 simulated = answering[1] if answering[1] != told[1] else UNSET
@@ -242,6 +245,8 @@ class Catalog:
                 if clock() - since >= self._timeout:
                     raise await self._missing(ticket.model) from None
                 if not self.queue.move(ticket):
+                    if ticket.lent:  # nobody waits for it, and it waits for nobody
+                        raise await self._missing(ticket.model) from None
                     ticket.again()
                     if ticket.offer is not None:  # nobody else: a moment later it may take it
                         await asyncio.sleep(self._pauses.lost)

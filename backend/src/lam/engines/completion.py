@@ -22,8 +22,8 @@ from lam.errors import ContentFiltered, GenerationError, Interrupted, LlmError
 from lam.protocol.events import Chunk, EngineEvent, Finished, Progress, Thinking, ToolCall, Usage
 from lam.protocol.sse import SseEvent, TooLong
 from lam.protocol.text import valid
+from lam.protocol.tokens import plausible
 
-MOST_TOKENS: Final = 2**31 - 1
 LONGEST_QUOTE: Final = 500
 HEAD: Final = 4096  # characters of a reply that are kept to know it again
 MOST_PASSED: Final = 256  # pieces that a splitter keeps before it looks at them
@@ -340,12 +340,9 @@ def _possible(speed: float | None) -> float | None:
 
 
 def _counted(usage: TokenCounts) -> Usage | None:
-    """None for figures that cannot be: a count is neither negative nor larger than every database takes."""
     prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
     cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else None
-    total = usage.total_tokens or prompt + completion
-    possible = all(0 <= count <= MOST_TOKENS for count in (prompt, completion, total, cached or 0))
-    return Usage(prompt, completion, total, cached) if possible else None
+    return plausible(Usage(prompt, completion, usage.total_tokens or prompt + completion, cached))
 
 
 def _json(data: bytes) -> Any:

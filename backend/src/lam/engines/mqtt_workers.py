@@ -57,6 +57,7 @@ from lam.protocol.jobs import (
     finish_reason,
     to_wire,
 )
+from lam.protocol.tokens import plausible
 from lam.protocol.topics import NAME, Topics, checked_name
 from lam.protocol.window import cuts, shorter, trimmed
 
@@ -169,7 +170,12 @@ class MqttWorkersEngine:
         return [
             Route(
                 name=model.name or None,
-                pool=Pool(name=f"{seen.name}/{seen.status.instance}", places=seen.places(now), busy=partial(_running, seen)),
+                pool=Pool(
+                    name=f"{seen.name}/{seen.status.instance}",
+                    places=seen.places(now),
+                    slots=seen.status.slots,
+                    busy=partial(_running, seen),
+                ),
                 mode="mqtt",
                 can=Can(continues=seen.status.continues, simulated=not seen.status.streaming),
                 default=model.name == default or not model.name,
@@ -480,7 +486,8 @@ async def _once(batch: list[EngineEvent]) -> AsyncGenerator[list[EngineEvent]]:
 
 
 def _finished(event: JobFinished, simulated: bool) -> Finished:
-    return Finished(finish_reason(event), event.usage, event.tokens_per_second, event.model, simulated)
+    usage = plausible(event.usage) if event.usage else None
+    return Finished(finish_reason(event), usage, event.tokens_per_second, event.model, simulated)
 
 
 def _failure(event: Failed) -> GenerationError:

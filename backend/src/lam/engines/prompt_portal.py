@@ -158,6 +158,7 @@ class PromptPortalEngine:
         began, shown = clock(), 0.0
         unheard = asyncio.Event()
         while not answer.done():
+            yield []
             unheard.clear()
             if not self.connection.publish(REQUESTS, payload, unheard=unheard.set):
                 if clock() - began >= min(AWAY_SECONDS, self._timeout):

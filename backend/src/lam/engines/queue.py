@@ -72,6 +72,7 @@ class Ticket:
         self.position: int | None = None
         self.offer: Offer | None = None
         self.wanted: Callable[[], object] | None = None
+        self.lent = False
 
     def __lt__(self, other: "Ticket") -> bool:
         return self._number < other._number
@@ -79,7 +80,7 @@ class Ticket:
     @property
     def served(self) -> bool:
         """Whether its pools have places at all, taken or not."""
-        return any(offer.route.pool.places > 0 for offer in self.offers)
+        return any(offer.route.pool.places > 0 or offer.route.pool.slots > 0 for offer in self.offers)
 
     @property
     def pools(self) -> frozenset[PoolKey]:
@@ -168,7 +169,7 @@ class Queue:
         ticket = self._ticket(model, None, continues=continues)
         if not self._start(ticket):
             return None
-        ticket.wanted = wanted
+        ticket.wanted, ticket.lent = wanted, True
         return ticket
 
     def move(self, ticket: Ticket) -> bool:

@@ -72,6 +72,7 @@ class Pump:
         self._life = self._began  # when the model last gave a sign of life
         self._shown = self._began  # when the reader was last told what is being waited for
         self._progress: Progress | None = None
+        self._awaits = False  # the newest batch said that a place is awaited
         self._mode: Mode | None = None
         self._model: str | None = None
         self._simulated: bool | None = None
@@ -85,13 +86,20 @@ class Pump:
     async def drive(self) -> None:
         """The outer task."""
         run = self._run
-        self._open()
-        async with self._producer as batches:
-            inner = asyncio.create_task(self._take_all(batches), name=f"produce-{run.id}")
-            run.cancel = inner.cancel
-            if run.stop_request is not None:
-                inner.cancel()
-            await asyncio.wait({inner})
+        inner: asyncio.Task[None] | None = None
+        try:
+            async with self._producer as batches:
+                self._open()
+                inner = asyncio.create_task(self._take_all(batches), name=f"produce-{run.id}")
+                run.cancel = inner.cancel
+                if run.stop_request is not None:
+                    inner.cancel()
+                await asyncio.wait({inner})
+                run.advance(Life.ENDING)
+        except Exception:
+            if inner is None:
+                raise
+            log.exception("The producer of %s failed to close", run.id)  # what it produced is whole all the same
             run.advance(Life.ENDING)
         for timer in self._timers.values():
             timer.cancel()
@@ -132,7 +140,8 @@ class Pump:
     def _take_early(self, batch: list[EngineEvent]) -> None:
         """Before the first token every batch is a sign of life, and progress is told."""
         self._life = self._loop.time()
-        if self._granted is None and not (batch and isinstance(batch[0], Progress) and batch[0].stage in AWAITING_PLACE):
+        self._awaits = bool(batch) and isinstance(batch[0], Progress) and batch[0].stage in AWAITING_PLACE
+        if self._granted is None and not self._awaits:
             self._granted = self._life
             self._run.advance(Life.RUNNING)
             self._later("silence", self._limits.silence, self._check_silence)
@@ -202,7 +211,7 @@ class Pump:
 
     def _check_silence(self) -> None:
         """Whoever waits for a place is not silent: how long that may take is the producer's to decide."""
-        waits = self._first_token is None and self._progress is not None and self._progress.stage in AWAITING_PLACE
+        waits = self._first_token is None and self._awaits
         left = self._limits.silence if waits else self._life + self._limits.silence - self._loop.time()
         if left <= 0:
             self._run.stop(Stop("timeout"))

@@ -1,14 +1,15 @@
-"""What a gateway that died left behind: its open runs end as `interrupted`, with all that was checkpointed.
+"""Runs that nobody drives any more end as `interrupted`, with all that was checkpointed of them.
 
-Runs under the lock that makes this gateway the only one, so every open run is an orphan.
+At the start that is every open run: under the lock that makes this gateway the only one, all of them are orphans.
 """
 
 import logging
 from collections.abc import Iterable
 
-from lam.errors import Interrupted
+from lam.errors import Interrupted, StorageUnavailable
 from lam.generation.contracts import Kind, RunStore
 from lam.generation.pump import fallen
+from lam.protocol.runs import OpenRun
 from lam.protocol.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
@@ -17,17 +18,29 @@ log = logging.getLogger(__name__)
 async def recover(store: RunStore, kinds: Iterable[Kind], owner: str) -> int:
     """How many runs were interrupted. Raises StorageUnavailable."""
     by_name = {kind.name: kind for kind in kinds}
-    failure = Interrupted("The gateway stopped in the middle of the reply; what had been saved is kept.")
     orphans = await store.take_over(owner)
     for orphan in orphans:
-        kind = by_name.get(orphan.kind)
-        sink = await kind.restore(orphan) if kind else None
-        if sink is None:
-            log.warning("The run %s (%s) was about something that is gone", orphan.id, orphan.kind)
-            await store.forget(orphan.lease)
-            continue
-        snapshot = Snapshot()
-        for event in (*sink.opening(), *await store.progress(orphan.id)):
-            snapshot.add(event)
-        await sink.commit(fallen(snapshot, sink, failure), orphan.lease)
+        await interrupt(store, by_name.get(orphan.kind), orphan)
     return len(orphans)
+
+
+async def interrupt(store: RunStore, kind: Kind | None, orphan: OpenRun) -> None:
+    """Ends one orphan. One that cannot be read is forgotten: it must not keep all others from being recovered.
+
+    Raises StorageUnavailable.
+    """
+    failure = Interrupted("The gateway stopped in the middle of the reply; what had been saved is kept.")
+    try:
+        sink = await kind.restore(orphan) if kind else None
+        if sink is not None:
+            snapshot = Snapshot()
+            for event in (*sink.opening(), *await store.progress(orphan.id)):
+                snapshot.add(event)
+            await sink.commit(fallen(snapshot, sink, failure), orphan.lease)
+            return
+        log.warning("The run %s (%s) was about something that is gone", orphan.id, orphan.kind)
+    except StorageUnavailable:
+        raise
+    except Exception:
+        log.exception("The run %s (%s) cannot be recovered", orphan.id, orphan.kind)
+    await store.forget(orphan.lease)

@@ -175,7 +175,7 @@ class Run:
     def unsaved(self) -> Checkpoint | None:
         """The events since the last checkpoint that was taken, None if there is nothing to save in them."""
         events = condensed(record.event for record in self.log.since(self._checkpointed))
-        return Checkpoint(self.lease, self.log.last, events) if events else None
+        return Checkpoint(self.lease, self._checkpointed, self.log.last, events) if events else None
 
     def checkpointed(self, taken: Checkpoint) -> None:
         self._checkpointed = taken.number

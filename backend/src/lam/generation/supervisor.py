@@ -14,8 +14,11 @@ from lam.background import Background
 from lam.errors import Interrupted, SessionBusy, ShuttingDown, TooManyStreams
 from lam.generation.checkpoint import keep_checkpoints
 from lam.generation.contracts import Producer, RunStore, Sink
-from lam.generation.pump import Limits, Pump, fallen
+from lam.generation.pump import Limits, Pump, failure_of, fallen
 from lam.generation.run import Life, Run, Stop
+from lam.protocol.events import Error
+from lam.protocol.facts import Facts
+from lam.protocol.outcome import Outcome
 from lam.protocol.runs import OnDisconnect, OpenRun
 from lam.streams.memory_log import Shelf
 
@@ -87,6 +90,10 @@ class Supervisor:
     def running(self) -> list[Run]:
         return list(self._runs.values())
 
+    def awaited(self) -> list[Run]:
+        """Those that are running, without the ones that nobody waits for."""
+        return [run for run in self._runs.values() if not run.droppable]
+
     def get(self, run_id: str) -> Run | None:
         return self._runs.get(run_id)
 
@@ -157,14 +164,25 @@ class Supervisor:
             log.exception("The run %s fell out of its pump", run.id)
         finally:
             if run.life < Life.ENDED:  # it fell out, or the gateway cannot wait for the database any longer
-                outcome = fallen(run.snapshot, run.sink, Interrupted())
-                run.close(outcome, run.sink.ending(outcome))
+                self._close_fallen(run)
             run.advance(Life.SAVED)
             del self._runs[run.id], self._outer[run.id]
             if run.key is not None and self._held.get(run.key) is run:
                 del self._held[run.key]
             self._shelf.ended(run.id)
         self._call(self.after_end, run)
+
+    @staticmethod
+    def _close_fallen(run: Run) -> None:
+        """Its readers get an ending; whatever is wrong with one run stays with it."""
+        error = Interrupted()
+        try:
+            outcome = fallen(run.snapshot, run.sink, error)
+            run.close(outcome, run.sink.ending(outcome))
+        except Exception:
+            log.exception("The run %s has no ending of its own", run.id)
+            outcome = Outcome(status=error.outcome, facts=Facts(failure=failure_of(error)), unread=True)
+            run.close(outcome, Error(error.message, error.code, error.retryable))
 
     @staticmethod
     def _call(callbacks: Iterable[Callable[[Run], None]], run: Run) -> None:

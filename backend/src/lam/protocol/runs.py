@@ -42,8 +42,9 @@ class OpenRun(Struct, frozen=True, kw_only=True):
 
 
 class Checkpoint(Struct, frozen=True):
-    """Events of an open run since its last checkpoint, neighbours of a kind joined; `number` is the event that they reach."""
+    """Events of an open run after event `since`, up to event `number`, neighbours of a kind joined."""
 
     lease: Lease
+    since: int
     number: int
     events: list[ContentEvent]

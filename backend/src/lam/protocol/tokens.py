@@ -2,6 +2,10 @@
 
 from typing import Final
 
+from lam.protocol.events import Usage
+
+MOST_TOKENS: Final = 2**31 - 1  # larger figures fit into no database
+
 _DIGITS: Final = b"0123456789"
 _LETTERS: Final = bytes(range(ord("a"), ord("z") + 1)) + bytes(range(ord("A"), ord("Z") + 1)) + b" \t\r\n"
 _ASCII: Final = bytes(range(0x80))
@@ -29,3 +33,9 @@ def estimate_text(text: str) -> int:
 
 def _count(data: bytes, wanted: bytes) -> int:
     return len(data) - len(data.translate(None, wanted))
+
+
+def plausible(usage: Usage) -> Usage | None:
+    """None for figures that cannot be: a count is neither negative nor larger than every database takes."""
+    counts = (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens, usage.cached_tokens or 0)
+    return usage if all(0 <= count <= MOST_TOKENS for count in counts) else None

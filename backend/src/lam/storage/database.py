@@ -109,8 +109,15 @@ class Database:
                     yield unit
                 await self._require_file()  # after the commit: it may have gone into a file that nobody finds again
             if unit.touched:
-                for callback in self.after_commit:
-                    callback(unit.touched)
+                self._tell(unit.touched)
+
+    def _tell(self, touched: Touched) -> None:
+        """What is committed stays committed, whatever those do who hear of it."""
+        for callback in self.after_commit:
+            try:
+                callback(touched)
+            except Exception:
+                log.exception("What follows a commit failed")
 
     @asynccontextmanager
     async def _watched(self) -> AsyncIterator[None]:

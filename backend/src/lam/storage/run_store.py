@@ -21,6 +21,11 @@ class RunStore:
         async with self._database.write() as unit:
             return await unit.runs.take_over(owner)
 
+    async def of_key(self, key: str) -> OpenRun | None:
+        """The key's open run, whoever owns it."""
+        async with self._database.read() as unit:
+            return await unit.runs.of_key(key)
+
     async def progress(self, run_id: str) -> list[ContentEvent]:
         async with self._database.read() as unit:
             return await unit.runs.progress(run_id)

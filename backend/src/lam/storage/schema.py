@@ -176,7 +176,8 @@ checkpoints = Table(
     metadata,
     Column("id", Integer, primary_key=True),
     Column("run_id", String(64), ForeignKey("runs.id", ondelete="CASCADE"), nullable=False),
-    Column("number", Integer, nullable=False),
+    Column("since", Integer, nullable=False),  # the events after this one
+    Column("number", Integer, nullable=False),  # up to this one
     Column("events", Text, nullable=False),  # a JSON array, neighbours of a kind joined
     Index(None, "run_id"),
 )

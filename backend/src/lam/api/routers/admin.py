@@ -21,7 +21,7 @@ UserId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 @router.get("/users", responses=answers(401, 403, 503), summary="All accounts, the oldest first")
 async def list_users(_admin: Admin, parts: Parts) -> list[ListedAccount]:
-    running = Counter(run.user_id for run in parts.supervisor.running() if not run.droppable)
+    running = Counter(run.user_id for run in parts.supervisor.awaited())
     found = await parts.administration.users()
     return [ListedAccount(**msgspec.structs.asdict(user), running=running[user.id]) for user in found]
 
@@ -48,7 +48,7 @@ async def delete_users_account(user_id: UserId, admin: Admin, parts: Parts) -> N
 
 @router.get("/runs", responses=answers(401, 403, 503), summary="The replies that run or wait, the oldest first")
 async def list_runs(_admin: Admin, parts: Parts) -> list[RunAnswer]:
-    runs = sorted((run for run in parts.supervisor.running() if not run.droppable), key=lambda run: run.began_at)
+    runs = sorted(parts.supervisor.awaited(), key=lambda run: run.began_at)
     emails = {user.id: user.email for user in await parts.administration.users()} if runs else {}
     return [RunAnswer(email=emails.get(run.user_id, ""), **_about(run)) for run in runs]
 

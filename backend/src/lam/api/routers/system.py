@@ -54,7 +54,7 @@ async def health(
             state=engine.state,
             detail=engine.detail,
             slots=engine.slots,
-            running=len(parts.supervisor.running()),
+            running=len(parts.supervisor.awaited()),
             waiting=parts.catalog.queue.waiting,
         )
         answer.database = "ready" if problem is None else "unavailable"

@@ -44,6 +44,7 @@ def upgrade() -> None:
         "checkpoints",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("run_id", sa.String(64), nullable=False),
+        sa.Column("since", sa.Integer(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
         sa.Column("events", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["run_id"], ["runs.id"], name="fk_checkpoints_run_id_runs", ondelete="CASCADE"),
@@ -52,8 +53,8 @@ def upgrade() -> None:
     op.create_index("ix_checkpoints_run_id", "checkpoints", ["run_id"])
     connection.execute(
         sa.text(
-            "INSERT INTO checkpoints (run_id, number, events)"
-            " SELECT runs.id, old_checkpoints.number, old_checkpoints.events FROM old_checkpoints"
+            "INSERT INTO checkpoints (run_id, since, number, events)"
+            " SELECT runs.id, old_checkpoints.number, old_checkpoints.number, old_checkpoints.events FROM old_checkpoints"
             " JOIN messages ON messages.id = old_checkpoints.message_id JOIN runs ON runs.id = messages.stream_id"
             " ORDER BY old_checkpoints.id"
         )

@@ -1,0 +1,144 @@
+"""Runs whose producer, sink or store misbehaves: each ends once, and harms nobody else."""
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from lam.errors import StorageUnavailable
+from lam.generation.contracts import Batches
+from lam.generation.pump import Limits
+from lam.generation.run import Run
+from lam.generation.supervisor import Supervisor, Waits
+from lam.protocol.events import Chunk, ContentEvent, Done, EngineEvent, Error, Event, Finished, Metadata, Progress
+from lam.protocol.outcome import Outcome
+from lam.protocol.runs import Checkpoint, Lease, OpenRun
+from lam.streams.memory_log import Shelf
+
+WHOLE: list[list[EngineEvent]] = [[Chunk("Once")], [Finished("stop")]]
+
+
+class Memory:
+    """A `RunStore` that keeps nothing, and a `Sink` that keeps one outcome."""
+
+    def __init__(self, *, fails: str = "", refusals: int = 0) -> None:
+        self.fails = fails
+        self.refusals = refusals
+        self.outcome: Outcome | None = None
+
+    async def checkpoint(self, taken: Sequence[Checkpoint]) -> None: ...
+
+    async def take_over(self, owner: str) -> list[OpenRun]:
+        return []
+
+    async def progress(self, run_id: str) -> list[ContentEvent]:
+        return []
+
+    async def forget(self, lease: Lease) -> None: ...
+
+    def opening(self) -> Sequence[Event]:
+        self._fail("opening")
+        return [Metadata(1, None, "")]
+
+    def prompt_tokens(self) -> int:
+        return 0
+
+    async def commit(self, outcome: Outcome, lease: Lease) -> None:
+        if self.refusals:
+            self.refusals -= 1
+            raise StorageUnavailable
+        self._fail("commit")
+        self.outcome = outcome
+
+    def ending(self, outcome: Outcome) -> Done | Error:
+        self._fail("ending")
+        failure = outcome.facts.failure
+        return Error(failure.message, failure.code) if failure else Done(None, outcome.text)
+
+    def _fail(self, what: str) -> None:
+        if self.fails == what:
+            raise ValueError(what)
+
+
+class Script:
+    """A producer. `left`: its context was left."""
+
+    def __init__(self, batches: Sequence[list[EngineEvent]] = WHOLE, *, hangs: bool = False, fails_to_close: bool = False) -> None:
+        self.batches = batches
+        self.hangs = hangs
+        self.fails_to_close = fails_to_close
+        self.left = False
+
+    @asynccontextmanager
+    async def open(self) -> AsyncIterator[Batches]:
+        try:
+            yield self._play()
+        finally:
+            self.left = True
+        if self.fails_to_close:
+            raise ValueError("close")
+
+    async def _play(self) -> AsyncGenerator[list[EngineEvent]]:
+        for batch in self.batches:
+            yield batch
+        if self.hangs:
+            await asyncio.Event().wait()
+
+
+@pytest.fixture
+async def supervisor() -> AsyncIterator[Supervisor]:
+    limits = Limits(silence=0.2, retry=0.001)
+    async with Supervisor(Memory(), Shelf(), owner="o", most_per_user=9, limits=limits, waits=Waits()) as made:
+        yield made
+
+
+async def start(supervisor: Supervisor, script: Script, sink: Memory) -> Run:
+    async with supervisor.claim(None, 1) as claim:
+        record = supervisor.record(claim, "test", b"{}", "continue")
+        return supervisor.start(claim, record, script.open(), sink)
+
+
+def last(run: Run) -> Event:
+    return run.log.since(run.log.last - 1)[0].event
+
+
+async def test_a_server_that_falls_silent_after_it_was_unreachable_is_a_timeout(supervisor: Supervisor) -> None:
+    script = Script([[Progress("unreachable")], []], hangs=True)
+    run = await start(supervisor, script, sink := Memory())
+    assert await run.saved(10)
+    assert sink.outcome is not None
+    assert sink.outcome.facts.failure is not None
+    assert (sink.outcome.facts.failure.code, script.left) == ("timeout", True)
+
+
+async def test_whoever_waits_for_a_place_is_not_silent(supervisor: Supervisor) -> None:
+    run = await start(supervisor, Script([[Progress("queued", position=0)]], hangs=True), Memory())
+    assert not await run.saved(0.6)
+
+
+async def test_a_producer_that_fails_to_close_loses_no_result(supervisor: Supervisor) -> None:
+    run = await start(supervisor, Script(fails_to_close=True), sink := Memory())
+    assert await run.saved(10)
+    assert sink.outcome is not None
+    assert (sink.outcome.status, sink.outcome.text) == ("complete", "Once")
+    assert isinstance(last(run), Done)
+
+
+@pytest.mark.parametrize("fails", ["opening", "commit", "ending"])
+async def test_a_sink_that_fails_ends_its_own_run_alone(fails: str, supervisor: Supervisor) -> None:
+    other = await start(supervisor, Script([[Chunk("a")]], hangs=True), Memory())
+    script = Script()
+    run = await start(supervisor, script, Memory(fails=fails))
+    assert await run.saved(10)
+    assert script.left
+    assert isinstance(last(run), Error)
+    assert run.log.closed
+    assert not await other.saved(0.05)
+
+
+async def test_a_result_is_stored_as_soon_as_the_store_takes_it(supervisor: Supervisor) -> None:
+    run = await start(supervisor, Script(), sink := Memory(refusals=3))
+    assert await run.saved(10)
+    assert sink.outcome is not None
+    assert isinstance(last(run), Done)
