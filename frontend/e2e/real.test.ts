@@ -34,7 +34,7 @@ test.each(["sse", "mqtt"] as const)(
       .toBe(0);
 
     await page.getByRole("button", { name: words.studio.options, exact: true }).click();
-    await page.getByLabel(words.sampling.settings.max_tokens.label).fill("12");
+    await page.getByRole("spinbutton", { name: words.sampling.settings.max_tokens.label }).fill("12");
     await page.getByText(words.options.saved).waitFor();
     await page.getByRole("button", { name: words.thread.continue }).click();
     await page.getByText(words.reply.tooLong).waitFor({ timeout: 60_000 });

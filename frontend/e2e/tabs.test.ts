@@ -73,8 +73,7 @@ test("a log-in that is ended elsewhere leads to the sign-in page, and back", asy
     const all = (await (await fetch("/api/auth/tokens")).json()) as { id: number }[];
     for (const { id } of all) await fetch(`/api/auth/tokens/${id}`, { method: "DELETE" });
   });
-  await page.getByRole("link", { name: words.pages.templates }).click();
-  await page.waitForURL(/sign-in/);
+  await page.waitForURL(/sign-in/); // the event connection ends with the log-in
   await page.goto(studio.url + path);
   await page.waitForURL(`**/sign-in?to=${encodeURIComponent(path)}`);
   visitor.complaints.length = 0; // a browser says that it was refused

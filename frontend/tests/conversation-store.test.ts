@@ -33,8 +33,8 @@ const metadata = (id: string): StreamEvent =>
 const chunk: StreamEvent = { type: "chunk", content: "Once" };
 const done = { type: "done", assistant_message_id: 2, full_content: "Once", finish_reason: "stop" } as StreamEvent;
 
-function stored(id: number, status: string, content: string, stream: string | null = null): MessageAnswer {
-  return { id, session_id: 7, role: id % 2 ? "user" : "assistant", status, content, stream_id: stream } as MessageAnswer;
+function stored(id: number, status: string, content: string, stream: string | null = null, siblings = [id]): MessageAnswer {
+  return { id, session_id: 7, role: id % 2 ? "user" : "assistant", status, content, stream_id: stream, siblings } as MessageAnswer;
 }
 
 const ASKED = stored(1, "complete", "Tell");
@@ -76,6 +76,26 @@ test("a reply that the list calls running is followed, and stands in its place u
   conversation.take([ASKED, stored(2, "complete", "Once")]);
   expect(kinds()).toEqual(["turn 1", "answer 2"]);
   expect(changed).toEqual(["costs"]);
+});
+
+test.each([
+  ["another version of the reply", [ASKED, stored(4, "complete", "Other", null, [4, 2])]],
+  ["another version of its turn", [stored(3, "complete", "Said", null, [1, 3]), stored(6, "complete", "Other")]],
+])("an ended reply makes way for %s, although no list had all of it", (_what, list) => {
+  const conversation = conversations.of(7);
+  conversation.take([ASKED, stored(2, "streaming", "", "a")]);
+  events.say("a", metadata("a"), chunk, done);
+  conversation.take(list);
+  expect(kinds().some((kind) => kind.startsWith("live"))).toBe(false);
+});
+
+test("an ended reply stays until a list knows of it", () => {
+  const conversation = conversations.of(7);
+  conversation.take([stored(9, "complete", "Before", null, [9])]);
+  conversations.session({ type: "run", session_id: 7, stream_id: "a" });
+  events.say("a", metadata("a"), chunk, done);
+  conversation.take([stored(9, "complete", "Before", null, [9])]);
+  expect(kinds()).toContain("live 2");
 });
 
 test("a reply that begins elsewhere is followed before the list knows of it", () => {

@@ -180,16 +180,19 @@ export class Conversation extends Subscribable {
     }
   }
 
-  /** Lets go of a reply that has ended once the list has all of it. */
+  /** Lets go of a reply that has ended once the list has all of it, or shows another version in its place. */
   private settle(): void {
     const { live } = this;
     if (live?.stream.over !== true) return;
     const { metadata, terminal } = live.stream.snapshot;
     const length = terminal?.type === "done" ? terminal.full_content.length : 0; // a shorter one was read before the end
     const id = metadata?.assistant_message_id;
-    const isThere =
-      this.messages?.some((one) => one.id === id && one.status !== "streaming" && one.content.length >= length) === true;
-    if (id != null && isThere) this.drop();
+    const { messages = [] } = this;
+    const isComplete = messages.some((one) => one.id === id && one.status !== "streaming" && one.content.length >= length);
+    const isPassedOver = messages.some(({ id: own, siblings }) =>
+      [id, metadata?.user_message_id].some((of) => of != null && of !== own && siblings.includes(of)),
+    ); // another version stands in the place of it, or of its turn
+    if (id != null && (isComplete || isPassedOver)) this.drop();
   }
 }
 
