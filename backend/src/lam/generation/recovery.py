@@ -1,6 +1,6 @@
-"""Runs that nobody drives any more end as `interrupted`, with all that was checkpointed of them.
+"""Ends runs without a gateway as `interrupted`, with all their checkpointed text.
 
-At the start that is every open run: under the lock that makes this gateway the only one, all of them are orphans.
+At startup that is every open run: under the lock that makes this gateway the only one, all of them are orphans.
 """
 
 import logging
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 async def recover(store: RunStore, kinds: Iterable[Kind], owner: str) -> int:
-    """How many runs were interrupted. Raises StorageUnavailable."""
+    """Ends every orphan and returns their number. Raises StorageUnavailable."""
     by_name = {kind.name: kind for kind in kinds}
     orphans = await store.take_over(owner)
     for orphan in orphans:
