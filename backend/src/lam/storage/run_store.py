@@ -1,4 +1,4 @@
-"""Open runs in the database: what `generation` needs of it, each call one unit of work."""
+"""Open runs in the database: the store that `generation` needs, with one unit of work per call."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,9 @@ class RunStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def checkpoint(self, taken: Sequence[Checkpoint]) -> None:
+    async def checkpoint(self, checkpoints: Sequence[Checkpoint]) -> None:
         async with self._database.write() as unit:
-            await unit.runs.checkpoint(taken)
+            await unit.runs.checkpoint(checkpoints)
 
     async def take_over(self, owner: str) -> list[OpenRun]:
         async with self._database.write() as unit:
