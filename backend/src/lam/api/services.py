@@ -1,4 +1,4 @@
-"""What the routes are given: the parts of one gateway, put together in `gateway.py`."""
+"""The services of one gateway for the routes. `gateway.py` puts them together."""
 
 import asyncio
 from dataclasses import dataclass
@@ -45,4 +45,4 @@ class Services:
     open_streams: OpenStreams
     connections: Connections
     events: EventConnections
-    database_lost: asyncio.Event  # set once another gateway has taken the database
+    database_lost: asyncio.Event  # set once another gateway has the database
