@@ -1,4 +1,4 @@
-"""Fields of Word: their results are text, their codes are not. Fields begin in one run and end in another, and hold others."""
+"""Fields of Word: their results are text, their codes are not. Fields begin in one run, end in another, and can be nested."""
 
 import re
 from typing import Any, Final
@@ -10,18 +10,18 @@ _BUTTON: Final = re.compile(r"\s*(?:MACROBUTTON|GOTOBUTTON)\s+\S+\s+(.*)", re.IG
 
 
 class Fields:
-    """Where a story stands among its fields."""
+    """The position of a story among its fields."""
 
     def __init__(self, root: Any) -> None:
         self._open: list[_Field] = []
-        self._closed = _closed(root)  # a field that never ends would swallow the rest of the story
+        self._closed = _closed(root)  # otherwise an endless field would swallow the rest of the story
 
     @property
     def in_code(self) -> bool:
         return any(field.in_code for field in self._open)
 
     def turn(self, mark: Any) -> str:
-        """Passes the beginning, middle or end of a field; gives the text of a field that keeps it in its code."""
+        """Takes the beginning, middle or end of a field. Returns the text of a field that keeps it in its code."""
         kind = attribute(mark, "fldCharType")
         if kind == "begin" and mark in self._closed:
             self._open.append(_Field())
@@ -38,7 +38,7 @@ class Fields:
             self._open[-1].code += text
 
     def cross(self, element: Any) -> None:
-        """Passes the marks in something that is not read."""
+        """Takes the marks in skipped content."""
         for each in element.iter():
             if name_of(each) == "w:fldChar":
                 self.turn(each)
@@ -51,7 +51,7 @@ class _Field:
 
 
 def form_field(mark: Any) -> str:
-    """What an old form field shows that has no result: a box, ticked or not, or the entry that was chosen."""
+    """Returns the text of an old form field without a result: a box, ticked or not, or the chosen entry."""
     box = child(mark, "w:ffData", "w:checkBox")
     if box is not None:
         now = "w:checked" if child(box, "w:checked") is not None else "w:default"
@@ -68,7 +68,7 @@ def form_field(mark: Any) -> str:
 
 
 def _closed(root: Any) -> set[Any]:
-    """The marks that begin a field which also ends."""
+    """Returns the opening marks of fields that also end."""
     begun: list[Any] = []
     closed: set[Any] = set()
     for mark in root.iter():
@@ -82,7 +82,7 @@ def _closed(root: Any) -> set[Any]:
 
 
 def _text_of_code(code: str) -> str:
-    """Equations in the old way (`EQ`), such as readings above Japanese, and buttons hold their text in their code."""
+    """Returns the text in a code: old equations (`EQ`), such as readings above Japanese, and buttons keep theirs there."""
     if button := _BUTTON.match(code):
         return button[1].strip()
     equation = code.strip()

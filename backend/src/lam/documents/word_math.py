@@ -9,7 +9,7 @@ _SKIP: Final = frozenset({"w:del", "w:moveFrom", "w:delText"})
 
 
 def linear(element: Any) -> str:
-    """The text of an equation or of a part of one."""
+    """Returns the text of an equation or a part of one."""
     name = name_of(element)
     if name in _SKIP or (name.endswith("Pr") and name[:2] in ("m:", "w:")):
         return ""
@@ -25,7 +25,7 @@ def _part(element: Any, name: str) -> str:
 
 
 def _group(text: str) -> str:
-    """In parentheses unless it is one number, one letter, or in some already."""
+    """Returns the text in parentheses, unless it is one number, one letter, or has some already."""
     text = text.strip()
     if len(text) < 2 or (text.isalnum() and (text.isdigit() or len(text) == 1)):
         return text
