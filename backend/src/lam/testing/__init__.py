@@ -1,1 +1,1 @@
-"""Doubles that speak the wire protocol, for faults and rates that the real programs cannot be made to show."""
+"""Doubles that speak the wire protocol, for faults and rates that real programs cannot produce on demand."""
