@@ -1,4 +1,4 @@
-"""`lam db`."""
+"""`lam db`: the database of this machine's gateway."""
 
 import asyncio
 
