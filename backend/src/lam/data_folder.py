@@ -1,5 +1,7 @@
-"""The data folder: what a gateway keeps beside its database, and what commands on the same machine read there. It knows no
-tables."""
+"""The data folder: what a gateway keeps beside its database, and what commands on the same machine read there.
+
+It knows no tables.
+"""
 
 import logging
 import os

@@ -1,4 +1,7 @@
-"""The composition root: the one place that creates the gateway's parts and connects them. It contains no logic of its own."""
+"""The composition root: the one place that creates the gateway's parts and connects them.
+
+No other module may know them all.
+"""
 
 import logging
 import secrets

@@ -115,8 +115,10 @@ class Accounts:
         return Login(token, expires_at, new_device(self._secret_key, user, now, device.id if device else None))
 
     async def _verify_stranger(self, email: str, password: str, network: str) -> tuple[User | None, bool]:
-        """Verifies a password without a known device. A refused or waiting attempt makes no query, so a known device never waits
-        behind these."""
+        """Returns the user and whether the password is right, for a browser that is no known device.
+
+        A refused or waiting attempt makes no query, so a known device never waits behind these.
+        """
         async with self._budgets.tarpit.around(network), self._budgets.login.attempt(email, network) as note:
             user = await self._user(email)
             good = await self._passwords.verify(user.password_hash if user else None, password, f"login {network}")

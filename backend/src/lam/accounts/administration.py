@@ -1,4 +1,4 @@
-"""The operations of an admin on other accounts. It must not decide who is an admin."""
+"""The operations of an admin on other accounts. It must not know HTTP."""
 
 import logging
 from collections.abc import Awaitable, Callable

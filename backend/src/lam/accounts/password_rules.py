@@ -1,5 +1,7 @@
-"""The rules for a new password: long enough, and nothing that a guesser tries first (ASVS 5, 6.2; NIST 800-63B). A log-in never
-checks them."""
+"""The rules for a new password: long enough, and nothing that a guesser tries first (ASVS 5, 6.2; NIST 800-63B).
+
+A log-in never checks them.
+"""
 
 import re
 import unicodedata

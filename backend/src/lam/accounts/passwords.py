@@ -57,7 +57,7 @@ class Passwords:
         return await self._pool.run(source, lambda: self._check(password_hash, password), known=known)
 
     def _check(self, password_hash: str | None, password: str) -> bool:
-        """Compares with a hash; those of the first release were made of the password as typed."""
+        """Returns whether the hash matches. Hashes of the first release were made of the password as typed."""
         tries = dict.fromkeys((normal(password), password))
         return any(self._matches(password_hash or self._nobodys, each) for each in tries) and password_hash is not None
 

@@ -165,7 +165,7 @@ class Connections:
         self._report(now)
 
     def _dispensable(self, new: Connection, now: float) -> Connection | None:
-        """Yields connections that can make room: the longest silent, then the oldest incomplete requests, then unread answers."""
+        """Returns the connection that makes room: the longest silent, else the oldest incomplete request, else an unread answer."""
         for queue in (self._requests, self._bodies):
             oldest = next((one for one in queue if one is not new), None)
             if oldest is not None:

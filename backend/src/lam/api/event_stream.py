@@ -175,6 +175,6 @@ class EventStream(SourceStream):
 
 
 async def disconnected(receive: Receive) -> None:
-    """Returns when the client has closed its connection."""
+    """Waits until the client has closed its connection."""
     while (await receive())["type"] != "http.disconnect":
         pass

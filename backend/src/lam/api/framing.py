@@ -175,7 +175,10 @@ class Framing:
             self._chunked = True
 
     def _blank(self) -> bytes:
-        """Takes an empty line, which ends the head or the trailers. Before a request it means nothing, and is counted."""
+        """Takes an empty line and returns the piece that it completes: it ends the head or the trailers.
+
+        Before a request it means nothing, and is counted.
+        """
         if self.place is Place.TRAILERS:
             self._reset()
             return b"\r\n"

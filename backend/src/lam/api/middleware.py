@@ -69,7 +69,7 @@ def _too_large(limit: int) -> str:
 
 
 def _counted(scope: Scope, receive: Receive, limit: int) -> Receive:
-    """Receives a body of unknown length. Raises HTTPException, which frameworks pass on, when it grows too large."""
+    """Returns a `receive` for a body of unknown length. It raises HTTPException, which frameworks pass on, beyond the limit."""
     size = 0
     known = False
 

@@ -60,7 +60,7 @@ class Search:
         return by_title + await self._by_text(user_id, terms, limit)
 
     async def _by_text(self, user_id: int, terms: list[str], limit: int) -> list[Found]:
-        """Examines messages from the index, newest first, until `limit` of them match."""
+        """Returns up to `limit` matching messages, newest first, out of those that the index offers."""
         matches: list[Found] = []
         before: int | None = None
         looked, page = 0, limit

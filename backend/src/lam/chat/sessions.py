@@ -17,7 +17,7 @@ from lam.storage.access import Action
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Session
 
-# What the gateway sets by itself, and what has a rule of its own; all other fields are set as they are given.
+# The gateway sets `_OWN`, and `_RULED` have rules of their own; all other fields keep the caller's value.
 _RULED: Final = {"title", "title_pending", "template_version", "leaf_id"}
 _OWN: Final = {"id", "user_id", "session_key", "message_count", "unread", "created_at", "updated_at", "last_used_at"}
 _PLAIN: Final = frozenset(Session.__struct_fields__) - _RULED - _OWN
@@ -79,7 +79,7 @@ class Sessions:
             return await require_session(unit, session_id, user_id, action)
 
     async def change(self, user_id: int, session_id: int, changes: dict[str, Any]) -> Session:
-        """Changes the given columns; None clears one. The next message uses the new values."""
+        """Changes columns; None clears one. The next message uses the new values."""
         await self._find(user_id, session_id, "change")
         if changes.get("model") is not None:
             await require_model(self._catalog, changes["model"])

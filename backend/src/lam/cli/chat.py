@@ -1,5 +1,7 @@
-"""`lam chat`: a conversation in the terminal. The answer goes to stdout, everything else to stderr. It uses the client and
-nothing of the gateway's code."""
+"""`lam chat`: a conversation in the terminal.
+
+The answer goes to stdout, everything else to stderr. It talks to the gateway only through the client.
+"""
 
 import asyncio
 import os

@@ -73,7 +73,10 @@ async def _work(settings: Settings, name: str, *, streaming: bool) -> None:
 
 
 def _listen(stop: asyncio.Event) -> dict[signal.Signals, Any]:
-    """Makes the first signal request a stop and the second one exit at once. Works on every platform's event loop."""
+    """Makes the first signal request a stop and the second one exit at once. Returns the earlier handlers.
+
+    Works on every platform's event loop.
+    """
 
     def received(*_: object) -> None:
         if stop.is_set():

@@ -144,7 +144,7 @@ def _object(value: Any) -> Any:
 
 
 def _xfa_lines(xfa: Any) -> list[str]:
-    """Yields `name: value` for the data of an XFA form."""
+    """Returns `name: value` for the data of an XFA form."""
     if not isinstance(xfa, list):
         return []
     parts = dict(zip(map(str, xfa[::2]), xfa[1::2], strict=False))

@@ -1,5 +1,7 @@
-"""The parent process: passes a file to a child process and waits for its text, up to a time limit. It never parses a file
-itself."""
+"""The parent process: passes a file to a child process and waits for its text, up to a time limit.
+
+It never parses a file itself.
+"""
 
 import asyncio
 import sys

@@ -192,7 +192,7 @@ class OpenAIHttpEngine:
             return ServerFacts(models=())
 
     async def _probe(self) -> ServerFacts:
-        """Asks the server what it is. A fact that is missing this time keeps its old value.
+        """Returns what the server reports about itself. A fact that is missing this time keeps its old value.
 
         Raises LlmLoading, LlmUnreachable, LlmOverloaded or LlmError when it answers nothing.
         """

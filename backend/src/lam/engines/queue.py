@@ -119,7 +119,7 @@ class Ticket:
         self._news.clear()
 
     def again(self) -> None:
-        """Returns the place unused and waits for another in the old turn; pools not tried yet come first."""
+        """Gives the place back unused and waits for another in the old turn; pools not tried yet come first."""
         self._queue.again(self)
 
     def leave(self, *, model_is_free: bool) -> None:
@@ -168,7 +168,7 @@ class Queue:
         return ticket
 
     def lend(self, model: str | None, wanted: Callable[[], object], *, continues: bool = False) -> Ticket | None:
-        """Lends an idle place to work that can be dropped; `wanted` is called when a ticket waits for it."""
+        """Returns an idle place for work that can be dropped, None if there is none. `wanted` is called when a ticket waits for it."""
         ticket = self._ticket(model, None, continues=continues)
         if not self._start(ticket):
             return None

@@ -157,7 +157,7 @@ class ThinkSplitter:
         )
 
     def _inside(self, out: Split) -> bool:
-        """Takes text in a block. In a block without an opening tag, closing tags in code are text."""
+        """Takes text in a block. Returns whether more can be decided. Without an opening tag, closing tags in code are text."""
         block = self._block
         closer = _BARE if block is _IMPLIED else _CLOSERS[block]
         while (match := closer.search(self._pending)) is not None:
@@ -174,7 +174,10 @@ class ThinkSplitter:
         return True
 
     def _watch(self, out: Split) -> bool:
-        """Takes text in an answer that may be reasoning without an opener: a closing tag at the start of a line ends it."""
+        """Takes text in an answer that may be reasoning without an opener. Returns whether more can be decided.
+
+        A closing tag at the start of a line ends such reasoning.
+        """
         at = 0
         while (match := _BARE.search(self._pending, at)) is not None:
             at = match.end()

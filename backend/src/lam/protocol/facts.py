@@ -51,7 +51,7 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def metadata(self) -> Json | None:
-        """Returns the contract's `metadata`. For an ended reply it has mode, model, simulated and finish_reason, even when null."""
+        """The contract's `metadata`. For an ended reply it has mode, model, simulated and finish_reason, even when null."""
         ended = {} if self.mode is None else {name: getattr(self, name) for name in _ENDED}
         known = {name: value for name in _KNOWN if (value := getattr(self, name)) is not None}
         return ended | known | self.other or None

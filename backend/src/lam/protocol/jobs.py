@@ -311,7 +311,7 @@ class Outbox:
         return frame
 
     def _pieces(self, events: list[FrameEvent]) -> list[FrameEvent]:
-        """Yields the events; texts that would fill a frame alone are cut."""
+        """Returns the events; texts that would fill a frame alone are cut."""
         if sum(len(event.content) for event in events if isinstance(event, Chunk | Thinking)) * 6 < self._room:
             return events
         pieces: list[FrameEvent] = []

@@ -19,8 +19,8 @@ class Setting(Struct, frozen=True, kw_only=True):
 
     `label`, `hint`: for the page. `description`: for the API's documentation. `default`: the gateway's setting that applies when
     nobody chose; None means the model server's own value. `read`: makes the default from that setting's value. `step`: of the
-    page's control. `llama`: sent only to llama.cpp unless somebody chose it. `wire`: its fields in the body of a request; None
-    means one field of the same name.
+    page's control. `llama`: only llama.cpp gets it; other settings go to every server once somebody chose them. `wire`: its fields in
+    the body of a request; None means one field of the same name.
     """
 
     label: str
@@ -252,7 +252,7 @@ def resolve(*choices: Choices) -> Sampling:
 
 
 def checked(sampling: Sampling) -> Sampling:
-    """Returns the choices unchanged. Raises ValueError when a value is out of range."""
+    """Returns the settings unchanged. Raises ValueError when a value is out of range."""
     try:
         return msgspec.convert(msgspec.to_builtins(sampling), Sampling)
     except msgspec.ValidationError as error:

@@ -35,7 +35,7 @@ class MemoryLog:
 
     @property
     def size(self) -> int:
-        """Returns its size in bytes, roughly."""
+        """Its size in bytes, roughly."""
         return sum(_RECORD_BYTES + _text_size(record.event) for record in self._records)
 
     def append(self, events: Sequence[Event]) -> int:

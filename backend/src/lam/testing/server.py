@@ -225,7 +225,7 @@ class ScriptedServer:
         return 404, {"error": {"message": "not found", "code": 404}}
 
     def _rendered(self, turns: list[dict[str, str]]) -> tuple[int, Any]:
-        """Renders the prompt as llama.cpp's template does: an assistant's turn at the end stays open."""
+        """Returns the prompt as llama.cpp's template renders it: an assistant's turn at the end stays open."""
         if turns[-1]["role"] == "assistant" and not self.prefills:
             message = "Assistant response prefill is incompatible with enable_thinking."
             return 400, {"error": {"code": 400, "message": message, "type": "invalid_request_error"}}

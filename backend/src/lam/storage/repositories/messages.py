@@ -38,7 +38,7 @@ _USED = update(sessions).where(sessions.c.id == _OWNER).execution_options(**QUIC
 
 
 def _path() -> Select[Any]:
-    """Messages on the way from the first one to `leaf`, the newest `most` of them, oldest first."""
+    """Returns a query for the newest `most` messages on the path from the first one to `leaf`, oldest first."""
     start = select(messages.c.id, messages.c.parent_id, literal(1).label("depth")).where(messages.c.id == bindparam("leaf"))
     path = start.cte("path", recursive=True)
     above = select(messages.c.id, messages.c.parent_id, path.c.depth + 1).where(
