@@ -168,7 +168,7 @@ class Queue:
         return ticket
 
     def lend(self, model: str | None, wanted: Callable[[], object], *, continues: bool = False) -> Ticket | None:
-        """Returns an idle place for work that can be dropped, None if there is none. `wanted` is called when a ticket waits for it."""
+        """Returns an idle place for droppable work, None if there is none. `wanted` is called when a ticket waits for it."""
         ticket = self._ticket(model, None, continues=continues)
         if not self._start(ticket):
             return None

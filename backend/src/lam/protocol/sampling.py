@@ -19,8 +19,8 @@ class Setting(Struct, frozen=True, kw_only=True):
 
     `label`, `hint`: for the page. `description`: for the API's documentation. `default`: the gateway's setting that applies when
     nobody chose; None means the model server's own value. `read`: makes the default from that setting's value. `step`: of the
-    page's control. `llama`: only llama.cpp gets it; other settings go to every server once somebody chose them. `wire`: its fields in
-    the body of a request; None means one field of the same name.
+    page's control. `llama`: only llama.cpp gets it; other settings go to every server once somebody chose them. `wire`: its fields
+    in the body of a request; None means one field of the same name.
     """
 
     label: str
