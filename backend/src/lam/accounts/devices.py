@@ -2,6 +2,8 @@
 
 It is not a login, only a place ahead of strangers. It names the account and the version of its password: a new password ends it,
 and so does the end of the account.
+
+This module makes and checks the cookie's value. It must not know the cookie or the request.
 """
 
 import hashlib

@@ -1,6 +1,8 @@
 """The page's two cookies: the login's token, and the owner's known device. Scripts can read neither.
 
 Over TLS their names begin with `__Host-`, so that no other host and no page without TLS can set one.
+
+It sets and reads cookies. It must not decide what they are worth.
 """
 
 from datetime import datetime

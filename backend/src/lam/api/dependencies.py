@@ -1,4 +1,7 @@
-"""The dependencies of routes: the services, and the caller. Nothing here stays open while a stream runs."""
+"""The dependencies of routes: the services, and the caller. Nothing here stays open while a stream runs.
+
+Accounts decide who a caller is; this module only asks them.
+"""
 
 from typing import Annotated
 

@@ -1,4 +1,7 @@
-"""The parts of the OpenAPI file that no route declares: the groups of paths, and authentication."""
+"""The parts of the OpenAPI file that no route declares: the groups of paths, and authentication.
+
+It describes routes and must not change what they do.
+"""
 
 from typing import Any, Final
 

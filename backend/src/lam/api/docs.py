@@ -1,4 +1,7 @@
-"""`/docs`: the API's description for people, from our own files, under a policy that allows no other script."""
+"""`/docs`: the API's description for people, from our own files, under a policy that allows no other script.
+
+It knows no route of the API.
+"""
 
 import base64
 import hashlib

@@ -55,11 +55,11 @@ class EventConnection:
         self._position = 0  # in the feed
         self._sessions: frozenset[int] = frozenset()
         self._runs: dict[str, _Run] = {}
-        self._opened = False
+        self._is_open = False
         self._waiting: list[tuple[str, int, dict[str, Any]]] = []
-        self._made: deque[Frame] = deque()  # frames that may not have been sent yet
+        self._frames: deque[Frame] = deque()  # frames that may not have been sent yet
         self._last = 0
-        self._heard: Callable[[], None] = _nothing
+        self._wake_reader: Callable[[], None] = _nothing
 
     # Following
 
@@ -98,12 +98,12 @@ class EventConnection:
                 self._say(stream_id, run.last, {"type": "closed", "reason": run.reason})
             elif run is not None:
                 self._enter(run)
-        self._heard()
+        self._wake_reader()
 
     def _say(self, stream: str, number: int, event: dict[str, Any]) -> None:
-        if self._opened:
+        if self._is_open:
             self._make(stream, number, _json(event))
-            self._heard()
+            self._wake_reader()
         else:
             self._waiting.append((stream, number, event))  # after the first frame
 
@@ -114,7 +114,7 @@ class EventConnection:
             return
         self._leave(following.stream_id)
         run = self._runs[following.stream_id] = _Run(following)
-        if self._opened:
+        if self._is_open:
             run.begin(self._on_change)
 
     def _leave(self, stream_id: str) -> None:
@@ -124,7 +124,7 @@ class EventConnection:
     @contextmanager
     def open(self, feed: Feed, position: int, *, complete: bool) -> Iterator[None]:
         """Reads changes after number `position` while the context is open. `complete`: the reader has missed none before that."""
-        self._opened = True
+        self._is_open = True
         self._feed, self._position = feed, position
         self._greet("open" if complete else "reset")
         for stream, number, event in self._waiting:
@@ -135,40 +135,40 @@ class EventConnection:
         try:
             yield
         finally:
-            self._opened = False
+            self._is_open = False
             self._feed.unlisten(self._on_change)
             for stream_id in list(self._runs):
                 self._leave(stream_id)
 
     def close(self) -> None:
         self.closed = True
-        self._heard()
+        self._wake_reader()
 
     # Reading: the methods of a `Source`
 
-    def listen(self, heard: Callable[[], None]) -> None:
-        self._heard = heard
+    def listen(self, callback: Callable[[], None]) -> None:
+        self._wake_reader = callback
 
-    def unlisten(self, heard: Callable[[], None]) -> None:
-        self._heard = _nothing
+    def unlisten(self, callback: Callable[[], None]) -> None:
+        self._wake_reader = _nothing
 
     def since(self, after: int) -> Sequence[Frame]:
         """Returns up to 64 KiB of frames with higher numbers; frames up to `after` count as sent."""
-        while self._made and self._made[0].number <= after:
-            self._made.popleft()
+        while self._frames and self._frames[0].number <= after:
+            self._frames.popleft()
         self._pull()
-        return list(self._made)
+        return list(self._frames)
 
     def _on_change(self) -> None:
-        self._heard()
+        self._wake_reader()
 
     def _pull(self) -> None:
-        size = sum(len(frame.frame) for frame in self._made)
+        size = sum(len(frame.frame) for frame in self._frames)
         self._pull_changes()
         for run in list(self._runs.values()):
             for record in run.following.log.since(run.after):
                 # After a single large frame the writer would not check for more.
-                if size >= PULL_BYTES and len(self._made) > 1:
+                if size >= PULL_BYTES and len(self._frames) > 1:
                     return
                 run.after = record.number
                 size += self._make(run.following.stream_id, record.number, sse.data_of(record.frame))
@@ -187,7 +187,7 @@ class EventConnection:
     def _make(self, stream: str, number: int, data: bytes) -> int:
         self._last += 1
         frame = sse.enveloped(f"{self._instance}-{self._position}", stream, number, data)
-        self._made.append(Frame(self._last, frame))
+        self._frames.append(Frame(self._last, frame))
         return len(frame)
 
 
@@ -199,13 +199,13 @@ class _Run:
         self.after = following.after
         self._reading = ExitStack()
 
-    def begin(self, heard: Callable[[], None]) -> None:
-        self.following.log.listen(heard)
+    def begin(self, callback: Callable[[], None]) -> None:
+        self.following.log.listen(callback)
         if self.following.run is not None:
             self._reading.enter_context(self.following.run.reading())
 
-    def end(self, heard: Callable[[], None]) -> None:
-        self.following.log.unlisten(heard)
+    def end(self, callback: Callable[[], None]) -> None:
+        self.following.log.unlisten(callback)
         self._reading.close()
 
 

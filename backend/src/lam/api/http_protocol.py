@@ -1,6 +1,8 @@
 """uvicorn's HTTP protocol with limits: what a connection may send before the parser gets it, and how long it may take.
 
 It is passed to uvicorn as `Config(http=HttpProtocol)`. A test pins the methods that it overrides and the attributes that it reads.
+
+It knows bytes, time and uvicorn, and no route.
 """
 
 import asyncio

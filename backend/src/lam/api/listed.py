@@ -1,4 +1,7 @@
-"""A session as JSON, in the same form for answers and events."""
+"""A session as JSON, in the same form for answers and events.
+
+It must not know who reads it.
+"""
 
 from collections.abc import Collection
 

@@ -42,12 +42,12 @@ class Source(Protocol):
         """Returns the items with higher numbers, or the first of them: then more than one write takes."""
         ...
 
-    def listen(self, heard: Callable[[], None]) -> None:
-        """Calls `heard()` when there is more, and at the close."""
+    def listen(self, callback: Callable[[], None]) -> None:
+        """Calls `callback()` when there is more, and at the close."""
         ...
 
-    def unlisten(self, heard: Callable[[], None]) -> None:
-        """Stops calling `heard`."""
+    def unlisten(self, callback: Callable[[], None]) -> None:
+        """Stops calling `callback`."""
         ...
 
 
@@ -69,7 +69,7 @@ class LogWriter:
 
     async def run(self) -> None:
         """Writes until the log is closed and all of it is written. Run it in a task that may be cancelled."""
-        self._log.listen(self._heard)
+        self._log.listen(self._wake)
         try:
             while True:
                 await self._catch_up()
@@ -78,7 +78,7 @@ class LogWriter:
                 self._idle = self._loop.create_future()
                 await self._idle
         finally:
-            self._log.unlisten(self._heard)
+            self._log.unlisten(self._wake)
             self._silence.cancel()
 
     async def _catch_up(self) -> None:
@@ -93,7 +93,7 @@ class LogWriter:
                 await self._send({"type": "http.response.body", "body": body, "more_body": True})
                 self.waiting_since = None
 
-    def _heard(self) -> None:
+    def _wake(self) -> None:
         """Called after each append and at the close."""
         if self._idle is None or self._idle.done():
             return  # the task is writing, and will check again
@@ -109,15 +109,15 @@ class LogWriter:
         """Writes outside the waiting task, and leaves it the rest."""
         assert self._idle is not None
         self.waiting_since = self._spoke = self._loop.time()
-        begun: Any = self._send({"type": "http.response.body", "body": body, "more_body": True})
+        writing: Any = self._send({"type": "http.response.body", "body": body, "more_body": True})
         try:
-            waits_for = begun.send(None)
+            waits_for = writing.send(None)
         except StopIteration:
             self.waiting_since = None
         except Exception as error:
             self._idle.set_exception(error)
         else:
-            self._unsent = _Begun(begun, waits_for)
+            self._unsent = _Begun(writing, waits_for)
             self._idle.set_result(None)
 
     def _break_silence(self) -> None:

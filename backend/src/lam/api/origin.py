@@ -1,4 +1,7 @@
-"""Which pages may use the cookie. A browser sends it with every request, whoever wrote the page."""
+"""Which pages may use the cookie. A browser sends it with every request, whoever wrote the page.
+
+It looks at headers and never at the body.
+"""
 
 from typing import Final
 from urllib.parse import urlsplit

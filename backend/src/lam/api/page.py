@@ -1,4 +1,7 @@
-"""The built page in this package: its files, and its one document for every address of the page."""
+"""The built page in this package: its files, and its one document for every address of the page.
+
+It serves files and knows nothing of sessions or accounts.
+"""
 
 import mimetypes
 import re

@@ -1,4 +1,7 @@
-"""The services of one gateway for the routes. `gateway.py` puts them together."""
+"""The services of one gateway for the routes. `gateway.py` puts them together.
+
+It holds them and must not create or close them.
+"""
 
 import asyncio
 from dataclasses import dataclass

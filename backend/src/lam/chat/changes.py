@@ -57,15 +57,15 @@ class Feed:
         self._changes.append(change)
         while len(self._changes) > KEEP_CHANGES:
             self.floor = self._changes.popleft().number
-        for heard in tuple(self._listeners):
-            heard()
+        for callback in tuple(self._listeners):
+            callback()
 
-    def listen(self, heard: Callable[[], None]) -> None:
-        """Calls `heard()` in the appender's own step. It must neither raise nor take long."""
-        self._listeners[heard] = None
+    def listen(self, callback: Callable[[], None]) -> None:
+        """Calls `callback()` in the appender's own step. It must neither raise nor take long."""
+        self._listeners[callback] = None
 
-    def unlisten(self, heard: Callable[[], None]) -> None:
-        self._listeners.pop(heard, None)
+    def unlisten(self, callback: Callable[[], None]) -> None:
+        self._listeners.pop(callback, None)
 
 
 class Described(Struct, frozen=True):

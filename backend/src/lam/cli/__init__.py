@@ -1,6 +1,8 @@
 """The command line. A command's module is imported only when it runs.
 
 Answers go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage.
+
+This module must not import a command's dependencies itself.
 """
 
 import os

@@ -1,4 +1,7 @@
-"""Opens the database of this machine's gateway for a command."""
+"""Opens the database of this machine's gateway for a command.
+
+It knows no command.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

@@ -1,4 +1,7 @@
-"""`lam up`: everything on this machine. It starts and stops the processes and passes settings between them."""
+"""`lam up`: everything on this machine. It starts and stops the processes and passes settings between them.
+
+It must not know how a process works inside.
+"""
 
 import asyncio
 import logging

@@ -1,4 +1,7 @@
-"""`lam worker`: a worker beside a model, for gateways at a broker."""
+"""`lam worker`: a worker beside a model, for gateways at a broker.
+
+It turns options into settings and signals into a drain. The work belongs to `lam.worker`.
+"""
 
 import asyncio
 import gc

@@ -1,4 +1,7 @@
-"""The client. Its streams survive a lost connection: it requests the events after the last one it has."""
+"""The client. Its streams survive a lost connection: it requests the events after the last one it has.
+
+It yields events as they come and must not fold or print them.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping

@@ -3,6 +3,8 @@
 The test compares order, not time. On a second connection it asks the gateway how far the run is; events sent before one answer must
 have arrived by the next. Behind a proxy that buffers the stream most have not; on an open path they have, apart from rare
 accidents.
+
+It uses the client as anybody would and needs nothing special from the gateway.
 """
 
 import asyncio

@@ -3,6 +3,8 @@
 
 KIND comes from the file's name: pdf, docx, txt, md, or `any`. The limits are set before a byte is read; exceeding one ends this
 process and nothing else. It imports only what this kind needs.
+
+It must not trust a byte of the file, nor import the gateway.
 """
 
 import contextlib

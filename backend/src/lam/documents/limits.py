@@ -1,4 +1,7 @@
-"""The limits for one document, and the reasons to refuse one."""
+"""The limits for one document, and the reasons to refuse one.
+
+Values only; the readers of formats apply them.
+"""
 
 from typing import Final
 

@@ -1,4 +1,7 @@
-"""The text of a PDF: what its pages draw, and after each page its form fields and notes."""
+"""The text of a PDF: what its pages draw, and after each page its form fields and notes.
+
+It knows pypdf and no other format.
+"""
 
 import io
 import logging

@@ -1,4 +1,7 @@
-"""Form fields and notes of a PDF. Pages do not draw them: they lie above the pages."""
+"""Form fields and notes of a PDF. Pages do not draw them: they lie above the pages.
+
+It reads fields and must not run their scripts.
+"""
 
 import re
 from collections.abc import Iterator

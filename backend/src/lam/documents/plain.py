@@ -1,4 +1,7 @@
-"""Text without a format: which bytes are text, and in which encoding. Adds a notice when it had to guess the encoding."""
+"""Text without a format: which bytes are text, and in which encoding. Adds a notice when it had to guess the encoding.
+
+It knows no other format.
+"""
 
 import codecs
 import re

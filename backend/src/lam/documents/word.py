@@ -1,4 +1,7 @@
-"""The text of a Word document: headers, body, footers, notes and comments, each once."""
+"""The text of a Word document: headers, body, footers, notes and comments, each once.
+
+It puts the stories in order and must not know what is inside one.
+"""
 
 import itertools
 import zipfile

@@ -1,4 +1,7 @@
-"""Fields of Word: their results are text, their codes are not. Fields begin in one run, end in another, and can be nested."""
+"""Fields of Word: their results are text, their codes are not. Fields begin in one run, end in another, and can be nested.
+
+It follows the marks and must not compute a field.
+"""
 
 import re
 from typing import Any, Final
@@ -69,15 +72,15 @@ def form_field(mark: Any) -> str:
 
 def _closed(root: Any) -> set[Any]:
     """Returns the opening marks of fields that also end."""
-    begun: list[Any] = []
+    open_marks: list[Any] = []
     closed: set[Any] = set()
     for mark in root.iter():
         if name_of(mark) == "w:fldChar":
             kind = attribute(mark, "fldCharType")
             if kind == "begin":
-                begun.append(mark)
-            elif kind == "end" and begun:
-                closed.add(begun.pop())
+                open_marks.append(mark)
+            elif kind == "end" and open_marks:
+                closed.add(open_marks.pop())
     return closed
 
 

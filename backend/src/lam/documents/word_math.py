@@ -1,4 +1,7 @@
-"""Equations of Word (OMML, ECMA-376 part 1, chapter 22) written in one line, as people type them: `(a+b)/2`, `x^2`, `∑_(i=1)^n`."""
+"""Equations of Word (OMML, ECMA-376 part 1, chapter 22) written in one line, as people type them: `(a+b)/2`, `x^2`, `∑_(i=1)^n`.
+
+It knows no paragraph around an equation.
+"""
 
 from collections.abc import Callable
 from typing import Any, Final

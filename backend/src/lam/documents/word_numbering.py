@@ -1,4 +1,7 @@
-"""The numbers and bullets of lists in Word, which no text contains: `1.`, `2.b)`, `•`."""
+"""The numbers and bullets of lists in Word, which no text contains: `1.`, `2.b)`, `•`.
+
+It counts, and must not know the text of a paragraph.
+"""
 
 from typing import Any, Final
 

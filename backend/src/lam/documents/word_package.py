@@ -1,4 +1,7 @@
-"""A Word document as an archive of XML parts that refer to each other. Nothing is inflated before its size is known."""
+"""A Word document as an archive of XML parts that refer to each other. Nothing is inflated before its size is known.
+
+It knows parts and references, and no text.
+"""
 
 import io
 import posixpath

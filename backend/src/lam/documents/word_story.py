@@ -58,15 +58,15 @@ class Story:
         return self._blocks(self._root)
 
     def _blocks(self, container: Any) -> Iterator[str]:
-        begun = ""  # text of a paragraph whose end was deleted: it continues in the next one
+        beginning = ""  # text of a paragraph whose end was deleted: it continues in the next one
         for element in container:
             name = name_of(element)
             if name == "w:p" or name in _LOOSE:
-                begun += self._paragraph(element) if name == "w:p" else self._inline([element])
+                beginning += self._paragraph(element) if name == "w:p" else self._inline([element])
                 if name == "w:p" and any(child(element, "w:pPr", "w:rPr", each) is not None for each in _DELETED):
                     continue
-                yield begun
-                begun = ""
+                yield beginning
+                beginning = ""
                 boxes, self._boxes = self._boxes, []
                 yield from boxes
             elif name == "w:tbl":
@@ -79,8 +79,8 @@ class Story:
                 self._fields.cross(element)
             elif not _is_skipped(name):
                 yield from self._blocks(element)
-        if begun:
-            yield begun
+        if beginning:
+            yield beginning
 
     def _rows(self, table: Any) -> Iterator[str]:
         for row in _inside(table, "w:tr"):

@@ -1,4 +1,7 @@
-"""Characters that Word stores as positions in the fonts Symbol and Wingdings (`w:sym`, and F000 to F0FF)."""
+"""Characters that Word stores as positions in the fonts Symbol and Wingdings (`w:sym`, and F000 to F0FF).
+
+Tables only.
+"""
 
 from typing import Final
 

@@ -203,7 +203,7 @@ class Catalog:
         clock = asyncio.get_running_loop().time
         last_route: tuple[str | None, bool | None] = (ticket.model_name, ticket.simulated)
         retries = Retries(self._timeout, self._pauses)
-        begun, since = clock(), None  # start of the attempts at this place, and the last time that a server had accepted it
+        start, since = clock(), None  # start of the attempts at this place, and the last time that a server had accepted it
         attempts, waited = 0, False
         while True:
             async for progress in self._waiting(ticket):
@@ -251,7 +251,7 @@ class Catalog:
                     if ticket.offer is not None:  # no other route is free: try the same one after a pause
                         await asyncio.sleep(self._pauses.lost)
             except (LlmUnreachable, LlmLoading, LlmOverloaded) as error:
-                is_late = clock() - begun >= self._timeout
+                is_late = clock() - start >= self._timeout
                 if visible or is_late or (not self.queue.move(ticket) and offer.route.waits):
                     ticket.leave(model_is_free=error.model_is_free)
                     raise

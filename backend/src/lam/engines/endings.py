@@ -2,6 +2,8 @@
 
 The names come from the documentation of OpenAI, Azure, Anthropic, Gemini, Cohere, Mistral, DeepSeek, GLM, Qwen, vLLM, SGLang and
 TGI. Other reasons are judged by the words in them.
+
+Pure; it knows no stream.
 """
 
 import re

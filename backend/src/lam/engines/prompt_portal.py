@@ -2,6 +2,8 @@
 
 Such a worker stores the conversation under the session's key, so it gets only the new turn. Its presence is known from its status,
 if it publishes one, and from an MQTT 5 broker, which reports a request without receivers.
+
+It knows no LAM protocol and no queue.
 """
 
 import asyncio

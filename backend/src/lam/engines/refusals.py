@@ -4,6 +4,8 @@ Servers write errors in many shapes: OpenAI's `{"error": {…}}`, an error that 
 "message": …}`), `detail` (FastAPI: a text or a list), a list around any of them, plain text. Status, code and words decide the
 meaning. The messages in the tests are those of vLLM, SGLang, llama.cpp, OpenRouter, LM Studio, Mistral, LiteLLM, TGI, Anthropic,
 Gemini, Groq, Cohere, Azure and OpenAI.
+
+Pure: it reads errors and sends nothing.
 """
 
 import re

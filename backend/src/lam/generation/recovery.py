@@ -1,6 +1,8 @@
 """Ends runs without a gateway as `interrupted`, with all their checkpointed text.
 
 At startup that is every open run: under the lock that makes this gateway the only one, all of them are orphans.
+
+It must not know what a run was about: the sink of its kind does.
 """
 
 import logging

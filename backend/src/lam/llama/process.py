@@ -1,4 +1,7 @@
-"""Starts the llama.cpp server as a child process, waits until its model is loaded, and stops it."""
+"""Starts the llama.cpp server as a child process, waits until its model is loaded, and stops it.
+
+It must not know what is asked of the server.
+"""
 
 import asyncio
 import subprocess

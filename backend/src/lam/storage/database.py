@@ -1,6 +1,8 @@
 """The database: one engine, and short units of work.
 
 A unit of work is one transaction. Nobody keeps one open while waiting for a model, a reader or a person.
+
+It must not know the meaning of a row: repositories do.
 """
 
 import asyncio

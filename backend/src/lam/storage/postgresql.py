@@ -1,4 +1,7 @@
-"""PostgreSQL: its engine, the meaning of its failures, and the advisory lock that makes a gateway the only one on its database."""
+"""PostgreSQL: its engine, the meaning of its failures, and the advisory lock that makes a gateway the only one on its database.
+
+It knows no table.
+"""
 
 import asyncio
 import logging

@@ -1,4 +1,7 @@
-"""Whether the database can be written to now: the files are in place, the disk has room, and a small write succeeds."""
+"""Whether the database can be written to now: the files are in place, the disk has room, and a small write succeeds.
+
+It must not repair anything.
+"""
 
 import asyncio
 import time

@@ -1,4 +1,7 @@
-"""Open runs in the database: the store that `generation` needs, with one unit of work per call."""
+"""Open runs in the database: the store that `generation` needs, with one unit of work per call.
+
+It must not know what a run is about.
+"""
 
 from collections.abc import Sequence
 

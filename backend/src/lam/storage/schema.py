@@ -1,4 +1,7 @@
-"""The tables. `migrations/` creates them; a test compares the two."""
+"""The tables. `migrations/` creates them; a test compares the two.
+
+It must not contain a query.
+"""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -51,12 +51,12 @@ class StreamLog(Protocol):
         batch."""
         ...
 
-    def listen(self, heard: Callable[[], None]) -> None:
-        """Calls `heard()` in the appender's own step, after each append and at the close. It must neither raise nor take long."""
+    def listen(self, callback: Callable[[], None]) -> None:
+        """Calls `callback()` in the appender's own step, after each append and at the close. It must neither raise nor take long."""
         ...
 
-    def unlisten(self, heard: Callable[[], None]) -> None:
-        """Stops calling `heard`. Does nothing when it was not registered."""
+    def unlisten(self, callback: Callable[[], None]) -> None:
+        """Stops calling `callback`. Does nothing when it was not registered."""
         ...
 
     def close(self) -> None:

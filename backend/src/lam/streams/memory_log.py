@@ -45,23 +45,23 @@ class MemoryLog:
         for event in events:
             number += 1
             self._records.append(Record(number, event))
-        for heard in tuple(self._listeners):
-            heard()
+        for callback in tuple(self._listeners):
+            callback()
         return number
 
     def close(self) -> None:
         self._closed = True
-        for heard in tuple(self._listeners):
-            heard()
+        for callback in tuple(self._listeners):
+            callback()
 
     def since(self, after: int) -> Sequence[Record]:
         return self._records[after:]
 
-    def listen(self, heard: Callable[[], None]) -> None:
-        self._listeners[heard] = None
+    def listen(self, callback: Callable[[], None]) -> None:
+        self._listeners[callback] = None
 
-    def unlisten(self, heard: Callable[[], None]) -> None:
-        self._listeners.pop(heard, None)
+    def unlisten(self, callback: Callable[[], None]) -> None:
+        self._listeners.pop(callback, None)
 
     async def follow(self, after: int = 0) -> AsyncIterator[Sequence[Record]]:
         more = asyncio.Event()

@@ -3,6 +3,8 @@
 In a test it runs inside the process (`async with ScriptedServer() as server`), and `server.reply` decides the next answers. As a
 program, `python -m lam.testing.server --port 8080 --rate 50`, it is controlled over HTTP: `POST /script` takes a `Reply` as JSON;
 `GET /log` returns the requests, how many pieces each got and whether its client left early.
+
+It must not import an engine: it is the other side.
 """
 
 import argparse

@@ -51,7 +51,7 @@ class RunningJob:
         self._outbox = Outbox(name, max_bytes)
         self._loop = asyncio.get_running_loop()
         self.began = self._loop.time()
-        self._begun = False  # the first token is published
+        self._has_output = False  # the first token is published
         self._alive = True  # the model gave a sign of life since the last frame
         self._gathering: asyncio.TimerHandle | None = None
         self._beating = self._loop.call_later(self._beat_seconds, self._beat)
@@ -118,9 +118,9 @@ class RunningJob:
         if not batch:
             return
         self._outbox.add([self._framed(event) for event in batch])
-        first = not self._begun and any(isinstance(event, Chunk | Thinking | ToolCall | Relabel) for event in batch)
+        first = not self._has_output and any(isinstance(event, Chunk | Thinking | ToolCall | Relabel) for event in batch)
         if first or isinstance(batch[-1], Progress | Finished):
-            self._begun = self._begun or first
+            self._has_output = self._has_output or first
             self._flush()
         elif self._gathering is None:
             self._gathering = self._loop.call_later(self._gather_seconds, self._flush)

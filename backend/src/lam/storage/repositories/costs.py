@@ -1,4 +1,7 @@
-"""The costs of runs: one row each, kept when their session is deleted."""
+"""The costs of runs: one row each, kept when their session is deleted.
+
+It must not know what a token costs.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime

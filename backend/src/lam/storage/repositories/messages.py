@@ -1,4 +1,7 @@
-"""Messages, and the client_request_ids that started them."""
+"""Messages, and the client_request_ids that started them.
+
+It must not decide which messages a model gets.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime

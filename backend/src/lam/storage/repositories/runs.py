@@ -1,4 +1,7 @@
-"""Open runs and their checkpoints. A run's writes count only while its lease is valid."""
+"""Open runs and their checkpoints. A run's writes count only while its lease is valid.
+
+It must not know what a run is about: `request` is its kind's own JSON.
+"""
 
 from collections.abc import Sequence
 from contextlib import suppress

@@ -1,4 +1,7 @@
-"""Users and their logins."""
+"""Users and their logins.
+
+It must not see a password or a token, only their hashes.
+"""
 
 from collections.abc import Collection
 from datetime import datetime
