@@ -61,7 +61,7 @@ class Feed:
             callback()
 
     def listen(self, callback: Callable[[], None]) -> None:
-        """Calls `callback()` in the appender's own step. It must neither raise nor take long."""
+        """Calls `callback()` in the appender's own step. It must not raise or take long."""
         self._listeners[callback] = None
 
     def unlisten(self, callback: Callable[[], None]) -> None:

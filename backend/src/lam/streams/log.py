@@ -52,7 +52,7 @@ class StreamLog(Protocol):
         ...
 
     def listen(self, callback: Callable[[], None]) -> None:
-        """Calls `callback()` in the appender's own step, after each append and at the close. It must neither raise nor take long."""
+        """Calls `callback()` in the appender's own step, after each append and at the close. It must not raise or take long."""
         ...
 
     def unlisten(self, callback: Callable[[], None]) -> None:
