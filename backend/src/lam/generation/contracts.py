@@ -31,7 +31,7 @@ class Sink(Protocol):
         ...
 
     async def commit(self, outcome: Outcome, lease: Lease) -> None:
-        """Stores the result and removes the run's row in one transaction. Does nothing when the lease has expired.
+        """Stores the result and removes the run's row in one transaction. Does nothing when the lease is no longer valid.
 
         Raises StorageUnavailable; the caller then tries again.
         """
