@@ -212,7 +212,7 @@ class Catalog:
             offer = ticket.offer
             assert offer is not None
             if waited:  # time in the queue is nobody's fault
-                retries, begun = Retries(self._timeout, self._pauses), clock()
+                retries, start = Retries(self._timeout, self._pauses), clock()
             since = since or clock()
             answering = (offer.model or offer.route.name, offer.route.can.simulated)
             if waited or answering != last_route:
