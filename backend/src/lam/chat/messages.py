@@ -277,7 +277,7 @@ class Messages:
         return order, record
 
     async def _end_leftover(self, key: str) -> None:
-        """A run whose row stayed behind although nobody drives it ends as interrupted: the claim proves that none is alive here."""
+        """Ends a run without a pump whose row is left over, as interrupted: the claim proves that it is not running here."""
         store = RunStore(self._database)
         left = await store.of_key(key)
         if left is not None:

@@ -100,7 +100,7 @@ class TitleKind:
     async def restore(self, run: OpenRun) -> TitleSink | None:
         try:
             return TitleSink(msgspec.json.decode(run.request, type=TitleOrder), self._database)
-        except msgspec.DecodeError:  # of another release: the next reply is the next occasion
+        except msgspec.DecodeError:  # from another release: the next reply tries again
             return None
 
     async def status(self, run_id: str, user_id: int, action: Literal["read", "stop"]) -> str | None:

@@ -211,7 +211,7 @@ class Catalog:
                 yield [progress]
             offer = ticket.offer
             assert offer is not None
-            if waited:  # time in the queue is nobody's fault
+            if waited:  # time in the queue does not count
                 retries, start = Retries(self._timeout, self._pauses), clock()
             since = since or clock()
             answering = (offer.model or offer.route.name, offer.route.can.simulated)
@@ -245,7 +245,7 @@ class Catalog:
                 if clock() - since >= self._timeout:
                     raise await self._missing(ticket.model) from None
                 if not self.queue.move(ticket):
-                    if ticket.lent:  # nobody waits for it, and it waits for nobody
+                    if ticket.lent:  # work that can be dropped does not wait for a place
                         raise await self._missing(ticket.model) from None
                     ticket.again()
                     if ticket.offer is not None:  # no other route is free: try the same one after a pause

@@ -27,9 +27,9 @@ _OVERLAP: Final = max(map(len, BARE_OPENERS))
 class ThinkSplitter:
     """A splitter for content that comes in pieces of any size; it returns `Thinking`, `Chunk` and `Relabel` events.
 
-    A tag opens reasoning only after white space at the beginning of the answer, or after another block. In the middle of an answer,
-    `<think>` is text. A closing tag without an opener ends reasoning that was taken for the answer, if it starts a line and is not
-    in code; with `relabel` False it stays text.
+    A tag opens reasoning only where nothing but white space precedes it: at the beginning of the answer, or after another block. In
+    the middle of an answer, `<think>` is text. A closing tag without an opener ends reasoning that was taken for the answer, if it
+    starts a line and is not in code; with `relabel` False it stays text.
 
     `thinks`: the reply begins with reasoning although no tag says so. `so_far`: the answer that this reply continues; None means a
     new answer. `watch`: that answer may yet turn out to be reasoning. `bare`: a closing tag without an opener came.

@@ -73,7 +73,7 @@ class Pump:
         self._life = self._began  # time of the model's last sign of life
         self._progress_time = self._began  # time of the last progress event
         self._progress: Progress | None = None
-        self._awaits = False  # the newest batch said that a place is awaited
+        self._awaits = False  # the last batch said that the run waits for a place
         self._mode: Mode | None = None
         self._model: str | None = None
         self._simulated: bool | None = None
@@ -100,7 +100,7 @@ class Pump:
         except Exception:
             if inner is None:
                 raise
-            log.exception("The producer of %s failed to close", run.id)  # what it produced is whole all the same
+            log.exception("The producer of %s failed to close", run.id)  # the events are complete all the same
             run.advance(Life.ENDING)
         for timer in self._timers.values():
             timer.cancel()

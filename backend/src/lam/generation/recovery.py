@@ -27,7 +27,7 @@ async def recover(store: RunStore, kinds: Iterable[Kind], owner: str) -> int:
 
 
 async def interrupt(store: RunStore, kind: Kind | None, orphan: OpenRun) -> None:
-    """Ends one orphan. One that cannot be read is forgotten: it must not keep all others from being recovered.
+    """Ends one orphan. Forgets one that cannot be read, so that it does not prevent the recovery of the others.
 
     Raises StorageUnavailable.
     """

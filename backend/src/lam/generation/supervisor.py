@@ -98,7 +98,7 @@ class Supervisor:
         return list(self._runs.values())
 
     def awaited(self) -> list[Run]:
-        """Those that are running, without the ones that nobody waits for."""
+        """Returns the running runs, without those that can be dropped."""
         return [run for run in self._runs.values() if not run.droppable]
 
     def get(self, run_id: str) -> Run | None:
@@ -181,7 +181,7 @@ class Supervisor:
 
     @staticmethod
     def _close_fallen(run: Run) -> None:
-        """Its readers get an ending; whatever is wrong with one run stays with it."""
+        """Gives the readers of a failed run their last event. Logs an error in that, so that it affects no other run."""
         error = Interrupted()
         try:
             outcome = fallen(run.snapshot, run.sink, error)

@@ -4,7 +4,7 @@ from typing import Final
 
 from lam.protocol.events import Usage
 
-MOST_TOKENS: Final = 2**31 - 1  # larger figures fit into no database
+MOST_TOKENS: Final = 2**31 - 1  # a database column takes no more
 
 _DIGITS: Final = b"0123456789"
 _LETTERS: Final = bytes(range(ord("a"), ord("z") + 1)) + bytes(range(ord("A"), ord("Z") + 1)) + b" \t\r\n"
@@ -36,6 +36,6 @@ def _count(data: bytes, wanted: bytes) -> int:
 
 
 def plausible(usage: Usage) -> Usage | None:
-    """None for figures that cannot be: a count is neither negative nor larger than every database takes."""
+    """Returns the usage, None for impossible figures: negative, or larger than a database takes."""
     counts = (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens, usage.cached_tokens or 0)
     return usage if all(0 <= count <= MOST_TOKENS for count in counts) else None

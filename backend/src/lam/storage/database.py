@@ -115,7 +115,7 @@ class Database:
                 self._tell(unit.touched)
 
     def _tell(self, touched: Touched) -> None:
-        """What is committed stays committed, whatever those do who hear of it."""
+        """Calls `after_commit`. An error in a callback is logged: the commit stands."""
         for callback in self.after_commit:
             try:
                 callback(touched)

@@ -68,7 +68,7 @@ class Runs(Repository):
         return bool(await self._changed(_CLOSE, _named(lease)))
 
     async def of_key(self, key: str) -> OpenRun | None:
-        """The key's open run, whoever owns it."""
+        """Returns the key's open run, of any owner; None when there is none."""
         return await self._run(select(*_OF_RUN).where(runs.c.key == key))
 
     async def _run(self, query: Executable) -> OpenRun | None:
