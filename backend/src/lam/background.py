@@ -1,4 +1,4 @@
-"""Tasks that must go on: whatever one raises is logged and counted, and it is started again."""
+"""Keeps tasks running: an exception is logged and counted, and the task starts again. It knows nothing of their work."""
 
 import asyncio
 import logging
@@ -11,22 +11,22 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 10.0
 failures: Counter[str] = Counter()
-"""How often a task of that name has failed in this process."""
+"""How often the tasks of each name have failed in this process."""
 
 
 class Background:
-    """Owns tasks; `close` cancels them and waits for their end."""
+    """Owns tasks; `close` cancels them and waits for them to end."""
 
     def __init__(self, *, first_pause: float = FIRST_PAUSE) -> None:
         self._first_pause = first_pause
         self._tasks: set[asyncio.Task[object]] = set()
 
     def keep(self, name: str, work: Callable[[], Awaitable[object]]) -> None:
-        """Runs `work` until `close`: started again when it ends, after a pause that grows while it fails at once."""
+        """Runs `work` until `close`. Starts it again when it ends, after a pause that grows while it fails at once."""
         self._start(name, self._kept(name, work))
 
     def run(self, name: str, work: Callable[[], Awaitable[object]]) -> None:
-        """Runs `work` once; what it raises is logged and counted."""
+        """Runs `work` once; an exception is logged and counted."""
         self._start(name, self._once(name, work))
 
     async def close(self) -> None:

@@ -1,4 +1,7 @@
-"""The data folder: what a gateway keeps beside its database, and what the commands on the same machine find there."""
+"""The data folder: what a gateway keeps beside its database, and what commands on the same machine read there.
+
+It knows no tables.
+"""
 
 import logging
 import os
@@ -17,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class DataFolder:
-    """Nobody else on this machine gets in: the folder has mode 0700, its files 0600. Raises ConfigError where it cannot be used."""
+    """A folder closed to other users of this machine: mode 0700, files 0600. Raises ConfigError when it cannot be used."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -27,7 +30,7 @@ class DataFolder:
         self._secret_key = path / "secret_key"
 
     def prepare(self) -> list[str]:
-        """Makes it, and closes it to the other users of this machine. Returns what the log should say about that."""
+        """Creates the folder and closes it to other users. Returns sentences for the log."""
         try:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
@@ -37,15 +40,15 @@ class DataFolder:
         return [close_to_others(path) for path in self.exposed()]
 
     def secret_key(self) -> str:
-        """The gateway's own secret, made at the first start."""
-        found = self.read(self._secret_key)
-        if found:
-            return found
+        """Returns the gateway's own secret, made at the first start."""
+        secret = self.read(self._secret_key)
+        if secret:
+            return secret
         self.write(self._secret_key, secrets.token_hex(32))
         return self.read(self._secret_key) or ""
 
     def exposed(self) -> list[Path]:
-        """What other users of this machine may read: the folder, and those of its files that are ours. Not on Windows."""
+        """Returns the paths that other users of this machine can read: the folder, and our files in it. Empty on Windows."""
         if os.name != "posix":
             return []
         return [path for path in (self.path, *self._ours()) if _is_exposed(path)]
@@ -54,11 +57,11 @@ class DataFolder:
         return [path for path in (self._secret_key, self.token) if _is_exposed(path)]
 
     def _ours(self) -> list[Path]:
-        """The folder may hold other things too, where somebody chose one that does. No links: they may lead anywhere."""
+        """Returns our files: a chosen folder may contain others, too. Skips links, which may lead anywhere."""
         return sorted({path for pattern in OURS for path in self.path.glob(pattern) if not path.is_symlink()})
 
     def is_own(self, url: str) -> bool:
-        """Whether the token is for this gateway: it must not travel to another machine's."""
+        """Returns whether the token belongs to this gateway: it must not travel to another machine."""
         return url == self.read(self.url) or urlsplit(url).hostname in ("127.0.0.1", "::1", "localhost")
 
     def read(self, path: Path) -> str | None:
@@ -70,7 +73,7 @@ class DataFolder:
             raise ConfigError(f"{path} cannot be read ({error}); mend or remove it.") from error
 
     def write(self, path: Path, text: str) -> None:
-        """Replaces the file in one step, so that a reader sees the old text or the new one."""
+        """Replaces the file in one step, so that a reader gets either the old text or the new one."""
         draft = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
         try:
             with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
@@ -81,7 +84,7 @@ class DataFolder:
 
 
 def close_to_others(path: Path) -> str:
-    """Takes the rights of other users away where it may. Returns a sentence about it for the log."""
+    """Removes the permissions of other users where possible. Returns a sentence for the log."""
     try:
         mode = path.stat().st_mode
         if _is_shared(path, mode):
@@ -94,10 +97,10 @@ def close_to_others(path: Path) -> str:
 
 
 def make_private(path: Path) -> None:
-    """An empty file that only we may read, unless there is one: what SQLite makes beside it gets the same mode."""
+    """Creates an empty file that only we can read, unless it exists: SQLite gives its own files the same mode."""
     try:
         os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-    except OSError:  # it is there, or whoever opens it says what is wrong
+    except OSError:  # it exists, or its opening reports the problem
         if _is_exposed(path):
             log.warning(close_to_others(path))
 
@@ -110,6 +113,6 @@ def _is_exposed(path: Path) -> bool:
 
 
 def _is_shared(path: Path, mode: int) -> bool:
-    """A folder that is everybody's, or somebody's whole home: not ours to close."""
-    home = Path(os.path.expanduser("~"))  # which gives up in silence, where a container's user has none
+    """Returns whether a folder belongs to everybody or is a whole home directory: not ours to close."""
+    home = Path(os.path.expanduser("~"))  # returns "~" without an error when a container's user has no home
     return stat.S_ISDIR(mode) and bool(mode & stat.S_ISVTX or path.resolve() in (home, Path(path.anchor)))

@@ -53,7 +53,7 @@ from typing import ClassVar, Literal, Self
 
 
 class LamError(Exception):
-    """Base of the tree. `code` is stable and public; `message` is for people."""
+    """The base of the tree. `code` is stable and public; `message` is for people."""
 
     code: ClassVar[str] = "internal"
     summary: ClassVar[str] = "Something went wrong inside the gateway; its log says more."
@@ -104,7 +104,7 @@ class NotSupported(Invalid):
 
 
 class DocumentError(Invalid):
-    """A file whose text is not to be had."""
+    """A file without readable text."""
 
 
 class DocumentUnsupported(DocumentError):
@@ -167,7 +167,7 @@ class TooManyVersions(Conflict):
 
 
 class Throttled(LamError):
-    """Too much at once. `retry_after` is in seconds."""
+    """Too much at once. `retry_after`: seconds."""
 
     retry_after: int = 1
 
@@ -212,10 +212,10 @@ class GatewayUnreachable(LamError):
 
 
 class GenerationError(LamError):
-    """A run that ended badly, after its first event. `retryable`: the same request may succeed later.
+    """A run that ended badly after its first event. `retryable`: the same request may succeed later.
 
-    `model_is_free`: the other side ended the request, or never had it. False where we closed the connection in the middle: then
-    the model may go on for a moment.
+    `model_is_free`: the other side ended the request, or never got it. False when we closed the connection early: the model may
+    continue for a moment.
     """
 
     retryable: bool = True
@@ -272,7 +272,7 @@ class LlmOverloaded(GenerationError):
     summary = "The model server has too much to do at the moment."
 
     def __init__(self, message: str | None = None, *, retry_after: float | None = None, retryable: bool = True) -> None:
-        """`retry_after`: seconds that the server asks to wait, None where it does not say."""
+        """`retry_after`: seconds that the server wants us to wait, None when it does not say."""
         super().__init__(message)
         self.retry_after = retry_after
         self.retryable = retryable
@@ -310,7 +310,7 @@ class ContextExceeded(GenerationError):
     retryable = False
 
     def __init__(self, message: str | None = None, *, prompt_tokens: int | None = None, limit: int | None = None) -> None:
-        """`prompt_tokens`: of the prompt that was refused; `limit`: the most there is room for. None: the server did not say."""
+        """`prompt_tokens`: of the refused prompt. `limit`: the most that fits. None: the server did not say."""
         if message is None and prompt_tokens is not None and limit is not None:
             message = (
                 f"The message needs {prompt_tokens} tokens, and the model's context has room for {limit}; "
@@ -341,8 +341,8 @@ class TooLarge(GenerationError):
 
 
 def all_errors(root: type[LamError] = LamError) -> list[type[LamError]]:
-    """The tree as a list, parents before their children."""
-    return [root, *(found for child in root.__subclasses__() for found in all_errors(child))]
+    """Returns the tree as a list, parents before their children."""
+    return [root, *(error for child in root.__subclasses__() for error in all_errors(child))]
 
 
 def from_code(
@@ -355,10 +355,10 @@ def from_code(
     limit: int | None = None,
     stream_id: str = "",
 ) -> LamError:
-    """The error behind a code that an event, a frame or an answer carries; LamError itself for a code of a later release.
+    """Returns the error for a code from an event, a frame or an answer; LamError itself for a later release's code.
 
-    Each detail goes to the errors that have it: `retryable` of a run's end, `retry_after` (seconds) of a refusal for now,
-    `prompt_tokens` and `limit` of a context that was exceeded, `stream_id` of a busy session. None: the class's own.
+    Each detail goes to the errors that have it: `retryable` of a run's end, `retry_after` (seconds) of a temporary refusal,
+    `prompt_tokens` and `limit` of an exceeded context, `stream_id` of a busy session. None: the class's own value.
     """
     kind = next((kind for kind in all_errors() if kind.code == code), LamError)
     error = SessionBusy(stream_id, message) if kind is SessionBusy else kind(message)

@@ -1,4 +1,7 @@
-"""The one place where the gateway's parts meet."""
+"""The composition root: the one place that creates the gateway's parts and connects them.
+
+No other module may know them all.
+"""
 
 import logging
 import secrets
@@ -72,7 +75,7 @@ MakeApp = Callable[[Settings], FastAPI]
 
 
 class Bounds(Struct, frozen=True, kw_only=True):
-    """Seconds, counts and costs that are no settings, by the part that keeps to them. Tests hand in smaller ones."""
+    """Times in seconds, counts and costs that are no settings, by part. Tests use smaller ones."""
 
     hashing: Hashing = Hashing()
     connections: Patience = Patience()
@@ -85,8 +88,8 @@ class Bounds(Struct, frozen=True, kw_only=True):
     broker: Pace = Pace()
     lock: Watch = Watch()
     readiness: Belief = Belief()
-    database_check: float = CHECK_SECONDS  # to look through an SQLite file at the start
-    login_delay: float = FIRST_DELAY  # of the first login that waits
+    database_check: float = CHECK_SECONDS  # to examine an SQLite file at startup
+    login_delay: float = FIRST_DELAY  # delay of the first login that waits
     tokens_of_user: int = TOKENS_OF_USER
     templates_of_user: int = TEMPLATES_OF_USER
     versions_of_template: int = VERSIONS_OF_TEMPLATE
@@ -96,16 +99,16 @@ USUAL: Final = Bounds()
 
 
 class State(TypedDict):
-    """What a request finds in `request.state`."""
+    """The type of `request.state`."""
 
     services: Services
 
 
 def create_app(settings: Settings, *, bounds: Bounds = USUAL, kinds: Sequence[MakeKind] = (), built: Path = page.BUILT) -> FastAPI:
-    """The gateway as an ASGI application. While its lifespan runs, `app.state.services` holds its parts.
+    """Returns the gateway as an ASGI application. While its lifespan runs, `app.state.services` holds its parts.
 
-    `kinds`: makers of further kinds of run, which then stream, resume, stop, drain and recover like replies.
-    `built`: where the page is.
+    `kinds`: makers of further kinds of run, which then stream, resume, stop, drain and recover like replies. `built`: the folder of
+    the page.
     """
 
     @asynccontextmanager
@@ -120,19 +123,20 @@ def create_app(settings: Settings, *, bounds: Bounds = USUAL, kinds: Sequence[Ma
         description=ABOUT,
         openapi_tags=TAGS,
         lifespan=lifespan,
-        docs_url=None,  # api/docs.py, under a policy
+        docs_url=None,  # api/docs.py serves them under a policy
         redoc_url=None,
         redirect_slashes=False,
         separate_input_output_schemas=False,
     )
     errors.install(app)
-    for part in (accounts, chat, sessions, messages, events, templates, usage, admin, system):  # `chat` knows /sessions/import
+    # before sessions: `chat` has /sessions/import
+    for part in (accounts, chat, sessions, messages, events, templates, usage, admin, system):
         app.include_router(part.router)
     app.include_router(accounts.profile_router)
     app.include_router(system.metrics_router)
     app.include_router(docs.router)
     describe(app)
-    app.include_router(page.routes(built))  # the last one: it takes every other address
+    app.include_router(page.routes(built))  # last: it matches every other address
 
     if settings.lam_cors_origins:
         app.add_middleware(
@@ -151,7 +155,7 @@ def create_app(settings: Settings, *, bounds: Bounds = USUAL, kinds: Sequence[Ma
 
 @asynccontextmanager
 async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequence[MakeKind] = ()) -> AsyncIterator[Services]:
-    """Opens the parts in the order in which they need one another, and closes them in reverse.
+    """Opens the parts in order of dependency, and closes them in reverse.
 
     Raises ConfigError, also when another gateway holds the database.
     """
@@ -163,7 +167,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
         database = Database(url, pool_size=settings.database_pool_size, check_seconds=bounds.database_check)
         stack.push_async_callback(database.close)
         await database.upgrade(used=folder.token.exists() and settings.database_url is None)
-        for note in notes:  # a start that fails says one thing only
+        for note in notes:  # after everything is open: a failed start logs its error alone
             log.warning("%s", note)
         readiness = Readiness(database, bounds.readiness)
         stack.push_async_callback(readiness.close)
@@ -256,7 +260,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
 
 
 def engine_of(settings: Settings, bounds: Bounds = USUAL) -> AbstractAsyncContextManager[Engine]:
-    """What reaches the model. Raises ConfigError."""
+    """Returns the engine for the settings. Raises ConfigError."""
     if settings.llm_comm_mode == "mqtt" and settings.mqtt_dialect == "prompt_portal":
         return PromptPortalEngine(
             Broker.of(settings, bounds.broker),

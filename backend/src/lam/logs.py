@@ -1,7 +1,7 @@
 """The log: one line each on stderr, `2026-11-25T18:30:00.123Z WARNING lam.module: what happened`.
 
-What strangers send may stand in a line, so nothing in it can begin another one or turn its letters around: control and format
-characters are written as escapes, and the lines of a traceback are indented.
+A line may contain a stranger's text, so no text can begin another line or reverse its letters: control and format characters are
+escaped, and the lines of a traceback are indented.
 """
 
 import logging
@@ -13,7 +13,7 @@ _ESCAPES: Final = str.maketrans({"\n": "\\n", "\r": "\\r", "\t": "\\t"})
 
 
 def start() -> None:
-    """For a program: our own lines from INFO, everybody else's from WARNING."""
+    """Starts the log of a program: our own lines from INFO, other libraries' from WARNING."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(LineFormatter())
     logging.basicConfig(level=logging.WARNING, handlers=[handler])
@@ -32,7 +32,7 @@ class LineFormatter(logging.Formatter):
 
 
 def escaped(text: str) -> str:
-    """On one line, with what cannot be seen as `\\u202e`."""
+    """Returns the text on one line, with invisible characters as `\\u202e`."""
     if text.isascii() and text.isprintable():
         return text
     text = text.translate(_ESCAPES)

@@ -158,7 +158,7 @@ class Settings(BaseSettings):
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Settings from the environment and `.env`; `overrides` win. Raises ConfigError with one sentence."""
+    """Returns the settings in the environment and `.env`; `overrides` take precedence. Raises ConfigError with one sentence."""
     _refuse_unknown_names()
     try:
         return Settings(**overrides)
@@ -169,13 +169,13 @@ def load_settings(**overrides: Any) -> Settings:
 
 
 def is_set(name: str) -> bool:
-    """Whether the environment or `.env` gives this setting a value."""
+    """Returns whether the environment or `.env` sets this value."""
     return bool(os.environ.get(name) or dotenv_values(".env").get(name))
 
 
 def _refuse_unknown_names() -> None:
     known = {name.upper() for name in Settings.model_fields}
-    given = {name.upper() for name in (*os.environ, *dotenv_values(".env")) if name.upper().startswith("LAM_")}
-    unknown = sorted(given - known)
+    names = {name.upper() for name in (*os.environ, *dotenv_values(".env")) if name.upper().startswith("LAM_")}
+    unknown = sorted(names - known)
     if unknown:
         raise ConfigError(f"{unknown[0]} is not a setting of LAM Studio; docs/reference/settings.md lists them all.")

@@ -1,1 +1,1 @@
-"""Who somebody is: passwords, tokens, accounts. Knows no HTTP."""
+"""Identity: passwords, tokens, accounts. It must not know HTTP."""

@@ -1,4 +1,7 @@
-"""Accounts: register, log in and out, change the password, delete; and the local account of this machine."""
+"""Accounts: register, log in and out, change the password, delete; and the local account of this machine.
+
+It owns the order of checks. It must not know cookies or headers.
+"""
 
 import logging
 from collections.abc import Awaitable, Callable, Collection
@@ -19,7 +22,7 @@ from lam.storage.database import Database
 from lam.storage.models import Token, User
 
 TOKEN_DAYS: Final = 30
-TOKENS_OF_USER: Final = 100  # the ones that were not used for the longest time go
+TOKENS_OF_USER: Final = 100  # beyond this number the longest unused are revoked
 TOUCH_AFTER: Final = timedelta(minutes=10)
 LOCAL_EMAIL: Final = "local"
 PROGRAM_CHARACTERS: Final = 200
@@ -28,14 +31,15 @@ log = logging.getLogger(__name__)
 
 
 class Identity(Struct, frozen=True):
-    """Who a request is from, and by which token."""
+    """The person behind a request, and the token used."""
 
     user: User
     token_id: int
 
 
 class Browser(Struct, frozen=True):
-    """What asks. `program`: what it says it is, for the owner's list. `device` and `token`: what its cookies hold."""
+    """The browser behind a request. `program`: its description of itself, for the owner's list. `device`, `token`: from its
+    cookies."""
 
     program: str | None = None
     device: str | None = None
@@ -49,7 +53,7 @@ class Login(Struct, frozen=True):
 
 
 class Accounts:
-    """`end_runs(user_id)` is called before an account's rows go: a running reply is stopped first."""
+    """The accounts of all people. `end_runs(user_id)` is called before an account is deleted, to stop its running replies."""
 
     def __init__(
         self,
@@ -71,7 +75,8 @@ class Accounts:
         self._end_runs = end_runs
 
     async def register(self, email: str, password: str, address: str) -> User:
-        """Raises Forbidden where registration is closed, Conflict where the address is taken, Invalid, TooManyAttempts."""
+        """Creates an account. Raises Forbidden when registration is closed, Conflict when the address is taken,
+        Invalid, TooManyAttempts."""
         if self._registration != "open":
             raise Forbidden("Registration is closed here; ask whoever runs this gateway for an account.")
         network = network_of(address)
@@ -82,7 +87,7 @@ class Accounts:
         return user
 
     async def log_in(self, email: str, password: str, address: str, browser: Browser = Browser()) -> Login:  # noqa: B008  # frozen
-        """Ends the login that the same browser had. Raises Unauthorized, TooManyAttempts."""
+        """Logs in, and ends the same browser's earlier login. Raises Unauthorized, TooManyAttempts."""
         email = normal_email(email)
         device = signed_device(self._secret_key, browser.device, _now())
         user = await self._user(email) if device else None
@@ -110,7 +115,10 @@ class Accounts:
         return Login(token, expires_at, new_device(self._secret_key, user, now, device.id if device else None))
 
     async def _verify_stranger(self, email: str, password: str, network: str) -> tuple[User | None, bool]:
-        """A known device waits behind none of these: who is refused, or waits, has asked nothing of the database."""
+        """Returns the user and whether the password is right, for a browser that is no known device.
+
+        A refused or waiting attempt makes no query, so a known device never waits behind these.
+        """
         async with self._budgets.tarpit.around(network), self._budgets.login.attempt(email, network) as note:
             user = await self._user(email)
             good = await self._passwords.verify(user.password_hash if user else None, password, f"login {network}")
@@ -122,7 +130,7 @@ class Accounts:
             return await unit.users.by_email(email)
 
     async def identify(self, token: str) -> Identity:
-        """Whose token this is. Raises Unauthorized. Its unit of work is closed when this returns."""
+        """Returns the owner of this token. Raises Unauthorized. Leaves no unit of work open."""
         now, hashed = _now(), token_hash(self._secret_key, token)
         async with self._database.read() as unit:
             match = await unit.tokens.find(hashed, now)
@@ -130,7 +138,7 @@ class Accounts:
             raise Unauthorized
         known, user = match
         if now - known.last_used_at > TOUCH_AFTER:
-            with suppress(StorageUnavailable):  # a note for later; no reason to refuse anybody
+            with suppress(StorageUnavailable):  # the time of use is not worth a refusal
                 async with self._database.write() as unit:
                     await unit.tokens.touch(known.id, now)
         return Identity(user, known.id)
@@ -140,7 +148,7 @@ class Accounts:
             return await unit.tokens.good(token_ids, _now())
 
     async def tokens(self, identity: Identity) -> list[Token]:
-        """Where the account is logged in, the last used first."""
+        """Returns the account's logins, last used first."""
         async with self._database.read() as unit:
             return await unit.tokens.of_user(identity.user.id, _now())
 
@@ -155,7 +163,8 @@ class Accounts:
             await unit.tokens.revoke(identity.token_id)
 
     async def change_password(self, identity: Identity, current: str, new: str, address: str) -> None:
-        """Ends every other login of the account, and its known devices. Raises Forbidden where the current password is wrong."""
+        """Changes the password, and ends every other login of the account and its known devices. Raises Forbidden when the
+        current password is wrong."""
         user, source = identity.user, f"change {identity.user.id}"
         check = partial(self._passwords.verify, user.password_hash, current, source)
         if not await self._budgets.change.check(str(user.id), check):
@@ -168,7 +177,7 @@ class Accounts:
         log.info("The password of account %d was changed from %s", user.id, address)
 
     async def delete(self, identity: Identity, password: str | None, address: str) -> None:
-        """Removes the account with everything in it. Raises Invalid without a password, Forbidden where it is wrong."""
+        """Removes the account with everything in it. Raises Invalid without a password, Forbidden when it is wrong."""
         user = identity.user
         if user.email == LOCAL_EMAIL:
             raise Forbidden("The local account belongs to this machine and cannot be deleted.")
@@ -185,7 +194,8 @@ class Accounts:
         log.info("Account %d was deleted by its owner from %s", user.id, address)
 
     async def local_token(self, kept: str | None) -> str:
-        """The token of the local account, the admin of this machine: the one that was kept if it is still good, else a new one."""
+        """Returns a token of the local account, the admin of this machine: the kept one if it is still valid, otherwise a new
+        one."""
         now = _now()
         async with self._database.write() as unit:
             user = await unit.users.by_email(LOCAL_EMAIL)
@@ -202,7 +212,7 @@ class Accounts:
 
 
 async def add_user(database: Database, passwords: Passwords, email: str, password: str, *, source: str = "") -> User:
-    """A new account without rights. Raises Invalid, Conflict, TooManyAttempts."""
+    """Adds an account without admin rights. Raises Invalid, Conflict, TooManyAttempts."""
     email = normal_email(email)
     hashed = await passwords.hash_new(password, email, source)
     try:
@@ -213,7 +223,7 @@ async def add_user(database: Database, passwords: Passwords, email: str, passwor
 
 
 async def find_user(database: Database, email: str) -> User:
-    """Raises NotFound."""
+    """Returns an account. Raises NotFound."""
     async with database.read() as unit:
         user = await unit.users.by_email(normal_email(email) if email != LOCAL_EMAIL else email)
     if user is None:
@@ -222,7 +232,7 @@ async def find_user(database: Database, email: str) -> User:
 
 
 def normal_email(email: str) -> str:
-    """The address as it is kept: one @ with something on both sides, no white space, in lower case. Raises Invalid."""
+    """Returns the address in its stored form: one @ with something on both sides, no white space, lower case. Raises Invalid."""
     name, at, host = email.strip().lower().rpartition("@")
     if not name or not at or not host or any(c.isspace() or not c.isprintable() for c in name + host) or len(email) > 254:
         raise Invalid("This is not an e-mail address.")

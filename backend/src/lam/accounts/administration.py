@@ -1,4 +1,4 @@
-"""What an admin does with the accounts of others."""
+"""The operations of an admin on other accounts. It must not know HTTP."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -14,7 +14,8 @@ log = logging.getLogger(__name__)
 
 
 class Administration:
-    """Who calls was found to be an admin. `end_runs(user_id)` is called before an account's rows go."""
+    """Operations on all accounts. The caller must be an admin, and the route checks that. `end_runs(user_id)` is called before
+    an account is deleted."""
 
     def __init__(
         self, database: Database, passwords: Passwords, budget: Budget, end_runs: Callable[[int], Awaitable[None]]
@@ -29,14 +30,14 @@ class Administration:
             return await unit.users.listed()
 
     async def add(self, admin: Identity, email: str, password: str) -> User:
-        """Also where registration is closed. Raises Invalid, Conflict, TooManyAttempts."""
+        """Adds an account, even when registration is closed. Raises Invalid, Conflict, TooManyAttempts."""
         self._budget.take(str(admin.user.id))
         user = await add_user(self._database, self._passwords, email, password, source=f"admin {admin.user.id}")
         log.info("Account %d was made by admin %d", user.id, admin.user.id)
         return user
 
     async def change(self, admin: Identity, user_id: int, *, is_admin: bool | None, password: str | None) -> User:
-        """A new password ends all logins of the account, and its known devices.
+        """Changes an account. A new password ends all its logins and its known devices.
 
         Raises NotFound, Forbidden, Invalid, TooManyAttempts.
         """
@@ -61,7 +62,7 @@ class Administration:
         return changed
 
     async def delete(self, admin: Identity, user_id: int) -> None:
-        """Removes the account with everything in it; its running replies are stopped first. Raises NotFound, Forbidden."""
+        """Removes the account with everything in it; stops its running replies first. Raises NotFound, Forbidden."""
         await self._anothers(admin, user_id)
         await self._end_runs(user_id)
         async with self._database.write() as unit:
@@ -70,7 +71,7 @@ class Administration:
         log.info("Account %d was deleted by admin %d", user_id, admin.user.id)
 
     async def _anothers(self, admin: Identity, user_id: int) -> User:
-        """Nobody takes the admin's rights from themselves here, so that one always remains."""
+        """Returns another person's account. Admins cannot change their own here, so that one always remains."""
         async with self._database.read() as unit:
             user = await unit.users.by_id(user_id)
         if user is None:

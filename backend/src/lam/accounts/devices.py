@@ -1,7 +1,9 @@
-"""Known devices: a signed cookie that a good login leaves in a browser, so that nobody else's guesses stand before its owner.
+"""Known devices: a signed cookie that a successful login leaves in a browser, so that strangers' guesses cannot hold up the owner.
 
-It is no login, only a place in front of the strangers. It names the account and which of its passwords it was given with: a new one
-ends it, and so does the end of the account.
+It is not a login, only a place ahead of strangers. It names the account and the version of its password: a new password ends it,
+and so does the end of the account.
+
+This module makes and checks the cookie's value. It must not know the cookie or the request.
 """
 
 import hashlib
@@ -20,7 +22,7 @@ _FORM: Final = re.compile(r"1\.(\d{1,10})\.(\d{1,12})\.([0-9a-f]{32})\.([0-9a-f]
 
 
 class Device(Struct, frozen=True, kw_only=True):
-    """One browser of an account. `password`: which of the account's passwords it was given with."""
+    """One browser of an account. `password`: the version of the account's password at the login."""
 
     id: str
     user_id: int
@@ -30,7 +32,7 @@ class Device(Struct, frozen=True, kw_only=True):
 
 
 def new_device(secret_key: str, user: User, now: datetime, device_id: str | None = None) -> Device:
-    """For a year. `device_id`: of the browser where it is known already."""
+    """Returns a device that is valid for a year. `device_id`: that of a browser known already."""
     device_id = device_id or secrets.token_hex(16)
     expires_at, password = now + timedelta(days=DEVICE_DAYS), _password(secret_key, user)
     signed = f"1.{user.id}.{int(expires_at.timestamp())}.{device_id}.{password}"
@@ -39,7 +41,7 @@ def new_device(secret_key: str, user: User, now: datetime, device_id: str | None
 
 
 def signed_device(secret_key: str, value: str | None, now: datetime) -> Device | None:
-    """Asks no database, so that forged ones cost nothing. None for one that is forged, expired, or no such thing."""
+    """Returns the device in a cookie; None for a forged, expired or malformed one. Makes no query, so forgeries cost nothing."""
     parts = _FORM.fullmatch(value) if value else None
     if parts is None or value is None:
         return None
@@ -51,7 +53,7 @@ def signed_device(secret_key: str, value: str | None, now: datetime) -> Device |
 
 
 def is_of(device: Device, secret_key: str, user: User | None) -> bool:
-    """Whether it is this account's, and the account's password is still the same."""
+    """Returns whether the device is this account's and the password is unchanged."""
     return user is not None and device.user_id == user.id and hmac.compare_digest(device.password, _password(secret_key, user))
 
 

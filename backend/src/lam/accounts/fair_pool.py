@@ -1,4 +1,4 @@
-"""A few threads that many sources share: each source's calls wait behind its own, and the sources take turns."""
+"""A few threads shared by many sources: a source's calls wait behind its own, and the sources take turns. It knows no passwords."""
 
 import asyncio
 from collections import OrderedDict, deque
@@ -21,11 +21,11 @@ class _Job:
         self.answer = answer
 
 
-_Lane = OrderedDict[str, deque[_Job]]  # the source at the front has the next turn; no queue is empty
+_Lane = OrderedDict[str, deque[_Job]]  # the source at the front is next; no queue is empty
 
 
 class FairPool:
-    """Runs calls in threads. Where `waiting` of them wait, the source that has most loses its newest, or the caller is refused."""
+    """Runs calls in threads. When `waiting` calls wait, the source with the most loses its newest, or the caller is refused."""
 
     def __init__(self, threads: int, *, waiting: int = WAITING_AT_ONCE) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="argon2")
@@ -37,11 +37,11 @@ class FairPool:
         self._strangers: _Lane = OrderedDict()
 
     def close(self) -> None:
-        """Waits for the calls under way."""
+        """Waits for the running calls."""
         self._pool.shutdown()
 
     async def run(self, source: str, call: Callable[[], T], *, known: bool = False) -> T:
-        """The call's result. `known`: before all sources that are not. Raises TooManyAttempts."""
+        """Returns the call's result. `known`: ahead of all unknown sources. Raises TooManyAttempts."""
         lane = self._known if known else self._strangers
         if self._waiting >= self._most_waiting:
             self._make_room(len(lane.get(source, ())))
@@ -74,13 +74,13 @@ class FairPool:
     def _done(self, job: _Job, running: "asyncio.Future[Any]") -> None:
         self._busy -= 1
         if not running.cancelled():
-            error = running.exception()  # read also where nobody waits for it any more
+            error = running.exception()  # read even if nobody waits for it any more
             if not job.answer.done():
                 job.answer.set_exception(error) if error else job.answer.set_result(running.result())
         self._start()
 
     def _forget(self, lane: _Lane, source: str, job: _Job) -> None:
-        """Who waited went away before its turn: its place is free."""
+        """Removes a call whose caller has left before its turn."""
         queue = lane.get(source)
         if queue and job in queue:
             queue.remove(job)

@@ -1,5 +1,7 @@
-"""What a new password must be: long enough, and nothing that a guesser tries first (ASVS 5, 6.2; NIST 800-63B). Never asked at a
-log-in."""
+"""The rules for a new password: long enough, and nothing that a guesser tries first (ASVS 5, 6.2; NIST 800-63B).
+
+A log-in never checks them.
+"""
 
 import re
 import unicodedata
@@ -11,12 +13,12 @@ from lam.errors import Invalid
 
 SHORTEST: Final = 8
 LONGEST: Final = 1024
-GUESSES: Final = 1_000_000  # that a password must outlast; no log-in page lets anybody make as many
-JUDGED: Final = 24  # characters at either end that are looked at: the estimate of a long text takes too long
+GUESSES: Final = 1_000_000  # a password must outlast these; no log-in page allows as many
+JUDGED: Final = 24  # characters at each end that are judged: estimates of long texts take too long
 
 
 def require_good(password: str, email: str) -> None:
-    """Raises Invalid with a sentence that says what is wrong. Spaces and all of Unicode are welcome."""
+    """Raises Invalid with a sentence that says what is wrong. Spaces and all of Unicode are allowed."""
     text = normal(password)
     if min(len(text), len(password)) < SHORTEST:
         raise Invalid(f"password: use {SHORTEST} characters or more; a few words with spaces between them are good.")
@@ -27,13 +29,13 @@ def require_good(password: str, email: str) -> None:
     own = own_words(email)
     if text.strip().casefold() in own:
         raise Invalid("password: do not use your own address; others know it.")
-    text = text[: (text + text).find(text, 1)]  # what is said again and again counts once
+    text = text[: (text + text).find(text, 1)]  # a repetition counts once
     if all(zxcvbn(part, user_inputs=own)["guesses"] < GUESSES for part in {text[:JUDGED], text[-JUDGED:]}):
         raise Invalid("password: this one is guessed too easily; add a word or two.")
 
 
 def own_words(email: str) -> list[str]:
-    """The address and its parts: what a stranger who knows it tries."""
+    """Returns the address and its parts: guesses of a stranger who knows the address."""
     address = normal(email).casefold()
     name, _, host = address.rpartition("@")
     parts = re.split(r"[.+_-]", name)
@@ -42,5 +44,5 @@ def own_words(email: str) -> list[str]:
 
 
 def normal(password: str) -> str:
-    """Unicode's form NFKC: two keyboards may write one letter in two ways."""
+    """Returns the text in Unicode's form NFKC: two keyboards may write the same letter in two ways."""
     return unicodedata.normalize("NFKC", password)

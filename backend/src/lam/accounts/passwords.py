@@ -1,4 +1,4 @@
-"""Password hashes (argon2id), made and checked in a thread so that the event loop never waits; sources take turns."""
+"""Password hashes (argon2id), computed in a thread so that the event loop never waits; sources take turns. It stores nothing."""
 
 from typing import Final
 
@@ -9,11 +9,11 @@ from msgspec import Struct
 from lam.accounts.fair_pool import FairPool
 from lam.accounts.password_rules import normal, require_good
 
-THREADS: Final = 1  # a hash takes 64 MiB, and by itself four threads
+THREADS: Final = 1  # one hash takes 64 MiB and four threads of its own
 
 
 class Hashing(Struct, frozen=True, kw_only=True):
-    """What one hash costs: argon2id's second recommended parameters (RFC 9106, 4). `memory` is in KiB."""
+    """The cost of a hash: argon2id's second recommended parameters (RFC 9106, 4). `memory` is in KiB."""
 
     rounds: int = 3
     memory: int = 65536
@@ -24,10 +24,9 @@ class Hashing(Struct, frozen=True, kw_only=True):
 
 
 class Passwords:
-    """Own it as a context manager; leaving it waits for the hashes under way.
+    """Makes and verifies hashes. A context manager; leaving it waits for the running hashes.
 
-    `source` says whose turn a hash takes: a purpose and an address, or an account. Both methods raise TooManyAttempts when too many
-    wait.
+    `source`: whose turn a hash takes, a purpose with an address or an account. Methods raise TooManyAttempts when too many wait.
     """
 
     def __init__(self, hasher: PasswordHasher | None = None) -> None:
@@ -39,11 +38,12 @@ class Passwords:
         self._pool.close()
 
     async def hash(self, password: str, source: str = "") -> str:
-        """Of the password in Unicode's form NFKC (NIST 800-63B): two keyboards may write one letter in two ways."""
+        """Returns the hash of the password in Unicode's form NFKC (NIST 800-63B): two keyboards may write the same letter in two
+        ways."""
         return await self._pool.run(source, lambda: self._hasher.hash(normal(password)))
 
     async def hash_new(self, password: str, email: str, source: str = "") -> str:
-        """Of a password that somebody chose for the account with this address. Raises Invalid where it is no good one."""
+        """Returns the hash of a new password for the account with this address. Raises Invalid for a bad password."""
 
         def chosen() -> str:
             require_good(password, email)
@@ -52,11 +52,12 @@ class Passwords:
         return await self._pool.run(source, chosen)
 
     async def verify(self, password_hash: str | None, password: str, source: str = "", *, known: bool = False) -> bool:
-        """Takes the same time whether the account exists (has a hash) or not. `known`: before all sources that are not."""
+        """Returns whether the password is right. Takes the same time without an account (without a hash). `known`: ahead of all
+        unknown sources."""
         return await self._pool.run(source, lambda: self._check(password_hash, password), known=known)
 
     def _check(self, password_hash: str | None, password: str) -> bool:
-        """Hashes of the first release are of the password as it was typed."""
+        """Returns whether the hash matches. Hashes of the first release were made of the password as typed."""
         tries = dict.fromkeys((normal(password), password))
         return any(self._matches(password_hash or self._nobodys, each) for each in tries) and password_hash is not None
 

@@ -1,6 +1,7 @@
-"""How often somebody may try. Nothing is ever locked for good, and no table grows with a flood.
+"""Limits how often somebody may try. Nothing is locked for good, and no table grows with a flood.
 
-A *budget* counts attempts for one purpose. The login throttle serves each stranger's attempt, but later the more attempts fail.
+A *budget* counts attempts for one purpose. The login throttle serves each stranger's attempt, but ever later while attempts fail.
+It knows no accounts, only keys.
 """
 
 import asyncio
@@ -22,25 +23,25 @@ WAITING_FOR_ACCOUNT: Final = 10  # from one address
 WAITING_AT_ADDRESS: Final = 40
 REMEMBERED: Final = 10_000
 KEY_CHARACTERS: Final = 64
-QUICK_REFUSALS: Final = 30  # a minute
+QUICK_REFUSALS: Final = 30  # per minute
 HOLD_SECONDS: Final = 2.0
 HELD_AT_ONCE: Final = 1000
-REGISTRATIONS: Final = 60  # in ten minutes: a class room behind one address
+REGISTRATIONS: Final = 60  # in ten minutes: a classroom behind one address
 
 Clock = Callable[[], float]
 
 
 class Budget:
-    """`size` attempts at once, and as many again every `seconds`, for each key. Generic cell rate algorithm: one number a key."""
+    """`size` attempts at once, and as many again every `seconds`, for each key. Generic cell rate algorithm: one number per key."""
 
     def __init__(self, size: int, seconds: float, *, clock: Clock = time.monotonic) -> None:
         self._size = size
         self._each = seconds / size
         self._clock = clock
-        self._full_at: OrderedDict[str, float] = OrderedDict()  # when all attempts are there again
+        self._full_at: OrderedDict[str, float] = OrderedDict()  # when all attempts are available again
 
     async def check(self, key: str, check: Callable[[], Awaitable[bool]]) -> bool:
-        """Whether the check succeeds; only one that fails uses up an attempt. Raises TooManyAttempts."""
+        """Returns whether the check succeeds; only a failure uses up an attempt. Raises TooManyAttempts."""
         self.take(key)
         good = await check()
         if good:
@@ -48,7 +49,7 @@ class Budget:
         return good
 
     def take(self, key: str) -> None:
-        """Raises TooManyAttempts, with the seconds to wait."""
+        """Uses up an attempt. Raises TooManyAttempts, with the seconds to wait."""
         now, key = self._clock(), key[:KEY_CHARACTERS]
         full_at = max(self._full_at.pop(key, now), now) + self._each
         wait = full_at - now - self._each * self._size
@@ -60,14 +61,14 @@ class Budget:
             self._full_at.popitem(last=False)
 
     def give_back(self, key: str) -> None:
-        """The last attempt was a good one, and does not count."""
+        """Gives the last attempt back to the budget, because it succeeded."""
         key = key[:KEY_CHARACTERS]
         if key in self._full_at:
             self._full_at[key] -= self._each
 
 
 class _Failures:
-    """Failed attempts by key, forgotten after 15 quiet minutes, the longest untouched first."""
+    """Failed attempts by key. They are forgotten after 15 quiet minutes, longest untouched first."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
@@ -89,10 +90,10 @@ class _Failures:
 
 
 class LoginThrottle:
-    """Each attempt is served, but later: after 3 failures 0.5 s, doubling up to 10 s, forgotten after 15 quiet minutes.
+    """Delays attempts: after 3 failures by 0.5 s, doubling up to 10 s, forgotten after 15 quiet minutes.
 
-    More than 10 attempts at one account waiting at once from one address raise TooManyAttempts, and more than 40 from the address;
-    how many wait for an account elsewhere makes no difference, or a stranger could keep its owner out.
+    More than 10 attempts at one account waiting at once from one address raise TooManyAttempts, and so do more than 40 from the
+    address. Attempts from elsewhere do not count: otherwise a stranger could keep the owner out.
     """
 
     def __init__(
@@ -106,15 +107,15 @@ class LoginThrottle:
         self._sleep = sleep
         self._accounts = _Failures(clock)
         self._addresses = _Failures(clock)
-        self._waiting: Counter[tuple[str, str]] = Counter()  # no entry is zero
+        self._waiting: Counter[tuple[str, str]] = Counter()  # contains no zeros
 
     @asynccontextmanager
     async def attempt(self, account: str, address: str) -> AsyncIterator[Callable[[bool], None]]:
-        """Waits for its turn, then gives the function that takes whether the attempt succeeded."""
+        """Waits for its turn, then yields a function that takes whether the attempt succeeded."""
         account, address = account[:KEY_CHARACTERS], address[:KEY_CHARACTERS]
         place, all_places = (address, account), (address, "")
         if self._waiting[place] >= WAITING_FOR_ACCOUNT or self._waiting[all_places] >= WAITING_AT_ADDRESS:
-            self._waiting += Counter()  # drops the zeros that looking made
+            self._waiting += Counter()  # removes the zeros that lookups made
             raise TooManyAttempts
         self._waiting.update((place, all_places))
         try:
@@ -127,12 +128,12 @@ class LoginThrottle:
             self._waiting += Counter()
 
     def delay(self, *, account: str = "", address: str = "") -> float:
-        """Seconds that the next attempt at this account, or from this address, waits."""
+        """Returns the seconds that the next attempt at this account, or from this address, must wait."""
         over = max(self._accounts.count(account), self._addresses.count(address)) - FREE_FAILURES
         return 0.0 if over < 0 else min(self._first_delay * 2 ** min(over, 10), LONGEST_DELAY)
 
     def _note(self, account: str, address: str, succeeded: bool) -> None:
-        if succeeded:  # the address is not forgiven: one good login must not pay for guesses at other accounts
+        if succeeded:  # the address keeps its failures: one good login must not pay for guesses at other accounts
             self._accounts.forgive(account)
         else:
             self._accounts.add(account)
@@ -140,16 +141,16 @@ class LoginThrottle:
 
 
 class Tarpit:
-    """Answers late who goes on trying though refused: a loop that heeds no Retry-After costs as little as a few calls a second."""
+    """Delays the refusals of those who keep trying: a loop that ignores Retry-After costs no more than a few calls per second."""
 
     def __init__(self, *, clock: Clock = time.monotonic, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
         self._refusals = Budget(QUICK_REFUSALS, 60, clock=clock)
         self._sleep = sleep
-        self._held = 0
+        self._delayed = 0
 
     @asynccontextmanager
     async def around(self, network: str) -> AsyncIterator[None]:
-        """Passes TooManyAttempts on, sometimes later."""
+        """Passes TooManyAttempts on, sometimes after a delay."""
         try:
             yield
         except TooManyAttempts:
@@ -160,20 +161,20 @@ class Tarpit:
             raise
 
     async def _hold(self) -> None:
-        if self._held >= HELD_AT_ONCE:
+        if self._delayed >= HELD_AT_ONCE:
             return
-        self._held += 1
+        self._delayed += 1
         try:
             await self._sleep(HOLD_SECONDS)
         finally:
-            self._held -= 1
+            self._delayed -= 1
 
 
 class Budgets:
-    """One for each purpose: what somebody does to one of them holds up none of the others."""
+    """One budget per purpose: using one up does not affect the others."""
 
     def __init__(self, *, first_delay: float = FIRST_DELAY) -> None:
-        """`first_delay`: seconds, of the first login that waits."""
+        """`first_delay`: seconds of the first delayed login."""
         self.tarpit = Tarpit()  # by network
         self.login = LoginThrottle(first_delay=first_delay)  # by account and by network
         self.device = Budget(5, 60)  # wrong passwords from one known device
@@ -184,7 +185,8 @@ class Budgets:
 
 
 def network_of(address: str) -> str:
-    """Who shares a budget: an IPv4 address, the /64 of an IPv6 one, which is one household's, or what else stands there."""
+    """Returns the key of a shared budget: an IPv4 address, the /64 of an IPv6 address, which is one household's, or the text
+    itself."""
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

@@ -1,4 +1,4 @@
-"""Opaque tokens: 256 random bits for the bearer, a keyed hash for the database."""
+"""Opaque tokens: 256 random bits for the bearer, a keyed hash for the database. It stores nothing."""
 
 import hashlib
 import hmac
@@ -12,5 +12,5 @@ def new_token() -> str:
 
 
 def token_hash(secret_key: str, token: str) -> str:
-    """HMAC-SHA256, hexadecimal: a stolen database holds nothing that logs anybody in."""
+    """Returns the HMAC-SHA256 in hexadecimal: a stolen database contains nothing that logs anybody in."""
     return hmac.new(secret_key.encode(), token.encode("utf-8", "replace"), hashlib.sha256).hexdigest()

@@ -1,6 +1,6 @@
 """All connections to the gateway: how many there may be, how long each may stay silent, and which one makes room for another.
 
-Knows nothing of HTTP: a connection says of itself what it waits for (`Waits`) and when it is overdue.
+It knows nothing of HTTP: a connection reports what it waits for (`Waits`) and when it is overdue.
 """
 
 import asyncio
@@ -19,42 +19,42 @@ from lam.background import Background
 
 log = logging.getLogger(__name__)
 
-RESERVED: Final = 64  # descriptors for the database, the model, files: everything that is no connection to us
-LAST_FREE: Final = 32  # a connection whose descriptor is that near to the limit shows that the reserve is being used up
+RESERVED: Final = 64  # descriptors for the database, the model and files: everything except connections to us
+LAST_FREE: Final = 32  # a descriptor this close to the limit shows that the reserve is in use
 FEWEST: Final = 16
 MOST: Final = 65_536
-AT_ONCE: Final = 500  # connections that are looked at before others have their turn
+AT_ONCE: Final = 500  # connections to check before other tasks get a turn
 REPORT_SECONDS: Final = 60
-HEADS_BYTES: Final = 16 << 20  # of all heads that have begun and not ended
+HEADS_BYTES: Final = 16 << 20  # of all incomplete heads together
 
 
 class Patience(Struct, frozen=True, kw_only=True):
-    """Seconds, and bytes a second. A reply that runs is never limited, as long as its reader takes something."""
+    """Time limits in seconds, and a rate in bytes per second. A running reply has no limit while its reader takes something."""
 
-    head: float = 20  # for the whole head of a request, from the connection or its first byte
+    head: float = 20  # for the whole head of a request, from the connect or its first byte
     idle: float = 75  # between two requests; a proxy's own limit should be lower (nginx: 60)
-    body: float = 30  # for a body, and one second more for each `body_rate` bytes of it
+    body: float = 30  # for a body, plus one second for each `body_rate` bytes of it
     body_rate: int = 500
     silence: float = 60  # of a body that has begun
-    drain: float = 30  # for the rest of a body that nobody wants
-    linger: float = 2  # for the other side to read why it was refused
-    unread: float = 60  # for an answer of which the other side takes no byte
-    sacrifice: float = 10  # an unread answer may be given up for a new connection after that time
-    look: float = 1  # between two looks at all connections
-    comment: float = 15  # of silence in an event stream, which a comment breaks
-    tokens: float = 3  # between two looks at the tokens that opened streams, and at their readers
+    drain: float = 30  # for the rest of an unwanted body
+    linger: float = 2  # for the client to read the refusal
+    unread: float = 60  # for an answer of which the client takes nothing
+    sacrifice: float = 10  # after that time an unread answer may make room for a new connection
+    look: float = 1  # between two checks of all connections
+    comment: float = 15  # of silence in an event stream, before a comment is sent
+    tokens: float = 3  # between two checks of the readers of streams and their tokens
 
 
 class Waits(Enum):
-    """What a connection waits for, and with that its place among those that make room for others."""
+    """What a connection waits for, which decides its turn to make room for others."""
 
-    REQUEST = auto()  # silent: nothing or a part of a head has come
+    REQUEST = auto()  # silent: nothing or part of a head has come
     BODY = auto()
     REPLY = auto()
 
 
 class Connection(Protocol):
-    """One connection, as it is kept here."""
+    """One connection as this module sees it."""
 
     @property
     def descriptor(self) -> int:
@@ -62,15 +62,15 @@ class Connection(Protocol):
         ...
 
     def overdue(self, now: float) -> str | None:
-        """Why it should be ended now, in one word; None: it may stay."""
+        """Returns the reason to end it now, in one word; None to keep it."""
         ...
 
     def blocked_since(self) -> float | None:
-        """Since when its reply waits for the other side to take a byte; None for an event stream, which is never given up."""
+        """The time since when the client has taken nothing of its answer; None for an event stream, which is never given up."""
         ...
 
     def end(self, reason: str) -> None:
-        """Ends it, with an answer where one can still be given."""
+        """Ends it, with an answer if one is still possible."""
         ...
 
     def abort(self) -> None:
@@ -79,7 +79,7 @@ class Connection(Protocol):
 
 
 class Connections:
-    """An async context manager: it owns the task that looks for those that are overdue."""
+    """An async context manager: it owns the task that ends overdue connections."""
 
     def __init__(
         self,
@@ -89,16 +89,16 @@ class Connections:
         descriptors: int | None = None,
         on_end: Callable[[str], object] = lambda _: None,
     ) -> None:
-        """`most`: LAM_MAX_CONNECTIONS; `on_end(reason)` is called for each connection that is ended from here."""
+        """`most`: LAM_MAX_CONNECTIONS. `on_end(reason)`: called for each connection ended from here."""
         self.patience = patience or Patience()
         self._descriptors = descriptors if descriptors is not None else descriptor_limit()
         allowed = max(FEWEST, self._descriptors - RESERVED)
         self.most = min(most or MOST, allowed)
         self.on_end = on_end
         self._waits: dict[Connection, Waits] = {}
-        self._requests: OrderedDict[Connection, None] = OrderedDict()  # the longest silent first
-        self._bodies: OrderedDict[Connection, None] = OrderedDict()  # the oldest first
-        self._heads: OrderedDict[Connection, int] = OrderedDict()  # bytes of a head that has begun, the oldest first
+        self._requests: OrderedDict[Connection, None] = OrderedDict()  # longest silent first
+        self._bodies: OrderedDict[Connection, None] = OrderedDict()  # oldest first
+        self._heads: OrderedDict[Connection, int] = OrderedDict()  # bytes of an incomplete head, oldest first
         self._head_bytes = 0
         self._losses: Counter[str] = Counter()
         self._report_at = float("-inf")
@@ -116,7 +116,7 @@ class Connections:
         return len(self._waits)
 
     def enter(self, connection: Connection, now: float) -> bool:
-        """Takes a new connection in; False where there is no room, and nobody makes room."""
+        """Accepts a new connection. Returns False when there is no room and no connection can make room."""
         self.note(connection, Waits.REQUEST)
         if len(self._waits) <= self.most and connection.descriptor < self._descriptors - LAST_FREE:
             return True
@@ -128,7 +128,7 @@ class Connections:
         return True
 
     def note(self, connection: Connection, waits: Waits) -> None:
-        """The connection waits for this from now on."""
+        """Sets what the connection waits for from now on."""
         before = self._waits.get(connection)
         self._waits[connection] = waits
         if before is waits and waits is not Waits.REQUEST:
@@ -139,7 +139,7 @@ class Connections:
                 queue[connection] = None
 
     def hold(self, connection: Connection, size: int) -> None:
-        """So many bytes of a head have come. Where all of them together are too many, the oldest go."""
+        """Records the bytes of an incomplete head. When all heads together are too large, the oldest connections end."""
         self._head_bytes += size - self._heads.get(connection, 0)
         if size:
             self._heads[connection] = size
@@ -155,7 +155,7 @@ class Connections:
         self._bodies.pop(connection, None)
 
     async def look(self, now: float) -> None:
-        """Ends what is overdue, and says what was given up since the last report."""
+        """Ends overdue connections and logs what was given up since the last report."""
         for number, connection in enumerate(list(self._waits)):
             if number % AT_ONCE == AT_ONCE - 1:
                 await asyncio.sleep(0)
@@ -165,7 +165,7 @@ class Connections:
         self._report(now)
 
     def _dispensable(self, new: Connection, now: float) -> Connection | None:
-        """Who goes first: the longest silent one, then the oldest incomplete request, then an answer that nobody reads."""
+        """Returns the connection that makes room: the longest silent, else the oldest incomplete request, else an unread answer."""
         for queue in (self._requests, self._bodies):
             oldest = next((one for one in queue if one is not new), None)
             if oldest is not None:
@@ -186,7 +186,7 @@ class Connections:
         self._losses[reason] += 1
 
     def _report(self, now: float) -> None:
-        """One line a minute, however many there are."""
+        """Logs one line per minute at most."""
         if not self._losses or now - self._report_at < REPORT_SECONDS:
             return
         log.warning(
@@ -210,7 +210,7 @@ class Connections:
 
 
 def descriptor_limit() -> int:
-    """How many files and sockets this process may have open."""
+    """Returns how many files and sockets this process may open."""
     with contextlib.suppress(ImportError, OSError, ValueError):  # Windows has no such limit
         import resource
 

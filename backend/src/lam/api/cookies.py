@@ -1,6 +1,8 @@
-"""The page's two cookies: the login's token, and the device that its owner is known by. Scripts read neither.
+"""The page's two cookies: the login's token, and the owner's known device. Scripts can read neither.
 
-Over TLS their names begin with `__Host-`, so that no other host and no page without TLS can plant one.
+Over TLS their names begin with `__Host-`, so that no other host and no page without TLS can set one.
+
+It sets and reads cookies. It must not decide what they are worth.
 """
 
 from datetime import datetime
@@ -13,7 +15,7 @@ from lam.settings import Settings
 
 COOKIE: Final = "lam_token"
 DEVICE_COOKIE: Final = "lam_device"
-PREFIX: Final = "__Host-"  # browsers take it only with Secure, Path=/ and without Domain
+PREFIX: Final = "__Host-"  # browsers accept it only with Secure, Path=/ and without Domain
 ADDRESS_CHARACTERS: Final = 64
 
 
@@ -26,7 +28,7 @@ def browser_of(request: Request) -> Browser:
 
 
 def address_of(request: Request) -> str:
-    """A proxy may have written anything there; an address is short."""
+    """Returns the client's address, shortened: a proxy may have written anything."""
     return request.client.host[:ADDRESS_CHARACTERS] if request.client else "unknown"
 
 
@@ -37,7 +39,7 @@ def remember(response: Response, request: Request, settings: Settings, login: Lo
 
 
 def forget_login(response: Response) -> None:
-    """The device stays known."""
+    """Removes the login's cookie. The device stays known."""
     _clear(response, COOKIE)
 
 
@@ -47,12 +49,12 @@ def forget_all(response: Response) -> None:
 
 
 def over_tls(settings: Settings, scheme: str) -> bool:
-    """Whether browsers reach the gateway over TLS: `scheme` is the request's, as a trusted proxy says it."""
+    """Returns whether browsers reach the gateway over TLS. `scheme`: the request's, as a trusted proxy reports it."""
     return scheme == "https" or (settings.lam_public_url or "").startswith("https://")
 
 
 def _read(request: Request, name: str) -> str | None:
-    """A request over TLS has it only under the safe name, any other one under either."""
+    """Returns a cookie. A request over TLS must use the safe name; other requests may use either."""
     safe = request.cookies.get(PREFIX + name)
     return safe or (None if request.url.scheme == "https" else request.cookies.get(name)) or None
 
@@ -63,6 +65,6 @@ def _set(response: Response, name: str, value: str, expires: datetime, *, secure
 
 
 def _clear(response: Response, name: str) -> None:
-    """Under both names."""
+    """Removes a cookie under both names."""
     response.delete_cookie(name, path="/", httponly=True, samesite="lax")
     response.delete_cookie(PREFIX + name, path="/", httponly=True, samesite="lax", secure=True)

@@ -1,4 +1,7 @@
-"""What routes ask for: the services, and who is calling. Nothing here stays open after it has answered."""
+"""The dependencies of routes: the services, and the caller. Nothing here stays open while a stream runs.
+
+Accounts decide who a caller is; this module only asks them.
+"""
 
 from typing import Annotated
 
@@ -17,7 +20,7 @@ async def get_services(request: Request) -> Services:
 
 
 async def get_identity(request: Request) -> Identity:
-    """The caller, by Bearer token or by the page's cookie. Raises Unauthorized, Forbidden."""
+    """Returns the caller, by Bearer token or by the page's cookie. Raises Unauthorized, Forbidden."""
     services: Services = request.state.services
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme:
@@ -32,7 +35,7 @@ async def get_identity(request: Request) -> Identity:
 
 
 async def get_caller(request: Request) -> Identity | None:
-    """The caller where there is one and the database can tell; a public route answers everybody."""
+    """Returns the caller, None when unknown or the database is unavailable: for public routes."""
     try:
         return await get_identity(request)
     except (Unauthorized, StorageUnavailable):
@@ -40,7 +43,7 @@ async def get_caller(request: Request) -> Identity | None:
 
 
 async def get_admin(request: Request) -> Identity:
-    """The caller, who must be an admin. Raises what `get_identity` raises, and Forbidden."""
+    """Returns the caller, who must be an admin. Raises the errors of `get_identity`, and Forbidden."""
     identity = await get_identity(request)
     if not identity.user.is_admin:
         raise Forbidden("Only an admin may do this; `lam users admin EMAIL` makes one.")

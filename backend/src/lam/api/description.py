@@ -1,4 +1,7 @@
-"""What the OpenAPI file says beyond the routes: what the parts are for, and how a caller shows who it is."""
+"""The parts of the OpenAPI file that no route declares: the groups of paths, and authentication.
+
+It describes routes and must not change what they do.
+"""
 
 from typing import Any, Final
 
@@ -46,7 +49,7 @@ WRITES: Final = ("post", "put", "patch", "delete")
 
 
 def _too_large() -> dict[str, Any]:
-    """As FastAPI writes an answer that a route names."""
+    """Returns the description of a 413 in FastAPI's format."""
     schema = {"$ref": f"#/components/schemas/{ErrorAnswer.__name__}"}
     answer = next(iter(answers(413).values()))
     return {
@@ -56,7 +59,7 @@ def _too_large() -> dict[str, Any]:
 
 
 def describe(app: FastAPI) -> None:
-    """Says of every route that answers 401 how to show who one is. FastAPI's own way would cost every request a dependency more."""
+    """Adds authentication to every route that can answer 401. FastAPI's own way would cost every request a dependency."""
     plain = app.openapi
 
     def described() -> dict[str, Any]:
@@ -65,7 +68,7 @@ def describe(app: FastAPI) -> None:
             description.setdefault("components", {})["securitySchemes"] = _SCHEMES
             for methods in description["paths"].values():
                 for method, operation in methods.items():
-                    if method in WRITES:  # BodyLimit looks at all of them
+                    if method in WRITES:  # BodyLimit checks all of these
                         operation["responses"].setdefault("413", _too_large())
                         operation["responses"] = dict(sorted(operation["responses"].items()))
                     if "401" in operation["responses"] and operation["operationId"] != "log_in_api_auth_login_post":
@@ -73,4 +76,4 @@ def describe(app: FastAPI) -> None:
             app.openapi_schema = description
         return app.openapi_schema
 
-    app.openapi = described  # type: ignore[method-assign]  # the place that FastAPI names for it
+    app.openapi = described  # type: ignore[method-assign]  # FastAPI documents this way

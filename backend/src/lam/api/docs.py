@@ -1,4 +1,7 @@
-"""`/docs`: the API's description for people, from files of our own, under a policy that lets nothing else run."""
+"""`/docs`: the API's description for people, from our own files, under a policy that allows no other script.
+
+It knows no route of the API.
+"""
 
 import base64
 import hashlib
@@ -9,7 +12,7 @@ from fastapi import APIRouter
 from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import HTMLResponse
 
-FILES: Final = "/static-offline-docs"  # where FastAPIOffline serves Swagger UI's files
+FILES: Final = "/static-offline-docs"  # the path at which FastAPIOffline serves Swagger UI's files
 _PAGE: Final = bytes(
     get_swagger_ui_html(
         openapi_url="/openapi.json",
@@ -27,7 +30,7 @@ POLICY: Final = "; ".join(
     (
         "default-src 'none'",
         f"script-src 'self' {' '.join(_SCRIPTS)}",
-        "style-src 'self' 'unsafe-inline'",  # Swagger UI writes styles into its elements
+        "style-src 'self' 'unsafe-inline'",  # Swagger UI writes inline styles
         "img-src 'self' data:",
         "font-src 'self'",
         "connect-src 'self'",

@@ -1,4 +1,7 @@
-"""The one table from our errors to HTTP, and the shape of every error answer: `{"detail": …, "code": …}`."""
+"""The one table from our errors to HTTP, and the format of every error answer: `{"detail": …, "code": …}`.
+
+No other module chooses a status for an error.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -49,23 +52,23 @@ class ErrorAnswer(BaseModel):
 
 
 def status_of(kind: type[LamError]) -> int:
-    """The status of the nearest ancestor in the table."""
+    """Returns the status of the nearest ancestor in the table."""
     return next(STATUS[ancestor] for ancestor in kind.__mro__ if ancestor in STATUS)
 
 
 def answers(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """For a route's `responses`: these statuses carry an ErrorAnswer."""
+    """Returns a route's `responses`: these statuses carry an ErrorAnswer."""
     return {status: _answer(status, *_DESCRIBED[status]) for status in statuses}
 
 
 def _answer(status: int, description: str, example: type[LamError]) -> dict[str, Any]:
-    shown = {"detail": example.summary, "code": example.code}
+    sample = {"detail": example.summary, "code": example.code}
     if example is errors.SessionBusy:
-        shown["stream_id"] = "c2FtcGxlLXN0cmVhbS1pZC0x"
+        sample["stream_id"] = "c2FtcGxlLXN0cmVhbS1pZC0x"
     answer: dict[str, Any] = {
         "model": ErrorAnswer,
         "description": description,
-        "content": {"application/json": {"example": shown}},
+        "content": {"application/json": {"example": sample}},
     }
     if status == 429:
         answer["headers"] = {"Retry-After": {"description": "Seconds to wait.", "schema": {"type": "integer"}}}
@@ -92,7 +95,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
     app.add_exception_handler(ClientDisconnect, _left)
-    app.add_exception_handler(Exception, _unforeseen)  # answered, and then logged with its traceback by the web server
+    app.add_exception_handler(Exception, _unforeseen)  # the web server then logs it with its traceback
 
 
 async def _lam_error(_request: Request, error: Exception) -> JSONResponse:
@@ -101,7 +104,7 @@ async def _lam_error(_request: Request, error: Exception) -> JSONResponse:
 
 
 def answer(error: LamError) -> JSONResponse:
-    """This failure as an HTTP answer."""
+    """Returns the HTTP answer for this failure."""
     body = {"detail": error.message, "code": error.code}
     headers: dict[str, str] = {}
     if isinstance(error, errors.SessionBusy):
@@ -120,7 +123,7 @@ async def _validation_error(_request: Request, error: Exception) -> JSONResponse
 
 async def _http_error(_request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
-    if error.status_code == 400:  # the framework's word for a body that it cannot read
+    if error.status_code == 400:  # the framework's status for an unreadable body
         return JSONResponse({"detail": "The body cannot be read; is it what Content-Type says, in UTF-8?", "code": "invalid"}, 422)
     codes = {401: "unauthorized", 403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
     code = (codes | {413: errors.TooLarge.code, 503: errors.StorageUnavailable.code}).get(error.status_code, "invalid")
@@ -128,17 +131,17 @@ async def _http_error(_request: Request, error: Exception) -> JSONResponse:
 
 
 async def _left(_request: Request, _error: Exception) -> Response:
-    """The caller went away before its request was complete: nobody reads this."""
+    """Answers a client that left before its request was complete: nobody reads this."""
     return Response(status_code=400)
 
 
 async def _unforeseen(request: Request, _error: Exception) -> JSONResponse:
-    said = headers_for(request.state.services.settings, request.url.scheme)  # it passes no middleware
-    headers = {name.decode(): value.decode() for name, value in said}
+    pairs = headers_for(request.state.services.settings, request.url.scheme)  # this answer passes no middleware
+    headers = {name.decode(): value.decode() for name, value in pairs}
     return JSONResponse({"detail": LamError.summary, "code": LamError.code}, 500, headers)
 
 
-def _sentence(found: Mapping[str, Any]) -> str:
-    where = ".".join(str(part) for part in found["loc"] if part not in ("body", "query", "path"))
-    what = str(found["msg"]).removeprefix("Value error, ")
+def _sentence(problem: Mapping[str, Any]) -> str:
+    where = ".".join(str(part) for part in problem["loc"] if part not in ("body", "query", "path"))
+    what = str(problem["msg"]).removeprefix("Value error, ")
     return f"{where}: {what}" if where else what

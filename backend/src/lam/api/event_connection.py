@@ -1,6 +1,6 @@
-"""One event connection: a person's changes and the runs they follow, merged into one stream of frames. And all of them by id.
+"""Event connections: one person's changes and the runs they follow, merged into one stream of frames; and a registry by id.
 
-Owns who follows what, and up to which number. Must not know how changes come about, nor how bytes reach the other side: it is a
+It owns which runs a connection follows and up to which number. It must not know how changes arise, nor how bytes are sent: it is a
 `Source` that a `LogWriter` reads.
 """
 
@@ -20,7 +20,7 @@ from lam.protocol import sse
 
 MOST_PER_USER: Final = 16
 PULL_BYTES: Final = 65536
-"""Of frames that are made at once: what nobody has taken yet stays in the logs."""
+"""Size of the frames built ahead; everything else stays in the logs."""
 
 
 class Frame(Struct, frozen=True, gc=False):
@@ -29,7 +29,7 @@ class Frame(Struct, frozen=True, gc=False):
 
 
 class Wish(Struct, frozen=True):
-    """A run to follow, from the event after `after`. None: where this connection is, or the first event."""
+    """A run to follow, from the event after `after`. None: from this connection's position, or the first event."""
 
     stream_id: str
     after: int | None = None
@@ -44,7 +44,7 @@ class Refused(Struct, frozen=True):
 
 
 class EventConnection:
-    """Whoever reads it counts as a reader of each run that it follows, while it is `open`."""
+    """One reader's connection. While it is `open`, it counts as a reader of each run that it follows."""
 
     def __init__(self, instance: str, user_id: int) -> None:
         self.id = secrets.token_urlsafe(12)
@@ -55,11 +55,11 @@ class EventConnection:
         self._position = 0  # in the feed
         self._sessions: frozenset[int] = frozenset()
         self._runs: dict[str, _Run] = {}
-        self._opened = False
+        self._is_open = False
         self._waiting: list[tuple[str, int, dict[str, Any]]] = []
-        self._made: deque[Frame] = deque()  # and perhaps not taken
+        self._frames: deque[Frame] = deque()  # frames that may not have been sent yet
         self._last = 0
-        self._heard: Callable[[], None] = _nothing
+        self._wake_reader: Callable[[], None] = _nothing
 
     # Following
 
@@ -68,20 +68,20 @@ class EventConnection:
         return self._runs.keys()
 
     def _greet(self, kind: str) -> None:
-        """`open`: the first frame. `reset`: in its stead, or later, where changes may have been missed."""
+        """Adds the first frame, `open`. Adds `reset` instead, or later, when the reader may have missed changes."""
         self._make("connection", 0, _json({"type": kind, "id": self.id}))
 
     def watch(self, sessions: Collection[int]) -> frozenset[int]:
-        """The sessions in sight from now on. Those that were not before: `describe` or `refuse` each of them.
+        """Sets the visible sessions and returns the new ones: the caller must `describe` or `refuse` each of them.
 
-        Nobody hears of another's session here, whatever is watched: changes come from the reader's own feed.
+        Watching another person's session reveals nothing: changes come from the reader's own feed.
         """
         fresh = frozenset(sessions) - self._sessions
         self._sessions = frozenset(sessions)
         return fresh
 
     def describe(self, session_id: int, leaf_id: int | None, stream_id: str | None) -> None:
-        """How a session is that is in sight from now on: its newest message, and its running stream."""
+        """Adds the state of a newly visible session: its newest message and its running stream."""
         event = {"type": "followed", "session_id": session_id, "active_message_id": leaf_id, "stream_id": stream_id}
         self._say("session", 0, event)
 
@@ -89,23 +89,23 @@ class EventConnection:
         self._say("session", 0, {"type": "closed", "session_id": session_id, "reason": "not_found"})
 
     def follow(self, runs: Mapping[str, Following | Refused | None]) -> None:
-        """The runs that are followed from now on. None: one that is followed already and goes on as it is."""
+        """Sets the runs to follow. None: a run that is followed already and continues."""
         for stream_id in [known for known in self._runs if known not in runs]:
             self._leave(stream_id)
-        for stream_id, found in runs.items():
-            if isinstance(found, Refused):
+        for stream_id, run in runs.items():
+            if isinstance(run, Refused):
                 self._leave(stream_id)
-                self._say(stream_id, found.last, {"type": "closed", "reason": found.reason})
-            elif found is not None:
-                self._enter(found)
-        self._heard()
+                self._say(stream_id, run.last, {"type": "closed", "reason": run.reason})
+            elif run is not None:
+                self._enter(run)
+        self._wake_reader()
 
     def _say(self, stream: str, number: int, event: dict[str, Any]) -> None:
-        if self._opened:
+        if self._is_open:
             self._make(stream, number, _json(event))
-            self._heard()
+            self._wake_reader()
         else:
-            self._waiting.append((stream, number, event))  # the greeting comes first
+            self._waiting.append((stream, number, event))  # after the first frame
 
     def _enter(self, following: Following) -> None:
         before = self._runs.get(following.stream_id)
@@ -114,7 +114,7 @@ class EventConnection:
             return
         self._leave(following.stream_id)
         run = self._runs[following.stream_id] = _Run(following)
-        if self._opened:
+        if self._is_open:
             run.begin(self._on_change)
 
     def _leave(self, stream_id: str) -> None:
@@ -123,8 +123,8 @@ class EventConnection:
 
     @contextmanager
     def open(self, feed: Feed, position: int, *, complete: bool) -> Iterator[None]:
-        """While somebody reads: changes after number `position`. `complete`: none that the reader may miss came before."""
-        self._opened = True
+        """Reads changes after number `position` while the context is open. `complete`: the reader has missed none before that."""
+        self._is_open = True
         self._feed, self._position = feed, position
         self._greet("open" if complete else "reset")
         for stream, number, event in self._waiting:
@@ -135,40 +135,40 @@ class EventConnection:
         try:
             yield
         finally:
-            self._opened = False
+            self._is_open = False
             self._feed.unlisten(self._on_change)
             for stream_id in list(self._runs):
                 self._leave(stream_id)
 
     def close(self) -> None:
         self.closed = True
-        self._heard()
+        self._wake_reader()
 
-    # Being read: a `Source`
+    # Reading: the methods of a `Source`
 
-    def listen(self, heard: Callable[[], None]) -> None:
-        self._heard = heard
+    def listen(self, callback: Callable[[], None]) -> None:
+        self._wake_reader = callback
 
-    def unlisten(self, heard: Callable[[], None]) -> None:
-        self._heard = _nothing
+    def unlisten(self, callback: Callable[[], None]) -> None:
+        self._wake_reader = _nothing
 
     def since(self, after: int) -> Sequence[Frame]:
-        """Frames with higher numbers, 64 KiB of them if there are so many; those up to `after` have been taken."""
-        while self._made and self._made[0].number <= after:
-            self._made.popleft()
+        """Returns up to 64 KiB of frames with higher numbers; frames up to `after` count as sent."""
+        while self._frames and self._frames[0].number <= after:
+            self._frames.popleft()
         self._pull()
-        return list(self._made)
+        return list(self._frames)
 
     def _on_change(self) -> None:
-        self._heard()
+        self._wake_reader()
 
     def _pull(self) -> None:
-        size = sum(len(frame.frame) for frame in self._made)
+        size = sum(len(frame.frame) for frame in self._frames)
         self._pull_changes()
         for run in list(self._runs.values()):
             for record in run.following.log.since(run.after):
-                # With one frame only, a large one, the writer would not look whether there is more.
-                if size >= PULL_BYTES and len(self._made) > 1:
+                # After a single large frame the writer would not check for more.
+                if size >= PULL_BYTES and len(self._frames) > 1:
                     return
                 run.after = record.number
                 size += self._make(run.following.stream_id, record.number, sse.data_of(record.frame))
@@ -187,30 +187,31 @@ class EventConnection:
     def _make(self, stream: str, number: int, data: bytes) -> int:
         self._last += 1
         frame = sse.enveloped(f"{self._instance}-{self._position}", stream, number, data)
-        self._made.append(Frame(self._last, frame))
+        self._frames.append(Frame(self._last, frame))
         return len(frame)
 
 
 class _Run:
-    """A run that is followed, and the number of its last event that was made into a frame."""
+    """A followed run, and the number of its last event that became a frame."""
 
     def __init__(self, following: Following) -> None:
         self.following = following
         self.after = following.after
         self._reading = ExitStack()
 
-    def begin(self, heard: Callable[[], None]) -> None:
-        self.following.log.listen(heard)
+    def begin(self, callback: Callable[[], None]) -> None:
+        self.following.log.listen(callback)
         if self.following.run is not None:
             self._reading.enter_context(self.following.run.reading())
 
-    def end(self, heard: Callable[[], None]) -> None:
-        self.following.log.unlisten(heard)
+    def end(self, callback: Callable[[], None]) -> None:
+        self.following.log.unlisten(callback)
         self._reading.close()
 
 
 class EventConnections:
-    """All event connections of this gateway. Its `instance` is part of each cursor: numbers of another one mean nothing here."""
+    """All event connections of this gateway. Each cursor contains the gateway's `instance`: another gateway's numbers mean
+    nothing here."""
 
     def __init__(self, changes: Changes, streams: Streams) -> None:
         self.instance = secrets.token_hex(4)
@@ -220,7 +221,7 @@ class EventConnections:
         self._closed = False
 
     def prepare(self, user_id: int) -> EventConnection:
-        """A connection that nobody reads yet. Raises TooManyStreams, ShuttingDown."""
+        """Returns a connection without a reader yet. Raises TooManyStreams, ShuttingDown."""
         if self._closed:
             raise ShuttingDown
         if sum(one.user_id == user_id for one in self._open.values()) >= MOST_PER_USER:
@@ -229,7 +230,7 @@ class EventConnections:
 
     @contextmanager
     def open(self, connection: EventConnection, cursor: str | None) -> Iterator[None]:
-        """While it is read. It goes on after `cursor`, the id of the last frame that its reader has."""
+        """Registers a connection while it is read. It continues after `cursor`, the id of the reader's last frame."""
         number = self._number(cursor)
         resumes = number is not None and self._changes.knows(connection.user_id, number)
         position = number if resumes and number is not None else self._changes.last
@@ -244,7 +245,7 @@ class EventConnections:
             del self._open[connection.id]
 
     def get(self, connection_id: str, user_id: int) -> EventConnection:
-        """Raises NotFound, for somebody else's too."""
+        """Returns the person's connection. Raises NotFound, also for another person's."""
         connection = self._open.get(connection_id)
         if connection is None or connection.user_id != user_id:
             raise NotFound("There is no such event connection.")
@@ -253,7 +254,7 @@ class EventConnections:
     async def find(
         self, user_id: int, wishes: Sequence[Wish], followed: Collection[str] = ()
     ) -> dict[str, Following | Refused | None]:
-        """What `EventConnection.follow` takes."""
+        """Returns the argument for `EventConnection.follow`."""
         return {
             wish.stream_id: None if wish.after is None and wish.stream_id in followed else await self._find(user_id, wish)
             for wish in wishes
@@ -269,13 +270,13 @@ class EventConnections:
         return Refused(wish.stream_id, "ended", following.after) if following.at_end else following
 
     def close(self) -> None:
-        """Ends all of them, and takes no new ones: the gateway stops."""
+        """Ends all connections and accepts no new ones: the gateway stops."""
         self._closed = True
         for connection in self._open.values():
             connection.close()
 
     def _number(self, cursor: str | None) -> int | None:
-        """The number in a cursor of this gateway; None in every other."""
+        """Returns the number in a cursor of this gateway, None for any other."""
         instance, _, number = (cursor or "").partition("-")
         is_ours = instance == self.instance and number.isascii() and number.isdigit() and len(number) < 20
         return int(number) if is_ours else None
@@ -286,4 +287,4 @@ def _json(event: dict[str, Any]) -> bytes:
 
 
 def _nothing() -> None:
-    """Nobody listens yet."""
+    """The callback until somebody listens."""

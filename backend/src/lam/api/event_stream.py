@@ -1,4 +1,7 @@
-"""A reader: follows a stream's log over one HTTP connection, and notices when the other side is gone. A plain ASGI callable."""
+"""A reader: follows a stream's log over one HTTP connection, and notices when the client has left. A plain ASGI callable.
+
+It must not write to a log or end a run.
+"""
 
 import asyncio
 import logging
@@ -26,21 +29,23 @@ HEADERS: Final = [
 
 
 class Link(Protocol):
-    """What carries a stream, where it can say when the other side last took a byte."""
+    """The transport of a stream, if it can report progress."""
 
     @property
-    def progress_at(self) -> float: ...
+    def progress_at(self) -> float:
+        """The time when the client last took a byte, by the event loop's clock."""
+        ...
 
 
 class Connection:
-    """One open stream: by which token it was opened, what writes it, and whether it shall end: then `end` is called."""
+    """One open stream: the token that opened it, its writer, and whether it should end: then `end` is called."""
 
     __slots__ = ("closing", "end", "link", "token_id", "writer")
 
     def __init__(self, token_id: int, link: Link | None = None) -> None:
         self.token_id = token_id
         self.link = link
-        self.writer: LogWriter | None = None  # once the answer has begun
+        self.writer: LogWriter | None = None  # set once the answer has begun
         self.closing = asyncio.Event()
         self.end: Callable[[], object] = lambda: None
 
@@ -50,15 +55,15 @@ class Connection:
 
     @property
     def waiting_since(self) -> float | None:
-        """Since when the other side has taken nothing of what was sent."""
+        """The time since when the client has taken nothing of what was sent."""
         since = self.writer.waiting_since if self.writer else None
         if since is None or self.link is None:
             return since
-        return max(since, self.link.progress_at)  # a large event is one write, of which a slow line takes a part at a time
+        return max(since, self.link.progress_at)  # a large event is one write, which a slow line takes in parts
 
 
 class OpenStreams:
-    """All open event streams. One task closes those whose token is no longer good, or whose reader takes nothing for too long."""
+    """All open event streams. One task closes those with an expired token, and those whose reader has stopped taking bytes."""
 
     def __init__(self, still_good: Callable[[Collection[int]], Awaitable[set[int]]], patience: Patience | None = None) -> None:
         self._still_good = still_good
@@ -112,9 +117,9 @@ class OpenStreams:
 
 
 class SourceStream(Response):
-    """Writes a source until that is closed; closed from our side before, it ends in the middle.
+    """Writes a source until it is closed; if we close the stream first, it ends in mid-source.
 
-    `reading`: entered while somebody reads.
+    `reading`: a context that is entered while somebody reads.
     """
 
     media_type = "text/event-stream"
@@ -135,7 +140,7 @@ class SourceStream(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         state = scope.setdefault("state", {})
         connection = self._open_streams.enter(self._token_id, state.get("link"))
-        state["event_stream"] = True  # never given up for a new connection (api/connections.py)
+        state["event_stream"] = True  # it never makes room for a new connection (api/connections.py)
         try:
             with self._reading:
                 writer = asyncio.create_task(self._write(send, connection), name="writer")
@@ -162,7 +167,7 @@ class SourceStream(Response):
 
 
 class EventStream(SourceStream):
-    """Follows one run until its terminal event; it counts as a reader."""
+    """Follows one run until its last event, and counts as a reader."""
 
     def __init__(self, following: Following, open_streams: OpenStreams, token_id: int) -> None:
         reading = following.run.reading() if following.run is not None else nullcontext()
@@ -170,6 +175,6 @@ class EventStream(SourceStream):
 
 
 async def disconnected(receive: Receive) -> None:
-    """Returns when the other side has closed its connection."""
+    """Waits until the client has closed its connection."""
     while (await receive())["type"] != "http.disconnect":
         pass

@@ -1,7 +1,7 @@
-"""Where one HTTP request ends and the next begins, and how much of what is not a body a connection may send.
+"""Where one HTTP request ends and the next begins, and how much a connection may send besides bodies.
 
 `Framing` reads the bytes of one connection before the HTTP parser does. It is pure: bytes in, pieces out, no I/O and no clock. The
-parser stays the judge of grammar; this knows lines, lengths and chunks, and is stricter wherever two readers could disagree about
+parser judges the grammar; this module knows lines, lengths and chunks, and is stricter wherever two readers could disagree about
 the end of a request (RFC 9112, sections 6 and 7).
 """
 
@@ -13,14 +13,14 @@ LINE_BYTES: Final = 8 << 10
 URL_BYTES: Final = 8 << 10
 HEAD_BYTES: Final = 64 << 10  # of all lines of a request together: head, chunk extensions, trailers
 LINES: Final = 100
-_AROUND_URL: Final = 32  # the longest method, the version and the blanks between
-_FREE_CHUNK_LINE: Final = 20  # what a chunk's size needs; the rest of such a line counts as head
+_AROUND_URL: Final = 32  # the longest method, the version and the spaces
+_FREE_CHUNK_LINE: Final = 20  # enough for a chunk's size; the rest of the line counts as head
 _REQUEST_LINE: Final = re.compile(rb"[A-Z-]{1,20} +([^ ]+) +HTTP/1\.([01])\r\n\Z")
 _CHUNK_LINE: Final = re.compile(rb"([0-9A-Fa-f]{1,16})[ \t]*(?:;[^\r\n]*)?\r\n\Z")
 
 
 class Refusal(Exception):
-    """The connection is answered with this status and closed. `code` and `sentence` are the answer's."""
+    """Answers the connection with this status and closes it. `code` and `sentence`: the content of the answer."""
 
     def __init__(self, status: int, code: str, sentence: str) -> None:
         super().__init__(sentence)
@@ -32,7 +32,7 @@ class Refusal(Exception):
 class Place(Enum):
     """What the next byte belongs to."""
 
-    START = auto()  # between two requests; blank lines are skipped here
+    START = auto()  # between two requests; blank lines are skipped
     HEAD = auto()
     BODY = auto()
     CHUNK_LINE = auto()
@@ -41,17 +41,17 @@ class Place(Enum):
 
 
 class Framing:
-    """Cuts a connection's bytes into pieces for the parser, none of which reaches beyond the end of a head or of a request.
+    """Cuts a connection's bytes into pieces for the parser; no piece reaches beyond the end of a head or of a request.
 
     After a piece, `place` says where the next one begins: START means that a request is complete. A head is one piece, so the
-    parser never joins a growing header, and half a head costs no more than its bytes. An `Upgrade` header is left out: no other
-    protocol is spoken here, and the parser would take the body behind it for the next request. So are trailers: they would become
-    headers of a request that is being answered. After a Refusal nothing more may be cut.
+    parser never joins a growing header, and an incomplete head costs no more than its bytes. An `Upgrade` header is removed: no
+    other protocol is spoken here, and the parser would take the body for the next request. Trailers are removed: they would become
+    headers of a request that is being answered. After a Refusal, `cut` must not be called again.
     """
 
     def __init__(self) -> None:
         self.place = Place.START
-        self._pending = bytearray()  # the beginning of a line
+        self._pending = bytearray()  # the beginning of an incomplete line
         self._head = bytearray()
         self._reset()
 
@@ -59,7 +59,7 @@ class Framing:
         self.place = Place.START
         self._used = 0
         self._lines = 0
-        self._left = 0  # bytes to the end of the body or the chunk
+        self._left = 0  # bytes left in the body or the chunk
         self._length: int | None = None
         self._chunked = False
         self._old = False  # HTTP/1.0
@@ -71,7 +71,7 @@ class Framing:
 
     @property
     def held(self) -> int:
-        """Bytes of a head or a line that has begun."""
+        """Bytes of the incomplete head or line."""
         return len(self._head) + len(self._pending)
 
     @property
@@ -80,7 +80,7 @@ class Framing:
         return self.place is not Place.START and self.place is not Place.HEAD
 
     def cut(self, data: bytes, start: int) -> tuple[bytes, int]:
-        """The piece of `data` that begins at `start`, empty where none is complete, and where to go on.
+        """Returns the piece of `data` that begins at `start`, empty when none is complete, and the position after it.
 
         Raises Refusal.
         """
@@ -108,7 +108,7 @@ class Framing:
         self._check(len(self._pending))
 
     def _check(self, length: int) -> None:
-        """Raises Refusal where a line of that length is too long, or the lines so far are too many."""
+        """Raises Refusal for a line that is too long, or lines that are too large together."""
         place = self.place
         if length > LINE_BYTES + 2:
             if place is not Place.START:
@@ -120,7 +120,7 @@ class Framing:
             raise Refusal(431, "header_too_large", f"The header may hold {HEAD_BYTES >> 10} KiB at most.")
 
     def _line(self, line: bytes) -> bytes:
-        """Takes a whole line; the piece that it completes."""
+        """Takes a complete line and returns the piece that it completes."""
         self._check(len(line))
         if not line.endswith(b"\r\n"):
             raise _nonsense("Lines end with CR LF.")
@@ -156,7 +156,7 @@ class Framing:
         self.place = Place.HEAD
 
     def _header(self, line: bytes) -> None:
-        if line[0] not in b"CTUctu":  # nearly all of them
+        if line[0] not in b"CTUctu":  # true for nearly all headers
             self._head += line
             return
         name, _, value = line.partition(b":")
@@ -175,7 +175,10 @@ class Framing:
             self._chunked = True
 
     def _blank(self) -> bytes:
-        """An empty line ends the head or the trailers; before a request it means nothing, and is counted."""
+        """Takes an empty line and returns the piece that it completes: it ends the head or the trailers.
+
+        Before a request it means nothing, and is counted.
+        """
         if self.place is Place.TRAILERS:
             self._reset()
             return b"\r\n"
@@ -201,7 +204,7 @@ class Framing:
             raise _nonsense("This is not the size of a chunk.")
         size = int(parts[1], 16)
         if size:
-            self.place, self._left = Place.CHUNK, size + 2  # with its line end, which the parser checks
+            self.place, self._left = Place.CHUNK, size + 2  # includes the line end, which the parser checks
         else:
             self.place = Place.TRAILERS
 

@@ -1,4 +1,4 @@
-"""What every answer says to browsers beside its content. Pure ASGI: one look at its beginning, none at its events."""
+"""The headers for browsers on every answer. Pure ASGI: it looks at the start of an answer and never at its events."""
 
 from collections.abc import Awaitable
 from typing import Final
@@ -13,9 +13,9 @@ EVERYWHERE: Final = [
     (b"referrer-policy", b"no-referrer"),
     (b"permissions-policy", b"camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"),
     (b"cross-origin-opener-policy", b"same-origin"),
-    (b"cross-origin-resource-policy", b"same-origin"),  # a page that LAM_CORS_ORIGINS names asks by CORS, which this does not touch
+    (b"cross-origin-resource-policy", b"same-origin"),  # pages in LAM_CORS_ORIGINS use CORS, which this does not affect
 ]
-# Where an answer does not say it itself: it is kept nowhere, and it is no document.
+# Defaults for an answer without these headers: it is not cached, and it is no document.
 OTHERWISE: Final = [
     (b"cache-control", b"no-store"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
@@ -24,12 +24,12 @@ HSTS: Final = (b"strict-transport-security", b"max-age=31536000")  # without inc
 
 
 def headers_for(settings: Settings, scheme: str) -> list[tuple[bytes, bytes]]:
-    """What an answer to a request with this scheme says beside its content."""
+    """Returns the additional headers of an answer to a request with this scheme."""
     return [*EVERYWHERE, *OTHERWISE, *([HSTS] if over_tls(settings, scheme) else [])]
 
 
 class SecurityHeaders:
-    """Adds them, where the answer has none of that name."""
+    """Adds the headers that an answer does not have yet."""
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self._app = app

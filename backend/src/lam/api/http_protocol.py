@@ -1,6 +1,8 @@
-"""uvicorn's HTTP protocol with limits: what a connection may send before the parser is fed, and how long it may take.
+"""uvicorn's HTTP protocol with limits: what a connection may send before the parser gets it, and how long it may take.
 
-Handed to uvicorn as `Config(http=HttpProtocol)`. A test pins the methods that are overridden here and the attributes that are read.
+It is passed to uvicorn as `Config(http=HttpProtocol)`. A test pins the methods that it overrides and the attributes that it reads.
+
+It knows bytes, time and uvicorn, and no route.
 """
 
 import asyncio
@@ -17,16 +19,16 @@ from lam.api.connections import Connections, Patience, Waits
 from lam.api.framing import Framing, Place, Refusal
 from lam.api.services import Services
 
-AHEAD_BYTES: Final = 64 << 10  # of later requests, which wait here until the one before them is answered
-DRAIN_BYTES: Final = 64 << 20  # of a body that nobody wants
-LINGER_BYTES: Final = 1 << 20  # behind a refusal
+AHEAD_BYTES: Final = 64 << 10  # of later requests, which wait here until the earlier one is answered
+DRAIN_BYTES: Final = 64 << 20  # of an unwanted body
+LINGER_BYTES: Final = 1 << 20  # after a refusal
 HEADERS: Final = (
     b"content-type: application/json\r\ncache-control: no-store\r\nx-content-type-options: nosniff\r\nconnection: close\r\n"
 )
 
 
 def web_server(app: Any, **options: Any) -> Config:
-    """How uvicorn serves the gateway; `options` are its own. The protocol finds its Connections in the lifespan's state."""
+    """Returns uvicorn for the gateway; `options` are uvicorn's own. The protocol finds its Connections in the lifespan's state."""
     return Config(
         app,
         http=HttpProtocol,
@@ -42,7 +44,7 @@ def web_server(app: Any, **options: Any) -> Config:
 
 
 class HttpProtocol(HttpToolsProtocol):
-    """One connection. Requests are parsed one at a time: what a client sends ahead waits as bytes, not as requests."""
+    """One connection. It parses one request at a time: what a client sends ahead waits as bytes, not as requests."""
 
     def __init__(
         self,
@@ -54,16 +56,16 @@ class HttpProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._connections: Connections = cast(Services, app_state["services"]).connections
         self._framing = Framing()
-        self._parser_place = Place.START  # where the parser is: in a START, a HEAD or a BODY
+        self._parser_place = Place.START  # the parser's position: in a START, a HEAD or a BODY
         self._ahead = bytearray()
         self._is_over = False
-        self._since = 0.0  # when what is being waited for began
-        self._last_byte = 0.0  # when the last byte of a body came
+        self._since = 0.0  # when the present wait began
+        self._last_byte = 0.0  # time of the last byte of a body
         self._size = 0  # bytes of that body
-        self._backlog = 0  # bytes of the answer that the other side had not taken at the last look
+        self._backlog = 0  # bytes of the answer in the kernel at the last check
         self.progress_at = 0.0  # when it was last seen to take some
 
-    # What asyncio calls
+    # Called by asyncio
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
@@ -85,7 +87,7 @@ class HttpProtocol(HttpToolsProtocol):
         elif not self.transport.is_closing():
             self._feed(data)
 
-    # What the parser calls
+    # Called by the parser
 
     def on_message_begin(self) -> None:
         self._parser_place = Place.HEAD
@@ -100,7 +102,7 @@ class HttpProtocol(HttpToolsProtocol):
         self._parser_place = Place.START
         super().on_message_complete()
 
-    # What the answer calls
+    # Called by the answer
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
@@ -113,7 +115,7 @@ class HttpProtocol(HttpToolsProtocol):
             self._unset_keepalive_if_required()
             self._feed(ahead)
 
-    # What the connections are asked
+    # Called by Connections
 
     @property
     def descriptor(self) -> int:
@@ -138,7 +140,7 @@ class HttpProtocol(HttpToolsProtocol):
         patience = self._connections.patience
         if self.cycle.response_complete:
             return "drain" if now - self._since >= patience.drain else None
-        if self.flow.read_paused or self.cycle.waiting_for_100_continue:  # it is not the other side that is slow
+        if self.flow.read_paused or self.cycle.waiting_for_100_continue:  # the client is not the slow side
             self._since, self._last_byte, self._size = now, now, 0
         slow = now - self._since >= patience.body + self._size / patience.body_rate
         return "body" if slow or now - self._last_byte >= patience.silence else None
@@ -178,13 +180,13 @@ class HttpProtocol(HttpToolsProtocol):
         self._connections.note(self, waits)
 
     def _feed(self, data: bytes) -> None:
-        held = self._framing.held
+        before = self._framing.held
         self._cut(data)
-        if (held or self._framing.held) and not self._is_over:
+        if (before or self._framing.held) and not self._is_over:
             self._connections.hold(self, self._framing.held)
 
     def _cut(self, data: bytes) -> None:
-        """Gives the parser what belongs to one request, piece by piece, and keeps what comes behind until that is answered."""
+        """Feeds the parser one request, piece by piece, and keeps later bytes until that request is answered."""
         start, now, framing = 0, self.loop.time(), self._framing
         while start < len(data):
             if framing.place is Place.START and self._answering:
@@ -205,13 +207,13 @@ class HttpProtocol(HttpToolsProtocol):
                     self.abort()
                     return
             if framing.in_head and not began and self.cycle is not None:
-                self._since = now  # of a new connection the time runs from its beginning
+                self._since = now  # for a new connection the time runs from its beginning
             elif framing.in_body is not body or (began and not framing.in_head):
                 self._since, self._last_byte, self._size = now, now, 0
                 self._note()
 
     def _parse(self, piece: bytes) -> None:
-        """Raises Refusal, also where the parser and the framing disagree about where the request ends."""
+        """Feeds a piece to the parser. Raises Refusal, also when parser and framing disagree about the end of the request."""
         try:
             self.parser.feed_data(piece)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
@@ -226,7 +228,7 @@ class HttpProtocol(HttpToolsProtocol):
             self.flow.pause_reading()
 
     def _refuse(self, refusal: Refusal) -> None:
-        """Answers, closes our side, and leaves the other one a moment to read why; what it still sends goes nowhere."""
+        """Answers, closes our side, and gives the client a moment to read why; whatever it still sends is dropped."""
         self._connections.on_end(refusal.code)
         self._is_over = True
         self._since, self._size = self.loop.time(), 0
@@ -240,19 +242,19 @@ class HttpProtocol(HttpToolsProtocol):
         retry = b"retry-after: 5\r\n" if refusal.status == 503 else b""
         length = b"content-length: %d\r\n\r\n" % len(body)
         self.transport.write(STATUS_LINE[refusal.status] + HEADERS + retry + length + body)
-        with contextlib.suppress(OSError, RuntimeError):  # the other side may be gone already
+        with contextlib.suppress(OSError, RuntimeError):  # the client may have left already
             self.transport.write_eof()
         self.flow.resume_reading()
 
     def _leave_answer(self) -> None:
-        """Whoever prepares an answer is told that nobody waits for it."""
+        """Tells the task that prepares an answer that nobody waits for it."""
         if self._answering:
             self.cycle.disconnected = True
             self.cycle.message_event.set()
 
 
 def _in_kernel(descriptor: int) -> int:
-    """Bytes that the kernel took and the other side has not; 0 where the system does not say."""
+    """Returns the bytes in the kernel that the client has not taken; 0 when the system does not report them."""
     try:
         import fcntl
         import termios

@@ -1,4 +1,7 @@
-"""A session as JSON, the same in an answer and in an event."""
+"""A session as JSON, in the same form for answers and events.
+
+It must not know who reads it.
+"""
 
 from collections.abc import Collection
 
@@ -20,7 +23,7 @@ def listed_session(session: Session, preview: str | None, sessions: Sessions) ->
 
 
 class Listed:
-    """Describes sessions to `Changes`."""
+    """Describes sessions for `Changes`."""
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions

@@ -1,8 +1,8 @@
-"""Writes a stream's log to one HTTP connection: whole events, in writes of at most 16 KiB unless one event is larger.
+"""Writes a log to one HTTP connection: whole events, in writes of up to 16 KiB unless one event is larger.
 
-What is appended goes out in the appender's own step. A task of its own would be woken in the event loop's next turn, and where
-tokens come one by one that turn costs as much as the write (decision 31). The task writes what was missed, and whenever the other
-side takes nothing: the log is the only buffer, so nobody waits for a slow reader.
+New events go out in the appender's own step. A task would wake in the event loop's next turn, and where tokens come one by one that
+turn costs as much as the write (decision 31). The task writes what was missed, and takes over whenever the client takes nothing:
+the log is the only buffer, so nobody waits for a slow reader.
 """
 
 import asyncio
@@ -17,55 +17,59 @@ WRITE_BYTES: Final = 16384
 
 
 class Framed(Protocol):
-    """Something numbered, as it goes over the wire."""
+    """A numbered item with its wire form."""
 
     @property
-    def number(self) -> int: ...
+    def number(self) -> int:
+        """Its number in the source."""
+        ...
 
     @property
-    def frame(self) -> bytes: ...
+    def frame(self) -> bytes:
+        """Its bytes for the wire."""
+        ...
 
 
 class Source(Protocol):
-    """What a writer reads: a `StreamLog`, or an event connection that merges several."""
+    """A source for a writer: a `StreamLog`, or an event connection that merges several."""
 
     @property
     def closed(self) -> bool:
-        """Nothing more will come."""
+        """Whether nothing more will come."""
         ...
 
     def since(self, after: int) -> Sequence[Framed]:
-        """What has higher numbers, or the beginning of that: then more than one write takes."""
+        """Returns the items with higher numbers, or the first of them: then more than one write takes."""
         ...
 
-    def listen(self, heard: Callable[[], None]) -> None:
-        """`heard()` is called when there is more, and at the close."""
+    def listen(self, callback: Callable[[], None]) -> None:
+        """Calls `callback()` when there is more, and at the close."""
         ...
 
-    def unlisten(self, heard: Callable[[], None]) -> None:
-        """`heard` is not called any more."""
+    def unlisten(self, callback: Callable[[], None]) -> None:
+        """Stops calling `callback`."""
         ...
 
 
 class LogWriter:
-    """`waiting_since`: when a write began that the other side has not taken yet, in the event loop's time."""
+    """Writes one source. `waiting_since`: start of a write that the client has not taken yet, in the event loop's time."""
 
     def __init__(self, log: Source, after: int, send: Send, *, comment_seconds: float = 15) -> None:
-        """`comment_seconds`: of silence, which a comment breaks."""
+        """`comment_seconds`: length of silence after which a comment is sent."""
         self._comment_seconds = comment_seconds
         self._log = log
         self._after = after
         self._send = send
         self._loop = asyncio.get_running_loop()
-        self._idle: asyncio.Future[None] | None = None  # the task waits here for what it has to do itself
+        self._idle: asyncio.Future[None] | None = None  # the task waits here for work
         self._unsent: _Begun | None = None
         self._spoke = self._loop.time()
         self._silence = self._loop.call_later(comment_seconds, self._break_silence)
         self.waiting_since: float | None = None
 
     async def run(self) -> None:
-        """Until the log is closed and all of it is written; to be run in a task that may be cancelled."""
-        self._log.listen(self._heard)
+        """Writes until the log is closed and all of it is written. Run it in a task that may be cancelled."""
+        self._log.listen(self._wake)
         try:
             while True:
                 await self._catch_up()
@@ -74,7 +78,7 @@ class LogWriter:
                 self._idle = self._loop.create_future()
                 await self._idle
         finally:
-            self._log.unlisten(self._heard)
+            self._log.unlisten(self._wake)
             self._silence.cancel()
 
     async def _catch_up(self) -> None:
@@ -89,10 +93,10 @@ class LogWriter:
                 await self._send({"type": "http.response.body", "body": body, "more_body": True})
                 self.waiting_since = None
 
-    def _heard(self) -> None:
-        """Something was appended, or the log was closed."""
+    def _wake(self) -> None:
+        """Called after each append and at the close."""
         if self._idle is None or self._idle.done():
-            return  # the task is writing, and looks again
+            return  # the task is writing, and will check again
         batch = self._log.since(self._after)
         writes = [batch[0].frame] if len(batch) == 1 else list(bodies(batch))
         if len(writes) == 1:
@@ -102,22 +106,22 @@ class LogWriter:
             self._idle.set_result(None)  # the log was closed, or there is more than one write takes
 
     def _push(self, body: bytes) -> None:
-        """Writes outside of the task, which waits, and gets what does not go out at once."""
+        """Writes outside the waiting task, and leaves it the rest."""
         assert self._idle is not None
         self.waiting_since = self._spoke = self._loop.time()
-        begun: Any = self._send({"type": "http.response.body", "body": body, "more_body": True})
+        writing: Any = self._send({"type": "http.response.body", "body": body, "more_body": True})
         try:
-            waits_for = begun.send(None)
+            waits_for = writing.send(None)
         except StopIteration:
             self.waiting_since = None
         except Exception as error:
             self._idle.set_exception(error)
         else:
-            self._unsent = _Begun(begun, waits_for)
+            self._unsent = _Begun(writing, waits_for)
             self._idle.set_result(None)
 
     def _break_silence(self) -> None:
-        """One timer that looks at the clock, not one for each event."""
+        """Uses one timer that checks the clock, not one per event."""
         left = self._spoke + self._comment_seconds - self._loop.time()
         if left <= 0:
             left = self._comment_seconds
@@ -127,7 +131,7 @@ class LogWriter:
 
 
 class _Begun:
-    """A coroutine that was begun outside of a task, and what it waits for: to be awaited in one."""
+    """A coroutine started outside a task, and the future it waits for. Await it in a task."""
 
     def __init__(self, coroutine: Coroutine[Any, Any, None], waits_for: Any) -> None:
         self._coroutine = coroutine
@@ -143,7 +147,7 @@ class _Begun:
 
 
 def bodies(batch: Sequence[Framed]) -> Iterator[bytes]:
-    """The batch as writes of whole events, each of at most 16 KiB unless one event is larger."""
+    """Yields the batch as bodies of whole events, up to 16 KiB each unless one event is larger."""
     frames: list[bytes] = []
     size = 0
     for record in batch:

@@ -1,4 +1,4 @@
-"""`/metrics` in Prometheus' format: what is going on now, and how generations ended."""
+"""`/metrics` in Prometheus' format: the present load, and how runs ended. It only counts."""
 
 import asyncio
 from collections.abc import Callable
@@ -17,7 +17,8 @@ _LAGS: Final = (0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5)
 
 
 class Metrics:
-    """An async context manager: it owns the task that measures the event loop's lag. `after(run)`: a run has ended."""
+    """An async context manager: it owns the task that measures the event loop's lag. `after(run)`: call it at the end of each
+    run."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""Pure ASGI middleware: it looks at a request once, before anything is read of it."""
+"""Pure ASGI middleware: it checks a request once, before any of the body is read."""
 
 from typing import Final
 
@@ -13,18 +13,18 @@ from lam.documents import reader as documents
 from lam.errors import LamError, TooLarge
 
 BODY_BYTES: Final = 4 << 20
-STRANGERS_BYTES: Final = 16 << 10  # of a caller who has not been identified
+STRANGERS_BYTES: Final = 16 << 10  # of a caller without a valid login
 LIMITS: Final = {
     "/api/auth/login": STRANGERS_BYTES,
     "/api/auth/register": STRANGERS_BYTES,
-    "/api/chatbot/upload-document": documents.FILE_BYTES + (64 << 10),  # with room for what a form puts around a file
+    "/api/chatbot/upload-document": documents.FILE_BYTES + (64 << 10),  # plus the overhead of a form
     "/api/chatbot/sessions/import": transfer.FILE_BYTES,
     "/api/templates/import": 8 << 20,
 }
 
 
 class TrailingSlash:
-    """Every path answers with and without a trailing slash, without a redirect."""
+    """Makes every path answer with and without a trailing slash, without a redirect."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -37,8 +37,10 @@ class TrailingSlash:
 
 
 class BodyLimit:
-    """Refuses requests that are larger than their path allows, 4 MiB unless it takes files, before anything is read into memory.
-    Of strangers it takes 16 KiB: what is larger is read once the caller is known."""
+    """Refuses requests that are larger than their path allows, before they are in memory: 4 MiB, or more where files are accepted.
+
+    Strangers may send 16 KiB: a larger body is read once the caller is known.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -67,17 +69,17 @@ def _too_large(limit: int) -> str:
 
 
 def _counted(scope: Scope, receive: Receive, limit: int) -> Receive:
-    """A body of unknown length. Raises HTTPException, which frameworks pass on, when it grows too large."""
-    taken = 0
+    """Returns a `receive` for a body of unknown length. It raises HTTPException, which frameworks pass on, beyond the limit."""
+    size = 0
     known = False
 
     async def counted() -> Message:
-        nonlocal taken, known
+        nonlocal size, known
         message = await receive()
-        taken += len(message.get("body", b""))
-        if taken > limit:
+        size += len(message.get("body", b""))
+        if size > limit:
             raise HTTPException(status_of(TooLarge), _too_large(limit))
-        if taken > STRANGERS_BYTES and not known:
+        if size > STRANGERS_BYTES and not known:
             try:
                 await get_identity(Request(scope))
             except LamError as error:

@@ -1,4 +1,7 @@
-"""Which pages may use the cookie: a browser sends it along, whoever wrote the page that asks."""
+"""Which pages may use the cookie. A browser sends it with every request, whoever wrote the page.
+
+It looks at headers and never at the body.
+"""
 
 from typing import Final
 from urllib.parse import urlsplit
@@ -14,8 +17,8 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 def require_own_page(settings: Settings, method: str, headers: Headers) -> None:
     """Raises Forbidden for an unsafe request from a page of another origin.
 
-    The origin must be LAM_PUBLIC_URL's, else the Host's, else one of LAM_CORS_ORIGINS; `Sec-Fetch-Site: same-origin`, which pages
-    cannot forge, suffices.
+    The origin must be that of LAM_PUBLIC_URL, or else of the Host header, or one of LAM_CORS_ORIGINS. `Sec-Fetch-Site:
+    same-origin`, which pages cannot forge, suffices.
     """
     if method in SAFE_METHODS or headers.get("sec-fetch-site") == "same-origin":
         return

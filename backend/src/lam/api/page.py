@@ -1,4 +1,7 @@
-"""The page, as it was built into this package: its files, and its one document for every address that is the page's own."""
+"""The built page in this package: its files, and its one document for every address of the page.
+
+It serves files and knows nothing of sessions or accounts.
+"""
 
 import mimetypes
 import re
@@ -11,8 +14,8 @@ from starlette.responses import FileResponse, RedirectResponse, Response
 from lam.errors import NotFound
 
 BUILT: Final = Path(__file__).parent.parent / "page"
-FOR_EVER: Final = "public, max-age=31536000, immutable"  # what is in assets/ has its hash in its name
-# Nothing but our own files runs, nothing is fetched from elsewhere, and no string becomes markup or code.
+FOR_EVER: Final = "public, max-age=31536000, immutable"  # names in assets/ contain a hash
+# Only our own files run, nothing is loaded from elsewhere, and no string becomes markup or code.
 POLICY: Final = "; ".join(
     (
         "default-src 'self'",
@@ -29,17 +32,17 @@ POLICY: Final = "; ".join(
     )
 )
 HEADERS: Final = {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"}
-LONGEST: Final = 255  # bytes; file systems take no longer name
-# A file of the build has a name of these letters. Whatever else is asked for never reaches the file system.
+LONGEST: Final = 255  # bytes; file systems allow no longer name
+# Files of the build have names of these letters. Any other request never reaches the file system.
 FILE: Final = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*")
-# First parts of addresses that programs ask for, whether or not there is something: a document would be no answer.
+# First parts of addresses for programs. A missing one must not get the document.
 PROGRAMS: Final = re.compile(
     r"(?:api|v\d+(?:alpha|beta)?\d*|assets|static-offline-docs|metrics|healthz?|livez|readyz)", re.IGNORECASE
 )
 
 
 def routes(folder: Path = BUILT) -> APIRouter:
-    """The page that was built into `folder`."""
+    """Returns the routes of the page in `folder`."""
     router = APIRouter(include_in_schema=False)
 
     @router.api_route("/{path:path}", methods=["GET", "HEAD"])
@@ -50,7 +53,7 @@ def routes(folder: Path = BUILT) -> APIRouter:
 
 
 def _answer(folder: Path, path: str, request: Request) -> Response:
-    """A file of the page, or its document. Without a page that was built: the API's description."""
+    """Returns a file of the page, or its document; without a built page, the API's description."""
     file = folder / path if len(path) <= LONGEST and FILE.fullmatch(path) else None
     if file is not None and file.is_file():
         return _file(file, request, {"Cache-Control": FOR_EVER if path.startswith("assets/") else "no-cache"})
@@ -64,7 +67,7 @@ def _answer(folder: Path, path: str, request: Request) -> Response:
 
 
 def _is_address(path: str) -> bool:
-    """Whether this may be a place in the page: plain words between slashes, not a file, nothing of the API's."""
+    """Returns whether this may be an address in the page: plain words between slashes, not a file, and not the API's."""
     if not path:
         return True
     parts = path.split("/")
@@ -84,7 +87,7 @@ def _takes_documents(request: Request) -> bool:
 
 
 def _file(path: Path, request: Request, headers: dict[str, str]) -> Response:
-    """As the build compressed it, where it did and the browser takes that."""
+    """Returns a file, compressed by the build if the browser accepts that."""
     small = path.with_name(path.name + ".gz")
     kind = mimetypes.guess_type(path.name)[0]
     if not small.is_file():

@@ -1,4 +1,7 @@
-"""What the routes are given: the parts of one gateway, put together in `gateway.py`."""
+"""The services of one gateway for the routes. `gateway.py` puts them together.
+
+It holds them and must not create or close them.
+"""
 
 import asyncio
 from dataclasses import dataclass
@@ -45,4 +48,4 @@ class Services:
     open_streams: OpenStreams
     connections: Connections
     events: EventConnections
-    database_lost: asyncio.Event  # set once another gateway has taken the database
+    database_lost: asyncio.Event  # set once another gateway has the database

@@ -1,1 +1,4 @@
-"""A broker of this machine's own, for `lam up --mode mqtt`: Mosquitto where it is installed, else a small one in Python."""
+"""A broker on this machine, for `lam up --mode mqtt`: Mosquitto when it is installed, otherwise a small one in Python.
+
+It knows no topics.
+"""

@@ -1,4 +1,4 @@
-"""The embedded broker: amqtt with one user name."""
+"""The embedded broker: amqtt with one user name. Only its child process imports it."""
 
 import asyncio
 import secrets
@@ -13,7 +13,7 @@ from amqtt.session import Session
 
 
 class OneLogin(BaseAuthPlugin):  # type: ignore[misc]  # the library is untyped
-    """Lets in who knows the name and the password."""
+    """Accepts one name and password."""
 
     @dataclass
     class Config:
@@ -25,7 +25,7 @@ class OneLogin(BaseAuthPlugin):  # type: ignore[misc]  # the library is untyped
 
 
 async def serve(host: str, port: int, login: str) -> None:
-    """Until standard input ends."""
+    """Serves until standard input ends."""
     config = BrokerConfig(
         listeners={"default": ListenerConfig(bind=f"{host}:{port}")},
         plugins={f"{OneLogin.__module__}.{OneLogin.__qualname__}": {"login": login}},

@@ -1,4 +1,4 @@
-"""Starts a broker on loopback as a child process, waits until it listens, and stops it."""
+"""Starts a broker on loopback as a child process, waits until it listens, and stops it. It must not import the broker itself."""
 
 import asyncio
 import os
@@ -24,7 +24,7 @@ POLL_SECONDS: Final = 0.05
 
 
 class LocalBroker:
-    """A running broker. `kind` names the program, for people; `ended` completes when its process does."""
+    """A running broker. `kind`: the program's name, for people. `ended`: completes when the process ends."""
 
     def __init__(self, broker: Broker, kind: str, process: asyncio.subprocess.Process) -> None:
         self.broker = broker
@@ -35,11 +35,11 @@ class LocalBroker:
 
 @asynccontextmanager
 async def local_broker(folder: Path, mosquitto: str | None) -> AsyncIterator[LocalBroker]:
-    """A broker on loopback that asks for a password made here; its files and its log are in `folder`.
+    """Runs a broker on loopback with a generated password; its files and its log are in `folder`.
 
-    `mosquitto`: the program's path; None starts the embedded one. Raises ConfigError, which names the log.
+    `mosquitto`: the program's path; None starts the embedded broker. Raises ConfigError, which names the log.
     """
-    folder.mkdir(mode=0o700, exist_ok=True)  # noqa: ASYNC240  # once, before anything is served
+    folder.mkdir(mode=0o700, exist_ok=True)  # # noqa: ASYNC240  # once, at startup
     version: Literal["5", "3.1.1"] = "5" if mosquitto else "3.1.1"
     broker = Broker(host=HOST, port=_free_port(), username="lam", password=secrets.token_urlsafe(24), version=version)
     log = folder / "broker.log"
@@ -69,7 +69,7 @@ async def local_broker(folder: Path, mosquitto: str | None) -> AsyncIterator[Loc
 
 
 def _kill(process: asyncio.subprocess.Process) -> None:
-    """With Mosquitto, whose keeper it is."""
+    """Ends the child process and its Mosquitto."""
     if sys.platform == "win32":
         process.kill()
     else:
@@ -77,7 +77,7 @@ def _kill(process: asyncio.subprocess.Process) -> None:
 
 
 def find_mosquitto() -> str | None:
-    """The path of an installed Mosquitto, also where the user's own PATH does not look."""
+    """Returns the path of an installed Mosquitto, also when it is outside the user's PATH."""
     return shutil.which("mosquitto") or shutil.which("mosquitto", path=":".join(SBIN))
 
 
@@ -95,7 +95,7 @@ async def _listening(local: LocalBroker, log: Path) -> None:
 
 
 def _free_port() -> int:
-    """No broker tells which port it was given, so it is chosen for it."""
+    """Returns a free port: no broker reports the port it chose itself."""
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         port: int = probe.getsockname()[1]

@@ -25,14 +25,14 @@ def main() -> None:
     if args.mosquitto:
         run_mosquitto(args.mosquitto, args.folder, args.port, login)
     else:
-        from lam.broker import embedded  # slow to load, and in no worker's installation
+        from lam.broker import embedded  # slow to import, and missing in a worker's installation
 
         logs.start()
         asyncio.run(embedded.serve(HOST, args.port, login))
 
 
 def run_mosquitto(program: str, folder: Path, port: int, login: str) -> None:
-    """Until standard input ends, or Mosquitto does."""
+    """Runs until standard input or Mosquitto ends."""
     passwords, config = folder / "passwords", folder / "mosquitto.conf"
     for path in (passwords, config):
         path.touch(mode=0o600)
@@ -44,7 +44,7 @@ def run_mosquitto(program: str, folder: Path, port: int, login: str) -> None:
         f"password_file {passwords}",
         "max_queued_messages 0",
         "set_tcp_nodelay true",
-        "user root",  # only root can change it: it would give up its rights, and with them the folder
+        "user root",  # only root can change users: it would give up its rights and lose access to the folder
     ]
     config.write_text("\n".join(lines) + "\n")
     broker = subprocess.Popen([program, "-c", str(config)])  # noqa: S603  # the path that the parent found

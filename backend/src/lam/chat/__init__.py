@@ -1,1 +1,1 @@
-"""Conversations: sessions, messages, and the streams that bring replies. Starts runs; knows no HTTP."""
+"""Conversations: sessions, messages, and the streams of their replies. This package starts runs; it must not know HTTP."""

@@ -1,4 +1,7 @@
-"""Where a request aims in the tree of messages: after the newest reply, beside an earlier message, or into a reply."""
+"""The position of a request in the tree of messages: after the newest reply, beside an earlier message, or inside a reply.
+
+It reads paths and stores nothing.
+"""
 
 from typing import Literal
 
@@ -9,13 +12,13 @@ from lam.storage.database import UnitOfWork
 from lam.storage.models import Message, Session
 
 Newest = Literal[True]
-_OPEN_ENDED = ("streaming", "cancelled", "interrupted", "failed")  # of one that still runs the claim decides
+_OPEN_ENDED = ("streaming", "cancelled", "interrupted", "failed")  # for a reply that still runs, the claim on the session decides
 
 
 class Aim(Struct, frozen=True):
-    """`path`: what the model is told before anything new. `parent_id`: under which message the first new row stands.
+    """A request's position. `path`: the messages before the new ones. `parent_id`: the parent of the first new row.
 
-    `goes_on`: the reply that the new one continues. `new_turn`: whether the user says something new.
+    `goes_on`: the reply that the new one continues. `new_turn`: whether the request adds a turn of the user.
     """
 
     path: list[Message]
@@ -25,12 +28,12 @@ class Aim(Struct, frozen=True):
 
 
 async def at_end(unit: UnitOfWork, session: Session) -> Aim:
-    """A new turn after the newest reply of the active path."""
+    """Returns the aim of a new turn after the newest reply of the active path."""
     return Aim(await unit.messages.path(session.leaf_id), session.leaf_id)
 
 
 async def beside(unit: UnitOfWork, session: Session, parent_id: int) -> Aim:
-    """A new turn after an earlier reply, 0: at the beginning. Raises Invalid."""
+    """Returns the aim of a new turn after an earlier reply; 0 means at the beginning. Raises Invalid."""
     if parent_id == 0:
         return Aim([], None)
     parent = await _message(unit, session, parent_id, "parent_id")
@@ -40,13 +43,13 @@ async def beside(unit: UnitOfWork, session: Session, parent_id: int) -> Aim:
 
 
 async def anew(unit: UnitOfWork, session: Session, reply_id: int | Newest) -> Aim:
-    """Another reply to the same turn. Raises Invalid."""
+    """Returns the aim of another reply to the same turn. Raises Invalid."""
     reply = await _reply(unit, session, reply_id, "regenerate")
     return Aim(await unit.messages.path(reply.parent_id), reply.parent_id, new_turn=False)
 
 
 async def going_on(unit: UnitOfWork, session: Session, reply_id: int | Newest) -> Aim:
-    """The rest of a reply that was cut, stopped or interrupted. Raises Invalid."""
+    """Returns the aim of a continuation of a reply that was cut off, stopped or interrupted. Raises Invalid."""
     reply = await _reply(unit, session, reply_id, "continue")
     cut = reply.facts.finish_reason == "length"
     if reply.status not in _OPEN_ENDED and not cut:

@@ -1,7 +1,7 @@
-"""What changed for whom: a feed of numbered changes for each person who is connected, or was until a moment ago.
+"""A feed of numbered changes for each person who is connected, or was until a moment ago.
 
-Owns the feeds, and the task that describes the sessions that were touched. Must not know how sessions are stored, nor who reads a
-feed: storage and runs say which sessions they touched, `describe` says what these are now.
+It owns the feeds and the task that describes changed sessions. It must not know how sessions are stored, nor who reads a feed:
+storage and runs report changed sessions, and `describe` returns their present state.
 """
 
 import asyncio
@@ -19,14 +19,14 @@ from lam.chat.sink import REPLY
 from lam.generation.run import Run
 
 GATHER_SECONDS: Final = 0.05
-"""Changes of one session within that time are one."""
+"""Changes of one session within this time are merged."""
 KEEP_SECONDS: Final = 300.0
-"""A feed goes on for that long after its last reader has left, so that a reader that reconnects misses nothing."""
+"""How long a feed outlives its last reader, so that a reader that reconnects misses nothing."""
 KEEP_CHANGES: Final = 1000
 
 
 class Change(Struct, frozen=True):
-    """`stream`: `sessions` for the list, `session` for what happens inside of one session."""
+    """A numbered change. `stream`: `sessions` for the list, `session` for what happens inside one session."""
 
     number: int
     stream: Literal["sessions", "session"]
@@ -35,7 +35,7 @@ class Change(Struct, frozen=True):
 
 
 class Feed:
-    """One person's changes, the oldest first. Numbers grow and may have gaps; all changes after number `floor` are here."""
+    """One person's changes, oldest first. Numbers grow and may have gaps. It holds all changes after number `floor`."""
 
     def __init__(self, floor: int) -> None:
         self.floor = floor
@@ -57,19 +57,19 @@ class Feed:
         self._changes.append(change)
         while len(self._changes) > KEEP_CHANGES:
             self.floor = self._changes.popleft().number
-        for heard in tuple(self._listeners):
-            heard()
+        for callback in tuple(self._listeners):
+            callback()
 
-    def listen(self, heard: Callable[[], None]) -> None:
-        """`heard()` is called in the step of whoever appends; it must neither raise nor take long."""
-        self._listeners[heard] = None
+    def listen(self, callback: Callable[[], None]) -> None:
+        """Calls `callback()` in the appender's own step. It must not raise or take long."""
+        self._listeners[callback] = None
 
-    def unlisten(self, heard: Callable[[], None]) -> None:
-        self._listeners.pop(heard, None)
+    def unlisten(self, callback: Callable[[], None]) -> None:
+        self._listeners.pop(callback, None)
 
 
 class Described(Struct, frozen=True):
-    """A session as its owner's list shows it."""
+    """A session as its owner's list has it."""
 
     owner: int
     session_id: int
@@ -77,7 +77,8 @@ class Described(Struct, frozen=True):
 
 
 class Changes:
-    """An async context manager that owns the task. Costs nothing while nobody is connected."""
+    """The feeds of all connected people. An async context manager: it owns the task that fills them, and costs nothing while
+    nobody is connected."""
 
     def __init__(
         self,
@@ -85,12 +86,12 @@ class Changes:
         *,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`describe(ids)`: those of these sessions that exist, as they are now."""
+        """`describe(ids)`: returns the present state of those sessions that exist."""
         self._describe = describe
         self._clock = clock
         self._feeds: dict[int, Feed] = {}
         self._last = 0
-        self._touched: dict[int, bool] = {}  # session: whether its messages changed, too
+        self._touched: dict[int, bool] = {}  # session id: whether its messages changed, too
         self._wake = asyncio.Event()
 
     async def __aenter__(self) -> Self:
@@ -105,11 +106,11 @@ class Changes:
 
     @property
     def last(self) -> int:
-        """The number of the newest change of anybody."""
+        """The number of the newest change of any person."""
         return self._last
 
     def knows(self, user_id: int, number: int) -> bool:
-        """Whether everything that this person may have missed after that number is kept."""
+        """Returns whether the feed still holds everything this person may have missed since that number."""
         self._forget()
         feed = self._feeds.get(user_id)
         return feed is not None and feed.floor <= number <= self._last
@@ -125,10 +126,10 @@ class Changes:
             feed.readers -= 1
             feed.idle_since = self._clock()
 
-    # Telling
+    # Writing
 
     def sessions_touched(self, touched: Mapping[int, bool], removed: Mapping[int, int]) -> None:
-        """Sessions that were changed, each with whether its messages changed, too; and the owners of those that were removed."""
+        """Reports changed sessions, each with whether its messages changed too, and the owners of removed ones."""
         if not self._feeds:
             return
         for session_id, owner in removed.items():
@@ -165,7 +166,7 @@ class Changes:
                 described = await self._describe(touched)
             except Exception:
                 self._put_back(touched)
-                raise  # the task is started again
+                raise  # `Background` restarts the task
             for one in described:
                 self._tell(one.owner, "sessions", one.session_id, {"type": "session", "session": one.listed})
                 if touched[one.session_id]:
@@ -177,7 +178,7 @@ class Changes:
         self._wake.set()
 
     def _forget(self) -> None:
-        """Feeds that nobody has read for a while; who comes back later loads anew."""
+        """Drops feeds without a reader for a while; a reader that comes back later loads anew."""
         now = self._clock()
         idle = [owner for owner, feed in self._feeds.items() if not feed.readers and now - feed.idle_since >= KEEP_SECONDS]
         for owner in idle:
@@ -185,6 +186,6 @@ class Changes:
 
 
 def _session_of(run: Run) -> int | None:
-    """The session of a reply; None for a run of another kind."""
+    """Returns the session of a reply's run, None for another kind of run."""
     kind, _, session_id = (run.key or "").partition(":")
     return int(session_id) if run.kind == REPLY and kind == "session" else None

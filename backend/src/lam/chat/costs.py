@@ -1,4 +1,4 @@
-"""What runs cost: one row each, from their outcomes."""
+"""The costs of runs: one row each, made from their outcomes. It knows tokens and no prices."""
 
 from datetime import datetime
 from typing import Literal

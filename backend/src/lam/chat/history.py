@@ -1,4 +1,7 @@
-"""What the model is told: the system prompt, then the active path of the session, then the new turn."""
+"""Builds the model's prompt: the system prompt, the active path of the session, then the new turn.
+
+It decides what a model may see. It sends nothing.
+"""
 
 import hashlib
 import json
@@ -23,9 +26,9 @@ _REFUSED: Final = frozenset({ContextExceeded.code, TooLarge.code, ContentFiltere
 
 
 class Prompt(Struct, frozen=True, kw_only=True):
-    """What a reply is asked for with. `new_turn`: what the user says now; `so_far`: the text that the reply goes on with.
+    """The parts of a request for a reply. `new_turn`: the user's new text. `so_far`: the text that the reply continues.
 
-    `session_key`: the name of the conversation for a worker that keeps it. `thoughts_over`: `so_far` has its thoughts behind it.
+    `session_key`: the conversation's name for a worker that stores it. `thoughts_over`: reasoning already precedes `so_far`.
     """
 
     path: Sequence[Message]
@@ -38,7 +41,8 @@ class Prompt(Struct, frozen=True, kw_only=True):
 
 
 def chat_request(settings: Settings, session: Session, prompt: Prompt) -> ChatRequest:
-    """A reply with text is told whatever its status, one without anything is left out; reasoning is never sent back."""
+    """Returns the request for a reply. Replies with text are included whatever their status, empty ones are not; reasoning is
+    never sent back."""
     turns = [turn for message in prompt.path if message.role != "system" for turn in turns_of(message)]
     new: list[tuple[Role, str | None]] = [("user", prompt.new_turn), ("assistant", prompt.so_far)]
     turns += [Turn(role, text) for role, text in new if text is not None]
@@ -47,7 +51,7 @@ def chat_request(settings: Settings, session: Session, prompt: Prompt) -> ChatRe
     if session.system_prompt:
         turns, keep = [Turn("system", session.system_prompt), *turns], 1
     sampling = prompt.sampling
-    if prompt.so_far is not None:  # a grammar would begin the document anew in the middle of it
+    if prompt.so_far is not None:  # inside the document a grammar would start it again
         sampling = msgspec.structs.replace(sampling, response_format=None)
     return ChatRequest(
         turns=tuple(turns),
@@ -61,15 +65,14 @@ def chat_request(settings: Settings, session: Session, prompt: Prompt) -> ChatRe
 
 
 def turns_of(message: Message) -> list[Turn]:
-    """The message as models read it: its tool calls too, in the form that many models were taught, and their results as a turn of
-    the user's."""
+    """Returns a message as turns: with its tool calls, in a form that many models know, and their results as a turn of the user."""
     names = {call.id: call.name for call in message.tool_calls}
     calls = [_marked("tool_call", {"name": call.name, "arguments": _arguments(call)}) for call in message.tool_calls]
     results = [
         _marked("tool_response", {"name": names.get(result.id), "content": result.content}) for result in results_of(message.parts)
     ]
-    told = [Turn(message.role, valid("\n".join(text for text in (message.content, *calls) if text)))]
-    return [*told, Turn("user", valid("\n".join(results)))] if results else told
+    turns = [Turn(message.role, valid("\n".join(text for text in (message.content, *calls) if text)))]
+    return [*turns, Turn("user", valid("\n".join(results)))] if results else turns
 
 
 def _marked(tag: str, value: dict[str, Any]) -> str:
@@ -77,7 +80,8 @@ def _marked(tag: str, value: dict[str, Any]) -> str:
 
 
 async def left_out(unit: UnitOfWork, session_id: int, messages: Sequence[Message], longest: int) -> frozenset[int]:
-    """The ids of the messages on a path that the model is not told. `longest`: the longest prompt there is room for, 0: unknown."""
+    """Returns the ids of the messages on a path that the prompt leaves out. `longest`: the longest possible prompt in tokens, 0
+    when unknown."""
     doubtful = [message.parent_id for message in messages if message.parent_id and _is_doubtful(message)]
     if not doubtful:
         return frozenset()
@@ -85,25 +89,28 @@ async def left_out(unit: UnitOfWork, session_id: int, messages: Sequence[Message
 
 
 def out_of_context(messages: Sequence[Message], replies: Iterable[ReplyEnding], longest: int) -> frozenset[int]:
-    """A user's turn is left out while every reply to it holds no text and was refused: as too long for a context not smaller than
-    today's, as too large to travel, by a content filter. A filtered reply with text stays out together with its turn. `messages`: a
-    path, `replies`: all replies to its doubtful turns, on whichever branch."""
+    """Returns the ids of messages that stay out of every prompt.
+
+    A user's turn stays out while every reply to it is empty and was refused: by a context that is not smaller than today's, as too
+    large to send, or by a content filter. A filtered reply with text stays out together with its turn. `messages`: a path.
+    `replies`: all replies to its doubtful turns, on any branch.
+    """
     beneath: dict[int, list[ReplyEnding]] = {}
     for reply in replies:
         beneath.setdefault(reply.parent_id, []).append(reply)
-    found: set[int] = set()
+    ids: set[int] = set()
     for message in messages:
         if message.parent_id is None or not _is_doubtful(message):
             continue
         filtered = message.facts.finish_reason == FILTERED and bool(message.content)
         others = beneath.get(message.parent_id, [])
         if filtered or (others and all(_refused(reply, longest) for reply in others)):
-            found |= {message.id, message.parent_id}
-    return frozenset(found)
+            ids |= {message.id, message.parent_id}
+    return frozenset(ids)
 
 
 def _is_doubtful(message: Message) -> bool:
-    """Whether a reply may keep its turn out."""
+    """Returns whether a reply may keep its turn out of the prompt."""
     if message.role != "assistant":
         return False
     facts = message.facts
@@ -120,9 +127,9 @@ def _refused(reply: ReplyEnding, longest: int) -> bool:
 
 
 def conversation(session: Session, path: Sequence[Message]) -> tuple[str, Facts]:
-    """The name under which a worker that keeps conversations keeps this one, and what its next reply remembers of it.
+    """Returns the conversation's name for a worker that stores conversations, and the facts to remember with the next reply.
 
-    Such a worker reads the system prompt only when a conversation begins: another prompt begins another one.
+    Such a worker reads the system prompt only at the beginning, so another prompt needs another conversation.
     """
     prompt = hashlib.sha256((session.system_prompt or "").encode()).hexdigest()[:16]
     newest = next((message.facts for message in reversed(path) if message.facts.conversation is not None), NOTHING)
@@ -134,7 +141,7 @@ def conversation(session: Session, path: Sequence[Message]) -> tuple[str, Facts]
 
 
 def sampling_for(settings: Settings, session: Choices, send: Choices) -> Sampling:
-    """The message's choices, else the session's, else the gateway's. 0 is a choice."""
+    """Returns the sampling in force: the message's choices, then the session's, then the gateway's. 0 is a choice."""
     sampling, limit = resolve(send, session, defaults(settings)), settings.llm_max_tokens_limit
     return msgspec.structs.replace(sampling, max_tokens=min(sampling.max_tokens, limit)) if limit else sampling
 

@@ -1,4 +1,7 @@
-"""Sending: from a request to a running reply, and the messages of a session."""
+"""Sends messages, from a request to a running reply, and reads the messages of a session.
+
+It owns the order of checks and the opening transaction. It must not know HTTP, and leaves the result to the sink.
+"""
 
 import asyncio
 import hashlib
@@ -45,9 +48,9 @@ REMEMBERED: Final = timedelta(hours=24)
 
 
 class Send(Choices, frozen=True, kw_only=True):
-    """A new turn, or with `regenerate` or `continues` another reply, or more of one, to a turn that stands. None: not given.
+    """A new turn or, with `regenerate` or `continues`, another reply or the continuation of one. None means unset.
 
-    `documents`: even if there are none, they are not looked for in `content`.
+    `documents`: when set, even to an empty list, `content` is not searched for documents.
     """
 
     session_id: int
@@ -65,29 +68,29 @@ class Send(Choices, frozen=True, kw_only=True):
 
     @property
     def aims(self) -> dict[str, int]:
-        """Where it aims, unless at the end of the active path."""
-        given = {"parent_id": self.parent_id, "regenerate": self.regenerate, "continue": self.continues}
-        return {name: value for name, value in given.items() if value is not None}
+        """The position in the tree, empty for the end of the active path."""
+        position = {"parent_id": self.parent_id, "regenerate": self.regenerate, "continue": self.continues}
+        return {name: value for name, value in position.items() if value is not None}
 
     @property
     def parts(self) -> Parts:
-        """What the user says."""
+        """The parts of the user's message."""
         text = self.content or ""
         return parts_of(text) if self.documents is None else message_parts(text, self.documents)
 
     @property
     def fingerprint(self) -> str:
-        """What a client_request_id stands for, beside the session."""
-        said = written(self.parts).encode("utf-8")
+        """A hash of everything that a client_request_id identifies, except the session."""
+        data = written(self.parts).encode("utf-8")
         if self.aims:
-            said = b"\0" + msgspec.json.encode(self.aims, order="sorted") + said  # no content begins with that
-        return hashlib.sha256(said).hexdigest()
+            data = b"\0" + msgspec.json.encode(self.aims, order="sorted") + data  # no content begins with that byte
+        return hashlib.sha256(data).hexdigest()
 
 
-class Shown(Struct, frozen=True):
-    """A message, and the ids of all that stand in its place, itself included, in the order of their making.
+class ListedMessage(Struct, frozen=True):
+    """A message, and the ids of all messages in its place, itself included, in order of creation.
 
-    `in_context`: the model is told it with the next turn, as far as the context has room.
+    `in_context`: the next prompt includes it, if the context has room.
     """
 
     message: Message
@@ -96,9 +99,9 @@ class Shown(Struct, frozen=True):
 
 
 class _Plan(Struct, frozen=True, kw_only=True):
-    """What a request comes to: the session as it will be, what changes about it, where it aims, what the model is asked.
+    """The plan of a request: the session as it will be, its changes, the position, and the request to the model.
 
-    `facts`: what is known about the reply from its beginning.
+    `facts`: what is known about the reply at its beginning.
     """
 
     session: Session
@@ -124,13 +127,14 @@ class Messages:
         self._supervisor = supervisor
         self._streams = streams
         self._titles = titles
-        self._sending: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()  # gone with its last user
+        # a lock disappears with its last user
+        self._sending: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
 
     async def send(self, user_id: int, send: Send) -> Following:
-        """Stores the turn, starts the reply, and gives its stream; for a client_request_id seen before, the first run's stream.
+        """Stores the turn, starts the reply, and returns its stream; a repeated client_request_id returns the first run's stream.
 
-        Raises NotFound, Invalid, UnknownModel, NotSupported, RequestIdReused, ShuttingDown, SessionBusy, TooManyStreams,
-        QueueFull, StorageUnavailable, and with `continues` what hinders asking the server; then nothing was stored.
+        Raises NotFound, Invalid, UnknownModel, NotSupported, RequestIdReused, ShuttingDown, SessionBusy, TooManyStreams, QueueFull,
+        StorageUnavailable and, with `continues`, the error of asking the server. After an error nothing is stored.
         """
         async with self._one_at_a_time(user_id, send.client_request_id):
             async with self._database.read() as unit:
@@ -144,7 +148,8 @@ class Messages:
             if send.model is not None:
                 await require_model(self._catalog, send.model)
             model = send.model or session.model
-            if plan is not None and plan.request.continues:  # before a reply that nobody reads makes way for this one
+            # before an unread reply makes way for this one: an error must leave it running
+            if plan is not None and plan.request.continues:
                 await self._catalog.require_continuing(plan.request)
             continues = send.continues is not None
             async with self._supervisor.claim(session_key(session.id), user_id) as claim:
@@ -159,8 +164,9 @@ class Messages:
                     run = self._supervisor.start(claim, record, producer, sink)
             return Following(run.id, run.log, run=run)
 
-    async def page(self, user_id: int, session_id: int, limit: int, before: int | None) -> list[Shown]:
-        """The newest `limit` messages of the active path, or those before message `before`, oldest first. Reading marks as read."""
+    async def page(self, user_id: int, session_id: int, limit: int, before: int | None) -> list[ListedMessage]:
+        """Returns the newest `limit` messages of the active path, or those before message `before`, oldest first. Marks the
+        session as read."""
         async with self._database.read() as unit:
             session = await require_session(unit, session_id, user_id, "read")
             leaf = session.leaf_id
@@ -171,42 +177,42 @@ class Messages:
                 leaf = edge.parent_id
             messages = await unit.messages.path(leaf, limit)
             out = await left_out(unit, session_id, messages, self._longest(session.model))
-            shown = await _with_siblings(unit, session_id, [self._live(message) for message in messages], out)
+            items = await _with_siblings(unit, session_id, [self._live(message) for message in messages], out)
         if session.unread:
-            with suppress(StorageUnavailable):  # a mark for the list; the messages are here
+            with suppress(StorageUnavailable):  # only the mark is lost
                 async with self._database.write() as unit:
                     await unit.sessions.mark_read(session_id)
-        return shown
+        return items
 
-    async def pair(self, user_id: int, following: Following) -> tuple[Session, Shown, Shown]:
-        """The session, the user's message and the reply of a stream that has ended."""
+    async def pair(self, user_id: int, following: Following) -> tuple[Session, ListedMessage, ListedMessage]:
+        """Returns the session, the user's message and the reply of a stream that has ended."""
         async with self._database.read() as unit:
             reply = await unit.messages.by_stream(following.stream_id, user_id, "read")
-            asked = await unit.messages.by_id(reply.parent_id) if reply and reply.parent_id else None
+            question = await unit.messages.by_id(reply.parent_id) if reply and reply.parent_id else None
             session = await unit.sessions.find(reply.session_id, user_id, "read") if reply else None
-            if reply is None or asked is None or session is None:
+            if reply is None or question is None or session is None:
                 raise NotFound
-            shown = await _with_siblings(unit, session.id, [asked, reply])
-        return session, shown[0], shown[1]
+            items = await _with_siblings(unit, session.id, [question, reply])
+        return session, items[0], items[1]
 
-    async def rate(self, user_id: int, message_id: int, rating: Rating | None) -> Shown:
-        """What its reader thinks of a reply; None takes it back. Raises NotFound, Invalid."""
+    async def rate(self, user_id: int, message_id: int, rating: Rating | None) -> ListedMessage:
+        """Rates a reply; None removes the rating. Raises NotFound, Invalid."""
         async with self._database.write() as unit:
-            found = await unit.messages.find(message_id, user_id, "rate")
-            if found is None:
+            reply = await unit.messages.find(message_id, user_id, "rate")
+            if reply is None:
                 raise NotFound("There is no such message.")
-            if found.role != "assistant":
+            if reply.role != "assistant":
                 raise Invalid(f"Message {message_id} is not a reply; only replies are rated.")
             await unit.messages.rate(message_id, rating)
-            rated = self._live(msgspec.structs.replace(found, rating=rating))
-            return (await _with_siblings(unit, found.session_id, [rated]))[0]
+            rated = self._live(msgspec.structs.replace(reply, rating=rating))
+            return (await _with_siblings(unit, reply.session_id, [rated]))[0]
 
     def _longest(self, model: str | None) -> int:
-        """The longest prompt that the model has room for; 0: unknown."""
+        """Returns the longest prompt for the model in tokens, 0 when unknown."""
         return longest(self._catalog.context(model) or 0, self._settings.llm_max_history_tokens)
 
     def _live(self, message: Message) -> Message:
-        """A message that is being written holds its text so far."""
+        """Returns a running reply with its text so far; any other message unchanged."""
         run: Run | None = self._supervisor.get(message.stream_id) if message.status == "streaming" and message.stream_id else None
         if run is None:
             return message
@@ -214,18 +220,20 @@ class Messages:
         return msgspec.structs.replace(message, content=so_far.text, parts=so_far.parts, thinking=so_far.thinking or None)
 
     async def _store(self, claim: Claim, place: Ticket, user_id: int, send: Send) -> tuple[Order, OpenRun]:
-        """The rows of a turn and of the reply that begins, all in one transaction."""
+        """Stores the rows of the turn and of the new reply in one transaction."""
         now = datetime.now(UTC)
         async with self._database.write() as unit:
-            if self._supervisor.draining:  # it began while this waited for its turn: nothing may be stored any more
+            if self._supervisor.draining:  # the drain began while this waited: nothing may be stored any more
                 raise ShuttingDown
             plan = await self._plan(unit, user_id, send, lock=True)
             session, aim, changes = plan.session, plan.aim, plan.changes
             row: dict[str, Any] = {"session_id": session.id, "request_id": send.client_request_id, "created_at": now}
-            asked = aim.parent_id
+            question_id = aim.parent_id
             if aim.new_turn:
-                asked = await unit.messages.add(role="user", parts=send.parts, status="complete", parent_id=asked, **row)
-            assert asked is not None
+                question_id = await unit.messages.add(
+                    role="user", parts=send.parts, status="complete", parent_id=question_id, **row
+                )
+            assert question_id is not None
             so_far: Parts = ()
             thinking, facts = "", plan.facts
             if aim.goes_on is not None:
@@ -237,7 +245,7 @@ class Messages:
                 facts=facts,
                 thinking=thinking or None,
                 status="streaming",
-                parent_id=asked,
+                parent_id=question_id,
                 continues_id=aim.goes_on.id if aim.goes_on else None,
                 stream_id=claim.id,
                 **row,
@@ -253,7 +261,7 @@ class Messages:
                 session_id=session.id,
                 session_key=session.session_key,
                 user_id=user_id,
-                user_message_id=asked,
+                user_message_id=question_id,
                 assistant_message_id=reply,
                 request=plan.request,
                 mode=self._catalog.mode(plan.request.model),
@@ -269,7 +277,7 @@ class Messages:
         return order, record
 
     async def _end_leftover(self, key: str) -> None:
-        """A run whose row stayed behind although nobody drives it ends as interrupted: the claim proves that none is alive here."""
+        """Ends a run without a pump whose row is left over, as interrupted: the claim proves that it is not running here."""
         store = RunStore(self._database)
         left = await store.of_key(key)
         if left is not None:
@@ -290,7 +298,7 @@ class Messages:
             path, (key, facts) = [], conversation(session, aim.path)
         elif path:
             out = await left_out(unit, session.id, path, self._longest(model))
-            path = [message for message in path if message.id not in out]  # never a turn that is asked again: it has no reply here
+            path = [message for message in path if message.id not in out]  # keeps a turn that is regenerated: it has no reply here
         goes_on = self._live(aim.goes_on) if aim.goes_on else None
         prompt = Prompt(
             path=path,
@@ -310,14 +318,14 @@ class Messages:
     async def _earlier(self, unit: UnitOfWork, user_id: int, send: Send) -> SentRequest | None:
         if send.client_request_id is None:
             return None
-        found = await unit.requests.find(user_id, send.client_request_id, datetime.now(UTC) - REMEMBERED)
-        if found is not None and (found.session_id, found.content_hash) != (send.session_id, send.fingerprint):
+        earlier = await unit.requests.find(user_id, send.client_request_id, datetime.now(UTC) - REMEMBERED)
+        if earlier is not None and (earlier.session_id, earlier.content_hash) != (send.session_id, send.fingerprint):
             raise RequestIdReused
-        return found
+        return earlier
 
     @asynccontextmanager
     async def _one_at_a_time(self, user_id: int, client_request_id: str | None) -> AsyncIterator[None]:
-        """Requests with the same client_request_id wait for one another, so that the second finds the first."""
+        """Serializes requests with the same client_request_id, so that the second finds the first."""
         if client_request_id is None:
             yield
             return
@@ -344,6 +352,9 @@ async def _aim(unit: UnitOfWork, session: Session, send: Send) -> Aim:
 
 async def _with_siblings(
     unit: UnitOfWork, session_id: int, messages: Sequence[Message], out: frozenset[int] = frozenset()
-) -> list[Shown]:
-    found = await unit.messages.siblings(session_id, [message.parent_id for message in messages])
-    return [Shown(message, sorted({message.id, *found.get(message.parent_id, ())}), message.id not in out) for message in messages]
+) -> list[ListedMessage]:
+    siblings = await unit.messages.siblings(session_id, [message.parent_id for message in messages])
+    return [
+        ListedMessage(message, sorted({message.id, *siblings.get(message.parent_id, ())}), message.id not in out)
+        for message in messages
+    ]

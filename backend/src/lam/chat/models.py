@@ -1,13 +1,14 @@
-"""Which models can be asked for."""
+"""The models that people may choose. It knows the catalog and no engine."""
 
 from lam.engines.catalog import Catalog
 from lam.errors import GenerationError, UnknownModel
 
 
 async def require_model(catalog: Catalog, model: str) -> None:
-    """Raises UnknownModel. While the server cannot be asked nothing is refused: the reply itself will tell."""
+    """Raises UnknownModel for a model that no server has. Accepts any while the server cannot be asked; the reply will then
+    fail."""
     try:
-        known = [found.name for found in await catalog.models()]
+        known = [model.name for model in await catalog.models()]
     except GenerationError:
         return
     if known and model not in known:

@@ -1,4 +1,4 @@
-"""Presets: system prompts to begin with, the same for everybody."""
+"""Presets: ready-made system prompts, the same for everybody. Texts only."""
 
 from typing import Final
 

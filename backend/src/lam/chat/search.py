@@ -1,4 +1,7 @@
-"""Search over a user's titles and messages, with the matches marked."""
+"""Searches a user's titles and messages and marks the matches.
+
+It owns matching and snippets. The index belongs to `search_index`.
+"""
 
 import asyncio
 import re
@@ -16,21 +19,21 @@ from lam.storage.models import FoundMessage
 from lam.storage.repositories.search import BEGINNING
 from lam.storage.words import pattern, terms_of
 
-AROUND: Final = 60  # characters of a snippet before its first match
+AROUND: Final = 60  # characters before the first match in a snippet
 SNIPPET: Final = 240
-MOST_CANDIDATES: Final = 5000  # messages that the index offers and that are looked through for one question
+MOST_CANDIDATES: Final = 5000  # messages from the index that one search examines
 MOST_PER_PAGE: Final = 500
 
 
 class Piece(Struct, frozen=True):
-    """A part of a text. `match`: this is what was looked for."""
+    """A piece of a text. `match`: whether it matches the query."""
 
     text: str
     match: bool
 
 
 class Found(Struct, frozen=True, kw_only=True):
-    """A session whose title matches, or a message that does."""
+    """A session with a matching title, or a matching message."""
 
     session_id: int
     title: list[Piece]
@@ -46,7 +49,7 @@ class Search:
         self._index = index
 
     async def find(self, user_id: int, question: str, limit: int) -> list[Found]:
-        """Sessions by title, the last used first, then messages, the newest first; up to `limit` of each. Raises Invalid."""
+        """Returns sessions by title, last used first, then messages, newest first, up to `limit` of each. Raises Invalid."""
         terms = terms_of(question)
         if not terms:
             raise Invalid("q: there is no word to look for.")
@@ -57,7 +60,7 @@ class Search:
         return by_title + await self._by_text(user_id, terms, limit)
 
     async def _by_text(self, user_id: int, terms: list[str], limit: int) -> list[Found]:
-        """Looks through what the index offers, the newest first, until `limit` messages match."""
+        """Returns up to `limit` matching messages, newest first, out of those that the index offers."""
         matches: list[Found] = []
         before: int | None = None
         looked, page = 0, limit
@@ -75,7 +78,7 @@ class Search:
         matches = await asyncio.to_thread(lambda: [_by_content(each, each.content, terms) for each in candidates])
         for at, candidate in enumerate(candidates):
             is_cut = len(candidate.content) == BEGINNING
-            if is_cut and (matches[at] is None or candidate.content.startswith(OPENING)):  # the match may be further on
+            if is_cut and (matches[at] is None or candidate.content.startswith(OPENING)):  # the match may be beyond the cut
                 async with self._database.read() as unit:
                     message = await unit.messages.by_id(candidate.id)
                 if message is not None:
@@ -96,7 +99,7 @@ def _by_title(titles: list[tuple[int, str]], terms: list[str], limit: int) -> li
 
 
 def _by_content(message: FoundMessage, content: str, terms: list[str]) -> Found | None:
-    """None: the index was right about the words, but they do not stand there as they were asked for."""
+    """Returns the match in a message, None when its text has the words but not in the form of the query."""
     content = readable(content)
     folded = fold(content)
     if not all(pattern([term]).search(folded) for term in terms):
@@ -112,7 +115,7 @@ def _by_content(message: FoundMessage, content: str, terms: list[str]) -> Found 
 
 
 def marked(text: str, terms: list[str]) -> list[Piece]:
-    """The whole text in pieces. A match ends with the accents and other characters that folding took off it."""
+    """Returns the whole text in pieces. A match includes trailing accents and other characters that folding removes."""
     places = origins(text)
     pieces: list[Piece] = []
     end = 0
@@ -120,7 +123,7 @@ def marked(text: str, terms: list[str]) -> list[Piece]:
         start, last = max(places[match.start()], end), places[match.end() - 1]
         after = next((place for place in places[match.end() :] if place > last), len(text))
         if after <= start:
-            continue  # a second match in what is one character of the original
+            continue  # a second match within one character of the original
         if start > end:
             pieces.append(Piece(text[end:start], match=False))
         pieces.append(Piece(text[start:after], match=True))
@@ -131,7 +134,7 @@ def marked(text: str, terms: list[str]) -> list[Piece]:
 
 
 def snippet(text: str, terms: list[str]) -> list[Piece]:
-    """The surroundings of the first match, on one line, with an ellipsis where the text goes on."""
+    """Returns the text around the first match on one line, with an ellipsis at each cut."""
     first = pattern(terms).search(fold(text))
     start = max(0, (origin(text, first.start()) if first else 0) - AROUND)
     if start:

@@ -1,4 +1,7 @@
-"""Keeps the search index level with the messages: before each search, and every minute, so that no search has much to wait for."""
+"""Keeps the search index up to date, before each search and every minute, so that no search waits long.
+
+It decides when to index; storage decides how.
+"""
 
 import asyncio
 import logging
@@ -14,7 +17,7 @@ from lam.storage.words import index_words
 log = logging.getLogger(__name__)
 
 EVERY_SECONDS: Final = 60
-AT_ONCE: Final = 100  # messages in one write
+AT_ONCE: Final = 100  # messages per write
 
 
 class SearchIndex:
@@ -31,7 +34,7 @@ class SearchIndex:
         await self._tasks.close()
 
     async def refresh(self) -> None:
-        """Indexes every message that is new or has changed. A database that takes no writes leaves the index as it is."""
+        """Indexes every new or changed message. If the database refuses writes, the index stays as it is."""
         async with self._turn:
             try:
                 while await self._refresh_some():
@@ -45,7 +48,7 @@ class SearchIndex:
             await self.refresh()
 
     async def _refresh_some(self) -> bool:
-        """Whether there may be more."""
+        """Indexes the next messages. Returns whether there may be more."""
         async with self._database.read() as unit:
             pending = await unit.search.pending(AT_ONCE)
         if not pending:

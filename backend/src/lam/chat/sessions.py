@@ -1,4 +1,4 @@
-"""Sessions: create, list, change, reset, delete."""
+"""Creates, lists, changes, resets and deletes sessions. It must not know how a reply is made."""
 
 import secrets
 from collections.abc import Collection
@@ -17,36 +17,36 @@ from lam.storage.access import Action
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Session
 
-# What the gateway sets by itself, and what has a rule of its own; all other fields are set as they are given.
+# The gateway sets `_OWN`, and `_RULED` have rules of their own; all other fields keep the caller's value.
 _RULED: Final = {"title", "title_pending", "template_version", "leaf_id"}
 _OWN: Final = {"id", "user_id", "session_key", "message_count", "unread", "created_at", "updated_at", "last_used_at"}
 _PLAIN: Final = frozenset(Session.__struct_fields__) - _RULED - _OWN
 
 
 class Sessions:
-    """Another user's session is not found, whatever is asked of it."""
+    """The sessions of all users. Every method treats another user's session as missing."""
 
     def __init__(self, database: Database, catalog: Catalog, supervisor: Supervisor, *, most: int) -> None:
-        """`most`: sessions of one user."""
+        """`most`: how many sessions a user may have."""
         self._most = most
         self._database = database
         self._catalog = catalog
         self._supervisor = supervisor
 
-    async def create(self, user_id: int, **given: Any) -> Session:
-        """`given`: title, template_id, variables, system_prompt, model, and settings of sampling by name.
+    async def create(self, user_id: int, **fields: Any) -> Session:
+        """Creates a session. `fields`: title, template_id, variables, system_prompt, model, and sampling settings by name.
 
         Raises NotFound, Invalid, UnknownModel, TooManySessions.
         """
-        if given.get("model") is not None:
-            await require_model(self._catalog, given["model"])
+        if fields.get("model") is not None:
+            await require_model(self._catalog, fields["model"])
         now = datetime.now(UTC)
-        title = given.get("title")
-        values: dict[str, Any] = {key: given.get(key) for key in _PLAIN}
+        title = fields.get("title")
+        values: dict[str, Any] = {key: fields.get(key) for key in _PLAIN}
         values |= {"model": values["model"] or None, "template_id": None, "template_version": None, "system_prompt": None}
         async with self._database.write() as unit:
             await require_room(unit, user_id, self._most)
-            prompt = (given.get("template_id"), given.get("variables"), given.get("system_prompt"))
+            prompt = (fields.get("template_id"), fields.get("variables"), fields.get("system_prompt"))
             values |= {"title": DEFAULT_TITLE, "title_pending": True} | await prompt_changes(unit, user_id, None, *prompt)
             if title:
                 values |= {"title": title, "title_pending": False}
@@ -67,7 +67,7 @@ class Sessions:
             return await unit.sessions.newest(user_id)
 
     async def listed(self, session_ids: Collection[int]) -> list[tuple[Session, str | None]]:
-        """Those of these sessions that exist, whoever owns them: only for whoever hands each to its owner."""
+        """Returns those of the sessions that exist, of any owner. The caller must show each only to its owner."""
         async with self._database.read() as unit:
             return await unit.sessions.listed(session_ids)
 
@@ -79,7 +79,7 @@ class Sessions:
             return await require_session(unit, session_id, user_id, action)
 
     async def change(self, user_id: int, session_id: int, changes: dict[str, Any]) -> Session:
-        """Sets what is given, null clears. In force from the next message."""
+        """Changes columns; None clears one. The next message uses the new values."""
         await self._find(user_id, session_id, "change")
         if changes.get("model") is not None:
             await require_model(self._catalog, changes["model"])
@@ -91,15 +91,15 @@ class Sessions:
         async with self._database.write() as unit:
             session = await require_session(unit, session_id, user_id, "change", lock=True)
             prompt = (changes.get("template_id"), changes.get("variables"), changes.get("system_prompt"))
-            taken = await prompt_changes(unit, user_id, session, *prompt)
-            values = taken | values  # what is given wins over what a template brings
+            from_template = await prompt_changes(unit, user_id, session, *prompt)
+            values = from_template | values  # the request takes precedence over the template
             if changes.get("active_message_id") is not None:
                 values["leaf_id"] = await _leaf(unit, session_id, changes["active_message_id"])
             await unit.sessions.change(session_id, **values, updated_at=datetime.now(UTC))
         return await self.get(user_id, session_id)
 
     async def reset(self, user_id: int, session_id: int) -> Session:
-        """A new key and no messages; a running reply is stopped first."""
+        """Removes all messages and gives the session a new key. Stops a running reply first."""
         await self._find(user_id, session_id, "empty")
         await self._supervisor.end_key(session_key(session_id))
         async with self._database.write() as unit:
@@ -119,7 +119,7 @@ class Sessions:
         return await self.get(user_id, session_id)
 
     async def delete(self, user_id: int, session_id: int) -> None:
-        """Removes the session with its messages; a running reply is stopped first."""
+        """Removes the session and its messages. Stops a running reply first."""
         await self._find(user_id, session_id, "delete")
         await self._supervisor.end_key(session_key(session_id))
         async with self._database.write() as unit:
@@ -131,7 +131,7 @@ class Sessions:
 
 
 async def require_session(unit: UnitOfWork, session_id: int, user_id: int, action: Action, *, lock: bool = False) -> Session:
-    """Raises NotFound for an unknown one, and where the user may not do that."""
+    """Returns the session. Raises NotFound when it does not exist or the user may not do `action` with it."""
     session = await unit.sessions.find(session_id, user_id, action, lock=lock)
     if session is None:
         raise NotFound("There is no such session.")
@@ -139,7 +139,7 @@ async def require_session(unit: UnitOfWork, session_id: int, user_id: int, actio
 
 
 async def require_room(unit: UnitOfWork, user_id: int, most: int) -> None:
-    """For one session more. Raises TooManySessions."""
+    """Raises TooManySessions when there is no room for another session."""
     if await unit.sessions.count(user_id) >= most:
         raise TooManySessions(
             f"You have {most} sessions, as many as this gateway keeps for one person; delete some, then try again."
@@ -147,12 +147,12 @@ async def require_room(unit: UnitOfWork, user_id: int, most: int) -> None:
 
 
 async def _leaf(unit: UnitOfWork, session_id: int, message_id: int) -> int:
-    """The end of the branch that shows this message."""
+    """Returns the last message of the branch that contains this message."""
     if await unit.messages.in_session(message_id, session_id) is None:
         raise Invalid(f"active_message_id: message {message_id} is not in this session.")
     return await unit.messages.newest_leaf(session_id, message_id)
 
 
 def new_key(user_id: int) -> str:
-    """A session_key, never used before."""
+    """Returns a new, unique session_key."""
     return f"user{user_id}-{secrets.token_hex(5)}"

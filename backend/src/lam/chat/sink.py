@@ -1,4 +1,7 @@
-"""Replies: what their runs are about, where their results go, and how they are told again from their messages."""
+"""Chat replies as a kind of run: what they are about, where their results go, and how they are rebuilt.
+
+This module owns the rows of a reply and its cost. It must not know engines or HTTP.
+"""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
@@ -26,10 +29,10 @@ REPLY: Final = "reply"
 
 
 class Order(Struct, frozen=True, kw_only=True):
-    """What a reply is about: the request, and the rows that already stand in the database.
+    """What a reply's run is about: the request and the stored rows.
 
-    `model`, `simulated`: as they could be told when the reply began. `so_far`, `thought_so_far`: of the reply that this one goes on
-    with. `facts`: what is known about this one from its beginning. `wants_title`: its session has none yet.
+    `model`, `simulated`: as expected at the beginning. `so_far`, `thought_so_far`: from the reply that this one continues. `facts`:
+    what is known about this reply at its beginning. `wants_title`: its session has no title yet.
     """
 
     session_id: int
@@ -48,12 +51,12 @@ class Order(Struct, frozen=True, kw_only=True):
 
 
 def session_key(session_id: int) -> str:
-    """The key of a session's runs: it has one at a time."""
+    """Returns the key of a session's runs, of which one may be open at a time."""
     return f"session:{session_id}"
 
 
 class ReplySink:
-    """A `Sink`: owns the reply's message and its cost. `after(order, outcome)` is called once both are stored."""
+    """A `Sink` that owns the reply's message and cost. `after(order, outcome)` is called once both are stored."""
 
     def __init__(
         self, order: Order, stream_id: str, database: Database, after: Callable[[Order, Outcome], None] | None = None
@@ -108,7 +111,7 @@ class ReplySink:
 
 
 class Replies:
-    """The `Kind` of run that writes a session's replies."""
+    """The `Kind` of run that produces a session's replies."""
 
     name = REPLY
 
@@ -127,7 +130,7 @@ class Replies:
     async def _order(unit: UnitOfWork, run: OpenRun, message: Message) -> Order:
         try:
             return msgspec.json.decode(run.request, type=Order)
-        except msgspec.DecodeError:  # of an earlier release: its rows say most of it
+        except msgspec.DecodeError:  # from an earlier release: the rows hold most of it
             pass
         session = await unit.sessions.find(message.session_id, run.user_id, "send")
         path = await unit.messages.path(message.parent_id)
@@ -158,7 +161,7 @@ class Replies:
 
 
 async def so_far(unit: UnitOfWork, message: Message) -> Snapshot:
-    """A message that is marked as streaming, as far as it is stored: what its row began with, and its run's checkpoints."""
+    """Returns a streaming message as far as it is stored: its row and its run's checkpoints."""
     snapshot = Snapshot()
     saved = await unit.runs.progress(message.stream_id) if message.stream_id else []
     for event in (*content_events(message.parts, message.thinking or ""), *saved):
@@ -169,7 +172,7 @@ async def so_far(unit: UnitOfWork, message: Message) -> Snapshot:
 async def _rebuilt(unit: UnitOfWork, message: Message, user_id: int) -> list[Event]:
     session = await unit.sessions.find(message.session_id, user_id, "read")
     parts, thinking, facts = message.parts, message.thinking or "", message.facts
-    if message.status == "streaming":  # its log is gone and its ending is not stored yet
+    if message.status == "streaming":  # the log is gone and the ending is not stored yet
         stored = await so_far(unit, message)
         failure = Failure(code=Interrupted.code, message=Interrupted.summary, retryable=True)
         parts, thinking, facts = stored.parts, stored.thinking, msgspec.structs.replace(facts, failure=failure)

@@ -1,4 +1,7 @@
-"""Finding the stream somebody asks for: live, ended but kept, or rebuilt from its result."""
+"""Finds a stream: running, ended but still in memory, or rebuilt from its stored result.
+
+It must not know what a kind of run stores.
+"""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -15,7 +18,7 @@ from lam.streams.memory_log import MemoryLog, Shelf
 
 
 class Following(Struct, frozen=True):
-    """A log to read from after event `after`. `run`: who writes it, None once its result is final."""
+    """A log to read from event `after` on. `run`: the log's writer, None once its result is stored."""
 
     stream_id: str
     log: StreamLog
@@ -24,12 +27,12 @@ class Following(Struct, frozen=True):
 
     @property
     def at_end(self) -> bool:
-        """Nothing is left to read, and nothing will come."""
+        """Whether there is nothing left to read and nothing will come."""
         return self.log.closed and self.after == self.log.last
 
 
 class Streams:
-    """`kinds`: those whose results streams can be rebuilt from."""
+    """Access to the streams of all users. `kinds`: the kinds of run that can rebuild a stream."""
 
     def __init__(self, supervisor: Supervisor, shelf: Shelf, kinds: Sequence[Kind]) -> None:
         self._supervisor = supervisor
@@ -37,9 +40,9 @@ class Streams:
         self._kinds = kinds
 
     async def find(self, stream_id: str, user_id: int, after: int = 0) -> Following:
-        """Raises NotFound for another user's stream too, Invalid for an event that does not exist.
+        """Returns the log of a stream. A rebuilt stream starts at its first event, whatever the caller asked for.
 
-        A rebuilt stream is given from its first event, whatever was asked for.
+        Raises NotFound, also for another user's stream, and Invalid for an event that does not exist.
         """
         kind, _ = await self._kind(stream_id, user_id, "read")
         log = self._shelf.get(stream_id)
@@ -50,8 +53,8 @@ class Streams:
         return Following(stream_id, log, after, self._supervisor.get(stream_id))
 
     async def stop(self, stream_id: str, user_id: int, shown_chars: int | None) -> str:
-        """Ends the run if it still runs, and gives the status of its result. Raises NotFound."""
-        run = self._supervisor.get(stream_id)  # before its status is read: whatever ends in between has its status then
+        """Stops the run if it still runs and returns the status of its result. Raises NotFound."""
+        run = self._supervisor.get(stream_id)  # before the status is read: a run that ends in between then has its final status
         _, status = await self._kind(stream_id, user_id, "stop")
         if run is None:
             return status
@@ -59,7 +62,7 @@ class Streams:
         return run.outcome.status if run.outcome else "streaming"
 
     async def _kind(self, stream_id: str, user_id: int, action: Literal["read", "stop"]) -> tuple[Kind, str]:
-        """Whose stream that is, and the status of its result."""
+        """Returns the kind of the stream and the status of its result."""
         for kind in self._kinds:
             status = await kind.status(stream_id, user_id, action)
             if status is not None:

@@ -1,4 +1,7 @@
-"""Templates: stored prompts with variables and versions, and what a session takes from one."""
+"""Templates: stored prompts with variables and versions, and the columns a session takes from one.
+
+It knows no model and no run.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,10 +19,10 @@ VERSIONS_OF_TEMPLATE: Final = 1000
 
 
 class Templates:
-    """Another user's template is not found, unless it is public and only read."""
+    """The templates of all users. Another user's template counts as missing, unless it is public and the action is to read."""
 
     def __init__(self, database: Database, *, most: int = TEMPLATES_OF_USER, most_versions: int = VERSIONS_OF_TEMPLATE) -> None:
-        """`most`: templates of one user; `most_versions`: of one template."""
+        """`most`: templates per user. `most_versions`: versions per template."""
         self._database = database
         self._most = most
         self._most_versions = most_versions
@@ -39,18 +42,20 @@ class Templates:
             raise NotFound("There is no such public template.")
         return template
 
-    async def add(self, user_id: int, given: Sequence[Mapping[str, Any]]) -> list[Template]:
-        """`given`: title, description, content, is_active, is_public of each; all are added or none. Raises TooManyTemplates."""
+    async def add(self, user_id: int, templates: Sequence[Mapping[str, Any]]) -> list[Template]:
+        """Adds all of the templates or none. Each has title, description, content, is_active and is_public. Raises
+        TooManyTemplates."""
         now = datetime.now(UTC)
         async with self._database.write() as unit:
-            if await unit.templates.count(user_id) + len(given) > self._most:
+            if await unit.templates.count(user_id) + len(templates) > self._most:
                 raise TooManyTemplates
             return [
-                await unit.templates.add(**values, user_id=user_id, version=1, created_at=now, updated_at=now) for values in given
+                await unit.templates.add(**values, user_id=user_id, version=1, created_at=now, updated_at=now)
+                for values in templates
             ]
 
     async def change(self, user_id: int, template_id: int, changes: Mapping[str, Any]) -> Template:
-        """A changed content is the next version; the earlier ones stay. Raises TooManyVersions."""
+        """Changes a template. New content becomes the next version; earlier versions stay. Raises TooManyVersions."""
         async with self._database.write() as unit:
             template = await require_template(unit, template_id, user_id, "change", lock=True)
             is_new = changes.get("content", template.content) != template.content
@@ -60,7 +65,7 @@ class Templates:
             return await require_template(unit, template_id, user_id, "read")
 
     async def delete(self, user_id: int, template_id: int) -> None:
-        """Sessions that used it keep their prompt."""
+        """Deletes a template. Sessions that used it keep their prompt."""
         async with self._database.write() as unit:
             await require_template(unit, template_id, user_id, "delete")
             await unit.templates.delete(template_id)
@@ -73,14 +78,14 @@ class Templates:
     async def version(self, user_id: int, template_id: int, version: int) -> TemplateVersion:
         async with self._database.read() as unit:
             await require_template(unit, template_id, user_id, "read")
-            found = await unit.templates.version(template_id, version)
-        if found is None:
+            earlier = await unit.templates.version(template_id, version)
+        if earlier is None:
             raise NotFound(f"The template has no version {version}.")
-        return found
+        return earlier
 
 
 async def require_template(unit: UnitOfWork, template_id: int, user_id: int, action: Action, *, lock: bool = False) -> Template:
-    """Raises NotFound for an unknown one, and where the user may not do that."""
+    """Returns the template. Raises NotFound when it does not exist or the user may not do `action` with it."""
     template = await unit.templates.find(template_id, user_id, action, lock=lock)
     if template is None:
         raise NotFound("There is no such template.")
@@ -95,10 +100,10 @@ async def prompt_changes(
     values: Mapping[str, str] | None,
     system_prompt: str | None,
 ) -> dict[str, Any]:
-    """What a request changes about a session's prompt, as columns of the session. None means not given.
+    """Returns the changes of a session's columns that a request makes to its prompt. None means unset.
 
-    The template is the request's, else, where there are values to fill in, the session's. Its text becomes the system prompt unless
-    the request brings one. A session that nobody named takes the template's title. Raises NotFound, Invalid.
+    The template is the request's or, when there are values for it, the session's. Its text becomes the system prompt unless the
+    request has its own. A session without a title takes the template's. Raises NotFound, Invalid.
     """
     if template_id is None and values is not None and session is not None:
         template_id = session.template_id
@@ -115,9 +120,9 @@ async def prompt_changes(
 
 
 def prompt_of(template: Template, values: Mapping[str, str] | None) -> str:
-    """The template's text with its variables filled. Without values, what has no default stays as it is written.
+    """Returns the template's text with its variables filled. Without any values, a variable without a default stays as written.
 
-    Raises Invalid, naming what is missing or unknown.
+    Raises Invalid, which names missing and unknown variables.
     """
     if values is not None:
         known = {variable.name: variable for variable in variables(template.content)}

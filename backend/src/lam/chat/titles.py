@@ -1,7 +1,8 @@
-"""Titles that nobody gave: the first words at once, and after the first reply a short one from the model.
+"""Automatic titles: the first words at once, and a short title from the model after the first reply.
 
-The model is asked as one more turn after the conversation it has just read, so that its prompt cache serves. It is asked only while
-nobody waits for it, and dropped as soon as somebody does; the next reply is the next occasion.
+The request adds one turn to the conversation that the model has just read, so that the server's prompt cache serves it. It runs
+only while nobody waits for the model and stops as soon as somebody does; the next reply tries again. This module must not change
+how a reply runs.
 """
 
 import asyncio
@@ -46,7 +47,8 @@ QUESTION: Final = (
 
 
 class TitleOrder(Struct, frozen=True, kw_only=True):
-    """A title to find: for which session, and the conversation with the question after it. `model`: that is expected to answer."""
+    """What a title's run is about: the session, and the conversation with the question after it. `model`: the model expected to
+    answer."""
 
     session_id: int
     session_key: str
@@ -56,7 +58,7 @@ class TitleOrder(Struct, frozen=True, kw_only=True):
 
 
 class TitleSink:
-    """A `Sink`: gives the session its title, and keeps what that cost. A run that did not complete leaves no trace."""
+    """A `Sink` that stores the session's title and the run's cost. An incomplete run stores nothing."""
 
     def __init__(self, order: TitleOrder, database: Database) -> None:
         self._order = order
@@ -88,7 +90,7 @@ class TitleSink:
 
 
 class TitleKind:
-    """The `Kind` of run that finds titles."""
+    """The `Kind` of run that produces titles."""
 
     name = TITLE
 
@@ -98,11 +100,11 @@ class TitleKind:
     async def restore(self, run: OpenRun) -> TitleSink | None:
         try:
             return TitleSink(msgspec.json.decode(run.request, type=TitleOrder), self._database)
-        except msgspec.DecodeError:  # of another release: the next reply is the next occasion
+        except msgspec.DecodeError:  # from another release: the next reply tries again
             return None
 
     async def status(self, run_id: str, user_id: int, action: Literal["read", "stop"]) -> str | None:
-        """Nobody follows these runs: their results are titles, and the sessions have those."""
+        """Returns None: nobody reads these streams."""
         return None
 
     async def rebuild(self, run_id: str, user_id: int) -> Sequence[Event]:
@@ -110,7 +112,7 @@ class TitleKind:
 
 
 class Titles:
-    """Begins the runs that find titles. An async context manager: it owns the tasks in which it does so."""
+    """Starts the runs that produce titles. An async context manager: it owns the tasks that do so."""
 
     def __init__(self, database: Database, catalog: Catalog, supervisor: Supervisor, *, enabled: bool = True) -> None:
         self._database = database
@@ -126,12 +128,12 @@ class Titles:
         await self._tasks.close()
 
     def after(self, order: Order, outcome: Outcome) -> None:
-        """A reply was stored: the occasion to find a title, if its session has none."""
+        """Starts a title after a stored reply, if the session has none."""
         if self._enabled and order.wants_title and outcome.status == "complete" and outcome.text.strip():
             self._tasks.run("title", lambda: self._begin(order, outcome.text))
 
     async def _begin(self, reply: Order, text: str) -> None:
-        """Starts the run where a place is free that nobody waits for."""
+        """Starts the run if there is an idle place."""
         request, run, wanted = _question(reply.request, text), list[Run](), asyncio.Event()
 
         def make_way() -> None:
@@ -139,7 +141,7 @@ class Titles:
             for begun in run:
                 begun.stop(Stop())
 
-        # A server that cannot tell when its slot is free again would keep it for longer than a title takes.
+        # Stop only where the server reports its load: elsewhere the place would stay in use for longer than a title takes.
         offers = self._catalog.resolve(request.model)
         if not offers or offers[0].route.can.history:
             return
@@ -179,13 +181,13 @@ def _question(request: ChatRequest, reply: str) -> ChatRequest:
 
 @asynccontextmanager
 async def _guarded(producer: Producer) -> AsyncIterator[Batches]:
-    """The producer, which fails where it takes too long, or where all that came may be thoughts."""
+    """Yields the producer's batches. Fails when they take too long, or when all the text may be reasoning."""
     async with producer as batches:
         yield _guard(batches, asyncio.get_running_loop().time() + PATIENCE_SECONDS)
 
 
 async def _guard(batches: Batches, deadline: float) -> AsyncGenerator[list[EngineEvent]]:
-    thinks = False  # it was expected to think first, and no end of its thoughts came
+    thinks = False  # reasoning was expected, and it never ended
     while True:
         try:
             async with asyncio.timeout_at(deadline):
@@ -201,7 +203,7 @@ async def _guard(batches: Batches, deadline: float) -> AsyncGenerator[list[Engin
 
 
 def first_words(text: str) -> str:
-    """The beginning of a text as a title: whole words where there are any, 60 characters at most."""
+    """Returns the beginning of a text as a title: whole words if possible, up to 60 characters."""
     words = " ".join(text.split())
     if len(words) <= LONGEST:
         return words or DEFAULT_TITLE
@@ -211,7 +213,7 @@ def first_words(text: str) -> str:
 
 
 def cleaned(text: str) -> str:
-    """What a model answered, as a title; empty where there is nothing usable in it."""
+    """Returns a model's answer as a title, empty when it is unusable."""
     line = next((line.strip() for line in text.splitlines() if line.strip()), "")
     line = re.sub(r"^(?:[#>*\s]+|(?i:title)\s*:\s*)+", "", line)
     line = line.strip(" \t*_`\"'“”„«»「」").rstrip(" .,;:")

@@ -1,4 +1,7 @@
-"""Sessions as files: everything as JSON, to be imported again, and the active path as Markdown, to be read."""
+"""Sessions as files: complete as JSON, which can be imported, and the active path as Markdown for reading.
+
+It owns both formats. It must not know HTTP.
+"""
 
 import asyncio
 import secrets
@@ -44,8 +47,7 @@ _Time = Annotated[datetime, Meta(tz=True)]
 
 
 class SessionPart(Choices, frozen=True, kw_only=True):
-    """What the file says about the session, with its settings of sampling. `active_message_id`: the newest message of the path that
-    is shown."""
+    """The session in a file, with its sampling settings. `active_message_id`: the newest message of the active path."""
 
     title: Annotated[str, Meta(max_length=200)] = DEFAULT_TITLE
     system_prompt: Annotated[str, Meta(max_length=LONGEST_TEXT)] | None = None
@@ -72,9 +74,9 @@ class ErrorPart(Struct, frozen=True):
 
 
 class MessagePart(Struct, frozen=True, kw_only=True):
-    """A message of the file. `id` is a name within the file; `parent_id` and `continues_id` name messages that come before it.
+    """A message in a file. `id` is unique within the file; `parent_id` and `continues_id` refer to earlier messages.
 
-    `parts`: where `content`, their written form, does not say it all. They count as long as they still say the same.
+    `parts`: only where the written form in `content` loses something. They count as long as they still match it.
     """
 
     id: int
@@ -94,7 +96,7 @@ class MessagePart(Struct, frozen=True, kw_only=True):
 
 
 class SessionFile(Struct, frozen=True, kw_only=True, tag_field="format", tag="lam-session"):
-    """The whole file. Messages in the order of their making, all branches."""
+    """The whole file, with messages of all branches in order of creation."""
 
     version: Literal[1] = VERSION
     session: SessionPart
@@ -106,12 +108,12 @@ _decoder: Final = msgspec.json.Decoder(SessionFile)
 
 class Transfer:
     def __init__(self, database: Database, *, most_sessions: int) -> None:
-        """`most_sessions`: of one user."""
+        """`most_sessions`: sessions per user."""
         self._database = database
         self._most_sessions = most_sessions
 
     async def as_json(self, user_id: int, session_id: int) -> bytes:
-        """The whole session with all its branches. A reply that still runs is told as interrupted, with what is stored of it."""
+        """Returns the whole session with all branches. A running reply counts as interrupted, with its stored text."""
         async with self._database.read() as unit:
             session = await require_session(unit, session_id, user_id, "read")
             messages = [await _with_checkpoints(unit, message) for message in await unit.messages.all(session_id)]
@@ -126,14 +128,14 @@ class Transfer:
         return await asyncio.to_thread(_encoded, part, messages)
 
     async def as_markdown(self, user_id: int, session_id: int) -> str:
-        """The active path, for people."""
+        """Returns the active path for reading."""
         async with self._database.read() as unit:
             session = await require_session(unit, session_id, user_id, "read")
             messages = await unit.messages.path(session.leaf_id)
         return await asyncio.to_thread(markdown, session, messages)
 
     async def import_json(self, user_id: int, data: bytes) -> Session:
-        """A new session from an exported file. Raises Invalid, TooManySessions; then nothing was stored."""
+        """Creates a session from an exported file. Raises Invalid, TooManySessions; then nothing is stored."""
         now = datetime.now(UTC)
         file, rows = await asyncio.to_thread(_read, data, now)
         at = {message.id: position for position, message in enumerate(file.messages)}
@@ -169,7 +171,7 @@ class Transfer:
 
 
 async def _with_checkpoints(unit: UnitOfWork, message: Message) -> Message:
-    """A reply that still runs, with what is stored of it."""
+    """Returns a running reply with its stored text; any other message unchanged."""
     if message.status != "streaming":
         return message
     reply = await so_far(unit, message)
@@ -181,7 +183,7 @@ def _encoded(part: SessionPart, messages: list[Message]) -> bytes:
 
 
 def markdown(session: Session, messages: Iterable[Message]) -> str:
-    """Headings for who speaks; thoughts and the texts of documents are quoted; what went wrong is said."""
+    """Returns a conversation with a heading per speaker, quoted thoughts and documents, and errors."""
     parts = [f"# {session.title}"]
     if session.system_prompt:
         parts.append(_quoted(f"System prompt: {session.system_prompt}"))
@@ -237,7 +239,7 @@ def _position(at: dict[int, int], name: int | None) -> int | None:
 
 
 def _read(data: bytes, now: datetime) -> tuple[SessionFile, list[dict[str, Any]]]:
-    """The file, and its messages as rows. Raises Invalid."""
+    """Returns the file and its messages as rows. Raises Invalid."""
     try:
         file = _decoder.decode(valid_json(data))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -283,7 +285,7 @@ def _row(message: MessagePart, now: datetime) -> dict[str, Any]:
 
 
 def _parts(message: MessagePart, calls: list[dict[str, Any]] | None) -> Parts:
-    """What an editor changed in the text of a file counts: parts that say something else are left out."""
+    """Returns a message's parts. A text edited by hand takes precedence: parts that no longer match it are ignored."""
     content = valid(message.content)
     if message.parts is not None and written(parts := from_stored(_plain(message.parts))) == content:
         return parts
@@ -298,7 +300,7 @@ def _moment(value: datetime | None, now: datetime) -> datetime:
 
 
 def _plain(value: Any) -> Any:
-    """As JSON holds it, with text that every database takes."""
+    """Returns the value as plain JSON, with text that every database accepts."""
     if isinstance(value, str):
         return valid(value)
     if isinstance(value, dict):

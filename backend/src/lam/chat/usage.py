@@ -1,4 +1,4 @@
-"""What runs cost, summed."""
+"""Sums the costs of runs. It knows tokens and no prices."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
@@ -16,7 +16,7 @@ MOST_ROWS: Final = 100
 
 
 class Usage(Struct, frozen=True, kw_only=True):
-    """Sums from the first to the last day (UTC, both included). `users` only for everybody."""
+    """Sums over days in UTC, first and last included. `users`: only in a report about everybody."""
 
     first: date
     last: date
@@ -32,7 +32,8 @@ class UsageReport:
         self._database = database
 
     async def of(self, user: User, first: date | None, last: date | None, *, everybody: bool = False) -> Usage:
-        """The last 30 days unless said otherwise. Raises Forbidden for everybody's when the user is no admin, Invalid."""
+        """Returns the usage, by default of the last 30 days. Raises Invalid, and Forbidden when the user is no admin and asks
+        about everybody."""
         if everybody and not user.is_admin:
             raise Forbidden("Only an admin sees everybody's usage; `lam users admin EMAIL` makes one.")
         last = last or datetime.now(UTC).date()

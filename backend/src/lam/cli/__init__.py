@@ -1,6 +1,8 @@
-"""The command line. A command's room is imported only when it runs.
+"""The command line. A command's module is imported only when it runs.
 
 Answers go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 wrong usage.
+
+This module must not import a command's dependencies itself.
 """
 
 import os
@@ -24,7 +26,7 @@ COMMANDS: Final = {
 
 
 class _Rooms(click.Group):
-    """Knows the commands by name and loads each one when it is called."""
+    """Lists the commands by name and imports each one when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -49,4 +51,4 @@ class _Rooms(click.Group):
 @click.group(cls=_Rooms, context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
     """LAM Studio: chat with models you run yourself."""
-    os.umask(0o077)  # what the commands write is for this user alone
+    os.umask(0o077)  # the commands write files for this user alone

@@ -1,4 +1,7 @@
-"""`lam chat`: a conversation in the terminal. The answer goes to stdout, everything else to stderr."""
+"""`lam chat`: a conversation in the terminal.
+
+The answer goes to stdout, everything else to stderr. It talks to the gateway only through the client.
+"""
 
 import asyncio
 import os
@@ -20,7 +23,7 @@ from lam.protocol.snapshot import Snapshot
 from lam.settings import load_settings
 
 CLEAR: Final = "\r\x1b[K"
-COLLAPSED: Final = 200  # characters of a tool call's arguments, and of a tool's answer
+COLLAPSED: Final = 200  # characters of a tool call's arguments, or of a tool's answer
 
 
 @click.command()
@@ -46,12 +49,12 @@ def chat(prompt: str | None, session_id: int | None, url: str | None, token: str
             _converse(runner, Client(url or own, token), prompt, session_id)
     except asyncio.CancelledError:
         raise click.Abort from None
-    except BrokenPipeError:  # whoever read our answer has had enough
+    except BrokenPipeError:  # the reader of our output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _converse(runner: asyncio.Runner, client: Client, prompt: str | None, session_id: int | None) -> None:
-    """One reply, or one after the other for what somebody types. Typing happens outside the event loop: Ctrl-C ends it there."""
+    """Prints one reply, or one for each line of input. Input is read outside the event loop, so that Ctrl-C ends it there."""
     runner.run(client.__aenter__())
     try:
         if session_id is None:
@@ -70,7 +73,7 @@ def _converse(runner: asyncio.Runner, client: Client, prompt: str | None, sessio
 
 
 def _ask() -> str | None:
-    """The next line somebody types; None at the end of input."""
+    """Returns the next line of input; None at its end."""
     while True:
         try:
             line: str = click.prompt("", prompt_suffix="> ", err=True)
@@ -81,7 +84,7 @@ def _ask() -> str | None:
 
 
 async def _reply(client: Client, session_id: int, prompt: str) -> None:
-    """Streams one reply. Raises the LamError it ended with."""
+    """Streams one reply. Raises the LamError that ended it."""
     stream_id: str | None = None
     screen = _Screen()
     reply = Snapshot()
@@ -92,7 +95,7 @@ async def _reply(client: Client, session_id: int, prompt: str) -> None:
         nonlocal stopping
         if stream_id is not None and stopping is None:
             stopping = asyncio.create_task(client.stop(stream_id), name="stop")
-        elif task is not None:  # nothing to stop yet, or asked twice: leave
+        elif task is not None:  # nothing to stop yet, or a second Ctrl-C: leave
             task.cancel()
 
     with _on_interrupt(interrupted):
@@ -120,17 +123,17 @@ async def _reply(client: Client, session_id: int, prompt: str) -> None:
 
 
 class _Screen:
-    """The answer on stdout; what is being waited for, and what is no text, on stderr, where a person watches."""
+    """The terminal: the answer on stdout; progress, and everything that is not text, on stderr when it is a terminal."""
 
     def __init__(self) -> None:
         self._watched = sys.stderr.isatty()
         self._waiting = False
         self._last = "\n"
-        self._answer: list[str] = []  # as much of it as stands on stdout
-        self._repeated = ""  # what events that start over will say again
+        self._answer: list[str] = []  # the text printed on stdout
+        self._repeated = ""  # text that a restarted stream will repeat
 
     def begin(self) -> None:
-        """The events start (over): what was written already is not written again."""
+        """Starts the events, perhaps again: printed text is not printed twice."""
         self._repeated, self._answer = "".join(self._answer), []
 
     def wait(self, sentence: str) -> None:
@@ -143,7 +146,7 @@ class _Screen:
         self._answer.append(text)
         if self._repeated:
             known = min(text, self._repeated, key=len)
-            if not (text.startswith(known) and self._repeated.startswith(known)):  # another text than before
+            if not (text.startswith(known) and self._repeated.startswith(known)):  # the text differs from the printed one
                 self._break()
                 known = self._repeated = ""
             text, self._repeated = text[len(known) :], self._repeated[len(known) :]
@@ -155,7 +158,7 @@ class _Screen:
         self._last = text[-1:]
 
     def relabel(self, answer: str) -> None:
-        """What stands there was the model's reasoning; or what was taken for that is the answer."""
+        """Prints that the last text was the model's reasoning, or that reasoning was the answer."""
         if self._answer:
             self._break()
             _tell("The text above was the model's reasoning; its answer follows.")
@@ -187,7 +190,7 @@ class _Screen:
 
 
 def _collapsed(text: str) -> str:
-    """On one line, and not much of it."""
+    """Returns the text on one line, shortened."""
     line = " ".join(text.split())
     return line if len(line) <= COLLAPSED else f"{line[:COLLAPSED]}…"
 

@@ -1,4 +1,4 @@
-"""The checks of `lam doctor`. Each gives a Result, whatever happens to it."""
+"""The checks of `lam doctor`. Each returns a Result and never raises."""
 
 import asyncio
 import os
@@ -21,7 +21,7 @@ from lam.storage.database_file import LEAST_FREE_BYTES
 
 CHECK_SECONDS: Final = 30
 BROKER_SECONDS: Final = 4
-WORKERS_SECONDS: Final = 2  # their statuses are retained: whoever is there is heard of at once
+WORKERS_SECONDS: Final = 2  # statuses are retained: a connected worker is visible at once
 POLL_SECONDS: Final = 0.05
 
 SETTINGS: Final = "Mend it in the environment or in `.env`; docs/reference/settings.md lists them all."
@@ -29,7 +29,7 @@ DATABASE: Final = "Start the database server, or mend DATABASE_URL; docs/guides/
 ADDRESS: Final = "Start the gateway there (`lam serve`), or mend the address; a proxy in between must pass every path on to it."
 TOKEN: Final = "Give --token what `POST /api/auth/login` answers, or what the file `token` in the gateway's data folder holds."  # noqa: S105
 LOADING: Final = "Wait: a large model takes minutes. The log of the model server tells how far it is."
-MODEL: Final = {  # by what the problem speaks of
+MODEL: Final = {  # by words in the problem
     "LLM_API_KEY": "Set LLM_API_KEY to the key that the model server was started with.",
     "": "Start the model server, or mend LLM_SERVER_URL; `lam up` brings a small model of its own.",
 }
@@ -39,7 +39,7 @@ PROXY: Final = (
     "Set `proxy_buffering off;` in each nginx on the way, as docs/guides/nginx.md shows: the first one keeps the gateway's "
     "`X-Accel-Buffering: no` to itself. In another proxy turn off buffering and compression of text/event-stream."
 )
-BROKER: Final = {  # by what the problem speaks of
+BROKER: Final = {  # by words in the problem
     "user name or password": "Mend MQTT_USERNAME and MQTT_PASSWORD.",
     "certificate": "Set MQTT_CA_FILE to the certificate of who signed the broker's, and MQTT_BROKER_HOST to a name it is made for.",
     "": "Start the broker, or mend MQTT_BROKER_HOST, MQTT_BROKER_PORT and MQTT_TLS.",
@@ -49,7 +49,7 @@ State = Literal["ok", "FAILED", "not checked"]
 
 
 class Result(Struct, frozen=True):
-    """What one check found. `mend`: what to do about it."""
+    """The result of one check. `mend`: what to do about it."""
 
     name: str
     state: State
@@ -66,7 +66,7 @@ async def safely(name: str, check: Awaitable[Result]) -> Result:
 
 
 def _why(error: Exception) -> str:
-    """For people. An exception that is not ours may tell secrets: only its kind is told."""
+    """Returns an exception for people. One of another library may contain secrets: only its class is shown."""
     if isinstance(error, LamError):
         return error.message
     if isinstance(error, TimeoutError):
@@ -157,7 +157,7 @@ async def gateway(client: Client) -> tuple[Result, HealthAnswer | None]:
 
 
 async def log_in(client: Client, token: str | None) -> Result:
-    """Why the gateway does not know us."""
+    """Checks whether the gateway accepts our login."""
     if token is None:
         return Result("log-in", "not checked", "There is no token for this gateway.", TOKEN)
     try:
@@ -178,7 +178,7 @@ async def stream(client: Client) -> Result:
 
 
 async def as_a_gateway_would(settings: Settings) -> AsyncIterator[Result]:
-    """Model, or broker and workers."""
+    """Checks the model, or broker and workers."""
     name = "model" if settings.llm_comm_mode == "sse" else "broker"
     try:
         async with engine_of(settings) as engine:
@@ -195,7 +195,7 @@ async def as_a_gateway_would(settings: Settings) -> AsyncIterator[Result]:
 
 
 async def _heard(engine: Engine) -> Health:
-    """The engine's health, after a little time for its broker and for the workers behind that."""
+    """Returns the engine's health, after a short time for its broker and the workers to answer."""
     clock = asyncio.get_running_loop().time
     deadline = clock() + BROKER_SECONDS
     health = await engine.health()
@@ -208,8 +208,8 @@ async def _heard(engine: Engine) -> Health:
     return await engine.health()
 
 
-def told(health: HealthAnswer) -> Iterator[Result]:
-    """What a gateway says of its parts."""
+def report(health: HealthAnswer) -> Iterator[Result]:
+    """Yields results from a gateway's report about its parts."""
     if health.database == "ready":
         yield Result("database", "ok", "The gateway reaches it.")
     else:

@@ -1,4 +1,7 @@
-"""`lam db`."""
+"""`lam db`: the database of this machine's gateway.
+
+The migrations belong to `storage`.
+"""
 
 import asyncio
 

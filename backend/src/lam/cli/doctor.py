@@ -1,7 +1,7 @@
-"""`lam doctor`: what stands between a person and a reply, and how to mend it. Every check is made, whatever the others found.
+"""`lam doctor`: what prevents a reply, and how to fix it. Every check runs, whatever the results of the others.
 
-A gateway that runs is asked what it sees, because it may have been started with other settings than ours (`lam up` does so). Where
-none runs on this machine, database, model, broker and workers are tried as it would find them. Nothing is changed.
+A running gateway reports what it sees, because its settings may differ from ours (`lam up` changes them). When none runs on this
+machine, the command tries database, model, broker and workers as a gateway would. It changes nothing.
 """
 
 import asyncio
@@ -33,13 +33,13 @@ def doctor(url: str | None, token: str | None) -> None:
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
             raise click.BadParameter("URL must be like http://HOST:PORT or https://HOST.")
         url = url.rstrip("/")
-    logging.basicConfig(handlers=[logging.NullHandler()])  # what is wrong stands in the report
+    logging.basicConfig(handlers=[logging.NullHandler()])  # the report contains every problem
     if asyncio.run(_report(url, token)):
         raise click.exceptions.Exit(1)
 
 
 async def _report(url: str | None, token: str | None) -> int:
-    """Prints each result as it comes; how many checks failed."""
+    """Prints each result at once and returns the number of failures."""
     failed = 0
     results = _here(token) if url is None else _at(url, token or _own_token(url))
     async for result in results:
@@ -57,7 +57,7 @@ def _without_secrets(text: str) -> str:
 
 
 def _own_token(url: str) -> str | None:
-    """This machine's token where it is meant for that gateway."""
+    """Returns this machine's token if it belongs to that gateway."""
     try:
         folder = DataFolder(load_settings().lam_data_dir)
         return folder.read(folder.token) if folder.is_own(url) else None
@@ -103,7 +103,7 @@ async def _at(url: str, token: str | None) -> AsyncIterator[Result]:
             for name in ("database", "model", "stream"):
                 yield Result(name, "not checked", "Only who is logged in is told." if health else "There is no gateway to ask.")
             return
-        for result in checks.told(health):
+        for result in checks.report(health):
             yield result
         if health.ready:
             yield await checks.safely("stream", checks.stream(client))
@@ -112,7 +112,7 @@ async def _at(url: str, token: str | None) -> AsyncIterator[Result]:
 
 
 def _running_here(folder: DataFolder) -> tuple[str | None, str | None]:
-    """URL and token that this machine's gateway has left."""
+    """Returns the URL and token written by this machine's gateway."""
     try:
         return folder.read(folder.url), folder.read(folder.token)
     except ConfigError:

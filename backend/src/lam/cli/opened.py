@@ -1,4 +1,7 @@
-"""The database of this machine's gateway, opened for a command."""
+"""Opens the database of this machine's gateway for a command.
+
+It knows no command.
+"""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -13,7 +16,7 @@ from lam.storage.database import Database
 
 @asynccontextmanager
 async def opened_database() -> AsyncIterator[Database]:
-    """With its migrations applied. A running gateway is not disturbed."""
+    """Yields the database with all migrations applied. A running gateway is not disturbed."""
     settings = load_settings()
     for note in DataFolder(settings.lam_data_dir).prepare():
         click.echo(f"{note}.", err=True)

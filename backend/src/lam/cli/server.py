@@ -1,4 +1,7 @@
-"""Runs the gateway under a web server: binds the port, owns the signals, drains before it exits."""
+"""Runs the gateway under a web server: binds the port, handles signals, and drains before it exits.
+
+It must not know what the gateway serves.
+"""
 
 import asyncio
 import contextlib
@@ -21,14 +24,12 @@ from lam.gateway import MakeApp, create_app
 from lam.settings import Settings
 
 LAST_SECONDS: Final = 1
-SWITCH_SECONDS: Final = (
-    0.0005  # a busy event loop hands over to the database's thread that soon; Python's default is ten times that
-)
-AT_MOST_SECONDS: Final = 4.5  # beyond LAM_DRAIN_SECONDS: whatever hangs then, the process ends
+SWITCH_SECONDS: Final = 0.0005  # how soon a busy event loop hands over to the database's thread; Python's default is ten times that
+AT_MOST_SECONDS: Final = 4.5  # beyond LAM_DRAIN_SECONDS: then the process ends, whatever hangs
 
 
 class _Server(uvicorn.Server):
-    """uvicorn without its signal handlers, handed the state of a lifespan that is already running."""
+    """uvicorn without its signal handlers, with the state of a lifespan that is already running."""
 
     def __init__(self, config: uvicorn.Config, state: dict[str, Any]) -> None:
         super().__init__(config)
@@ -50,7 +51,8 @@ async def serve(
     ended: asyncio.Future[Any] | None = None,
     make: MakeApp = create_app,
 ) -> None:
-    """Serves until SIGTERM or SIGINT (or until `ended` completes), then drains. `ready` is told the URL. Raises ConfigError."""
+    """Serves until SIGTERM or SIGINT (or until `ended` completes), then drains. `ready` is called with the URL. Raises
+    ConfigError."""
     listener = _bind(settings.lam_host, settings.lam_port)
     try:
         app = make(settings)
@@ -65,17 +67,17 @@ async def serve(
                 folder.write(folder.url, url)
                 ready(url)
                 settle()
-                asked = asyncio.create_task(stop.wait())
+                stop_request = asyncio.create_task(stop.wait())
                 lost = asyncio.create_task(app.state.services.database_lost.wait())
-                reasons = {serving, asked, lost, *([ended] if ended else [])}
+                reasons = {serving, stop_request, lost, *([ended] if ended else [])}
                 await asyncio.wait(reasons, return_when=asyncio.FIRST_COMPLETED)
-                asked.cancel()
+                stop_request.cancel()
                 lost.cancel()
                 running = app.state.services.supervisor.running()
                 if running:
                     logging.getLogger("lam").warning("Waiting up to %g s for %d replies", settings.lam_drain_seconds, len(running))
                 await app.state.services.supervisor.drain(settings.lam_drain_seconds)
-                app.state.services.events.close()  # the endings have been told
+                app.state.services.events.close()  # readers have their last events
                 server.should_exit = True
                 await serving
                 if app.state.services.database_lost.is_set():
@@ -85,7 +87,7 @@ async def serve(
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Runs a command's coroutine on the fastest loop there is."""
+    """Runs a command's coroutine on the fastest available event loop."""
     sys.setswitchinterval(SWITCH_SECONDS)
     logs.start()
     factory: Callable[[], asyncio.AbstractEventLoop] | None = None
@@ -98,14 +100,15 @@ def run(main: Coroutine[Any, Any, None]) -> None:
 
 
 def settle() -> None:
-    """What the start has made stays: the garbage collector need not look at it again and again."""
+    """Exempts everything created at startup from garbage collection, because it stays."""
     gc.collect()
     gc.freeze()
 
 
 def _bind(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)  # without the protocol asyncio sets no TCP_NODELAY
+    # asyncio sets TCP_NODELAY only with an explicit protocol
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         if sys.platform != "win32":
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -127,7 +130,7 @@ def _url(listener: socket.socket) -> str:
 
 @contextlib.contextmanager
 def _signals(stop: asyncio.Event, drain_seconds: float) -> Iterator[None]:
-    """The first signal asks to stop, and sets a bound on how long that may take; the second one exits at once."""
+    """Makes the first signal request a stop, with a time limit, and the second one exit at once."""
     loop = asyncio.get_running_loop()
 
     def received() -> None:

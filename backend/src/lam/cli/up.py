@@ -1,4 +1,7 @@
-"""`lam up`: everything on this machine."""
+"""`lam up`: everything on this machine. It starts and stops the processes and passes settings between them.
+
+It must not know how a process works inside.
+"""
 
 import asyncio
 import logging
@@ -34,48 +37,49 @@ def up(mode: str, port: int | None) -> None:
 
     Ctrl-C stops everything.
     """
-    given: dict[str, Any] = {"llm_comm_mode": mode}
+    overrides: dict[str, Any] = {"llm_comm_mode": mode}
     if port is not None:
-        given["lam_port"] = port
+        overrides["lam_port"] = port
     if not is_set("LAM_REGISTRATION"):
-        given["lam_registration"] = "open"
-    settings = load_settings(**given)
-    run(_up(settings, given))
+        overrides["lam_registration"] = "open"
+    settings = load_settings(**overrides)
+    run(_up(settings, overrides))
 
 
-async def _up(settings: Settings, given: dict[str, Any]) -> None:
+async def _up(settings: Settings, overrides: dict[str, Any]) -> None:
     model = demo_model()
     folder = DataFolder(settings.lam_data_dir)
     for note in folder.prepare():
         log.warning("%s", note)
     click.echo(f"Loading {NAME} …", err=True)
     async with llama_server(model, name=NAME, log=folder.path / "llama.log") as server:
-        given["llm_server_url"] = server.url
+        overrides["llm_server_url"] = server.url
         if settings.llm_comm_mode == "mqtt":
-            async with _tunnel(folder, given) as broker_ended:
-                await _serve(given, server.ended, broker_ended)
+            async with _tunnel(folder, overrides) as broker_ended:
+                await _serve(overrides, server.ended, broker_ended)
         else:
-            await _serve(given, server.ended)
+            await _serve(overrides, server.ended)
         if server.ended.done():
             raise ConfigError(f"The model server stopped by itself; {folder.path / 'llama.log'} says more.")
     click.echo("Stopped.", err=True)
 
 
-async def _serve(given: dict[str, Any], *children: asyncio.Future[int]) -> None:
-    """Until a signal, or until a child process has ended."""
+async def _serve(overrides: dict[str, Any], *children: asyncio.Future[int]) -> None:
+    """Serves until a signal, or until a child process ends."""
     ended = asyncio.ensure_future(asyncio.wait(children, return_when=asyncio.FIRST_COMPLETED))
     try:
-        await serve(load_settings(**given), ready=_tell, ended=ended)
+        await serve(load_settings(**overrides), ready=_tell, ended=ended)
     finally:
         ended.cancel()
 
 
 @asynccontextmanager
-async def _tunnel(folder: DataFolder, given: dict[str, Any]) -> AsyncIterator[asyncio.Future[int]]:
-    """A broker, and a worker that answers through it. Adds to `given` what the gateway must know; gives the broker's end."""
+async def _tunnel(folder: DataFolder, overrides: dict[str, Any]) -> AsyncIterator[asyncio.Future[int]]:
+    """Starts a broker and a worker that answers through it. Adds the gateway's settings to `overrides`; yields the end of the
+    broker."""
     async with local_broker(folder.path / "broker", find_mosquitto()) as local:
         click.echo(f"Broker: {local.kind}, {local.broker.address}", err=True)
-        given |= {
+        overrides |= {
             "mqtt_broker_host": local.broker.host,
             "mqtt_broker_port": local.broker.port,
             "mqtt_username": local.broker.username,
@@ -85,7 +89,7 @@ async def _tunnel(folder: DataFolder, given: dict[str, Any]) -> AsyncIterator[as
             "mqtt_dialect": "lam",
             "llm_model": NAME,
         }
-        settings = load_settings(**given)
+        settings = load_settings(**overrides)
         async with (
             OpenAIHttpEngine(settings.llm_server_url) as engine,
             Worker(

@@ -1,4 +1,7 @@
-"""`lam users`: accounts, straight in the database; it works while the gateway runs and while it does not."""
+"""`lam users`: accounts, directly in the database, whether or not the gateway runs.
+
+The rules for accounts belong to `accounts`.
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""`lam version`."""
+"""`lam version`: prints the version."""
 
 import click
 

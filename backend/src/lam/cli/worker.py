@@ -1,4 +1,7 @@
-"""`lam worker`: beside a model, for gateways at a broker."""
+"""`lam worker`: a worker beside a model, for gateways at a broker.
+
+It turns options into settings and signals into a drain. The work belongs to `lam.worker`.
+"""
 
 import asyncio
 import gc
@@ -28,11 +31,11 @@ POLL_SECONDS: Final = 0.1
 @click.option("--no-stream", is_flag=True, help="Answer in one piece; the gateway paces it.")
 def worker(llm: str | None, broker: str | None, name: str | None, slots: int | None, no_stream: bool) -> None:
     """A LAM worker beside a model: takes jobs from gateways at a broker. It only connects outward."""
-    given: dict[str, object] = {"llm_server_url": llm, "llm_slots": slots}
+    overrides: dict[str, object] = {"llm_server_url": llm, "llm_slots": slots}
     if broker is not None:
         host, port = _address(broker)
-        given |= {"mqtt_broker_host": host, "mqtt_broker_port": port}
-    settings = load_settings(**{key: value for key, value in given.items() if value is not None})
+        overrides |= {"mqtt_broker_host": host, "mqtt_broker_port": port}
+    settings = load_settings(**{key: value for key, value in overrides.items() if value is not None})
     logs.start()
     asyncio.run(_work(settings, name or _machine_name(), streaming=not no_stream))
 
@@ -73,7 +76,10 @@ async def _work(settings: Settings, name: str, *, streaming: bool) -> None:
 
 
 def _listen(stop: asyncio.Event) -> dict[signal.Signals, Any]:
-    """The first signal asks to stop, the second exits at once. Works on every platform's event loop."""
+    """Makes the first signal request a stop and the second one exit at once. Returns the earlier handlers.
+
+    Works on every platform's event loop.
+    """
 
     def received(*_: object) -> None:
         if stop.is_set():
@@ -84,7 +90,7 @@ def _listen(stop: asyncio.Event) -> dict[signal.Signals, Any]:
 
 
 def _address(broker: str) -> tuple[str, int | None]:
-    """HOST or HOST:PORT; an IPv6 address with a port stands in brackets."""
+    """Returns host and port from HOST or HOST:PORT; an IPv6 address with a port is in brackets."""
     match = re.fullmatch(r"\[(?P<six>[^\]]+)\](?::(?P<port6>\d+))?|(?P<host>[^:]+)(?::(?P<port>\d+))?", broker)
     if match is None:
         raise ConfigError(f"--broker: {broker!r} is not HOST or HOST:PORT.")

@@ -1,4 +1,7 @@
-"""The client. Its streams survive a lost connection: it asks again for what comes after the last event it has."""
+"""The client. Its streams survive a lost connection: it requests the events after the last one it has.
+
+It yields events as they come and must not fold or print them.
+"""
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -18,9 +21,9 @@ _LOST: Final = (aiohttp.ClientError, ConnectionError, TimeoutError)
 
 
 class Client:
-    """One gateway, as one user. An async context manager: it owns its connections.
+    """A client of one gateway, as one user. An async context manager: it owns its connections.
 
-    Every call raises the LamError that the gateway answered with, or GatewayUnreachable.
+    Every call raises the LamError in the gateway's answer, or GatewayUnreachable.
     """
 
     def __init__(self, url: str, token: str | None = None) -> None:
@@ -39,7 +42,7 @@ class Client:
         await self._http.close()
 
     async def call(self, method: str, path: str, body: Any = None, **query: Any) -> Any:
-        """One JSON request; the decoded answer, None where there is none."""
+        """Makes one JSON request and returns the decoded answer, None when it is empty."""
         try:
             async with self._http.request(method, self.url + path, json=body, params=query) as response:
                 await _raise_for(response)
@@ -57,9 +60,9 @@ class Client:
         return stopped
 
     async def send(self, session_id: int, content: str | None, **options: Any) -> AsyncGenerator[Event]:
-        """Sends a message and gives the events of its reply, through lost connections, up to done or error.
+        """Sends a message and yields the events of its reply, across lost connections, up to done or error.
 
-        Without content `options` must say what else to do: `regenerate` or `continue`.
+        Without content, `options` must contain `regenerate` or `continue`.
         """
         body = {"session_id": session_id, "content": content} | options
         stream_id, last = None, 0
@@ -82,7 +85,7 @@ class Client:
                 yield event
 
     async def follow(self, stream_id: str, after: int = 0) -> AsyncGenerator[tuple[int, Event]]:
-        """The events after number `after`, live. A rebuilt stream begins with a metadata event again."""
+        """Yields the events after number `after`, live. A rebuilt stream begins with a metadata event again."""
         tries = 0
         while True:
             try:
@@ -109,7 +112,7 @@ class Client:
         headers: dict[str, str] | None = None,
         opened: Callable[[Mapping[str, str]], None] | None = None,
     ) -> AsyncGenerator[tuple[int, Event]]:
-        """One connection's numbered events, as long as it lasts. `opened` is told the answer's headers."""
+        """Yields the numbered events of one connection until it ends. `opened` is called with the answer's headers."""
         async with self._http.request(method, self.url + path, json=body, headers=headers) as response:
             await _raise_for(response)
             if opened is not None:
@@ -129,12 +132,12 @@ async def _raise_for(response: aiohttp.ClientResponse) -> None:
     if response.status < 400:
         return
     try:
-        said = await response.json()
+        answer = await response.json()
         seconds = response.headers.get("Retry-After", "")
         raise from_code(
-            str(said["code"]),
-            str(said["detail"]),
-            stream_id=str(said.get("stream_id") or ""),
+            str(answer["code"]),
+            str(answer["detail"]),
+            stream_id=str(answer.get("stream_id") or ""),
             retry_after=int(seconds) if seconds.isdigit() else None,
         )
     except (ValueError, KeyError, TypeError, AttributeError, aiohttp.ContentTypeError) as error:

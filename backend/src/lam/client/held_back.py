@@ -1,8 +1,10 @@
-"""Whether an event stream arrives as the gateway sends it, or something in between holds it back.
+"""Tests whether an event stream arrives as the gateway sends it, or a proxy holds it back.
 
-Judged by order, not by time. On another connection the gateway is asked how far the run is; what it had sent by one answer must
-have arrived by the next one. Behind a proxy that gathers the stream into blocks it mostly has not; on an open way it has, but for
-an accident now and then.
+The test compares order, not time. On a second connection it asks the gateway how far the run is; events sent before one answer must
+have arrived by the next. Behind a proxy that buffers the stream most have not; on an open path they have, apart from rare
+accidents.
+
+It uses the client as anybody would and needs nothing special from the gateway.
 """
 
 import asyncio
@@ -20,21 +22,21 @@ PROMPT: Final = "Tell me a very long story about a lighthouse, in many chapters.
 TOKENS: Final = 512
 LOOKS: Final = 24
 ENOUGH: Final = 3
-TOO_LATE: Final = 4  # held back: one look in four, or more, came too early for the event it looked for
+TOO_LATE: Final = 4  # held back: at least one check in four came before the event it expected
 PAUSE: Final = 0.01
 END_SECONDS: Final = 2
-AT_MOST_SECONDS: Final = 20  # a slow model may take longer to say so much: then fewer looks must do
+AT_MOST_SECONDS: Final = 20  # a slow model may need longer for that much text: then fewer checks must do
 
 
 class Verdict(Struct, frozen=True):
-    """`held_back`: None where the reply was too short to tell. `encoding`: what the stream was compressed with on the way."""
+    """The result. `held_back`: None when the reply was too short to tell. `encoding`: the stream's compression on the way."""
 
     held_back: bool | None
     encoding: str | None
 
 
 class _Arrivals:
-    """What has come of one stream. `task` ends with it, and raises what it failed with."""
+    """The events received of one stream. `task` ends with the stream, and raises its failure."""
 
     def __init__(self, client: Client, session_id: int) -> None:
         self.last = 0
@@ -54,15 +56,15 @@ class _Arrivals:
 
 
 async def look(client: Client) -> Verdict:
-    """Has the model talk until that can be told, and leaves no session behind. Raises LamError, also what the reply ended with."""
+    """Lets the model talk until there is a verdict, and removes the session. Raises LamError, including the reply's own error."""
     session_id = (await client.create_session(title="lam doctor"))["id"]
     arrivals = _Arrivals(client, session_id)
     try:
         held_back = await _judge(client, session_id, arrivals)
     finally:
         try:
-            await client.call("DELETE", f"/api/chatbot/sessions/{session_id}")  # which stops the model
-            await asyncio.wait({arrivals.task}, timeout=END_SECONDS)  # and lets go of what was held back
+            await client.call("DELETE", f"/api/chatbot/sessions/{session_id}")  # this stops the model
+            await asyncio.wait({arrivals.task}, timeout=END_SECONDS)  # and releases what was held back
         finally:
             arrivals.task.cancel()
             await asyncio.gather(arrivals.task, return_exceptions=True)
@@ -72,15 +74,15 @@ async def look(client: Client) -> Verdict:
 async def _judge(client: Client, session_id: int, arrivals: _Arrivals) -> bool | None:
     clock = asyncio.get_running_loop().time
     deadline = clock() + AT_MOST_SECONDS
-    looks = late = sent = seen = 0
+    looks = late = sent = last_check = 0
     while looks < LOOKS and clock() < deadline and not arrivals.task.done():
         running = await client.call("GET", f"/api/chatbot/sessions/{session_id}/stream")
-        if sent > seen:  # an event that no look has found yet
+        if sent > last_check:  # an event that no check has covered yet
             looks += 1
             if arrivals.last < sent:
                 late += 1
             else:
-                seen = sent
+                last_check = sent
         if running is None and sent:
             break
         sent = running["last_event_id"] if running else sent

@@ -1,1 +1,1 @@
-"""Text from files that strangers send: read in a child process that may fail, hang or swell without harm."""
+"""Text from untrusted files, read in a child process that may fail, hang or swell without harm. It knows no messages."""

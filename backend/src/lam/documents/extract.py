@@ -1,8 +1,10 @@
-"""The child: `python -I -m lam.documents.extract KIND` reads a file on stdin and
-writes `{"text": …, "notices": […]}` or `{"error": …}` to stdout.
+"""The child process: `python -I -m lam.documents.extract KIND` reads a file on stdin and writes `{"text": …, "notices": […]}` or
+`{"error": …}` to stdout.
 
-KIND is what the file's name says: pdf, docx, txt, md, or `any`. The limits are set before a byte is read; what runs into them ends
-this process and nothing else. Imports only what the kind at hand needs.
+KIND comes from the file's name: pdf, docx, txt, md, or `any`. The limits are set before a byte is read; exceeding one ends this
+process and nothing else. It imports only what this kind needs.
+
+It must not trust a byte of the file, nor import the gateway.
 """
 
 import contextlib
@@ -30,12 +32,12 @@ from lam.documents.plain import is_plain, plain_text
 from lam.protocol.text import valid
 
 _NAMES: Final = {"pdf": "a PDF", "docx": "a Word document", "text": "plain text"}
-_CFB: Final = bytes.fromhex("d0cf11e0a1b11ae1")  # compound files: Word before 2007, and whatever Office has encrypted
-_BEFORE_PDF: Final = b"\xef\xbb\xbf \t\r\n\0"  # what some programs write in front of one
+_CFB: Final = bytes.fromhex("d0cf11e0a1b11ae1")  # compound files: Word before 2007, and anything encrypted by Office
+_BEFORE_PDF: Final = b"\xef\xbb\xbf \t\r\n\0"  # some programs write these in front of one
 
 
 def text_of(data: bytes, named: str, notices: Notices) -> str:
-    """The text of a file whose name says `named`. Raises Refused."""
+    """Returns the text of a file whose name says `named`. Raises Refused."""
     kind = kind_of(data)
     if named != "any" and kind != ("text" if named in ("txt", "md") else named):
         raise Refused(DISGUISED, f"The file is named .{named}, but it holds {_NAMES[kind]}.")
@@ -49,7 +51,7 @@ def text_of(data: bytes, named: str, notices: Notices) -> str:
 
 
 def kind_of(data: bytes) -> str:
-    """pdf, docx or text, by what the bytes are. Raises Refused."""
+    """Returns pdf, docx or text, judged by the bytes. Raises Refused."""
     if not data.strip(b"\0 \t\r\n\x0c"):
         raise Refused(EMPTY, "The file is empty.")
     archive = zipfile.is_zipfile(io.BytesIO(data))
@@ -84,7 +86,7 @@ def _read(data: bytes, kind: str, notices: Notices) -> str:
 
 
 def _limit() -> None:
-    with contextlib.suppress(ImportError):  # Windows has none of this; the parent's clock is what is left
+    with contextlib.suppress(ImportError):  # Windows has none of this; the parent's time limit remains
         import resource
 
         resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, MEMORY_BYTES))

@@ -1,4 +1,7 @@
-"""What one document may cost, and why one is refused."""
+"""The limits for one document, and the reasons to refuse one.
+
+Values only; the readers of formats apply them.
+"""
 
 from typing import Final
 
@@ -6,7 +9,7 @@ MEMORY_BYTES: Final = 512 << 20
 CPU_SECONDS: Final = 10
 MOST_PAGES: Final = 1000
 MOST_PARTS: Final = 2000
-INFLATED_BYTES: Final = 64 << 20  # of a file inside an archive, of all of them together, and of a stream of a PDF
+INFLATED_BYTES: Final = 64 << 20  # per file in an archive, for all of them together, and per stream of a PDF
 XML_BYTES: Final = 16 << 20
 MOST_CHARACTERS: Final = 1_000_000
 
@@ -19,7 +22,7 @@ TOO_LARGE: Final = "document_too_large"
 
 
 class Refused(Exception):
-    """Why a document gives no text; `code` is one of those above."""
+    """Why a document has no text; `code` is one of the above."""
 
     def __init__(self, code: str, message: str | None = None) -> None:
         super().__init__(message or code)
@@ -28,7 +31,7 @@ class Refused(Exception):
 
 
 class Notices(list[str]):
-    """Sentences about what of a document is not in its text, each once."""
+    """Sentences about content that is missing from a document's text, each once."""
 
     def add(self, sentence: str) -> None:
         if sentence not in self:

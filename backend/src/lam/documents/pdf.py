@@ -1,4 +1,7 @@
-"""The text of a PDF: what its pages draw, and behind each page what was filled in or noted on it."""
+"""The text of a PDF: what its pages draw, and after each page its form fields and notes.
+
+It knows pypdf and no other format.
+"""
 
 import io
 import logging
@@ -10,7 +13,7 @@ from pypdf import PasswordType, PdfReader, errors, overwrite_configuration
 from lam.documents.limits import BROKEN, EMPTY, ENCRYPTED, INFLATED_BYTES, MOST_CHARACTERS, MOST_PAGES, TOO_LARGE, Notices, Refused
 from lam.documents.pdf_form import Form, page_notes
 
-_UNREADABLE: Final = 0.1  # the part of a page's characters that are no characters, from which on it is worth a notice
+_UNREADABLE: Final = 0.1  # fraction of unreadable characters on a page that deserves a notice
 _FOREIGN: Final = (ValueError, KeyError, IndexError, TypeError, AttributeError, AssertionError, OverflowError)
 
 overwrite_configuration(
@@ -26,7 +29,7 @@ overwrite_configuration(
 
 
 def pdf_text(data: bytes, notices: Notices) -> str:
-    """The text of a PDF that can be opened without a password. Raises Refused."""
+    """Returns the text of a PDF that opens without a password. Raises Refused."""
     try:
         reader = PdfReader(io.BytesIO(data))
         _unlock(reader)
@@ -45,7 +48,7 @@ def pdf_text(data: bytes, notices: Notices) -> str:
 
 
 def _unlock(reader: PdfReader) -> None:
-    """Many PDFs are encrypted with an owner's password only, against changes: they open with an empty one."""
+    """Opens a PDF that is encrypted with an owner's password only, against changes: the user's password is empty."""
     if not reader.is_encrypted:
         return
     try:
@@ -57,7 +60,7 @@ def _unlock(reader: PdfReader) -> None:
 
 
 class _LeftOut(logging.Handler):
-    """pypdf says only in its log that it read no further, having drawn too many forms."""
+    """Catches a limit of pypdf, which it reports only in its log: it stops reading after too many forms."""
 
     left_out = False
 
@@ -68,7 +71,7 @@ class _LeftOut(logging.Handler):
 def _whole(reader: PdfReader, notices: Notices) -> str:
     form = Form(reader)
     pages: list[str] = []
-    pictures: list[int] = []  # the numbers of pages that hold nothing else
+    pictures: list[int] = []  # numbers of the pages that contain nothing else
     for number, text, page in _pages(reader):
         lines = [*form.lines(page), *page_notes(page)]
         if not text.strip() and _has_picture(page):
@@ -108,7 +111,7 @@ def _notice(reader: PdfReader, text: str, pictures: list[int], notices: Notices)
 
 
 def _numbered(word: str, numbers: list[int]) -> str:
-    """`Page 3 holds`, `Pages 1 to 4, 9 hold`."""
+    """Returns `Page 3 holds` or `Pages 1 to 4, 9 hold`."""
     spans: list[list[int]] = []
     for number in numbers:
         if spans and spans[-1][1] == number - 1:

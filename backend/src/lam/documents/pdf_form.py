@@ -1,4 +1,7 @@
-"""What was filled in or noted on the pages of a PDF. Pages do not draw it themselves: forms and notes lie above them."""
+"""Form fields and notes of a PDF. Pages do not draw them: they lie above the pages.
+
+It reads fields and must not run their scripts.
+"""
 
 import re
 from collections.abc import Iterator
@@ -16,33 +19,33 @@ _MARKUP: Final = re.compile("<[^>]*>")
 
 
 class Form:
-    """The fields of a document, each given once: with the page it stands on, or in the end."""
+    """The fields of a document, each yielded once: with its page, or at the end."""
 
     def __init__(self, reader: Any) -> None:
         form = _object(reader.root_object.get("/AcroForm")) or {}
         self._fields = _object(form.get("/Fields")) or []
         self._xfa = _object(form.get("/XFA"))
-        self._given: set[int] = set()
+        self._done: set[int] = set()
 
     def lines(self, page: Any) -> list[str]:
-        """`name: value` of each field on the page that was filled in."""
+        """Returns `name: value` of each filled field on the page."""
         lines = [self._line(each) for each in _annotations(page) if each.get("/Subtype") == "/Widget"]
         return [line for line in lines if line]
 
     def rest(self) -> list[str]:
-        """The same of fields that stand on no page, and of a form in XFA, which has its values in XML."""
+        """Returns the same for fields without a page, and for an XFA form, which stores its values in XML."""
         lines = [self._line(field) for field in _leaves(self._fields, set())]
-        return [line for line in lines if line] or ([] if self._given else _xfa_lines(self._xfa))
+        return [line for line in lines if line] or ([] if self._done else _xfa_lines(self._xfa))
 
     def _line(self, widget: Any) -> str:
         field = widget if "/T" in widget or "/Parent" not in widget else _object(widget["/Parent"])
         kind, flags = _inherited(field, "/FT"), _inherited(widget, "/Ff")
         flags = flags if isinstance(flags, int) else 0
-        single = kind != "/Btn" or not flags & _RADIO  # each button of a radio field is a line of its own
+        single = kind != "/Btn" or not flags & _RADIO  # each button of a radio field has a line of its own
         key = id(field) if single else id(widget)
-        if key in self._given or (kind == "/Btn" and flags & _PUSH):
+        if key in self._done or (kind == "/Btn" and flags & _PUSH):
             return ""
-        self._given.add(key)
+        self._done.add(key)
         name = str(_inherited(field, "/TU") or _full_name(field))
         if kind == "/Btn":
             return _button(widget, field, name)
@@ -51,7 +54,7 @@ class Form:
 
 
 def page_notes(page: Any) -> list[str]:
-    """The text that was typed onto a page, and what was noted beside it."""
+    """Returns the text typed onto a page, and the notes beside it."""
     lines = []
     for each in _annotations(page):
         kind = each.get("/Subtype")
@@ -69,7 +72,7 @@ def _annotations(page: Any) -> list[Any]:
 
 
 def _leaves(fields: Any, passed: set[int]) -> Iterator[Any]:
-    """Fields without fields of their own. `passed`: those on the way, for a field may name itself."""
+    """Yields fields without subfields. `passed`: the fields on the way, because a field may contain itself."""
     for field in map(_object, fields):
         if id(field) in passed:
             continue
@@ -94,7 +97,7 @@ def _button(widget: Any, field: Any, name: str) -> str:
 
 
 def _options(field: Any) -> dict[str, str]:
-    """What is shown for each value of a list."""
+    """Returns the displayed text of each value of a list."""
     pairs = [_object(option) for option in _object(_inherited(field, "/Opt")) or []]
     return {_text(pair[0]): _text(pair[1]) for pair in pairs if isinstance(pair, list) and len(pair) == 2}
 
@@ -144,7 +147,7 @@ def _object(value: Any) -> Any:
 
 
 def _xfa_lines(xfa: Any) -> list[str]:
-    """`name: value` of the data of an XFA form."""
+    """Returns `name: value` for the data of an XFA form."""
     if not isinstance(xfa, list):
         return []
     parts = dict(zip(map(str, xfa[::2]), xfa[1::2], strict=False))

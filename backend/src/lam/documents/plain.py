@@ -1,4 +1,7 @@
-"""Text without a format: which bytes are one, and in which encoding. Says so where the encoding had to be guessed."""
+"""Text without a format: which bytes are text, and in which encoding. Adds a notice when it had to guess the encoding.
+
+It knows no other format.
+"""
 
 import codecs
 import re
@@ -11,12 +14,12 @@ from lam.documents.limits import BROKEN, Notices, Refused
 
 _BOMS: Final = (
     (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # before that of UTF-16, which it begins with
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-_NULS: Final = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")  # what can hold NULs and be text
+_NULS: Final = ("utf-32-le", "utf-32-be", "utf-16-le", "utf-16-be")  # encodings whose text may contain NULs
 _SHIFTS: Final = re.compile(rb"\x1b(?:\$[@B()A]|\([BJI])")
 _WIDE: Final = ("gb18030", "big5hkscs", "cp932", "euc-jp", "cp949", "utf-16-le", "utf-16-be")
 _LATIN: Final = ("windows-1252", "windows-1250", "windows-1254", "windows-1257", "iso-8859-2")
@@ -33,9 +36,9 @@ _OTHER: Final = (
 )
 _BEYOND_ASCII: Final = re.compile(rb"[^\0\t\n\r -~]")
 _WORD: Final = re.compile(rb"[A-Za-z\x80-\xff]*[\x80-\xff][A-Za-z\x80-\xff]*")
-# In Windows-1252: where one of these stands, or a sign within a word, it is another encoding.
+# In Windows-1252. One of these characters, or a sign within a word, means another encoding.
 _IMPLAUSIBLE: Final = re.compile("[\x80-\x9f\ufffdÿŸˆ˜¤¦¬¯¸¹]|[A-Za-z][§¶†‡•™©®°±´¨«»¿¡¢£¥][a-z]")
-# Of chardet's confidence, which is low for short texts even where it is right. Below these it was wrong in our tests.
+# Thresholds for chardet's confidence, which is low for short texts even when right. Below these it was wrong in our tests.
 _SURE_WIDE: Final = 0.04
 _SURE_OTHER: Final = 0.1
 _SURE_LATIN: Final = 0.03
@@ -44,12 +47,12 @@ _SAMPLE: Final = 64 << 10
 
 
 def is_plain(data: bytes) -> bool:
-    """Whether bytes are text in some encoding, and not the file of a program."""
+    """Returns whether bytes are text in some encoding, rather than a program's file."""
     return _marked(data) is not None or b"\0" not in data or _with_nuls(data) is not None
 
 
 def plain_text(data: bytes, notices: Notices) -> str:
-    """The text of bytes that are `is_plain`. Raises Refused where the encoding cannot be told."""
+    """Returns the text of bytes that pass `is_plain`. Raises Refused when the encoding is unclear."""
     encoding = _marked(data) or (_with_nuls(data) if b"\0" in data else None)
     if encoding is not None:
         return _decoded(data, encoding, notices)
@@ -87,9 +90,9 @@ def _marked(data: bytes) -> str | None:
 
 
 def _with_nuls(data: bytes) -> str | None:
-    """The encoding of text with NULs and without a mark: the one in which most of it is ASCII, and nothing is odd."""
+    """Returns the encoding of text with NULs and without a mark: the one in which most of it is ASCII and nothing is odd."""
     if data.count(b"\0") < 0.4 * len(data) and not _BEYOND_ASCII.search(data):
-        return None  # ASCII with NULs in it: in UTF-16 every other byte would be one
+        return None  # ASCII with some NULs: in UTF-16 every other byte would be one
     best: tuple[int, str] | None = None
     for encoding in _NULS:
         width = 4 if "32" in encoding else 2
@@ -110,15 +113,15 @@ def _is_odd(character: str) -> bool:
 
 
 def _guess(data: bytes) -> str | None:
-    """The encoding of bytes above ASCII that are not UTF-8; None where it is anybody's guess.
+    """Returns the encoding of non-ASCII bytes that are not UTF-8; None when it is unclear.
 
-    Families of encodings are asked one after the other, because confidence says little across them.
+    Families of encodings are tried in order, because confidence cannot be compared across them.
     """
     sample = data[:_SAMPLE]
     wide, sure_wide = _detected(sample, _WIDE)
     other, sure_other = _detected(sample, _OTHER)
     words = _WORD.findall(sample)
-    mixed = sum(any(byte < 0x80 for byte in word) for word in words)  # with ASCII letters: no Russian, Greek or Hebrew
+    mixed = sum(any(byte < 0x80 for byte in word) for word in words)  # mixed with ASCII letters: not Russian, Greek or Hebrew
     if wide and sure_wide >= max(_SURE_WIDE, sure_other):
         return wide
     if other and sure_other >= _SURE_OTHER and 2 * mixed < len(words):
@@ -134,6 +137,6 @@ def _guess(data: bytes) -> str | None:
 def _detected(sample: bytes, encodings: Sequence[str]) -> tuple[str | None, float]:
     import chardet
 
-    with warnings.catch_warnings(action="ignore", category=UserWarning):  # it warns when none of them fits
+    with warnings.catch_warnings(action="ignore", category=UserWarning):  # chardet warns when none of them fits
         answer = chardet.detect(sample, include_encodings=encodings, compat_names=False)
     return answer["encoding"], answer["confidence"] or 0

@@ -1,4 +1,7 @@
-"""The parent: hands a file to a child process and waits for its text, for so long and no longer."""
+"""The parent process: passes a file to a child process and waits for its text, up to a time limit.
+
+It never parses a file itself.
+"""
 
 import asyncio
 import sys
@@ -14,31 +17,31 @@ from lam.errors import DocumentBroken, DocumentTooLarge, DocumentUnsupported, To
 FILE_BYTES: Final = 20 << 20
 SECONDS: Final = 20
 AT_ONCE: Final = 2
-WAITING: Final = 50  # of one user; their files are not taken yet
+WAITING: Final = 50  # per user; their files are not read yet
 KINDS: Final = frozenset({"pdf", "docx", "txt", "md"})
 _ALSO: Final = {"markdown": "md", "text": "txt", "docm": "docx", "dotx": "docx", "dotm": "docx", "": "any"}
 _CPU_EXCEEDED: Final = (-24, -9)  # SIGXCPU, SIGKILL
 
 
 class Document(msgspec.Struct, frozen=True):
-    """`notices`: sentences about what of the file is not in the text."""
+    """`notices`: sentences about content of the file that is missing from the text."""
 
     text: str
     notices: list[str]
 
 
 class DocumentReader:
-    """Reads two files at a time, of different users; more wait for their turn."""
+    """Reads two files at a time, of different users; others wait."""
 
     def __init__(self, *, seconds: float = SECONDS) -> None:
-        """`seconds`: for one file."""
+        """`seconds`: time limit for one file."""
         self._seconds = seconds
         self._turns = asyncio.Semaphore(AT_ONCE)
         self._users: dict[int, tuple[asyncio.Lock, int]] = {}
 
     @asynccontextmanager
     async def turn(self, user_id: int) -> AsyncIterator[None]:
-        """One file at a time for each user. Raises TooManyDocuments when too many of the same user wait."""
+        """Waits for the user's turn, one file at a time. Raises TooManyDocuments when too many of the user's files wait."""
         lock, waiting = self._users.get(user_id, (asyncio.Lock(), 0))
         if waiting >= WAITING:
             raise TooManyDocuments
@@ -52,11 +55,11 @@ class DocumentReader:
                 self._users[user_id] = (lock, waiting - 1)
 
     async def text(self, filename: str, file: IO[bytes]) -> str:
-        """As `read`, without its notices."""
+        """Returns the text without notices; see `read`."""
         return (await self.read(filename, file)).text
 
     async def read(self, filename: str, file: IO[bytes]) -> Document:
-        """What is in a file, which stands at its beginning. Raises one of the DocumentErrors."""
+        """Returns the content of a file that is at its beginning. Raises one of the DocumentErrors."""
         named = kind_named(filename)
         async with self._turns:
             return await self._read(named, file)
@@ -92,7 +95,7 @@ class DocumentReader:
 
 
 def kind_named(filename: str) -> str:
-    """What the name says: pdf, docx, txt, md, or `any` without an ending. Raises DocumentUnsupported."""
+    """Returns the kind in the name: pdf, docx, txt, md, or `any` without an ending. Raises DocumentUnsupported."""
     ending = PurePath(filename.replace("\\", "/")).suffix.removeprefix(".").lower()
     kind = _ALSO.get(ending, ending)
     if kind not in (*KINDS, "any"):

@@ -1,4 +1,7 @@
-"""The text of a Word document: headers, body, footers, notes and comments, each once."""
+"""The text of a Word document: headers, body, footers, notes and comments, each once.
+
+It puts the stories in order and must not know what is inside one.
+"""
 
 import itertools
 import zipfile
@@ -24,7 +27,7 @@ _BREAKS: Final = frozenset(
 
 
 def word_text(data: bytes, notices: Notices) -> str:
-    """The text of a .docx file. Raises Refused."""
+    """Returns the text of a .docx file. Raises Refused."""
     try:
         return "\n".join(_Document(Package(data), notices).lines())
     except (LxmlError, zipfile.BadZipFile, NotImplementedError, OSError, EOFError) as error:
@@ -34,7 +37,7 @@ def word_text(data: bytes, notices: Notices) -> str:
 
 
 class _Document:
-    """`around`: how many documents this one is inserted in. `count`: goes up with each document that is read."""
+    """A document or one inserted in it. `around`: number of documents around it. `count`: increases with each document."""
 
     def __init__(self, package: Package, notices: Notices, around: int = 0, count: Iterator[int] | None = None) -> None:
         self._package = package
@@ -43,7 +46,7 @@ class _Document:
         self._count = count or itertools.count()
         self._relations = package.relations(package.main)
         self.numbering = Numbering(package, self._part("numbering"), self._part("styles"))
-        self._marks: dict[tuple[str, str], int] = {}  # of notes: their kind and their id, and their number
+        self._marks: dict[tuple[str, str], int] = {}  # numbers of notes by kind and id
         self._pictures: dict[str, int] = {}
 
     def lines(self) -> list[str]:
@@ -57,11 +60,11 @@ class _Document:
         return text
 
     def _part(self, kind: str) -> str:
-        """The name of the document's only part of a kind; empty without one."""
+        """Returns the name of the document's only part of a kind; empty when there is none."""
         return next((relation.target for relation in self._relations.values() if relation.kind == kind), "")
 
     def _margins(self, body: Any, name: str) -> list[str]:
-        """Headers or footers: sections, and their first and even pages, refer to the same ones, or to copies of them."""
+        """Returns headers or footers, each once: sections, and their first and even pages, refer to the same ones or to copies."""
         references = [attribute(each, "id") or "" for each in body.iter() if name_of(each) == name]
         parts = dict.fromkeys(self._relations[each].target for each in references if each in self._relations)
         texts = ["\n".join(Story(part, self._package.xml(part), self).lines()) for part in parts]
@@ -74,7 +77,7 @@ class _Document:
         roots = {kind: self._package.xml(part) for kind, part in parts.items()}
         notes = {(name_of(note), attribute(note, "id") or ""): note for root in roots.values() for note in root}
         done = 0
-        while done < len(self._marks):  # notes may have notes
+        while done < len(self._marks):  # notes may contain notes
             for mark, number in list(self._marks.items())[done:]:
                 if mark in notes:
                     text = " ".join(line.strip() for line in Story(parts[mark[0]], notes[mark], self).lines())
@@ -90,7 +93,7 @@ class _Document:
                 if text:
                     yield f"[Comment by {author}: {text}]" if author else f"[Comment: {text}]"
 
-    # What stories refer to
+    # Called by stories
 
     def note(self, kind: str, identity: str | None) -> str:
         mark = (kind, identity or "")

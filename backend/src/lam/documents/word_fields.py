@@ -1,4 +1,7 @@
-"""Fields of Word: their results are text, their codes are not. Fields begin in one run and end in another, and hold others."""
+"""Fields of Word: their results are text, their codes are not. Fields begin in one run, end in another, and can be nested.
+
+It follows the marks and must not compute a field.
+"""
 
 import re
 from typing import Any, Final
@@ -10,18 +13,18 @@ _BUTTON: Final = re.compile(r"\s*(?:MACROBUTTON|GOTOBUTTON)\s+\S+\s+(.*)", re.IG
 
 
 class Fields:
-    """Where a story stands among its fields."""
+    """The position of a story among its fields."""
 
     def __init__(self, root: Any) -> None:
         self._open: list[_Field] = []
-        self._closed = _closed(root)  # a field that never ends would swallow the rest of the story
+        self._closed = _closed(root)  # otherwise an endless field would swallow the rest of the story
 
     @property
     def in_code(self) -> bool:
         return any(field.in_code for field in self._open)
 
     def turn(self, mark: Any) -> str:
-        """Passes the beginning, middle or end of a field; gives the text of a field that keeps it in its code."""
+        """Takes the beginning, middle or end of a field. Returns the text of a field that keeps it in its code."""
         kind = attribute(mark, "fldCharType")
         if kind == "begin" and mark in self._closed:
             self._open.append(_Field())
@@ -38,7 +41,7 @@ class Fields:
             self._open[-1].code += text
 
     def cross(self, element: Any) -> None:
-        """Passes the marks in something that is not read."""
+        """Takes the marks in skipped content."""
         for each in element.iter():
             if name_of(each) == "w:fldChar":
                 self.turn(each)
@@ -51,7 +54,7 @@ class _Field:
 
 
 def form_field(mark: Any) -> str:
-    """What an old form field shows that has no result: a box, ticked or not, or the entry that was chosen."""
+    """Returns the text of an old form field without a result: a box, ticked or not, or the chosen entry."""
     box = child(mark, "w:ffData", "w:checkBox")
     if box is not None:
         now = "w:checked" if child(box, "w:checked") is not None else "w:default"
@@ -68,21 +71,21 @@ def form_field(mark: Any) -> str:
 
 
 def _closed(root: Any) -> set[Any]:
-    """The marks that begin a field which also ends."""
-    begun: list[Any] = []
+    """Returns the opening marks of fields that also end."""
+    open_marks: list[Any] = []
     closed: set[Any] = set()
     for mark in root.iter():
         if name_of(mark) == "w:fldChar":
             kind = attribute(mark, "fldCharType")
             if kind == "begin":
-                begun.append(mark)
-            elif kind == "end" and begun:
-                closed.add(begun.pop())
+                open_marks.append(mark)
+            elif kind == "end" and open_marks:
+                closed.add(open_marks.pop())
     return closed
 
 
 def _text_of_code(code: str) -> str:
-    """Equations in the old way (`EQ`), such as readings above Japanese, and buttons hold their text in their code."""
+    """Returns the text in a code: old equations (`EQ`), such as readings above Japanese, and buttons keep theirs there."""
     if button := _BUTTON.match(code):
         return button[1].strip()
     equation = code.strip()

@@ -1,4 +1,7 @@
-"""Equations of Word (OMML, ECMA-376 part 1, chapter 22) written in one line, as people type them: `(a+b)/2`, `x^2`, `∑_(i=1)^n`."""
+"""Equations of Word (OMML, ECMA-376 part 1, chapter 22) written in one line, as people type them: `(a+b)/2`, `x^2`, `∑_(i=1)^n`.
+
+It knows no paragraph around an equation.
+"""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -9,7 +12,7 @@ _SKIP: Final = frozenset({"w:del", "w:moveFrom", "w:delText"})
 
 
 def linear(element: Any) -> str:
-    """The text of an equation or of a part of one."""
+    """Returns the text of an equation or a part of one."""
     name = name_of(element)
     if name in _SKIP or (name.endswith("Pr") and name[:2] in ("m:", "w:")):
         return ""
@@ -25,7 +28,7 @@ def _part(element: Any, name: str) -> str:
 
 
 def _group(text: str) -> str:
-    """In parentheses unless it is one number, one letter, or in some already."""
+    """Returns the text in parentheses, unless it is one number, one letter, or has some already."""
     text = text.strip()
     if len(text) < 2 or (text.isalnum() and (text.isdigit() or len(text) == 1)):
         return text

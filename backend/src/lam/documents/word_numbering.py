@@ -1,4 +1,7 @@
-"""The numbers and bullets of lists in Word, which stand nowhere in the text: `1.`, `2.b)`, `•`."""
+"""The numbers and bullets of lists in Word, which no text contains: `1.`, `2.b)`, `•`.
+
+It counts, and must not know the text of a paragraph.
+"""
 
 from typing import Any, Final
 
@@ -38,7 +41,7 @@ class Numbering:
         self._begun: set[str | None] = set()
 
     def label(self, properties: Any | None) -> str:
-        """What stands in front of the next paragraph with these properties, with a space behind it; empty for most."""
+        """Returns the label of the next paragraph with these properties and a space; empty for most paragraphs."""
         number, depth = self._place(properties)
         of, starts = self._numbers.get(number, (None, {}))
         levels = self._lists.get(of, {})
@@ -61,7 +64,7 @@ class Numbering:
         return f"{text} " if text.strip() else ""
 
     def _place(self, properties: Any | None) -> tuple[str | None, int]:
-        """The list of a paragraph, its own or that of its style, and how deep in it."""
+        """Returns the list of a paragraph, its own or its style's, and the level in it."""
         own = None if properties is None else child(properties, "w:numPr")
         style = None if properties is None else child(properties, "w:pStyle")
         name = None if style is None else attribute(style, "val")
@@ -101,8 +104,8 @@ def _has_start(element: Any) -> bool:
 
 
 def _value(element: Any, name: str, default: int = 0) -> int:
-    found = child(element, name)
-    return default if found is None else _number(found, "val", default)
+    part = child(element, name)
+    return default if part is None else _number(part, "val", default)
 
 
 def _number(element: Any, name: str, default: int = 0) -> int:
@@ -116,7 +119,7 @@ def _written(number: int, format_: str) -> str:
     if format_ == "decimalZero":
         return f"{number:02}"
     if format_.endswith("Letter") and number > 0:
-        letters = chr(ord("a") + (number - 1) % 26) * min((number - 1) // 26 + 1, 100)  # z is followed by aa, and that by bb
+        letters = chr(ord("a") + (number - 1) % 26) * min((number - 1) // 26 + 1, 100)  # aa follows z, and bb follows aa
         return letters.upper() if format_.startswith("upper") else letters
     if format_.endswith("Roman") and 0 < number < 4000:
         roman = ""

@@ -1,4 +1,7 @@
-"""A Word document as an archive of XML parts that refer to one another. Nothing is inflated before its sizes are known."""
+"""A Word document as an archive of XML parts that refer to each other. Nothing is inflated before its size is known.
+
+It knows parts and references, and no text.
+"""
 
 import io
 import posixpath
@@ -16,7 +19,7 @@ from lam.documents.limits import BROKEN, ENCRYPTED, INFLATED_BYTES, MOST_PARTS, 
 _RELATION: Final = "{http://schemas.openxmlformats.org/package/2006/relationships}Relationship"
 _PREFIXES: Final = {
     "http://schemas.openxmlformats.org/wordprocessingml/2006/main": "w",
-    "http://purl.oclc.org/ooxml/wordprocessingml/main": "w",  # the strict form of the standard
+    "http://purl.oclc.org/ooxml/wordprocessingml/main": "w",  # the standard's strict form
     "http://schemas.openxmlformats.org/officeDocument/2006/math": "m",
     "http://purl.oclc.org/ooxml/officeDocument/math": "m",
     "http://schemas.openxmlformats.org/officeDocument/2006/relationships": "r",
@@ -37,14 +40,15 @@ _PREFIXES: Final = {
 
 
 class Relation(Struct, frozen=True):
-    """`kind`: the last word of its type. `target`: the name of a part; empty where it lies outside of the file."""
+    """A reference to a part. `kind`: the last word of its type. `target`: the name of a part; empty when it is outside the file."""
 
     kind: str
     target: str
 
 
 class Package:
-    """Raises Refused for what is no Word document of a bearable size; zipfile's and lxml's errors for a damaged one."""
+    """The archive. Raises Refused for anything but a Word document of acceptable size; zipfile's and lxml's errors for a damaged
+    one."""
 
     def __init__(self, data: bytes) -> None:
         self._archive = zipfile.ZipFile(io.BytesIO(data))
@@ -56,12 +60,12 @@ class Package:
             raise Refused(UNSUPPORTED, "The file is an archive, but no Word document.")
 
     def data(self, part: str) -> bytes:
-        """The bytes of a part; empty when there is none of that name."""
+        """Returns the bytes of a part; empty when it does not exist."""
         entry = self._names.get(_key(part))
         return b"" if entry is None else self._archive.read(entry)
 
     def xml(self, part: str) -> Any:
-        """The root of a part; an empty element when there is no such part."""
+        """Returns the root of a part; an empty element when it does not exist."""
         data = self.data(part)
         if not data:
             return etree.Element("missing")
@@ -71,7 +75,7 @@ class Package:
         return etree.fromstring(data, _parser())
 
     def relations(self, part: str) -> dict[str, Relation]:
-        """By id, what a part refers to. The package itself is the part without a name."""
+        """Returns the references of a part by id. The package itself is the part without a name."""
         folder, name = posixpath.split(part)
         relations: dict[str, Relation] = {}
         for each in self.xml(posixpath.join(folder, "_rels", f"{name}.rels")).iter(_RELATION):
@@ -82,7 +86,7 @@ class Package:
 
 
 def name_of(element: Any) -> str:
-    """The name of an element with our own prefix for its namespace, such as `w:p`; without one where we know none."""
+    """Returns the name of an element with our prefix for its namespace, such as `w:p`; without a prefix for an unknown one."""
     tag: Any = element.tag
     return _short(tag) if isinstance(tag, str) else ""  # a comment or an instruction
 
@@ -95,14 +99,14 @@ def _short(tag: str) -> str:
 
 
 def attribute(element: Any, name: str) -> str | None:
-    """An attribute by its local name, whatever its namespace."""
+    """Returns an attribute by its local name, in any namespace."""
     if name in element.attrib:
         return str(element.attrib[name])
     return next((str(value) for key, value in element.attrib.items() if key.rpartition("}")[2] == name), None)
 
 
 def child(element: Any, *path: str) -> Any | None:
-    """The first element at the end of a path of names; None without one."""
+    """Returns the first element at a path of names; None when there is none."""
     for step in path:
         element = next((each for each in element if name_of(each) == step), None)
         if element is None:
@@ -111,13 +115,13 @@ def child(element: Any, *path: str) -> Any | None:
 
 
 def is_on(element: Any, *path: str) -> bool:
-    """Whether a property is there and not switched off."""
+    """Returns whether a property is present and not switched off."""
     property_ = child(element, *path)
     return property_ is not None and attribute(property_, "val") not in ("0", "false", "off")
 
 
 def _key(name: str) -> str:
-    return name.lstrip("/").casefold()  # part names know no case
+    return name.lstrip("/").casefold()  # part names ignore case
 
 
 def _parser() -> Any:
@@ -125,9 +129,9 @@ def _parser() -> Any:
 
 
 def _check_archive(archive: zipfile.ZipFile, size: int) -> None:
-    """An archive is opened only when it is a package of bearable size, with parts that lie one after the other.
+    """Raises Refused unless the archive is a package of acceptable size whose parts do not overlap.
 
-    The sizes it declares are limits: more than that is never inflated.
+    The declared sizes are limits: no part is inflated beyond them.
     """
     entries = archive.infolist()
     names = {entry.filename for entry in entries}
@@ -152,7 +156,7 @@ def _check_archive(archive: zipfile.ZipFile, size: int) -> None:
 
 
 def _check_xml(data: bytes) -> None:
-    """A part of a Word document declares no entities (ECMA-376, part 2): those that do are bombs."""
+    """Raises Refused for XML with entities, which a Word document never declares (ECMA-376, part 2): they can be bombs."""
 
     def refuse(*_: object) -> None:
         raise Refused(BROKEN, "The Word document declares entities, which no Word document may.")

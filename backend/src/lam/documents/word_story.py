@@ -1,7 +1,7 @@
-"""The text of one story of a Word document: its body, a header, a note. What is shown on paper is read, and nothing else.
+"""The text of one story of a Word document: its body, a header, a note. It reads what is visible on paper and nothing else.
 
-Elements that are not known here are looked into: a wrapper that somebody invents tomorrow must not cost the text in it. So this
-module lists what is *not* read: what was deleted or moved away, the codes of fields, and properties.
+Unknown elements are searched: a new wrapper must not hide its text. So this module lists what to *skip*: deleted or moved text, the
+codes of fields, and properties.
 """
 
 import re
@@ -22,51 +22,51 @@ _SIGNS: Final = {"w:tab": "\t", "w:ptab": "\t", "w:br": "\n", "w:cr": "\n", "w:n
 _MATHS: Final = frozenset({"m:oMath", "m:oMathPara"})
 _GRAPHICS: Final = frozenset({"w:drawing", "w:pict", "w:object"})
 _PICTURES: Final = {"pic:pic": "picture", "v:imagedata": "picture", "o:OLEObject": "embedded object", "w:control": "control"}
-_LOOSE: Final = frozenset({"w:r", "w:hyperlink", "w:fldSimple", *_MATHS})  # inline elements, also where only blocks belong
+_LOOSE: Final = frozenset({"w:r", "w:hyperlink", "w:fldSimple", *_MATHS})  # inline elements, even where only blocks belong
 
 
 class Surroundings(Protocol):
-    """What a story refers to outside of itself."""
+    """What a story needs from its document."""
 
     numbering: Numbering
 
     def note(self, kind: str, identity: str | None) -> str:
-        """The mark of a footnote or endnote, which is read later."""
+        """Returns the mark of a footnote or endnote, which is read later."""
 
     def inserted(self, part_of: str, identity: str | None) -> list[str]:
-        """The lines of a document that is a part of this one."""
+        """Returns the lines of a document inserted in this one."""
 
     def graphic(self, part_of: str, identity: str | None) -> list[str]:
-        """The lines of a chart or diagram."""
+        """Returns the lines of a chart or diagram."""
 
     def picture(self, kind: str) -> None:
-        """Counts what has no text to be read."""
+        """Counts a picture, which has no readable text."""
 
 
 class Story:
-    """`part`: the name of the part it stands in, which its references are relative to."""
+    """One story. `part`: the name of its part, to which its references are relative."""
 
     def __init__(self, part: str, root: Any, surroundings: Surroundings) -> None:
         self._part = part
         self._root = root
         self._surroundings = surroundings
         self._fields = Fields(root)
-        self._boxes: list[str] = []  # text boxes of the paragraph at hand, which stand behind it
+        self._boxes: list[str] = []  # text boxes of the present paragraph, which follow it
 
     def lines(self) -> Iterator[str]:
-        """Paragraphs, and the rows of tables with their cells between ` | `."""
+        """Yields paragraphs, and table rows with their cells separated by ` | `."""
         return self._blocks(self._root)
 
     def _blocks(self, container: Any) -> Iterator[str]:
-        begun = ""  # of a paragraph whose end was deleted: it goes on with the next
+        beginning = ""  # text of a paragraph whose end was deleted: it continues in the next one
         for element in container:
             name = name_of(element)
             if name == "w:p" or name in _LOOSE:
-                begun += self._paragraph(element) if name == "w:p" else self._inline([element])
+                beginning += self._paragraph(element) if name == "w:p" else self._inline([element])
                 if name == "w:p" and any(child(element, "w:pPr", "w:rPr", each) is not None for each in _DELETED):
                     continue
-                yield begun
-                begun = ""
+                yield beginning
+                beginning = ""
                 boxes, self._boxes = self._boxes, []
                 yield from boxes
             elif name == "w:tbl":
@@ -79,8 +79,8 @@ class Story:
                 self._fields.cross(element)
             elif not _is_skipped(name):
                 yield from self._blocks(element)
-        if begun:
-            yield begun
+        if beginning:
+            yield beginning
 
     def _rows(self, table: Any) -> Iterator[str]:
         for row in _inside(table, "w:tr"):
@@ -98,7 +98,7 @@ class Story:
         return "".join(map(self._piece, elements))
 
     def _piece(self, element: Any) -> str:
-        """The text of one element within a paragraph."""
+        """Returns the text of one element within a paragraph."""
         name = name_of(element)
         if name in _DELETED:
             self._fields.cross(element)
@@ -140,7 +140,7 @@ class Story:
         return below if above is None else f"{below}({self._inline(above)})"
 
     def _first_with_text(self, element: Any, read: Callable[[Any], list[str]]) -> list[str]:
-        """The branches of an alternative say the same twice: in today's terms and for older programs."""
+        """Returns the text of one branch of an alternative: all say the same, in current terms and for older programs."""
         boxes = len(self._boxes)
         for branch in element:
             lines = read(branch)
@@ -149,12 +149,12 @@ class Story:
         return []
 
     def _graphics(self, element: Any) -> bool:
-        """Text boxes and word art become lines of their own, pictures are counted. False: there was none."""
+        """Takes text boxes and word art as lines of their own and counts pictures. Returns False when there are none."""
         name = name_of(element)
         if name == "w:txbxContent":
             self._boxes += list(Story(self._part, element, self._surroundings).lines())
         elif name == "mc:AlternateContent":
-            return any(map(self._graphics, element))  # the first branch that shows something
+            return any(map(self._graphics, element))  # the first branch with content
         elif name == "a:p":
             self._boxes.append("".join(each.text or "" for each in element.iter() if name_of(each) in ("a:t", "m:t")))
         elif name in ("c:chart", "dgm:relIds"):
@@ -188,7 +188,7 @@ def _is_skipped(name: str) -> bool:
 
 
 def _inside(element: Any, name: str) -> Iterator[Any]:
-    """The elements of this name, also within content controls and other wrappers."""
+    """Yields the elements of this name, also inside content controls and other wrappers."""
     for each in element:
         if name_of(each) == name:
             yield each

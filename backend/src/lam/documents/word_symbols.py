@@ -1,8 +1,11 @@
-"""Signs that Word stores as places in the fonts Symbol and Wingdings instead of as characters (`w:sym`, and F000 to F0FF)."""
+"""Characters that Word stores as positions in the fonts Symbol and Wingdings (`w:sym`, and F000 to F0FF).
+
+Tables only.
+"""
 
 from typing import Final
 
-# Greek letters and operators where the font Symbol has them (Adobe's Symbol encoding).
+# Greek letters and operators at their positions in the font Symbol (Adobe's Symbol encoding).
 _SYMBOL: Final[dict[int, str]] = dict(
     zip(
         (*range(0x21, 0x7F), *range(0xA1, 0xFF)),
@@ -23,7 +26,7 @@ UNKNOWN: Final = "\N{REPLACEMENT CHARACTER}"
 
 
 def symbol(font: str, code: int) -> str:
-    """The character at a place of a font, or U+FFFD where the font is a drawing of its own. Other fonts follow Unicode."""
+    """Returns the character at a position of a font, or U+FFFD for a picture font. Other fonts follow Unicode."""
     places = _FONTS.get(font.lower())
     place = code & 0xFF if 0xF000 <= code <= 0xF0FF else code
     if places is None:

@@ -1,1 +1,1 @@
-"""Engines turn a `ChatRequest` into events. They know no database, no stream and no HTTP of ours."""
+"""Engines turn a `ChatRequest` into events. They know no database, no stream and nothing of our HTTP API."""

@@ -1,4 +1,7 @@
-"""The contract of an engine: the routes it has, and a reply over one of them."""
+"""The contract of an engine: its routes, and a reply over one of them.
+
+It must not know messages, sessions or the queue.
+"""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -15,10 +18,10 @@ Batches = AsyncIterator[list[EngineEvent]]
 
 
 class Pool(Struct, frozen=True, kw_only=True):
-    """The places of one server or worker, shared by all models on it. `name` is unique within its engine.
+    """The places of one server or worker, shared by all its models. `name` is unique within its engine.
 
-    `places`: how many runs may be there now. `slots`: how many could be if nobody else was; 0: no more than `places`. `busy` counts
-    the places that the server itself sees in use, None where it cannot tell.
+    `places`: how many runs may use it now. `slots`: how many could if nobody else used it; 0 means no more than `places`. `busy`:
+    returns how many places the server itself sees in use, None when it cannot tell.
     """
 
     name: str
@@ -28,10 +31,10 @@ class Pool(Struct, frozen=True, kw_only=True):
 
 
 class Can(Struct, frozen=True, kw_only=True):
-    """What a route can do. None: not known before it is tried.
+    """The capabilities of a route. None means unknown until a request tries it.
 
-    `history`: the other side remembers the conversation by `session_key`; it is told only what is new, and an earlier turn cannot
-    be asked again. `simulated`: answers come in one piece and are paced.
+    `history`: the other side stores the conversation under `session_key`; it gets only the new turn, and earlier turns cannot be
+    regenerated. `simulated`: answers come in one piece and are streamed at a set pace.
     """
 
     continues: bool | None = None
@@ -43,11 +46,11 @@ class Can(Struct, frozen=True, kw_only=True):
 
 
 class Route(Struct, frozen=True, kw_only=True):
-    """A model on a server. `name` is what people ask for, None: whatever is asked for is passed on.
+    """A model on a server. `name`: the model's name; None passes any requested name on to the server.
 
-    `default`: it answers when no model is asked for. `n_ctx`: tokens that a slot's context holds, None while not known. `ready`:
-    its model can answer at once, as far as is known; others wait for it. `waits`: the other side waits by itself for a model that
-    loads or has too much to do, so that a failure of it is not tried again there.
+    `default`: this route answers requests without a model. `n_ctx`: context tokens per slot, None when unknown. `ready`: the model
+    can answer at once, as far as is known; other routes wait for it. `waits`: the server itself waits while a model loads or is
+    overloaded, so that a failure is not retried there.
     """
 
     name: str | None
@@ -59,12 +62,11 @@ class Route(Struct, frozen=True, kw_only=True):
     ready: bool = True
     waits: bool = False
     require_continuing: Callable[[ChatRequest], Awaitable[None]]
-    """Raises NotSupported for a request that goes on with a reply where the model cannot do that, and a GenerationError where it
-    cannot be asked."""
+    """Raises NotSupported when the model cannot continue a reply, and a GenerationError when the server cannot be asked."""
 
 
 class Broker(Struct, frozen=True, kw_only=True):
-    """The broker that an engine reaches its workers through."""
+    """The broker between an engine and its workers."""
 
     connected: bool
     address: str
@@ -72,9 +74,9 @@ class Broker(Struct, frozen=True, kw_only=True):
 
 
 class Health(Struct, frozen=True, kw_only=True):
-    """What stands between the gateway and a reply; `detail` is a sentence that says what to do.
+    """The state of a server; `detail` is a sentence that says what to do.
 
-    `failure`: what a run ends with that waits in vain. `broker`, `workers`: of an engine that has them.
+    `failure`: the error of a run that waits in vain. `broker`, `workers`: only from engines that have them.
     """
 
     state: Literal["ready", "loading", "unreachable"]
@@ -86,9 +88,10 @@ class Health(Struct, frozen=True, kw_only=True):
 
 
 class RouteLost(Exception):
-    """This route does not take the request now: another one shall have it, or the same one later. Nothing was shown.
+    """This route cannot take the request now; another route can try it, or this one later. The reader saw nothing yet.
 
-    `taken`: the other side had accepted it. What kills its servers is not passed on for ever.
+    `taken`: the other side had accepted the request. The catalog limits such attempts, so that a request which kills servers does
+    not kill them all.
     """
 
     def __init__(self, *, taken: bool = False) -> None:
@@ -96,27 +99,27 @@ class RouteLost(Exception):
 
 
 class Engine(Protocol):
-    """Talks to one server, or to the workers behind one broker."""
+    """A connection to one server, or to the workers behind one broker."""
 
     def generate(self, request: ChatRequest, route: Route) -> AbstractAsyncContextManager[Batches]:
-        """One attempt to answer over this route.
+        """Makes one attempt to answer over this route.
 
-        Gives batches: whatever arrived in one read, an empty one for a bare sign of life. The last event of the last batch is
-        `Finished`; if the iterator ends without it, or raises a GenerationError, the reply is not complete. Leaving the context
-        closes the connection to the model at once: that is the cancel.
+        Yields one batch per read; an empty batch is a sign of life. The last event of the last batch is `Finished`. The reply is
+        incomplete when the iterator ends without it or raises a GenerationError. Leaving the context closes the connection to the
+        model at once: this is how a run is cancelled.
 
-        Raises RouteLost, LlmUnreachable, LlmLoading, LlmOverloaded where the same request may be tried over another route.
+        Raises RouteLost, LlmUnreachable, LlmLoading or LlmOverloaded when another route may try the same request.
         """
         ...
 
     def routes(self) -> Sequence[Route]:
-        """The routes as they are known now, the preferred ones first. Cheap: it asks nobody."""
+        """Returns the routes known now, preferred ones first. Makes no requests."""
         ...
 
     async def health(self) -> Health:
-        """Asks the server, or says what was heard last; at most a few seconds."""
+        """Asks the server, or returns its last known state; takes a few seconds at most."""
         ...
 
     def watch(self, callback: Callable[[], None]) -> None:
-        """Calls back whenever `routes` has changed."""
+        """Registers a callback for every change of `routes`."""
         ...

@@ -1,7 +1,7 @@
-"""All engines of a gateway: their routes merged, the queue before them, and the one loop that tries the next route.
+"""All engines of a gateway: their merged routes, the queue in front of them, and the only loop that tries the next route.
 
-It resolves a model's name to routes in order. It knows no message, no session and no run: whoever asks names a group for the
-queue's fairness, and gets a producer of events.
+It resolves a model's name to routes in order. It knows no message, session or run: callers name a group for the queue's fairness
+and get a producer of events.
 """
 
 import asyncio
@@ -28,24 +28,23 @@ from lam.errors import (
 from lam.protocol.chat import ChatRequest
 from lam.protocol.events import ContentEvent, EngineEvent, Finished, Mode, Progress
 
-MOST_ATTEMPTS: Final = 10  # that a server had accepted: what kills its servers is not passed on for ever
-LOOK_SECONDS: Final = 1  # a waiting run is looked at that often, for what nobody calls back about
+MOST_ATTEMPTS: Final = 10  # accepted by a server each time; a request that kills servers must not kill them all
+LOOK_SECONDS: Final = 1  # how often a waiting run checks what has no callback
 
 
 class Model(Struct, frozen=True):
-    """A model that can be asked for. `n_ctx`: tokens a slot's context holds, None where the server does not say."""
+    """A model that people can choose. `n_ctx`: context tokens per slot, None when the server does not say."""
 
     name: str
     n_ctx: int | None = None
 
 
 class Catalog:
-    """`engines`: by the name of their server, the preferred ones first; whoever made them closes them. `mode`: what to say of a
-    model that no server has a route for.
+    """Routes and queue of several engines. An async context manager: it owns the tasks that watch for free places.
 
-    `most_waiting`: runs that may wait for the same places. `timeout`: seconds that a run waits for a server which is missing,
-    loads, or has too much to do. `places`: of each pool, 0: as many as its engine says. An async context manager: it owns the
-    tasks that see places freed.
+    `engines`: by server name, preferred ones first; the caller closes them. `mode`: the mode to report for a model without a route.
+    `most_waiting`: how many runs may wait for the same places. `timeout`: seconds a run waits for a server that is missing, loading
+    or overloaded. `places`: places per pool; 0 takes the engine's number.
     """
 
     def __init__(
@@ -78,7 +77,7 @@ class Catalog:
         await self.queue.close()
 
     def watch(self, callback: Callable[[], None]) -> None:
-        """Calls back whenever a route has changed."""
+        """Registers a callback for every change of a route."""
         self._watchers.append(callback)
 
     def _changed(self) -> None:
@@ -94,44 +93,45 @@ class Catalog:
         for callback in self._watchers:
             callback()
 
-    # Looking
+    # Lookup
 
     def resolve(self, model: str | None, continues: bool = False) -> tuple[Offer, ...]:
-        """The routes for a model, None: the default one; those whose servers pass any name on only where no server lists it."""
+        """Returns the routes for a model; None means the default model. Routes that pass any name on count only when no server
+        lists the model."""
         if model is None:
             first = next((offer for offer in self._offers if offer.route.default), None)
             if first is None:
                 return ()
             same = [offer for offer in self._offers if offer.route.name == first.route.name]
-            found = [
+            offers = [
                 msgspec.structs.replace(offer, model=None) if offer.route.default else offer
                 for offer in same
                 if offer.route.name is not None or offer.route.default
             ]
         else:
-            found = [offer for offer in self._offers if offer.route.name == model]
+            offers = [offer for offer in self._offers if offer.route.name == model]
             open_ended = [msgspec.structs.replace(offer, model=model) for offer in self._offers if offer.route.name is None]
-            found = found or open_ended
-        return tuple(offer for offer in found if not continues or offer.route.can.continues is not False)
+            offers = offers or open_ended
+        return tuple(offer for offer in offers if not continues or offer.route.can.continues is not False)
 
     def routes(self, model: str | None) -> list[Route]:
         return [offer.route for offer in self.resolve(model)]
 
     def can(self, model: str | None) -> Can:
-        """What the preferred route for this model can do."""
+        """Returns the capabilities of the model's preferred route."""
         return next((route.can for route in self.routes(model)), Can())
 
     def mode(self, model: str | None) -> Mode:
-        """How the preferred route for this model is reached; of the first server where there is none."""
+        """Returns the mode of the model's preferred route, or of the first server when the model has no route."""
         routes = [*self.routes(model), *(offer.route for offer in self._offers)]
         return next((route.mode for route in routes), self._mode)
 
     def context(self, model: str | None) -> int | None:
-        """The largest context of a model's routes in tokens, None while not known."""
+        """Returns the largest context of the model's routes in tokens, None when unknown."""
         return max((route.n_ctx for route in self.routes(model) if route.n_ctx), default=None)
 
     async def require_continuing(self, request: ChatRequest) -> None:
-        """Raises NotSupported for a request that goes on with a reply where no route can, and what hinders asking them."""
+        """Raises NotSupported when no route can continue a reply, and a GenerationError when none could be asked."""
         failure: NotSupported | GenerationError = NotSupported(
             "No worker for this model can continue a reply; regenerate it instead."
             if self.resolve(request.model)
@@ -146,19 +146,19 @@ class Catalog:
         raise failure
 
     async def models(self) -> Sequence[Model]:
-        """The models that can be asked for, the default one first. Raises what the only server fails with."""
+        """Returns the available models, the default first. Raises the failure of the server when there are no routes."""
         if not any(offer.route.name for offer in self._offers):
             health = await self.health()
             if health.failure is not None and not any(offer.route.name for offer in self._offers):
                 raise health.failure
         first = next((offer.route.name for offer in self._offers if offer.route.default), None)
-        found = {
+        models = {
             offer.route.name: Model(offer.route.name, self.context(offer.route.name)) for offer in self._offers if offer.route.name
         }
-        return sorted(found.values(), key=lambda model: model.name != first)
+        return sorted(models.values(), key=lambda model: model.name != first)
 
     async def health(self) -> Health:
-        """Of all servers together: ready where one is."""
+        """Returns the health of all servers together: ready when one of them is."""
         all_ = await asyncio.gather(*(engine.health() for engine in self.engines.values()))
         best = min(all_, key=lambda health: ("ready", "loading", "unreachable").index(health.state))
         slots = [health.slots for health in all_ if health.slots and health.state == best.state]
@@ -170,11 +170,11 @@ class Catalog:
             workers=tuple(workers) if any(health.workers is not None for health in all_) else None,
         )
 
-    # A reply
+    # Replies
 
     @contextmanager
     def place(self, model: str | None, group: Hashable, *, continues: bool = False) -> Iterator[Ticket]:
-        """A place in the queue. It belongs to the producer from then on; where this context ends with an error, it is given back.
+        """Yields a place in the queue, which then belongs to the producer. Leaving the context with an error gives it back.
 
         Raises QueueFull.
         """
@@ -187,23 +187,23 @@ class Catalog:
 
     @asynccontextmanager
     async def generate(self, request: ChatRequest, ticket: Ticket) -> AsyncIterator[Batches]:
-        """A producer: waits for the ticket's place, answers over its route, and gives the place back.
+        """Yields a producer that waits for the ticket's place, answers over its route, and gives the place back.
 
-        While nothing was shown a route that fails is followed by the next one. Raises what the last one failed with, and NoWorker,
-        BrokerUnreachable or WorkerLost where none could be tried.
+        While the reader saw nothing, a failed route is followed by the next one. Raises the last route's failure, or NoWorker,
+        BrokerUnreachable or WorkerLost when no route could be tried.
         """
         batches = self._batches(request, ticket)
         try:
             yield batches
         finally:
             await batches.aclose()
-            ticket.leave(model_is_free=True)  # where it was never begun
+            ticket.leave(model_is_free=True)  # in case the iterator was never started
 
     async def _batches(self, request: ChatRequest, ticket: Ticket) -> AsyncGenerator[list[EngineEvent]]:
         clock = asyncio.get_running_loop().time
-        told: tuple[str | None, bool | None] = (ticket.model_name, ticket.simulated)
+        last_route: tuple[str | None, bool | None] = (ticket.model_name, ticket.simulated)
         retries = Retries(self._timeout, self._pauses)
-        begun, since = clock(), None  # of the attempts at this place, and of the last time that a server had accepted it
+        start, since = clock(), None  # start of the attempts at this place, and the last time that a server had accepted it
         attempts, waited = 0, False
         while True:
             async for progress in self._waiting(ticket):
@@ -211,24 +211,24 @@ class Catalog:
                 yield [progress]
             offer = ticket.offer
             assert offer is not None
-            if waited:  # time in the queue is nobody's fault
-                retries, begun = Retries(self._timeout, self._pauses), clock()
+            if waited:  # time in the queue does not count
+                retries, start = Retries(self._timeout, self._pauses), clock()
             since = since or clock()
             answering = (offer.model or offer.route.name, offer.route.can.simulated)
-            if waited or answering != told:
-                simulated = answering[1] if answering[1] != told[1] else UNSET
+            if waited or answering != last_route:
+                simulated = answering[1] if answering[1] != last_route[1] else UNSET
                 yield [Progress("prompt", model=answering[0] or UNSET, simulated=simulated)]
             else:
                 yield []
-            told, waited = answering, False
-            asked = request if offer.model == request.model else msgspec.structs.replace(request, model=offer.model)
+            last_route, waited = answering, False
+            attempt = request if offer.model == request.model else msgspec.structs.replace(request, model=offer.model)
             batch: list[EngineEvent] = []
-            shown = False
+            visible = False
             try:
-                async with offer.engine.generate(asked, offer.route) as batches:
+                async with offer.engine.generate(attempt, offer.route) as batches:
                     async for batch in batches:
                         yield batch
-                        if shown := any(isinstance(event, ContentEvent) for event in batch):
+                        if visible := any(isinstance(event, ContentEvent) for event in batch):
                             break
                     async for batch in batches:
                         yield batch
@@ -245,14 +245,14 @@ class Catalog:
                 if clock() - since >= self._timeout:
                     raise await self._missing(ticket.model) from None
                 if not self.queue.move(ticket):
-                    if ticket.lent:  # nobody waits for it, and it waits for nobody
+                    if ticket.lent:  # work that can be dropped does not wait for a place
                         raise await self._missing(ticket.model) from None
                     ticket.again()
-                    if ticket.offer is not None:  # nobody else: a moment later it may take it
+                    if ticket.offer is not None:  # no other route is free: try the same one after a pause
                         await asyncio.sleep(self._pauses.lost)
             except (LlmUnreachable, LlmLoading, LlmOverloaded) as error:
-                is_late = clock() - begun >= self._timeout
-                if shown or is_late or (not self.queue.move(ticket) and offer.route.waits):
+                is_late = clock() - start >= self._timeout
+                if visible or is_late or (not self.queue.move(ticket) and offer.route.waits):
                     ticket.leave(model_is_free=error.model_is_free)
                     raise
                 if ticket.offer is offer:
@@ -261,14 +261,15 @@ class Catalog:
                     await asyncio.sleep(pause)
                     ticket.avoided.clear()
                     self.queue.move(ticket)
-            except BaseException as error:  # also where whoever reads has left: it has the whole reply, or wants no more
+            except BaseException as error:  # includes a reader that left, with the whole reply or before
                 ticket.leave(model_is_free=_proves_free(error, batch))
                 raise
 
     async def _waiting(self, ticket: Ticket) -> AsyncGenerator[Progress]:
-        """What a ticket without a place waits for, whenever that changes. Raises what is missing once the time is over."""
+        """Yields a progress event whenever the state of a waiting ticket changes. Raises the cause after `timeout` seconds without
+        a server."""
         clock = asyncio.get_running_loop().time
-        told: Progress | None = None
+        last: Progress | None = None
         missing_since: float | None = None
         while ticket.offer is None:
             if ticket.served:
@@ -280,14 +281,14 @@ class Catalog:
                 if clock() - missing_since >= self._timeout:
                     raise failure
                 progress = Progress("unreachable", reason=failure.code)
-            if progress != told:
-                told = progress
+            if progress != last:
+                last = progress
                 yield progress
             if ticket.offer is None:
                 await ticket.news(min(LOOK_SECONDS, self._timeout / 4))
 
     async def _missing(self, model: str | None) -> GenerationError:
-        """Why nobody answers for this model."""
+        """Returns the reason why no server answers for this model."""
         failures = [(await engine.health()).failure for engine in self.engines.values()]
         failure = failures[0] if failures and all(failures) else None
         if failure is None or (isinstance(failure, NoWorker) and model):
@@ -296,7 +297,7 @@ class Catalog:
 
 
 def _proves_free(error: BaseException, batch: Sequence[EngineEvent]) -> bool:
-    """Whether the end of an attempt shows that; after a connection that we closed the server has to be seen idle."""
+    """Returns whether the end of an attempt proves that the model is free. After a connection we closed, only idleness does."""
     if batch and isinstance(batch[-1], Finished):
         return True
     return isinstance(error, GenerationError) and error.model_is_free

@@ -1,7 +1,7 @@
-"""The shapes of a chat completion: strict ones, that decode fast, and a lenient way from any JSON object to the same.
+"""The shapes of a chat completion: strict ones that decode fast, and a lenient conversion of any JSON object to the same.
 
-An odd field costs itself, never the text beside it: a list of content parts (Mistral's Magistral), `index: null`, counts written
-as floats, `tool_calls: {}`, arguments that are an object.
+An odd field never costs the text beside it: a list of content parts (Mistral's Magistral), `index: null`, counts as floats,
+`tool_calls: {}`, or arguments that are an object. This module must not know what the fields mean.
 """
 
 import json
@@ -25,7 +25,7 @@ class ToolCallPiece(Struct, gc=False):
 
 
 class Delta(Struct, gc=False, kw_only=True):
-    """`parts`: content that came as a list, in its order; only where `content` is none."""
+    """A piece of a message. `parts`: content that came as a list, in order; only when `content` is None."""
 
     content: str | None = None
     reasoning_content: str | None = None
@@ -79,7 +79,7 @@ class Completion(Struct, kw_only=True):
 
 
 def leniently(value: dict[str, Any]) -> Completion:
-    """Whatever of a completion the object holds; a field of another type than it should be counts as missing."""
+    """Returns the usable fields of the object; a field of the wrong type counts as missing."""
     progress = _object(value.get("prompt_progress"))
     timings = _object(value.get("timings"))
     speed = timings.get("predicted_per_second") if timings else None
@@ -107,7 +107,7 @@ def _choice(value: dict[str, Any]) -> Choice:
 
 
 def _reason(value: Any) -> str | None:
-    return _text(value.get("type")) if isinstance(value, dict) else _text(value)  # SGLang's own is an object
+    return _text(value.get("type")) if isinstance(value, dict) else _text(value)  # SGLang sends an object
 
 
 def _delta(value: dict[str, Any]) -> Delta:
@@ -125,7 +125,7 @@ def _delta(value: dict[str, Any]) -> Delta:
 
 
 def _parts(value: Any, kind: Literal["thoughts", "text"]) -> Iterator[ContentPart]:
-    """The texts in content parts, however deep: `{"type": "thinking", "thinking": [{"type": "text", "text": …}]}` and the like."""
+    """Yields the texts in nested content parts such as `{"type": "thinking", "thinking": [{"type": "text", "text": …}]}`."""
     if isinstance(value, str):
         if value:
             yield kind, value
@@ -165,7 +165,7 @@ def _counts(value: dict[str, Any] | None) -> TokenCounts | None:
 
 
 def _count(value: Any) -> int | None:
-    """A whole number, also where it is written as a float or as text."""
+    """Returns a whole number, also from a float or a text."""
     if isinstance(value, bool):
         return None
     if isinstance(value, str) and value.isascii() and value.isdigit():

@@ -1,8 +1,8 @@
-"""The stream of an OpenAI-compatible `/chat/completions`, decoded: bytes in, our events out. Pure: no I/O, no clock.
+"""Decodes the stream of an OpenAI-compatible `/chat/completions`: bytes in, our events out. Pure: no I/O, no clock.
 
-Source of the format: OpenAI's API reference, "Chat completion chunk object", and what llama.cpp's server adds to it
-(`prompt_progress`, `timings`, `reasoning_content`). Every field is optional: servers differ. A document is decoded strictly first;
-where that fails, field by field, so that an odd field costs no text (`chunk_shapes.py`).
+The format comes from OpenAI's API reference, "Chat completion chunk object", and from llama.cpp's additions (`prompt_progress`,
+`timings`, `reasoning_content`). Every field is optional, because servers differ. A document is decoded strictly first and, when
+that fails, field by field, so that an odd field costs no text (`chunk_shapes.py`).
 """
 
 import json
@@ -25,18 +25,18 @@ from lam.protocol.text import valid
 from lam.protocol.tokens import plausible
 
 LONGEST_QUOTE: Final = 500
-HEAD: Final = 4096  # characters of a reply that are kept to know it again
-MOST_PASSED: Final = 256  # pieces that a splitter keeps before it looks at them
+HEAD: Final = 4096  # characters of the reply that are kept to recognize a repetition
+MOST_PASSED: Final = 256  # pieces a splitter collects before it looks at them
 _completion: Final = msgspec.json.Decoder(Completion)
 _NO_REASON: Final = frozenset({"", "null", "none", "undefined", "nan"})
 
 
 class CompletionDecoder:
-    """Feed it what a read brought; it gives the events in it. `close` tells how the reply ended, once nothing more will come.
+    """A decoder for one answer. `feed` takes the bytes of a read and returns their events; `close` returns the ending.
 
-    What is not such a stream, or an error that the server reports in mid-stream, becomes `failure`: the events before it still
-    count, so they are given first. After `over` nothing is taken. `reason`: the last finish reason; text may follow it.
-    `news` counts the documents that came, pings not counted.
+    A malformed stream, or an error that the server reports in mid-stream, becomes `failure`; the events before it are returned
+    first. Once `over` is true, further bytes are ignored. `reason`: the last finish reason; text may follow it. `news`: the number
+    of documents, without pings.
     """
 
     def __init__(self, splitter: ThinkSplitter | None = None) -> None:
@@ -45,14 +45,14 @@ class CompletionDecoder:
         self._usage: TokenCounts | None = None
         self._speed: float | None = None
         self._model: str | None = None
-        self._named: str | None = None  # the model as it was last read
-        self._choice: int | None = None  # of several answers to one prompt the first is ours
-        self._content = _Written()  # as the server wrote it, tags included
-        self._thoughts = _Written()
+        self._raw_model: str | None = None  # the last model name in the stream
+        self._choice: int | None = None  # the index of the first answer; others are ignored
+        self._content = _Transcript()  # as the server wrote it, tags included
+        self._thoughts = _Transcript()
         self._calls = ToolCallNumbers()
-        self._texts = 0  # chunks that held text
-        self._plain = False  # one of them held no finish reason, or another one
-        self._said = ""  # words in the place of a document
+        self._texts = 0  # number of chunks with text
+        self._plain = False  # one of them had no finish reason, or a different one
+        self._words = ""  # plain words instead of a document
         self._is_document = False  # the whole answer was one document
         self.reason: str | None = None
         self.done = False  # [DONE] came
@@ -65,7 +65,7 @@ class CompletionDecoder:
 
     @property
     def reason_on_every_text(self) -> bool:
-        """The reason tells nothing: every chunk with text carries it."""
+        """Whether every chunk with text carries a finish reason, which then means nothing."""
         return self._texts > 0 and not self._plain
 
     def feed(self, piece: bytes) -> list[EngineEvent]:
@@ -79,7 +79,7 @@ class CompletionDecoder:
         return events
 
     def end(self, *, broken: bool = False) -> list[EngineEvent]:
-        """The body ended, or the connection broke: what it ended with."""
+        """Returns the remaining events after the end of the body. `broken`: the connection broke before the end."""
         events: list[EngineEvent] = []
         try:
             documents = self._body.end(broken=broken)
@@ -90,7 +90,8 @@ class CompletionDecoder:
         return events
 
     def close(self, *, broken: bool = False) -> tuple[list[EngineEvent], GenerationError | None]:
-        """The last events, `Finished` at their end, or what hindered it. `broken`: the connection broke before the body's end."""
+        """Returns the last events, ending with `Finished`, and the failure if there was one. `broken`: the connection broke before
+        the end of the body."""
         failure = self._hindrance(broken=broken and not self._is_document)
         events: list[EngineEvent] = list(self.splitter.finish(complete=failure is None))
         if failure is None:
@@ -105,7 +106,7 @@ class CompletionDecoder:
         if self.reason is None:
             if self.done:
                 return LlmError("The model server ended its stream without a finish reason.")
-            if words := self._said or (self._body.words if not self.news else ""):
+            if words := self._words or (self._body.words if not self.news else ""):
                 return failure_of(read_refusal(words))
             return Interrupted("The connection to the model server was lost; what had arrived is kept.")
         if broken and self.reason_on_every_text:
@@ -133,7 +134,10 @@ class CompletionDecoder:
                 self._take(part, data, events)
 
     def _take_plain(self, part: Completion, events: list[EngineEvent]) -> bool:
-        """The usual chunk, a piece of text and nothing else; whether it was one. All that follows must treat it the same."""
+        """Takes a usual chunk, which holds one piece of text and nothing else. Returns False for any other chunk.
+
+        The full path below must treat such a chunk in the same way.
+        """
         choices = part.choices
         if (
             choices is None
@@ -142,7 +146,7 @@ class CompletionDecoder:
             or part.timings is not None
             or part.prompt_progress is not None
             or part.error is not None
-            or part.model != self._named
+            or part.model != self._raw_model
         ):
             return False
         choice = choices[0]
@@ -183,15 +187,15 @@ class CompletionDecoder:
         return True
 
     def _take_odd(self, data: bytes, events: list[EngineEvent]) -> None:
-        """What does not decode strictly: the end marker, a ping, or a document with an odd field."""
+        """Takes what does not decode strictly: the end marker, a ping, or a document with an odd field."""
         word = data.strip().strip(b'"')
         if word.upper() == b"[DONE]":
             self.done = True
         elif not word or word == b"null":
             pass
         elif not (data.lstrip().startswith(b"{") or (data.lstrip().startswith(b"[") and b"{" in data)):
-            if b" " in word:  # more than a ping's one word: if nothing better comes, it says why
-                self._said = word[:LONGEST_QUOTE].decode("utf-8", "replace")
+            if b" " in word:  # longer than a ping: keep it as the reason if nothing better comes
+                self._words = word[:LONGEST_QUOTE].decode("utf-8", "replace")
         else:
             value = _json(data)
             for document in value if isinstance(value, list) else [value]:
@@ -202,8 +206,8 @@ class CompletionDecoder:
     def _take(self, part: Completion, data: bytes, events: list[EngineEvent]) -> None:
         self.news += 1
         error = part.error if is_failure(part.error) else None
-        if part.model != self._named and part.model is not None:
-            self._named, self._model = part.model, valid(part.model)
+        if part.model != self._raw_model and part.model is not None:
+            self._raw_model, self._model = part.model, valid(part.model)
         if part.prompt_progress is not None:
             progress = part.prompt_progress
             model = UNSET if part.model is None else valid(part.model)
@@ -214,7 +218,7 @@ class CompletionDecoder:
                 self._choice = index
             if index == self._choice:
                 if error is not None:
-                    choice.finish_reason = None  # the error is the ending
+                    choice.finish_reason = None  # the error decides the ending
                 self._take_choice(choice, events)
         if error is not None:
             raise failure_of(read_refusal({"error": error}))
@@ -264,7 +268,7 @@ class CompletionDecoder:
             self._take_call(ToolCallPiece(function=delta.function_call), events)
 
     def _take_message(self, message: Delta, events: list[EngineEvent]) -> None:
-        """A whole message: the answer itself, or one that repeats what the chunks said. Only what is new in it counts."""
+        """Takes a whole message, either the answer itself or a repetition of the chunks. Only new text counts."""
         pieces = [("thoughts", message.reasoning_content or message.reasoning or ""), ("text", message.content or "")]
         pieces += message.parts or ()
         thoughts = "".join(text for kind, text in pieces if kind == "thoughts")
@@ -296,8 +300,8 @@ class CompletionDecoder:
         events.append(ToolCall(number, call_id, name, arguments))
 
 
-class _Written:
-    """What was written so far, without keeping it: its length, its beginning, its last piece. It knows itself again by them."""
+class _Transcript:
+    """The length, the beginning and the last piece of the text so far: enough to recognize a repetition without keeping it all."""
 
     __slots__ = ("head", "last", "length")
 
@@ -313,8 +317,8 @@ class _Written:
             self.head += text
 
     def rest_of(self, whole: str) -> str:
-        """What of a whole text is not written yet; nothing where something else was, which then stands."""
-        skipped = len(self.head) - len(self.head.lstrip())  # servers trim what they repeat
+        """Returns the part of a whole text that is new; nothing when it differs from the text so far, which then stays."""
+        skipped = len(self.head) - len(self.head.lstrip())  # servers trim the text they repeat
         for ahead in (0, skipped):
             end = self.length - ahead
             if whole.startswith(self.head[ahead:]) and whole.endswith(self.last[-end:] if end else "", 0, end):
@@ -323,7 +327,7 @@ class _Written:
 
 
 def _raise_reported(data: bytes) -> None:
-    """A document without anything of a completion may be an error that does not call itself one."""
+    """Raises an error for a document without completion fields that looks like one."""
     value = _json(data)
     if not isinstance(value, dict):
         return
@@ -340,14 +344,14 @@ def _possible(speed: float | None) -> float | None:
 
 
 def _counted(usage: TokenCounts) -> Usage | None:
+    """Returns the usage, None for impossible figures."""
     prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
     cached = usage.prompt_tokens_details.cached_tokens if usage.prompt_tokens_details else None
     return plausible(Usage(prompt, completion, usage.total_tokens or prompt + completion, cached))
 
 
 def _json(data: bytes) -> Any:
-    """With lone surrogates too, which msgspec refuses and json.loads keeps for `valid` to replace; and with U+FFFD for bytes that
-    are not UTF-8."""
+    """Decodes JSON with lone surrogates, which msgspec rejects (`valid` replaces them later), and with U+FFFD for invalid UTF-8."""
     try:
         return json.loads(data.decode("utf-8", "replace"))
     except (ValueError, RecursionError) as error:
@@ -355,7 +359,7 @@ def _json(data: bytes) -> Any:
 
 
 def _garbage(message: str) -> LlmError:
-    """Of a stream that we leave in its middle."""
+    """Returns the error for a stream that cannot be read further."""
     error = LlmError(message)
     error.model_is_free = False
     return error

@@ -1,7 +1,9 @@
-"""What the finish reasons of model servers mean.
+"""The meaning of the finish reasons of model servers.
 
-Named in the documentation of OpenAI, Azure, Anthropic, Gemini, Cohere, Mistral, DeepSeek, GLM, Qwen, vLLM, SGLang and TGI; a reason
-that none of them names is judged by the words in it.
+The names come from the documentation of OpenAI, Azure, Anthropic, Gemini, Cohere, Mistral, DeepSeek, GLM, Qwen, vLLM, SGLang and
+TGI. Other reasons are judged by the words in them.
+
+Pure; it knows no stream.
 """
 
 import re
@@ -43,7 +45,7 @@ _WORDS: Final[tuple[tuple[EndingKind, re.Pattern[str]], ...]] = (
 
 
 def ending_of(reason: str) -> EndingKind:
-    """How a reply with that finish reason ended; `stop` for a reason that says nothing else."""
+    """Returns the ending that a finish reason means; `stop` when it means nothing else."""
     name = re.sub(r"[^a-z0-9]+", "_", reason.strip().lower()).strip("_").removeprefix("finish_reason_")
     known = _KNOWN.get(name)
     if known is not None:

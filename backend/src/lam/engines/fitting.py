@@ -1,4 +1,7 @@
-"""Fits a conversation into a model's context: counts, cuts, and learns from a server's refusals."""
+"""Fits a conversation into a model's context: counts tokens, cuts turns, and learns from a server's refusals.
+
+It remembers limits for one server and must not know messages or sessions.
+"""
 
 import asyncio
 from collections.abc import Sequence
@@ -12,13 +15,14 @@ from lam.errors import ContextExceeded, GenerationError
 from lam.protocol import window
 from lam.protocol.chat import ChatRequest, Turn, joined
 
-SHORT_REPLY: Final = 256  # tokens that are asked for when nothing else can be shortened
+SHORT_REPLY: Final = 256  # tokens of the reply when nothing else can be shortened
 SILENT_SECONDS: Final = 30
 _LARGEST_RATIO: Final = 8.0
 
 
 class Fit(Struct, frozen=True):
-    """`start`: where the conversation begins after the kept turns. `tokens` of the prompt, 0: unknown; `exact`: by a tokenizer."""
+    """The result of fitting. `start`: the first turn after the kept ones. `tokens` of the prompt, 0 when unknown; `exact`: a
+    tokenizer counted them."""
 
     start: int
     turns: tuple[Turn, ...]
@@ -27,36 +31,36 @@ class Fit(Struct, frozen=True):
 
 
 class Fitter:
-    """What is known about the contexts of one server's models, beside what the server lists."""
+    """Learned facts about the contexts of one server's models, beyond what the server lists."""
 
     def __init__(self, questions: Questions) -> None:
         self._questions = questions
-        self._limits: dict[str | None, int] = {}  # tokens, as refusals stated them
-        self._ratios: dict[str | None, float] = {}  # real tokens to estimated ones
-        self._tokenizes = True  # whether a server that is not llama.cpp counts tokens; until it is asked
-        self._silent_until = 0.0  # a question that was not answered in time is not asked again before
+        self._limits: dict[str | None, int] = {}  # tokens, from refusals
+        self._ratios: dict[str | None, float] = {}  # actual tokens divided by estimated tokens
+        self._tokenizes = True  # whether a server other than llama.cpp counts tokens; assumed until it is asked
+        self._silent_until = 0.0  # no token count is requested before this time, after one that timed out
 
     def n_ctx(self, facts: ServerFacts, model: str | None) -> int:
-        """Tokens the context of the model holds; 0 where nobody says."""
+        """Returns the model's context in tokens, 0 when unknown."""
         listed = _listed(facts, model)
         stated = self._limits.get(model, 0)
         return min(listed, stated) if listed and stated else listed or stated
 
     def forget(self) -> None:
-        """The server is another one than before, or says other things of itself."""
+        """Forgets everything, because the server was replaced or describes itself differently."""
         self._limits.clear()
         self._ratios.clear()
         self._tokenizes = True
 
     def accepted(self, model: str | None, fit: Fit) -> bool:
-        """The server took this prompt: a limit below it no longer holds. Whether there was one."""
+        """Drops a limit that is below an accepted prompt. Returns whether there was one."""
         if fit.tokens > self._limits.get(model, fit.tokens):
             del self._limits[model]
             return True
         return False
 
     def learn(self, facts: ServerFacts, model: str | None, refusal: ContextExceeded, fit: Fit) -> None:
-        """Remembers the limit that a refusal states, and how wrong the estimate was."""
+        """Learns the limit in a refusal and the error of the estimate."""
         if refusal.limit is not None:
             self._limits[model] = refusal.limit
         if refusal.prompt_tokens is not None and not fit.exact:
@@ -64,8 +68,10 @@ class Fitter:
             self._ratios[model] = min(_LARGEST_RATIO, max(1.0, ratio))
 
     async def fit(self, facts: ServerFacts, model: str | None, request: ChatRequest, at_least: int) -> Fit:
-        """The longest conversation that fits, beginning at turn `at_least` or later; the newest turn alone in any case, unless a
-        tokenizer proves that it cannot fit: then ContextExceeded is raised."""
+        """Returns the longest conversation that fits and begins at turn `at_least` or later.
+
+        The newest turn always stays. Raises ContextExceeded when a tokenizer proves that it cannot fit.
+        """
         keep, turns = request.keep, request.turns
         n_ctx = self.n_ctx(facts, model)
         budget = window.budget(n_ctx, request)
@@ -74,20 +80,21 @@ class Fitter:
         if not budget or (bound <= budget and bound + request.sampling.max_tokens <= n_ctx):
             return Fit(at_least, rest, 0, exact=False)
         cuts = [cut for cut in window.cuts(turns, keep, budget // 2) if cut >= at_least] or [at_least]
-        low, high, found = 0, len(cuts) - 1, None
-        while low < high:  # the first cut that fits, the last one if none does
+        low, high, best = 0, len(cuts) - 1, None
+        while low < high:  # finds the first cut that fits, or the last one
             middle = (low + high) // 2
             fit = await self._counted(facts, model, request, cuts[middle])
             if fit.tokens <= budget:
-                high, found = middle, fit
+                high, best = middle, fit
             else:
                 low = middle + 1
-        if found is None or found.start != cuts[low]:
-            found = await self._counted(facts, model, request, cuts[low])
-        limit = window.longest(_listed(facts, model), request.max_prompt_tokens)  # what a refusal stated the server may judge anew
-        if limit and low == len(cuts) - 1 and found.exact and found.tokens > limit:
-            raise ContextExceeded(prompt_tokens=found.tokens, limit=limit)
-        return found
+        if best is None or best.start != cuts[low]:
+            best = await self._counted(facts, model, request, cuts[low])
+        # for a limit from a refusal, let the server decide again
+        limit = window.longest(_listed(facts, model), request.max_prompt_tokens)
+        if limit and low == len(cuts) - 1 and best.exact and best.tokens > limit:
+            raise ContextExceeded(prompt_tokens=best.tokens, limit=limit)
+        return best
 
     async def _counted(self, facts: ServerFacts, model: str | None, request: ChatRequest, start: int) -> Fit:
         turns = window.trimmed(request.turns, request.keep, start)
@@ -97,7 +104,7 @@ class Fitter:
         return Fit(start, turns, int(window.estimate(turns) * self._ratios.get(model, 1.0)), exact=False)
 
     async def _count(self, facts: ServerFacts, model: str | None, request: ChatRequest, turns: Sequence[Turn]) -> int | None:
-        """Tokens of the prompt that the server would make of these turns; None where it has no tokenizer."""
+        """Returns the server's token count for these turns; None when it has no tokenizer."""
         named = {"model": model} if model is not None else {}
         clock = asyncio.get_running_loop().time
         if clock() < self._silent_until:

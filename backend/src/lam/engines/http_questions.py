@@ -1,4 +1,7 @@
-"""Small questions to a model server, each answered in a few seconds or not at all."""
+"""Short requests to a model server, each answered within seconds or not at all.
+
+This is the door to aiohttp for such requests: its exceptions become ours here.
+"""
 
 import asyncio
 from datetime import UTC, datetime
@@ -16,16 +19,16 @@ UNKNOWN_PATH: Final = (404, 405, 501)
 CLIENT_ERRORS: Final = (aiohttp.ClientError, ConnectionError, OSError)
 KEY: Final = "LLM_API_KEY"
 HEADER_BYTES: Final = 64 << 10
-KEEP_ALIVE_SECONDS: Final = 3  # shorter than any server's, so that no request meets a connection that is being closed
+KEEP_ALIVE_SECONDS: Final = 3  # shorter than any server's, so that no request uses a connection that the server is closing
 LONGEST_ANSWER: Final = 32 << 20
 
 
 class Silent(LlmUnreachable):
-    """The server takes connections and does not answer in time: it may be busy with something else."""
+    """The server accepts connections but does not answer in time; it may be busy."""
 
 
 class KeyRefused(LlmError):
-    """401: the server does not know the key. `llama`: in llama.cpp's own words."""
+    """401: the server does not know the key. `llama`: the message is llama.cpp's."""
 
     def __init__(self, message: str, *, llama: bool) -> None:
         super().__init__(message, retryable=False)
@@ -33,7 +36,7 @@ class KeyRefused(LlmError):
 
 
 def client_session(api_key: str | None) -> aiohttp.ClientSession:
-    """An HTTP client as model servers need it: no limit of connections, no cookies, headers up to 64 KiB."""
+    """Returns an HTTP client for model servers: no limit on connections, no cookies, headers up to 64 KiB."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
         headers={"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {}),
@@ -45,16 +48,16 @@ def client_session(api_key: str | None) -> aiohttp.ClientSession:
 
 
 class Questions:
-    """Asks the server at `url`, its base without `/v1`."""
+    """Sends requests to the server at `url`, its base without `/v1`."""
 
     def __init__(self, client: aiohttp.ClientSession, url: str, *, seconds: float) -> None:
-        """`seconds`: until a question that is not answered counts as that."""
+        """`seconds`: the time limit of each request."""
         self._client = client
         self._url = url
         self._seconds = seconds
 
     async def ask(self, method: str, path: str, body: Any = None) -> Any:
-        """The decoded answer; None where the server does not know the question.
+        """Returns the decoded answer; None when the server does not know the path.
 
         Raises Silent, LlmUnreachable, LlmLoading, LlmOverloaded, or LlmError with the server's own words.
         """
@@ -80,15 +83,16 @@ class Questions:
             raise LlmError(f"The model server at {self._url} answers {path} with something that is not JSON.") from error
 
     def unreachable(self, error: BaseException | None = None) -> GenerationError:
-        """What an error of the HTTP client comes to."""
-        if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):  # it answers, but not HTTP as we read it
+        """Maps an exception of the HTTP client to one of our errors."""
+        # it answers, but not with HTTP that we can parse
+        if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
             return LlmError(
                 f"The model server at {self._url} sent a response that the gateway could not parse ({type(error).__name__})."
             )
         return LlmUnreachable(f"The model server at {self._url} cannot be reached; is it running, and is LLM_SERVER_URL right?")
 
     def refusal(self, response: aiohttp.ClientResponse, text: bytes) -> GenerationError:
-        """An HTTP status other than 200 as one of our errors."""
+        """Maps an HTTP status other than 200 to one of our errors."""
         status = response.status
         if 300 <= status < 400:
             return LlmError(
@@ -96,19 +100,19 @@ class Questions:
                 "set LLM_SERVER_URL to the address that answers.",
                 retryable=False,
             )
-        said = decoded(text)
+        answer = decoded(text)
         if status == 401:
-            error = said.get("error") if isinstance(said, dict) else None
+            error = answer.get("error") if isinstance(answer, dict) else None
             llama = isinstance(error, dict) and error.get("code") == 401 and error.get("type") == "authentication_error"
             return KeyRefused(f"The model server at {self._url} refuses the key; is {KEY} right?", llama=llama)
-        refusal = read_refusal(said, status)
+        refusal = read_refusal(answer, status)
         if not refusal.message:
             refusal = msgspec.structs.replace(refusal, message=f"{self._url} answers with HTTP {status}.")
         return failure_of(refusal, _retry_after(response))
 
 
 async def _read(response: aiohttp.ClientResponse) -> bytes:
-    """The whole body. Raises ClientPayloadError for one that does not end."""
+    """Returns the whole body. Raises ClientPayloadError for one that grows without end."""
     pieces: list[bytes] = []
     size = 0
     async for piece in response.content.iter_any():
@@ -120,7 +124,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
 
 
 def _place(response: aiohttp.ClientResponse) -> str:
-    """Where a redirect points, without what could be a secret in it."""
+    """Returns the target of a redirect, without parts that could be secret."""
     try:
         target = urlsplit(response.headers.get("Location", ""))
         port = f":{target.port}" if target.port else ""
@@ -130,7 +134,7 @@ def _place(response: aiohttp.ClientResponse) -> str:
 
 
 def _retry_after(response: aiohttp.ClientResponse) -> float | None:
-    """Seconds, from the header's number or date."""
+    """Returns seconds from a number or a date in the header."""
     value = response.headers.get("Retry-After", "").strip()
     try:
         return max(0.0, float(value))

@@ -1,7 +1,7 @@
-"""The engine of `mqtt` mode: gives jobs to LAM workers through a broker, and reads their frames.
+"""The engine of `mqtt` mode: sends jobs to LAM workers through a broker and reads their frames.
 
-Each model of each worker is a route. It gives up a job that nothing was shown of, asks again for frames that were lost, and ends a
-run whose worker is lost.
+Each model of each worker is a route. The engine gives up a job whose reader saw nothing, requests lost frames again, and ends a run
+whose worker is lost. It knows no queue and no run.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from lam.engines.base import Batches, Can, Health, Pool, Route, RouteLost
 from lam.engines.base import Broker as BrokerHealth
 from lam.engines.open_job import OpenJob
 from lam.engines.paced import paced
-from lam.engines.worker_list import Seen, WorkerList
+from lam.engines.worker_list import KnownWorker, WorkerList
 from lam.errors import (
     BrokerUnreachable,
     ContextExceeded,
@@ -65,12 +65,15 @@ log = logging.getLogger(__name__)
 
 
 class Silences(Struct, frozen=True, kw_only=True):
-    """Seconds. `status`: between two of our own. `accept`: until a job that is not accepted goes elsewhere; `silent`: one that was
-    and shows nothing, and until a begun one is asked for its last frames, every `ask` seconds (the asking and the answer can be
-    lost too); `lost`: until a begun one is given up. `broker`: how long the broker may be away meanwhile. `gap`, `longest_gap`:
-    late frames are awaited that long before they are asked for, again and again. `full`: a worker that said `busy` is not asked.
-    `away`: until a worker whose connection broke is forgotten; it comes back in less. `unheard`: until any is. `watch`: between
-    two looks."""
+    """Waiting times in seconds.
+
+    `status`: between two of our own status messages. `accept`: until an unaccepted job goes elsewhere. `silent`: until an accepted
+    job without output goes elsewhere, and until the last frames of a running one are requested, again every `ask` seconds, because
+    request and answer can be lost too. `lost`: until a running job is given up. `broker`: how long the broker may be unavailable
+    during a job. `gap`, `longest_gap`: shortest and longest wait before missing frames are requested again. `full`: pause after a
+    worker said `busy`. `away`: until a worker with a broken connection is forgotten; it usually returns sooner. `unheard`: until a
+    silent worker is forgotten. `watch`: between two checks.
+    """
 
     status: float = 10
     accept: float = 3
@@ -90,7 +93,7 @@ RECONNECT_PAUSE: Final = 0.5
 
 
 class _Gap:
-    """What is missing after frame `last`: asked for after a moment, then less and less often while nothing comes of it."""
+    """The frames missing after `last`. They are requested after a moment, then less and less often."""
 
     def __init__(self, last: int, now: float, silences: Silences) -> None:
         self.last = last
@@ -107,9 +110,9 @@ class _Gap:
 
 
 class MqttWorkersEngine:
-    """An `Engine`. An async context manager: it owns the connection to the broker.
+    """An `Engine`, as an async context manager: it owns the connection to the broker.
 
-    `model`: the default one. `chunk_size`, `chunk_delay`: see `paced`.
+    `model`: the default model. `chunk_size`, `chunk_delay`: see `paced`.
     """
 
     def __init__(
@@ -127,7 +130,7 @@ class MqttWorkersEngine:
         self.name = checked_name(name, "MQTT_CLIENT_ID")
         self.instance = secrets.token_hex(4)
         self.topics = Topics(prefix)
-        self.ignored = 0  # messages that were malformed, for nobody, from the wrong worker, retained
+        self.ignored = 0  # messages that were malformed, retained, for no open job, or from the wrong worker
         self.given_away = 0
         self.resumed = 0
         self._model = model
@@ -159,10 +162,10 @@ class MqttWorkersEngine:
         self.connection.publish(self.topics.gateway_status(self.name, self.instance), b"", retain=True)
         await self.connection.__aexit__(kind, error, trace)
 
-    # What it has
+    # Routes and health
 
     def routes(self) -> Sequence[Route]:
-        """Workers whose models are ready come first. One that has not told its models yet may serve any."""
+        """Returns the routes; workers with ready models come first. A worker that has not listed its models yet may serve any."""
         if not self.connection.connected:
             return ()
         default = self._model or min(self._workers.models(), default=None)
@@ -171,22 +174,22 @@ class MqttWorkersEngine:
             Route(
                 name=model.name or None,
                 pool=Pool(
-                    name=f"{seen.name}/{seen.status.instance}",
-                    places=seen.places(now),
-                    slots=seen.status.slots,
-                    busy=partial(_running, seen),
+                    name=f"{worker.name}/{worker.status.instance}",
+                    places=worker.places(now),
+                    slots=worker.status.slots,
+                    busy=partial(_running, worker),
                 ),
                 mode="mqtt",
-                can=Can(continues=seen.status.continues, simulated=not seen.status.streaming),
+                can=Can(continues=worker.status.continues, simulated=not worker.status.streaming),
                 default=model.name == default or not model.name,
                 n_ctx=model.n_ctx,
-                ready=seen.status.state == "ready",
+                ready=worker.status.state == "ready",
                 waits=True,
-                require_continuing=partial(_require_continuing, seen),
+                require_continuing=partial(_require_continuing, worker),
             )
-            for seen in self._workers.all()
-            if seen.status.state != "draining"
-            for model in seen.status.models or (ServedModel(""),)
+            for worker in self._workers.all()
+            if worker.status.state != "draining"
+            for model in worker.status.models or (ServedModel(""),)
         ]
 
     def watch(self, callback: Callable[[], None]) -> None:
@@ -211,9 +214,9 @@ class MqttWorkersEngine:
         return Health(state="ready", slots=sum(worker.slots for worker in workers), broker=broker, workers=workers)
 
     def workers(self) -> tuple[WorkerStatus, ...]:
-        return tuple(seen.status for seen in sorted(self._workers.all(), key=lambda seen: seen.name))
+        return tuple(worker.status for worker in sorted(self._workers.all(), key=lambda worker: worker.name))
 
-    # A reply
+    # Replies
 
     @asynccontextmanager
     async def generate(self, request: ChatRequest, route: Route) -> AsyncIterator[Batches]:
@@ -226,8 +229,8 @@ class MqttWorkersEngine:
         finally:
             await batches.aclose()
 
-    async def _batches(self, request: ChatRequest, worker: Seen) -> AsyncGenerator[list[EngineEvent]]:
-        """The reply of one worker. Where that cannot drop turns by itself, a conversation that is too long is shortened for it."""
+    async def _batches(self, request: ChatRequest, worker: KnownWorker) -> AsyncGenerator[list[EngineEvent]]:
+        """Yields one worker's reply. A conversation that is too long is shortened for workers that cannot drop turns."""
         while True:
             job = self._open(worker, request)
             try:
@@ -240,7 +243,8 @@ class MqttWorkersEngine:
                 raise
             except ContextExceeded:
                 start = None
-                if not job.begun and "unmerged" not in worker.status.accepts:  # it got them as one, and could not drop any
+                # the worker got the turns merged and could not drop any
+                if not job.begun and "unmerged" not in worker.status.accepts:
                     start = shorter(request.turns, request.keep, request.keep)
                 if start is None:
                     raise
@@ -248,8 +252,8 @@ class MqttWorkersEngine:
             finally:
                 self._close(job)
 
-    def _open(self, worker: Seen, request: ChatRequest) -> OpenJob:
-        """Publishes the job. Raises TooLarge."""
+    def _open(self, worker: KnownWorker, request: ChatRequest) -> OpenJob:
+        """Publishes the job and returns it. Raises TooLarge."""
         job = OpenJob(secrets.token_urlsafe(12), worker, self._clock())
         reply_to = self.topics.frames(self.name, self.instance, worker.name, job.name)
         topic = self.topics.job(worker.name)
@@ -277,19 +281,19 @@ class MqttWorkersEngine:
         return job
 
     def _close(self, job: OpenJob) -> None:
-        """The worker may forget the job; if it still runs, this frees the model."""
+        """Releases the job; if it still runs, this cancels it and frees the model."""
         self._jobs.pop(job.name, None)
         job.worker.jobs -= 1
         self._control(job, "release")
         self._tell_capacity()
 
     async def _follow(self, job: OpenJob) -> AsyncGenerator[list[EngineEvent]]:
-        """The job's events. Raises RouteLost, WorkerLost, BrokerUnreachable, or what the worker's engine failed with."""
+        """Yields the job's events. Raises RouteLost, WorkerLost, BrokerUnreachable, or the failure of the worker's engine."""
         seconds = self._silences
         simulated = not job.worker.status.streaming
         names = {served.name for served in job.worker.status.models}
         begun = False
-        asked = 0.0
+        last_request = 0.0
         gap: _Gap | None = None
         whole: list[EngineEvent] = []
         while True:
@@ -298,7 +302,7 @@ class MqttWorkersEngine:
             for event in events:
                 if isinstance(event, Accepted):
                     job.accepted = True
-                    if event.model and event.model not in names:  # it had not told its models yet, or they have changed
+                    if event.model and event.model not in names:  # the worker had not listed its models yet, or they changed
                         batch.append(Progress("prompt", model=event.model, simulated=simulated))
                 elif isinstance(event, Rejected):
                     self._rejected(job, event, begun=begun)
@@ -340,7 +344,7 @@ class MqttWorkersEngine:
                 if gap is None or gap.last != job.inbox.last:
                     gap = _Gap(job.inbox.last, now, seconds)
                 if gap.due(now):
-                    asked = now
+                    last_request = now
                     self._resume(job)
                 await job.wait(seconds.gap)
                 continue
@@ -348,13 +352,13 @@ class MqttWorkersEngine:
             if not begun or quiet < seconds.silent:
                 await job.wait(seconds.silent - quiet)
                 continue
-            if now - asked >= seconds.ask:
-                asked = now
+            if now - last_request >= seconds.ask:
+                last_request = now
                 self._resume(job)
             await job.wait(min(seconds.ask, seconds.lost - quiet))
 
     def _rejected(self, job: OpenJob, rejected: Rejected, *, begun: bool) -> None:
-        """Raises what becomes of the run."""
+        """Raises the error that a rejection means for the run."""
         job.lost = rejected.reason == "unknown_job"
         if begun:
             raise WorkerLost
@@ -366,7 +370,7 @@ class MqttWorkersEngine:
         raise RouteLost(taken=job.accepted)
 
     async def _until_reconnected(self, *, begun: bool) -> None:
-        """Raises BrokerUnreachable when it takes too long, RouteLost where nothing was shown."""
+        """Waits for the broker. Raises BrokerUnreachable after `broker` seconds, RouteLost when the reader saw nothing yet."""
         deadline = self._clock() + self._silences.broker
         while not self.connection.connected:
             if self._clock() >= deadline:
@@ -418,16 +422,16 @@ class MqttWorkersEngine:
         if self.ignored == 1:
             log.warning("A message on %s is ignored (%s); further ones are only counted", topic, why)
 
-    def _worker_moved(self, worker: Seen) -> None:
+    def _worker_moved(self, worker: KnownWorker) -> None:
         if worker.away_since is None:
-            self._tell()  # which jobs are open: a release may not have reached it
+            self._tell()  # list the open jobs: a release may have been lost
         for job in self._jobs.values():
             if job.worker is worker:
                 job.wake()
                 if worker.away_since is None:
-                    self._resume(job)  # what was published meanwhile is lost, and a lost last frame would never be missed
+                    self._resume(job)  # messages sent meanwhile are lost, and nothing would reveal a lost last frame
 
-    def _worker_gone(self, worker: Seen) -> None:
+    def _worker_gone(self, worker: KnownWorker) -> None:
         for job in self._jobs.values():
             if job.worker is worker:
                 job.lose()
@@ -471,12 +475,12 @@ class MqttWorkersEngine:
             pass
 
 
-async def _running(seen: Seen) -> int:
-    return seen.status.running
+async def _running(worker: KnownWorker) -> int:
+    return worker.status.running
 
 
-async def _require_continuing(seen: Seen, _request: ChatRequest) -> None:
-    if not seen.status.continues:
+async def _require_continuing(worker: KnownWorker, _request: ChatRequest) -> None:
+    if not worker.status.continues:
         raise NotSupported("No worker for this model can continue a reply; regenerate it instead.")
 
 
@@ -500,7 +504,7 @@ def _failure(event: Failed) -> GenerationError:
 
 
 def _fitting(request: ChatRequest, packed: Callable[[tuple[Turn, ...]], bytes], limit: int) -> bytes:
-    """The job with as many of the request's turns as fit. Raises TooLarge when the newest one alone does not."""
+    """Returns the job with as many turns as fit into a message. Raises TooLarge when the newest turn alone does not fit."""
     whole = packed(request.turns)
     if len(whole) <= limit:
         return whole

@@ -1,30 +1,33 @@
-"""A job as the gateway sees it: what its worker sent, put in order, for the one who reads it."""
+"""A job as the gateway sees it: puts the worker's frames in order for one reader.
+
+It sends nothing and knows no broker.
+"""
 
 import asyncio
 
-from lam.engines.worker_list import Seen
+from lam.engines.worker_list import KnownWorker
 from lam.protocol.jobs import Frame, FrameEvent, Inbox, Rejected
 
 
 class OpenJob:
-    """`heard`: when a frame last came, by the loop's clock. `lost`: its worker is gone, or knows it no more."""
+    """An open job. `heard`: time of its last frame, by the loop's clock. `lost`: its worker is gone or no longer knows it."""
 
-    def __init__(self, name: str, worker: Seen, now: float) -> None:
+    def __init__(self, name: str, worker: KnownWorker, now: float) -> None:
         self.name = name
         self.worker = worker
         self.key = (worker.name, worker.status.instance)
         self.inbox = Inbox()
-        self.heard = now  # when a frame last came
+        self.heard = now  # time of the last frame
         self.lost = False
         self.accepted = False
-        self.begun = False  # something of its reply was given on
+        self.begun = False  # part of the reply was passed on
         self._events: list[FrameEvent] = []
         self._signs = False
         self._news = asyncio.Event()
 
     def take(self, frame: Frame, now: float) -> None:
         if any(isinstance(event, Rejected) and event.reason == "unknown_job" for event in frame.events):
-            self.lose()  # an answer to a question of ours, with no number of its own
+            self.lose()  # an answer to our request, without a frame number
             return
         self.heard = now
         self._signs = self._signs or not frame.silent
@@ -36,18 +39,18 @@ class OpenJob:
         self.wake()
 
     def wake(self) -> None:
-        """There is something to look at."""
+        """Wakes `wait`."""
         self._news.set()
 
     def read(self) -> tuple[list[FrameEvent], bool]:
-        """What has come since the last time, and whether the model gave a sign of life."""
+        """Returns the new events, and whether the model gave a sign of life."""
         events, signs = self._events, self._signs
         self._events, self._signs = [], False
         self._news.clear()
         return events, signs
 
     async def wait(self, seconds: float) -> None:
-        """Until there is news, or that long."""
+        """Waits for news, for up to `seconds`."""
         if not self._news.is_set():
             try:
                 async with asyncio.timeout(max(0.01, seconds)):

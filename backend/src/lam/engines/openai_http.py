@@ -1,7 +1,6 @@
-"""The engine of `sse` mode: any OpenAI-compatible server over HTTP, and all that llama.cpp's server offers more.
+"""The engine of `sse` mode: any OpenAI-compatible server over HTTP, with the extras of llama.cpp's server.
 
-It reads bytes as they arrive and hands on what one read brought in one batch. It makes one attempt; who tries again is the
-catalog.
+It reads bytes as they arrive and yields one batch per read. It makes one attempt; the catalog makes the next.
 """
 
 import asyncio
@@ -50,8 +49,11 @@ DEFAULT_SLOTS: Final = 8
 
 
 class Probing(Struct, frozen=True, kw_only=True):
-    """Seconds. `answer`: a question may take. `props`: how much longer than the list of models /props may take. `first`, `again`:
-    between looks at the server; the first pauses grow. `health`: an answer is good for that long, however often it is asked for."""
+    """Waiting times in seconds.
+
+    `answer`: time limit of a request. `props`: how much longer than the list of models /props may take. `first`, `again`: pauses
+    between probes; the first ones grow. `health`: how long an answer about health stays valid.
+    """
 
     answer: float = 5
     props: float = 3
@@ -61,9 +63,9 @@ class Probing(Struct, frozen=True, kw_only=True):
 
 
 class OpenAIHttpEngine:
-    """An `Engine`. An async context manager: it owns the HTTP client and a task that keeps the server's facts fresh.
+    """An `Engine`, as an async context manager: it owns the HTTP client and a task that refreshes what is known about the server.
 
-    `slots`: places to give out; 0 leaves it to the server.
+    `slots`: number of places; 0 takes the server's number.
     """
 
     def __init__(
@@ -80,16 +82,16 @@ class OpenAIHttpEngine:
         self._model = model
         self._slots = slots
         self._probing = probing or Probing()
-        self._answers: tuple[Any, Any] = (None, None)  # of /props and /v1/models, as they were last given
+        self._answers: tuple[Any, Any] = (None, None)  # the last ones of /props and /v1/models
         self._facts: ServerFacts | None = None
-        self._is_incomplete = False  # one of the questions was not answered in time
+        self._is_incomplete = False  # one of the requests timed out
         self._key_problem: KeyRefused | None = None
-        self._replied = False  # a reply was opened: the key is right
+        self._replied = False  # the server accepted a chat, so the key is right
         self._replies = 0  # open ones
         self._health: tuple[float, Health] | None = None
         self._watchers: list[Callable[[], None]] = []
         self._routes: tuple[Route, ...] = ()
-        self._thinking: dict[tuple[str | None, bool], bool] = {}  # by model and whether it is asked not to think
+        self._thinking: dict[tuple[str | None, bool], bool] = {}  # by model and by whether reasoning is switched off
 
     async def __aenter__(self) -> Self:
         self._client = client_session(self._api_key)
@@ -104,7 +106,7 @@ class OpenAIHttpEngine:
         await self._tasks.close()
         await self._client.close()
 
-    # What it has
+    # Routes and health
 
     def routes(self) -> Sequence[Route]:
         return self._routes
@@ -113,10 +115,10 @@ class OpenAIHttpEngine:
         self._watchers.append(callback)
 
     def _renew_routes(self) -> None:
-        """One for each model that is listed, then one for whatever else is asked for."""
+        """Rebuilds the routes: one per listed model, then one for any other name."""
         facts = self._facts or ServerFacts(models=())
         places = self._slots or facts.slots or DEFAULT_SLOTS
-        pool = Pool(name="server", places=places, busy=self._busy)  # its models share its slots
+        pool = Pool(name="server", places=places, busy=self._busy)  # all models share the server's slots
         default = self._answering(None)
         names: list[str | None] = [default] if default else []
         names += [model.name for model in facts.models if model.name != default]
@@ -163,7 +165,7 @@ class OpenAIHttpEngine:
         except LlmLoading as error:
             return Health(state="loading", detail=error.message, failure=error)
         except GenerationError as error:
-            if self._replies:  # a server with one thread answers nobody else while it writes
+            if self._replies:  # a single-threaded server answers nothing else while it writes
                 return Health(state="ready", slots=self._slots or None)
             return Health(state="unreachable", detail=error.message, failure=error)
         if self._key_problem is not None and self._key_problem.llama and not self._replied:
@@ -181,7 +183,7 @@ class OpenAIHttpEngine:
             await asyncio.sleep(pause)
 
     async def _known_facts(self) -> ServerFacts:
-        """What is known about the server. One that answers no question may chat all the same. Raises LlmUnreachable, LlmLoading."""
+        """Returns what is known about the server. A server without answers may still chat. Raises LlmUnreachable, LlmLoading."""
         if self._facts is not None:
             return self._facts
         try:
@@ -190,9 +192,9 @@ class OpenAIHttpEngine:
             return ServerFacts(models=())
 
     async def _probe(self) -> ServerFacts:
-        """Asks the server what it is. Facts that are not answered this time are kept.
+        """Returns what the server reports about itself. A fact that is missing this time keeps its old value.
 
-        Raises LlmLoading, LlmUnreachable, LlmOverloaded or LlmError where it answers nothing.
+        Raises LlmLoading, LlmUnreachable, LlmOverloaded or LlmError when it answers nothing.
         """
         models_task = asyncio.create_task(self._answer("/v1/models"), name="ask-models")
         props_task = asyncio.create_task(self._answer("/props"), name="ask-props")
@@ -236,10 +238,10 @@ class OpenAIHttpEngine:
         except GenerationError as error:
             return None, error
 
-    # A reply
+    # Replies
 
     async def _require_continuing(self, request: ChatRequest) -> None:
-        """llama.cpp shows the prompt it would make: it must end with the text that is to be continued."""
+        """Checks llama.cpp's rendering of the prompt, which must end with the text to continue."""
         facts = await self._known_facts()
         if not facts.llama:
             raise NotSupported(f"The model server at {self.url} does not say that it can continue a reply; regenerate it instead.")
@@ -249,7 +251,7 @@ class OpenAIHttpEngine:
             answer = await self._questions.ask("POST", "/apply-template", question)
         except LlmError as error:
             if error.retryable:
-                raise  # it failed; whether it could is not known
+                raise  # the check failed; the answer is unknown
             raise NotSupported(f"The model cannot continue a reply: {error.message}") from error
         prompt = answer.get("prompt") if isinstance(answer, dict) else None
         if not isinstance(prompt, str) or not prompt.endswith(turns[-1].content):
@@ -269,8 +271,8 @@ class OpenAIHttpEngine:
             if decoder.done and response.content.at_eof():
                 response.release()
             else:
-                response.close()  # at once: this frees the slot
-            if decoder.splitter.bare:  # who swallows the opening tag may ignore the wish not to think, too
+                response.close()  # before anything else: this frees the slot
+            if decoder.splitter.bare:  # a template that contains the opening tag may also ignore a request for no reasoning
                 self._thinking |= {(thinking[0], skips): True for skips in (False, True)}
 
     def _splitter(self, request: ChatRequest, thinking: tuple[str | None, bool]) -> ThinkSplitter:
@@ -279,8 +281,10 @@ class OpenAIHttpEngine:
         return ThinkSplitter(thinks=self._thinking.get(thinking, False), relabel=request.relabels)
 
     async def _open(self, request: ChatRequest) -> aiohttp.ClientResponse:
-        """The opened stream of a 200. A refusal that says why is answered: with a shorter conversation, a shorter reply, or the
-        model's present name."""
+        """Returns the open response of a 200.
+
+        A refusal that names its cause is answered with a shorter conversation, a shorter reply, or the model's present name.
+        """
         facts = await self._known_facts()
         model = self._answering(request.model)
         await self._learn_template(facts, model, request)
@@ -317,14 +321,15 @@ class OpenAIHttpEngine:
                     raise
 
     def _allowed_tokens(self, facts: ServerFacts, model: str | None, fit: Fit, most_tokens: int) -> int:
-        """What the context leaves for the reply, at most `most_tokens`. An estimate that leaves nothing may be wrong."""
+        """Returns the tokens left for the reply, up to `most_tokens`. An estimate that leaves nothing is ignored, because it may be
+        wrong."""
         n_ctx = self._fitter.n_ctx(facts, model)
         if not n_ctx or not fit.tokens:
             return most_tokens
         return max(1 if fit.exact else min(SHORT_REPLY, most_tokens), min(most_tokens, n_ctx - fit.tokens))
 
     async def _learn_template(self, facts: ServerFacts, model: str | None, request: ChatRequest) -> None:
-        """Whether the server's template opens the thoughts itself: the prompt that it makes ends with the opening tag."""
+        """Learns whether the template itself opens the reasoning: then the rendered prompt ends with the opening tag."""
         route = (model, request.skip_thinking)
         if route in self._thinking or not facts.llama or facts.router:
             return
@@ -332,7 +337,7 @@ class OpenAIHttpEngine:
         try:
             answer = await self._questions.ask("POST", "/apply-template", question)
         except Silent:
-            self._thinking[route] = False  # asking for each message would delay them all
+            self._thinking[route] = False  # asking before each message would delay them all
             return
         except GenerationError:
             return
@@ -350,11 +355,11 @@ class OpenAIHttpEngine:
         except CLIENT_ERRORS as error:
             raise self._questions.unreachable(error) from error
         if 200 <= response.status < 300:
-            return response  # whatever it is labelled: the decoder looks at the body
+            return response  # whatever its content type: the decoder looks at the body
         raise self._questions.refusal(response, await self._refused_body(response))
 
     async def _refused_body(self, response: aiohttp.ClientResponse) -> bytes:
-        """As much of an error answer as arrives in good time."""
+        """Returns as much of an error body as arrives in time."""
         text = b""
         try:
             async with asyncio.timeout(self._probing.answer):

@@ -1,4 +1,7 @@
-"""Simulated streaming: a finished answer in paced pieces of whole grapheme clusters."""
+"""Simulated streaming: sends a complete answer in paced pieces of whole grapheme clusters.
+
+It knows text and time, and no engine.
+"""
 
 import asyncio
 import math
@@ -10,13 +13,13 @@ import regex
 from lam.protocol.events import Chunk, EngineEvent
 
 LONGEST_SECONDS: Final = 4
-"""A text that would take longer in pieces of the wanted size gets larger ones: the answer is there already."""
+"""A text that would take longer comes in larger pieces: the answer is complete already."""
 
 _CLUSTER: Final = regex.compile(r"\X")
 
 
 def pieces(text: str, size: int) -> Iterator[str]:
-    """The text in pieces of at least `size` characters, cut only between grapheme clusters; 0: all in one."""
+    """Yields pieces of at least `size` characters, cut only between grapheme clusters; 0 yields one piece."""
     if size <= 0:
         if text:
             yield text
@@ -31,7 +34,7 @@ def pieces(text: str, size: int) -> Iterator[str]:
 
 
 async def paced(events: Sequence[EngineEvent], size: int, delay: float) -> AsyncGenerator[list[EngineEvent]]:
-    """The events as batches, texts in pieces of `size` characters, `delay` seconds apart, in 4 seconds altogether at most."""
+    """Yields the events in batches, `delay` seconds apart, with texts in pieces of `size` characters; within 4 seconds."""
     length = sum(len(event.content) for event in events if isinstance(event, Chunk))
     if size > 0 and delay > 0:
         size = max(size, math.ceil(length * delay / LONGEST_SECONDS))

@@ -1,7 +1,9 @@
-"""The engine for older LAM workers and their `prompt_portal` topics: a request, its answer in one piece, no cancel.
+"""The engine for older LAM workers and their `prompt_portal` topics: one request, one whole answer, no cancel.
 
-Such a worker keeps the conversation itself, by the session's key, so it is told only what is new. Whether there is one is known
-from its status where it publishes one, and from a broker that speaks MQTT 5, which says when nobody took a request.
+Such a worker stores the conversation under the session's key, so it gets only the new turn. Its presence is known from its status,
+if it publishes one, and from an MQTT 5 broker, which reports a request without receivers.
+
+It knows no LAM protocol and no queue.
 """
 
 import asyncio
@@ -33,9 +35,9 @@ STATUS: Final = "prompt_portal/status"
 DEFAULT_SLOTS: Final = 8
 AWAY_SECONDS: Final = 60
 PAUSE: Final = 0.1
-UNHEARD_PAUSE: Final = 1.0  # before a request that nobody took is published again
+UNHEARD_PAUSE: Final = 1.0  # pause before a request without receivers is published again
 SHOW_SECONDS: Final = 5
-NEARLY_ZERO: Final = 1e-4  # such a worker takes temperature 0 for none, and uses its own
+NEARLY_ZERO: Final = 1e-4  # these workers treat temperature 0 as unset and use their own
 NO_WORKER: Final = "No older worker is connected to the broker; start one."
 _FAILED: Final = ("Error: OpenAI API error: ", "Error: Generation failed: ", "Error processing message: ")
 _OVERLOADED: Final = ("Error: Rate limit exceeded. ", "Server is overloaded. Please try again in a moment.")
@@ -43,7 +45,7 @@ _GONE: Final = frozenset({"offline", "disconnected", "stopped", "down", "shutdow
 
 
 class UserInput(Struct, frozen=True, rename="camel", kw_only=True):
-    """A request as older workers read it."""
+    """A request in the format of older workers."""
 
     session_id: str
     message: str
@@ -57,9 +59,9 @@ class UserInput(Struct, frozen=True, rename="camel", kw_only=True):
 
 
 class PromptPortalEngine:
-    """An `Engine`. An async context manager: it owns the connection to the broker.
+    """An `Engine`, as an async context manager: it owns the connection to the broker.
 
-    `slots`: requests at once, 0 means 8; nobody tells how many the workers take. `timeout`: seconds to wait for the broker.
+    `slots`: requests at once; 0 means 8, because workers do not report their number. `timeout`: seconds to wait for the broker.
     `chunk_size`, `chunk_delay`: see `paced`.
     """
 
@@ -76,14 +78,14 @@ class PromptPortalEngine:
         chunk_delay: float = 0.01,
     ) -> None:
         self.client_id = f"{checked_name(name, 'MQTT_CLIENT_ID')}-{secrets.token_hex(4)}"
-        self.ignored = 0  # answers that came too late, twice or retained
+        self.ignored = 0  # answers that were late, repeated or retained
         self._model = model
         self._slots = slots or DEFAULT_SLOTS
         self._timeout = timeout
         self._chunks = (chunk_size, chunk_delay)
         self._open: dict[str, asyncio.Future[bytes]] = {}  # by request
         self.connection = Connection(broker, self.client_id, max_packet=max_packet)
-        self._worker: bool | None = None  # whether one is connected, as far as that is known
+        self._worker: bool | None = None  # whether a worker is connected; None when unknown
         self.connection.subscribe(f"{ANSWERS}/+/{self.client_id}/+", self._answer)
         self.connection.subscribe(STATUS, self._status)
 
@@ -95,7 +97,7 @@ class PromptPortalEngine:
         await self.connection.__aexit__(kind, error, trace)
 
     def routes(self) -> Sequence[Route]:
-        """Two where a model is named: whatever else is asked for gets the same answer."""
+        """Returns one route, or two when a model is named: any other name gets the same answer."""
         return [
             Route(
                 name=name,
@@ -110,7 +112,7 @@ class PromptPortalEngine:
         ]
 
     def watch(self, callback: Callable[[], None]) -> None:
-        """Nothing to call back for: there is one route, and it never changes."""
+        """Does nothing: the routes never change."""
 
     async def health(self) -> Health:
         link = self.connection
@@ -132,9 +134,9 @@ class PromptPortalEngine:
             await batches.aclose()
 
     async def _batches(self, request: ChatRequest) -> AsyncGenerator[list[EngineEvent]]:
-        """The answer in paced pieces. Raises BrokerUnreachable, NoWorker, TooLarge, LlmError, LlmOverloaded.
+        """Yields the answer in paced pieces. Raises BrokerUnreachable, NoWorker, TooLarge, LlmError, LlmOverloaded.
 
-        How long to wait for an answer to a request that a worker took is for the reader to decide.
+        Once a worker took the request there is no time limit: the reader decides how long to wait.
         """
         request_id = secrets.token_urlsafe(12)
         answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
@@ -153,9 +155,9 @@ class PromptPortalEngine:
             yield batch
 
     async def _delivered(self, payload: bytes, answer: "asyncio.Future[bytes]") -> AsyncGenerator[list[EngineEvent]]:
-        """Publishes the request until somebody took it, as far as the broker can tell; signs of life meanwhile."""
+        """Publishes the request until a worker takes it, as far as the broker can tell. Yields signs of life meanwhile."""
         clock = asyncio.get_running_loop().time
-        began, shown = clock(), 0.0
+        began, last_sign = clock(), 0.0
         unheard = asyncio.Event()
         while not answer.done():
             yield []
@@ -177,8 +179,8 @@ class PromptPortalEngine:
             self._worker = False
             if clock() - began >= self._timeout:
                 raise NoWorker(NO_WORKER)
-            if clock() - shown >= SHOW_SECONDS:
-                shown = clock()
+            if clock() - last_sign >= SHOW_SECONDS:
+                last_sign = clock()
                 yield [Progress("unreachable", reason=NoWorker.code)]
             else:
                 yield []
@@ -214,12 +216,12 @@ class PromptPortalEngine:
         answer.set_result(payload)
 
     def _status(self, _topic: str, payload: bytes, _retained: bool) -> None:
-        """What a worker says of itself, a word or an object with one: anything but that it is gone means that it is connected."""
+        """Takes a worker's status, a word or an object with one. Any status except offline means connected."""
         try:
-            said = msgspec.json.decode(payload)
+            status = msgspec.json.decode(payload)
         except (ValueError, RecursionError):
-            said = payload.decode("utf-8", "replace")
-        word = (said.get("status") or said.get("state")) if isinstance(said, dict) else said
+            status = payload.decode("utf-8", "replace")
+        word = (status.get("status") or status.get("state")) if isinstance(status, dict) else status
         self._worker = bool(payload) and str(word).strip().lower() not in _GONE
 
     def _broker_problem(self) -> str:
@@ -235,23 +237,26 @@ async def _require_continuing(_request: ChatRequest) -> None:
 
 
 def read_answer(payload: bytes, request_id: str) -> tuple[str, dict[str, Any] | None]:
-    """The text of an answer, and the object that held it: only an object that names this very request is one, all else is the text
-    itself. Raises LlmError or LlmOverloaded, also for the sentences in which such a worker reports its own failures."""
+    """Returns the text of an answer, and the object that held it.
+
+    Only an object that names this very request is unpacked; anything else is the text itself. Raises LlmError or LlmOverloaded,
+    also for the sentences in which such a worker reports its own failures.
+    """
     try:
         verbatim = payload.decode()
     except UnicodeDecodeError as error:
         raise LlmError("The worker's answer is not UTF-8.") from error
     try:
-        said = msgspec.json.decode(payload)
+        answer = msgspec.json.decode(payload)
     except (msgspec.DecodeError, RecursionError):
-        said = None
-    if not isinstance(said, dict) or said.get("requestId") != request_id:
+        answer = None
+    if not isinstance(answer, dict) or answer.get("requestId") != request_id:
         return _answered(valid(verbatim)), None
-    text = said.get("response")
-    text = said.get("content") if text is None else text
+    text = answer.get("response")
+    text = answer.get("content") if text is None else text
     if not isinstance(text, str):
         raise LlmError("The worker's answer holds neither a response nor a content that is text.")
-    return _answered(valid(text)), said
+    return _answered(valid(text)), answer
 
 
 def _answered(text: str) -> str:

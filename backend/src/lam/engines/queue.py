@@ -1,11 +1,11 @@
-"""The one queue before the models: who may start now, who waits, and at which position.
+"""The one queue in front of the models: who starts now, who waits, and at which position.
 
-Places belong to pools; a ticket names the routes it may use. A place that becomes free goes to the first ticket, in fair order,
-that may use it. Fair order: the groups (a person, say) take turns, first come first served within a group. A place is given back
-when its run's end shows that the model is free; after a connection that we closed ourselves when the server is seen idle, or after
-a second where it cannot be seen.
+Places belong to pools; a ticket names the routes it may use. A free place goes to the first ticket, in fair order, that may use it.
+Fair order: groups (a person, for example) take turns, first come first served within a group. A place is free again when the run's
+end proves that the model is free. When we closed the connection ourselves, it is free when the server is idle, or after a second
+when the server cannot tell.
 
-It knows no request and produces nothing.
+The queue knows no request and produces nothing.
 """
 
 import asyncio
@@ -26,8 +26,11 @@ PoolKey = tuple[str, str]
 
 
 class Settling(Struct, frozen=True):
-    """Seconds. `unseen`: until a place is given out again whose server cannot tell whether it is idle; `busy`: whose server can,
-    and says it is busy with nothing of ours; `poll`: between two questions."""
+    """Waiting times in seconds.
+
+    `unseen`: until a place is reused on a server that cannot report its load. `busy`: until it is reused on a server that reports
+    load which is not ours. `poll`: between two checks.
+    """
 
     unseen: float = 1
     busy: float = 10
@@ -35,8 +38,8 @@ class Settling(Struct, frozen=True):
 
 
 class Offer(Struct, frozen=True, kw_only=True):
-    """A route with its engine. `rank`: engines that are preferred to its own. `model`: what to ask the engine for, None: its
-    default."""
+    """A route with its engine. `rank`: how many engines are preferred to this one. `model`: the name to request, None for the
+    engine's default."""
 
     rank: int
     server: str
@@ -53,22 +56,22 @@ Offers = Callable[[str | None, bool], Sequence[Offer]]
 
 
 class Ticket:
-    """A run's claim on a place. `offers`: what it may use, computed anew whenever what is known changes.
+    """A run's claim on a place. `offers`: the routes it may use, recomputed at every change.
 
-    `position`: runs that would start before it; None once it has a place, at `offer`. `wanted` is called when the place, which was
-    only lent, is asked back.
+    `position`: how many runs start before it; None once it has a place, at `offer`. `wanted`: called when a lent place is needed by
+    somebody else.
     """
 
     def __init__(self, queue: "Queue", number: int, group: Hashable, model: str | None, *, continues: bool) -> None:
         self._queue = queue
-        self._number = number  # in the order of their coming
+        self._number = number  # order of arrival
         self._news = asyncio.Event()
         self.group = group
         self.model = model
         self.continues = continues
         self.offers: Sequence[Offer] = queue.offers(model, continues)
-        self.expected = tuple(self.offers)  # as it could be told when it came
-        self.avoided: set[PoolKey] = set()  # only if no other pool has a place
+        self.expected = tuple(self.offers)  # the offers at its arrival
+        self.avoided: set[PoolKey] = set()  # pools to use only when no other has a place
         self.position: int | None = None
         self.offer: Offer | None = None
         self.wanted: Callable[[], object] | None = None
@@ -79,7 +82,7 @@ class Ticket:
 
     @property
     def served(self) -> bool:
-        """Whether its pools have places at all, taken or not."""
+        """Whether its pools have any places, free or in use."""
         return any(offer.route.pool.places > 0 or offer.route.pool.slots > 0 for offer in self.offers)
 
     @property
@@ -88,12 +91,12 @@ class Ticket:
 
     @property
     def model_name(self) -> str | None:
-        """The model that was expected to answer when the ticket was drawn, None while that was not known."""
+        """The model that was expected to answer at arrival, None when unknown."""
         return self.model or next((offer.route.name for offer in self.expected), None)
 
     @property
     def simulated(self) -> bool | None:
-        """Whether the answer was expected to come in one piece; None where that depended on the route."""
+        """Whether the answer was expected in one piece; None when it depended on the route."""
         kinds = {offer.route.can.simulated for offer in self.expected}
         return kinds.pop() if len(kinds) == 1 else None
 
@@ -107,7 +110,7 @@ class Ticket:
             self._news.set()
 
     async def news(self, seconds: float) -> None:
-        """Until its position changes, it gets a place, or that long."""
+        """Waits until its position changes or it gets a place, for up to `seconds`."""
         try:
             async with asyncio.timeout(seconds):
                 await self._news.wait()
@@ -116,28 +119,28 @@ class Ticket:
         self._news.clear()
 
     def again(self) -> None:
-        """Gives the place back unused and waits for one, in its old turn; a pool that it was not at yet is preferred."""
+        """Gives the place back unused and waits for another in the old turn; pools not tried yet come first."""
         self._queue.again(self)
 
     def leave(self, *, model_is_free: bool) -> None:
-        """Gives the place back, or gives up waiting. Harmless when repeated."""
+        """Gives the place back or stops waiting. Further calls do nothing."""
         self._queue.leave(self, model_is_free=model_is_free)
 
 
 class Queue:
-    """`offers(model, continues)` gives the routes for a request, the preferred ones first. `most`: tickets that may wait for the
-    same places."""
+    """Hands out places. `offers(model, continues)` returns the routes for a request, preferred ones first. `most`: how many tickets
+    may wait for the same places."""
 
     def __init__(self, offers: Offers, *, most: int, settling: Settling | None = None) -> None:
         self.offers = offers
         self._most = most
         self._settling = settling or Settling()
         self._pools: dict[PoolKey, _Places] = {}
-        self._ring: OrderedDict[Hashable, list[Ticket]] = OrderedDict()  # groups in the order of their turns
+        self._ring: OrderedDict[Hashable, list[Ticket]] = OrderedDict()  # groups in order of their turns
         self._numbers = count()
 
     def update(self, pools: Mapping[PoolKey, Pool]) -> None:
-        """What is known has changed: sizes the pools, and computes anew what each waiting ticket may use. None loses its turn."""
+        """Resizes the pools and recomputes the offers of every waiting ticket. No ticket loses its turn."""
         for key, pool in pools.items():
             if (places := self._pools.get(key)) is None:
                 places = self._pools[key] = _Places(key, self._settling, self._next)
@@ -153,9 +156,9 @@ class Queue:
         self._ask_back()
 
     def enter(self, model: str | None, group: Hashable, *, continues: bool = False) -> Ticket:
-        """Raises QueueFull when no place is free and as many wait as may."""
+        """Returns a new ticket. Raises QueueFull when no place is free and `most` tickets wait already."""
         ticket = self._ticket(model, group, continues=continues)
-        if self._start(ticket):  # what is free, nobody who waits can use: it would have been given out
+        if self._start(ticket):  # no waiting ticket can use a free place, or it would have it already
             return ticket
         ahead = [other for other in self._waiting() if _rivals(ticket, other)]
         lent = sum(len(places.lent) for key, places in self._pools.items() if key in ticket.pools)
@@ -165,7 +168,7 @@ class Queue:
         return ticket
 
     def lend(self, model: str | None, wanted: Callable[[], object], *, continues: bool = False) -> Ticket | None:
-        """A place that nobody needs at the moment, for work that can be dropped; `wanted` is called when somebody waits for it."""
+        """Returns an idle place for droppable work, None if there is none. `wanted` is called when a ticket waits for it."""
         ticket = self._ticket(model, None, continues=continues)
         if not self._start(ticket):
             return None
@@ -173,8 +176,8 @@ class Queue:
         return ticket
 
     def move(self, ticket: Ticket) -> bool:
-        """Takes a free place at another pool, which the ticket has not been at yet, and gives its own back unused."""
-        places = self._held(ticket)
+        """Moves the ticket to a free place in a pool it has not tried, and frees its old one. Returns False when there is none."""
+        places = self._places_of(ticket)
         if places is None or ticket.offer is None:
             return False
         ticket.avoided.add(ticket.offer.pool)
@@ -186,8 +189,8 @@ class Queue:
         return True
 
     def again(self, ticket: Ticket) -> None:
-        """Gives the place back unused, and waits for one in the old turn."""
-        places = self._held(ticket)
+        """Takes the place back unused; the ticket waits in its old turn."""
+        places = self._places_of(ticket)
         if places is None:
             return
         places.running.discard(ticket)
@@ -198,7 +201,7 @@ class Queue:
         self._next()
 
     def leave(self, ticket: Ticket, *, model_is_free: bool) -> None:
-        places = self._held(ticket)
+        places = self._places_of(ticket)
         if places is not None:
             places.leave(ticket, model_is_free=model_is_free)
             self._next()
@@ -216,7 +219,7 @@ class Queue:
 
     @property
     def taken(self) -> int:
-        """Places in use, those included whose model is not yet seen to be free."""
+        """Places in use, including those whose model may not be free yet."""
         return sum(places.taken for places in self._pools.values())
 
     async def close(self) -> None:
@@ -225,12 +228,12 @@ class Queue:
     def _ticket(self, model: str | None, group: Hashable, *, continues: bool) -> Ticket:
         return Ticket(self, next(self._numbers), group, model, continues=continues)
 
-    def _held(self, ticket: Ticket) -> "_Places | None":
+    def _places_of(self, ticket: Ticket) -> "_Places | None":
         places = self._pools.get(ticket.offer.pool) if ticket.offer else None
         return places if places is not None and ticket in places.running else None
 
     def _waiting(self) -> Iterator[Ticket]:
-        """The tickets that wait, in fair order."""
+        """Yields the waiting tickets in fair order."""
         queues = list(self._ring.values())
         for depth in range(max(map(len, queues), default=0)):
             for queue in queues:
@@ -243,7 +246,7 @@ class Queue:
         self._place()
 
     def _start(self, ticket: Ticket, offers: Sequence[Offer] | None = None) -> bool:
-        """Gives the ticket the best free place among its offers, or these; False if there is none."""
+        """Gives the ticket the best free place among these offers, by default its own. Returns False when there is none."""
         offers = ticket.offers if offers is None else offers
         free = [(self._pools[offer.pool], offer) for offer in offers if offer.pool in self._pools]
         free = [(places, offer) for places, offer in free if places.free > 0]
@@ -261,7 +264,7 @@ class Queue:
         return True
 
     def _next(self) -> None:
-        """Gives out what is free. A group that got a place goes to the end of the ring."""
+        """Hands out the free places. A group that got one goes to the end of the ring."""
         started = True
         while started:
             started = False
@@ -277,7 +280,7 @@ class Queue:
         self._place()
 
     def _place(self) -> None:
-        """Tells each waiting ticket how many are ahead of it."""
+        """Sets the position of each waiting ticket."""
         ahead: Counter[frozenset[PoolKey] | str | None] = Counter()
         for ticket in self._waiting():
             rivals = ticket.pools or ticket.model
@@ -289,7 +292,7 @@ class Queue:
             ticket.move(position)
 
     def _ask_back(self) -> None:
-        """Lent places, as many as are waited for."""
+        """Requests as many lent places as tickets wait for."""
         for key, places in self._pools.items():
             waiting = sum(1 for ticket in self._waiting() if key in ticket.pools)
             for ticket in places.lent[:waiting]:
@@ -299,14 +302,14 @@ class Queue:
 
 
 def _rivals(one: Ticket, other: Ticket) -> bool:
-    """Whether two tickets want the same places; where nobody serves them, the same model."""
+    """Returns whether two tickets compete for the same places or, when there are none, for the same model."""
     if one.offers or other.offers:
         return bool(one.pools & other.pools)
     return one.model == other.model
 
 
 class _Places:
-    """The places of one pool. `pool`: as it was last known, None once its engine knows it no more."""
+    """The places of one pool. `pool`: its last known state, None once the engine no longer lists it."""
 
     def __init__(self, key: PoolKey, settling: Settling, next_: Callable[[], None]) -> None:
         self.pool: Pool | None = None
@@ -342,7 +345,7 @@ class _Places:
             await asyncio.gather(self._settler, return_exceptions=True)
 
     async def _settle(self) -> None:
-        """Gives places back as the server is seen to free them; all that are left when it takes too long."""
+        """Frees places as the server reports them idle, and the rest when that takes too long."""
         clock = asyncio.get_running_loop().time
         since = clock()
         while self._settling:
@@ -365,6 +368,6 @@ class _Places:
                 return await self.pool.busy()
         except TimeoutError:
             return None
-        except Exception:  # a place that is never given back would be worse
+        except Exception:  # otherwise the place would never be free again
             log.exception("The server could not be asked whether it is idle")
             return None

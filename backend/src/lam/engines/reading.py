@@ -1,4 +1,7 @@
-"""Reads the body of a chat answer, as it arrives, until the reply is over: batches of events, and what hindered its end."""
+"""Reads the body of a chat answer until the reply is over, in batches of events.
+
+It owns the order of bytes, time limits and endings. It must not know what the bytes mean: the decoder does.
+"""
 
 import asyncio
 from typing import Final, Self
@@ -14,10 +17,10 @@ AFTER_FINISH_SECONDS: Final = 2
 
 
 class Reading:
-    """Iterates over what each read brings, until the reply is over; the last batch ends with `Finished`.
+    """Iterates over the batches of a reply, one per read; the last one ends with `Finished`.
 
-    After a finish reason more text may come: the end is `[DONE]`, the body's end, or two seconds without a document. Raises what
-    the decoder says of a reply that is not whole.
+    Text may follow a finish reason: the reply ends with `[DONE]`, with the body, or after two seconds without a document. Raises
+    the decoder's error when the reply is incomplete.
     """
 
     def __init__(self, response: aiohttp.ClientResponse, decoder: CompletionDecoder) -> None:
@@ -50,7 +53,7 @@ class Reading:
         return events
 
     def _close(self) -> list[EngineEvent]:
-        """What the decoder held back, and the ending, or what hindered it."""
+        """Returns what the decoder held back and the ending, or raises the failure."""
         if self._hindrance is not None:
             raise self._hindrance from self._lost
         if self._closed:
@@ -60,8 +63,10 @@ class Reading:
         return events
 
     async def _read_tail(self) -> bytes | None:
-        """A read after the finish reason, None once it is over. A stop comes too late then, unless every chunk carries the reason,
-        which says nothing."""
+        """Returns a read after the finish reason, None when the reply is over.
+
+        A stop comes too late here, unless every chunk carries a reason, which then means nothing.
+        """
         if self._deadline is None:
             self._deadline = asyncio.get_running_loop().time() + AFTER_FINISH_SECONDS
         try:

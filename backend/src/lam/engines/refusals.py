@@ -1,9 +1,11 @@
-"""What a model server says when it refuses or fails, as one of our errors, with the server's own words.
+"""Maps the refusal or failure of a model server to one of our errors, with the server's own words.
 
 Servers write errors in many shapes: OpenAI's `{"error": {…}}`, an error that is a string, flat objects (`{"object": "error",
-"message": …}`), `detail` (FastAPI: a text or a list), a list around any of them, plain text. What they mean is told by status, code
-and words: the messages quoted in the tests are those of vLLM, SGLang, llama.cpp, OpenRouter, LM Studio, Mistral, LiteLLM, TGI,
-Anthropic, Gemini, Groq, Cohere, Azure and OpenAI.
+"message": …}`), `detail` (FastAPI: a text or a list), a list around any of them, plain text. Status, code and words decide the
+meaning. The messages in the tests are those of vLLM, SGLang, llama.cpp, OpenRouter, LM Studio, Mistral, LiteLLM, TGI, Anthropic,
+Gemini, Groq, Cohere, Azure and OpenAI.
+
+Pure: it reads errors and sends nothing.
 """
 
 import re
@@ -17,7 +19,7 @@ from lam.errors import ContentFiltered, ContextExceeded, GenerationError, LlmErr
 from lam.protocol.text import valid
 
 LONGEST_QUOTE: Final = 500
-SMALLEST_CONTEXT: Final = 128  # a smaller number is not a context's size: some servers miscalculate it
+SMALLEST_CONTEXT: Final = 128  # smaller numbers are no context size: some servers miscalculate it
 _ABOUT_LENGTH: Final = (400, 413, 422, 500)
 _LENGTH_CODES: Final = (
     "exceed_context_size_error",
@@ -94,11 +96,11 @@ _NO_MODEL: Final = re.compile(
 
 
 class ModelMissing(LlmError):
-    """The server has no model of that name (any more)."""
+    """The server has no model of that name, or no longer."""
 
 
 class ReplyTooLong(LlmError):
-    """The server takes no `max_tokens` as large as was asked for. `limit`: the most it takes."""
+    """The server rejects this `max_tokens`. `limit`: the largest it accepts."""
 
     def __init__(self, message: str, limit: int) -> None:
         super().__init__(message, retryable=False)
@@ -106,9 +108,9 @@ class ReplyTooLong(LlmError):
 
 
 class Refusal(Struct, frozen=True, kw_only=True):
-    """What can be read from an error, whatever its shape. `numbers`: prompt tokens and limit where the server states them apart.
+    """The readable parts of an error of any shape. `numbers`: prompt tokens and limit, when the server states them separately.
 
-    `named`: it came as an object, so a model server said it, and not a proxy's page.
+    `named`: the error was an object, so it came from a model server, not from a proxy's page.
     """
 
     message: str
@@ -124,27 +126,28 @@ class Refusal(Struct, frozen=True, kw_only=True):
 
 
 def read_refusal(value: Any, status: int | None = None) -> Refusal:
-    """`value`: the decoded JSON, or text. `status`: of the HTTP answer it came in; without one the object's own code tells."""
-    found = next(_objects(value), None)
-    if found is None:
+    """Returns the parts of an error. `value`: the decoded JSON, or text. `status`: the HTTP status; without one the object's own
+    code counts."""
+    source = next(_objects(value), None)
+    if source is None:
         return Refusal(message=_quoted(value if isinstance(value, str) else ""), status=status)
-    code = found.get("code")
-    own = next((number for number in map(_status, (code, found.get("status"))) if number), None)
+    code = source.get("code")
+    own = next((number for number in map(_status, (code, source.get("status"))) if number), None)
     message = next(
-        (text for name in ("message", "detail", "msg", "error", "error_message") if (text := _text(found.get(name)))), ""
+        (text for name in ("message", "detail", "msg", "error", "error_message") if (text := _text(source.get(name)))), ""
     )
     return Refusal(
-        message=_quoted(message or _written(found)),
+        message=_quoted(message or _written(source)),
         code=_quoted(code) if isinstance(code, str) else "",
-        kind=_quoted(str(found.get("type") or "")),
+        kind=_quoted(str(source.get("type") or "")),
         status=status or own,
-        numbers=(found.get("n_prompt_tokens"), found.get("n_ctx")),
+        numbers=(source.get("n_prompt_tokens"), source.get("n_ctx")),
         named=True,
     )
 
 
 def failure_of(refusal: Refusal, retry_after: float | None = None) -> GenerationError:
-    """The error that a refusal comes to. A 4xx is not worth repeating as it is."""
+    """Returns our error for a refusal. A 4xx is not retried unchanged."""
     status, words = refusal.status, refusal.words
     limit, prompt = (_number(number) for number in reversed(refusal.numbers))
     if refusal.kind in _LENGTH_CODES or refusal.code in _LENGTH_CODES:
@@ -167,7 +170,7 @@ def failure_of(refusal: Refusal, retry_after: float | None = None) -> Generation
 
 
 def is_failure(error: Any) -> bool:
-    """Whether a document's `error` tells of one: some servers always send the field."""
+    """Returns whether a document's `error` field holds an error: some servers always send the field."""
     if isinstance(error, dict):
         words = str(error.get("message") or error.get("msg") or "").strip().lower()
         fine = error.get("code") in (None, 0, "0", 200, "200", "") and words in ("", "ok", "success", "null", "none")
@@ -178,12 +181,12 @@ def is_failure(error: Any) -> bool:
 
 
 def decoded(body: bytes) -> Any:
-    """The JSON of an error answer, else its text."""
+    """Returns the JSON of an error body, or else its text."""
     try:
         return msgspec.json.decode(body)
     except (ValueError, RecursionError):
         text = body.decode("utf-8", "replace").strip()
-        return "" if text.startswith("<") else text  # a web page says nothing
+        return "" if text.startswith("<") else text  # a web page explains nothing
 
 
 def _sentence(refusal: Refusal) -> str:
@@ -207,7 +210,7 @@ def _speaks_of_length(message: str) -> bool:
 
 
 def _reply_limit(message: str) -> int | None:
-    """The most tokens a reply may have, where the refusal is about nothing else."""
+    """Returns the largest reply in tokens, when the refusal is about nothing else."""
     if _ONLY_REPLY.search(message) is None or re.search(r"context|input|prompt|messages", message, re.IGNORECASE):
         return None
     match = _REPLY_LIMIT.search(message)
@@ -215,7 +218,7 @@ def _reply_limit(message: str) -> int | None:
 
 
 def _objects(value: Any) -> Iterator[dict[str, Any]]:
-    """The innermost object that tells of the error, the first of a list."""
+    """Yields the objects that describe the error, the innermost first."""
     if isinstance(value, list):
         for item in value:
             yield from _objects(item)
@@ -252,4 +255,4 @@ def _number(value: Any) -> int | None:
 
 
 def _first(patterns: tuple[re.Pattern[str], ...], text: str) -> int | None:
-    return next((int(match[match.lastindex or 1]) for found in patterns if (match := found.search(text))), None)
+    return next((int(match[match.lastindex or 1]) for pattern in patterns if (match := pattern.search(text))), None)

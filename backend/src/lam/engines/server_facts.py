@@ -1,4 +1,7 @@
-"""What a model server tells about itself: which kind it is, its models, its context, its slots."""
+"""The facts a model server reports about itself: its kind, models, context and slots.
+
+Pure: it reads answers and sends no requests.
+"""
 
 import re
 from typing import Any, Final
@@ -13,16 +16,16 @@ _NO_CHAT: Final = re.compile(
 
 
 class Model(Struct, frozen=True):
-    """A model that the server lists. `n_ctx`: tokens a slot's context holds, None where the server does not say."""
+    """A model in the server's list. `n_ctx`: context tokens per slot, None when the server does not say."""
 
     name: str
     n_ctx: int | None = None
 
 
 class ServerFacts(Struct, frozen=True, kw_only=True):
-    """`llama`: the server showed at /props that it is llama.cpp. `router`: it loads each model when it is asked for.
+    """What a server reported. `llama`: /props shows that it is llama.cpp. `router`: it loads a model when a request names it.
 
-    `n_ctx`, `slots`: 0 where unknown. `default`: the model that answers when none is asked for, None where none is listed.
+    `n_ctx`, `slots`: 0 when unknown. `default`: the model for requests without one, None when none is listed.
     """
 
     models: tuple[Model, ...]
@@ -37,7 +40,7 @@ class ServerFacts(Struct, frozen=True, kw_only=True):
 
 
 def read_facts(props: Any, models: Any) -> ServerFacts:
-    """From the answers of /props (None where there is none) and /v1/models. Anything may be missing."""
+    """Returns the facts in the answers of /props (None when there is none) and /v1/models. Anything may be missing."""
     props = props if isinstance(props, dict) else {}
     settings = props.get("default_generation_settings")
     slots = _count(props.get("total_slots"))
@@ -52,7 +55,7 @@ def read_facts(props: Any, models: Any) -> ServerFacts:
 
 
 def _default(entries: list[dict[str, Any]]) -> str | None:
-    """The first model that chats, a loaded one before others; the first of all where none looks as if it did."""
+    """Returns the first chat model, preferably a loaded one; the first model when none looks like a chat model."""
     chat = [entry for entry in entries if _chats(entry)]
     ready = [entry for entry in chat if _loaded(entry)]
     first = next(iter(ready or chat or entries), None)
@@ -60,9 +63,9 @@ def _default(entries: list[dict[str, Any]]) -> str | None:
 
 
 def _chats(entry: dict[str, Any]) -> bool:
-    """Whether a model can hold a conversation, from what the server says of it, else from its name."""
-    said = {str(entry.get(name) or "").lower() for name in ("type", "task", "pipeline_tag", "mode", "object")}
-    if any(re.search(r"embed|rerank|feature|transcription|speech|image_generation|moderation", kind) for kind in said):
+    """Returns whether a model can chat, from the server's description or else from its name."""
+    kinds = {str(entry.get(name) or "").lower() for name in ("type", "task", "pipeline_tag", "mode", "object")}
+    if any(re.search(r"embed|rerank|feature|transcription|speech|image_generation|moderation", kind) for kind in kinds):
         return False
     capabilities = entry.get("capabilities")
     if isinstance(capabilities, dict) and isinstance(capabilities.get("completion_chat"), bool):
@@ -83,11 +86,11 @@ def _loaded(entry: dict[str, Any]) -> bool:
 
 
 def _context(entry: dict[str, Any]) -> int:
-    """Tokens of a model's context, by the names that vLLM, OpenRouter, LM Studio, Mistral, Together and llama.cpp give them."""
+    """Returns the context in tokens, from the fields of vLLM, OpenRouter, LM Studio, Mistral, Together and llama.cpp."""
     meta = entry.get("meta")
     names = ("max_model_len", "loaded_context_length", "context_length", "max_context_length", "context_window", "max_input_tokens")
-    found = [_count(entry.get(name)) for name in names] + [_count(meta.get("n_ctx")) if isinstance(meta, dict) else 0]
-    return next((count for count in found if count), 0)
+    counts = [_count(entry.get(name)) for name in names] + [_count(meta.get("n_ctx")) if isinstance(meta, dict) else 0]
+    return next((count for count in counts if count), 0)
 
 
 def _count(value: Any) -> int:

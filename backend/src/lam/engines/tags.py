@@ -1,8 +1,8 @@
-"""How model families mark their reasoning in plain content, and which text of an answer is code.
+"""The tags that model families put around reasoning, and a scanner for code in an answer.
 
-The tags come from the chat templates that the families publish: DeepSeek, Qwen and GLM (`<think>`), Mistral (`[THINK]`), Kimi
-(`◁think▷`), Seed (`<seed:think>`), Cohere (`<|START_THINKING|>`), OpenThoughts (`<|begin_of_thought|>`), Apertus
-(`<|inner_prefix|>`), MedGemma (`<unused94>`) and the harmony channels of gpt-oss.
+The tags come from the published chat templates: DeepSeek, Qwen and GLM (`<think>`), Mistral (`[THINK]`), Kimi (`◁think▷`), Seed
+(`<seed:think>`), Cohere (`<|START_THINKING|>`), OpenThoughts (`<|begin_of_thought|>`), Apertus (`<|inner_prefix|>`), MedGemma
+(`<unused94>`) and the harmony channels of gpt-oss. Pure; it knows no events.
 """
 
 import re
@@ -12,7 +12,8 @@ from msgspec import Struct
 
 
 class Block(Struct, frozen=True):
-    """A marked part of a reply. `closers`: any of them ends it. `holds`: what stands in it; `nothing`: there is only an opener."""
+    """A marked part of a reply. `closers`: any of them ends it. `holds`: what it contains; `nothing` means that it is only an
+    opener."""
 
     opener: str
     closers: tuple[str, ...]
@@ -20,7 +21,7 @@ class Block(Struct, frozen=True):
 
 
 _NAMES: Final = ("think", "thinking", "thought", "reasoning", "seed:think", "longcat_think")
-_AMBIGUOUS: Final = frozenset({"<thought>", "<reasoning>"})  # elements of an answer in XML, too
+_AMBIGUOUS: Final = frozenset({"<thought>", "<reasoning>"})  # these are also XML elements of ordinary answers
 _HARMONY_END: Final = ("<|end|>", "<|return|>", "<|call|>")
 BLOCKS: Final = (
     *(Block(f"<{name}>", (f"</{name}>",)) for name in _NAMES),
@@ -43,28 +44,28 @@ BARE_CLOSERS: Final = tuple(
     if block.holds == "thoughts" and block.closers != _HARMONY_END and block.opener not in _AMBIGUOUS
     for closer in block.closers
 )
-"""What may end thoughts whose opener the server's template had put into the prompt."""
+"""Tags that can end reasoning whose opener was part of the server's prompt template."""
 
 BARE_OPENERS: Final = tuple(block.opener for block in BLOCKS if block.holds == "thoughts")
 _FIRST: Final = frozenset(tag[0] for block in BLOCKS for tag in (block.opener, *block.closers))
 _LONGEST: Final = max(len(tag) for block in BLOCKS for tag in (block.opener, *block.closers))
 _FENCE: Final = re.compile(r"[ \t>]*(?:(?:[-*+]|\d{1,9}[.)])[ \t]+)?(`{3,}|~{3,})(.*)")
-_HEAD: Final = 200  # characters of a line in which a fence is looked for
+_HEAD: Final = 200  # characters of a line that are searched for a fence
 
 
 def pattern(tags: tuple[str, ...]) -> re.Pattern[str]:
-    """Finds any of the tags, whatever their case, the longest first."""
+    """Returns a pattern for any of the tags, longest first, case-insensitive."""
     return re.compile("|".join(re.escape(tag) for tag in sorted(tags, key=len, reverse=True)), re.IGNORECASE)
 
 
 def may_begin(text: str, tags: tuple[str, ...]) -> bool:
-    """Whether the text, which may end in the middle of a tag, could become one of the tags."""
+    """Returns whether the text, which may end in mid-tag, could become one of the tags."""
     start = text.lower()
     return any(tag.lower().startswith(start) for tag in tags)
 
 
 def unfinished(text: str, tags: tuple[str, ...]) -> int:
-    """How many characters at the end of the text could be the beginning of a tag."""
+    """Returns how many characters at the end of the text could begin a tag."""
     tail = text[-_LONGEST:]
     for at, character in enumerate(tail):
         if character in _FIRST and may_begin(tail[at:], tags):
@@ -73,14 +74,14 @@ def unfinished(text: str, tags: tuple[str, ...]) -> int:
 
 
 class CodeScanner:
-    """Feed it the text of a Markdown answer; `inside` says whether what comes next stands in code."""
+    """Scans the text of a Markdown answer as it comes; `inside` says whether the next character is in code."""
 
     __slots__ = ("_fence", "_head", "_ticks")
 
     def __init__(self) -> None:
         self._fence = ""
         self._head = ""  # the beginning of the unfinished line
-        self._ticks = 0  # the length of the run of backticks that is open in it
+        self._ticks = 0  # the length of the open run of backticks
 
     @property
     def inside(self) -> bool:

@@ -1,4 +1,4 @@
-"""Which tool call a piece belongs to, whatever the server says of that."""
+"""Assigns pieces of tool calls to calls, whatever numbers the server uses. Pure."""
 
 import json
 
@@ -6,8 +6,8 @@ import json
 class ToolCallNumbers:
     """Numbers the calls of a reply from 0.
 
-    A server's index is believed until another call's id comes under it. Without an index, an id that is new or a name after whole
-    arguments begins a call; other pieces go on with the last one.
+    A server's index counts until another call's id comes with it. Without an index, a new id, or a name after complete arguments,
+    begins a call; other pieces belong to the last one.
     """
 
     def __init__(self) -> None:
@@ -46,7 +46,7 @@ class ToolCallNumbers:
         return None if self._is_other(last, call_id, name) else last
 
     def _is_other(self, known: int, call_id: str | None, name: str | None) -> bool:
-        """Whether a piece with this id and name belongs to another call than the known one."""
+        """Returns whether a piece with this id and name belongs to another call than the known one."""
         if not name or self._names[known] is None:
             return False
         if call_id and self._ids[known]:

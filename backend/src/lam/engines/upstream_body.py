@@ -1,6 +1,7 @@
-"""The JSON documents in the body of a chat answer, whatever frames them: Server-Sent Events, one document a line, or one document.
+"""Finds the JSON documents in the body of a chat answer: Server-Sent Events, one document per line, or a single document.
 
-Servers label their answers wrongly, so the body's first byte decides: `{` and `[` begin JSON, `<` a web page, all else is SSE.
+Content types are often wrong, so the body's first byte decides: `{` and `[` begin JSON, `<` a web page, anything else is SSE. It
+knows no fields of a completion.
 """
 
 import re
@@ -22,10 +23,11 @@ _raw: Final = msgspec.json.Decoder(msgspec.Raw)
 
 
 class UpstreamBody:
-    """Feed it bytes, cut anywhere; it gives one event for each document that became complete. `end` is for the end of the body.
+    """A decoder for a body that comes in pieces of any size. `feed` returns one event per complete document; `end` returns the
+    rest.
 
-    Both raise LlmError for a web page, and TooLong where a document grows beyond all bounds. `feed` is an attribute: once it is
-    certain that the body is a stream, it is the stream's own decoder.
+    Both raise LlmError for a web page, and TooLong for a document without end. `feed` is an attribute: once the body is known to be
+    a stream, it is the stream decoder's own method.
     """
 
     def __init__(self) -> None:
@@ -36,7 +38,7 @@ class UpstreamBody:
         self._head = b""
         self._document: list[bytes] = []
         self._size = 0
-        self._single = False  # the document goes on beyond its first line
+        self._single = False  # a single document that spans several lines
 
     def _feed(self, piece: bytes) -> list[SseEvent]:
         if self._kind == "sse":
@@ -58,7 +60,8 @@ class UpstreamBody:
         return self._feed_document(piece)
 
     def end(self, *, broken: bool = False) -> list[SseEvent]:
-        """What the body ended with: a last event without its blank line, or the one document; where it broke, only a whole one."""
+        """Returns what the end of the body completes: a last event without its blank line, or the single document. After a broken
+        connection only a whole one counts."""
         if self._kind == "json":
             document = b"".join(self._document)
             self._document.clear()
@@ -71,7 +74,7 @@ class UpstreamBody:
 
     @property
     def words(self) -> str:
-        """The beginning of a body that is neither JSON nor a stream; empty where it is one."""
+        """The beginning of a body that is neither JSON nor a stream; otherwise empty."""
         head = self._head.removeprefix(_BOM).lstrip(_SPACE)
         return "" if _FIELD.match(head) else head.decode("utf-8", "replace")
 
@@ -89,14 +92,14 @@ class UpstreamBody:
             self._single = True
             return []
         if not text[len(first) :].strip():
-            return []  # it may be the only one
+            return []  # it may be the only document
         self._kind = "sse"
         self._document.clear()
         return self._sse.feed(text)
 
 
 def _is_whole(line: bytes) -> bool:
-    """Whether a data line is an event by itself: a whole JSON object, or anything that is not the beginning of one."""
+    """Returns whether a data line is a complete event: a whole JSON object, or text that is not the beginning of one."""
     if not line.lstrip(_SPACE).startswith(b"{"):
         return not line.lstrip(_SPACE).startswith(b"[") or line.strip(_SPACE).endswith(b"]")
     try:

@@ -1,4 +1,7 @@
-"""The workers a gateway knows of, from their status messages; liveness by our own clock alone."""
+"""The workers that a gateway knows from their status messages.
+
+Liveness depends on our own clock alone. This module sends nothing.
+"""
 
 from collections import deque
 from collections.abc import Callable
@@ -11,35 +14,38 @@ from lam.protocol.jobs import WorkerStatus
 MOST_REPLACED: Final = 8
 
 
-class Seen(Struct, kw_only=True):
-    """A worker, when it was last heard of, and how many jobs of ours it has."""
+class KnownWorker(Struct, kw_only=True):
+    """A worker, the time of its last message, and the number of our jobs it has."""
 
     status: WorkerStatus
     heard: float
     jobs: int = 0
-    full_until: float = 0  # it said `busy`: not before its next status, or this moment
-    away_since: float | None = None  # its connection ended; it may come back
-    unheard: bool = False  # since our own connection came back
+    full_until: float = 0  # it said `busy`: leave it alone until its next status or this time
+    away_since: float | None = None  # since when its connection is broken; it may come back
+    unheard: bool = False  # no message yet since our own connection came back
 
     @property
     def name(self) -> str:
         return self.status.worker
 
     def places(self, now: float) -> int:
-        """For jobs of ours. What it runs for others counts; what it runs for us it may not have told yet."""
+        """Places for our jobs. Jobs of other gateways count as load; its status may not include ours yet."""
         free = self.status.slots - max(self.status.running, self.jobs) if self.full_until <= now else 0
         return self.jobs + max(0, free)
 
 
 class WorkerList:
-    """`clock` gives seconds. `moved(worker)` is called when one went away or is heard again, `gone(worker)` when it is no more, or
-    another instance has its name. `away`, `unheard`: seconds until one is forgotten whose connection ended, or that is silent."""
+    """The list of workers. `clock` returns seconds.
+
+    `moved(worker)`: called when a worker disconnects or comes back. `gone(worker)`: called when it is forgotten, or another
+    instance uses its name. `away`, `unheard`: seconds until a disconnected or silent worker is forgotten.
+    """
 
     def __init__(
         self,
         clock: Callable[[], float],
-        moved: Callable[[Seen], None],
-        gone: Callable[[Seen], None],
+        moved: Callable[[KnownWorker], None],
+        gone: Callable[[KnownWorker], None],
         *,
         away: float = 10,
         unheard: float = 30,
@@ -49,19 +55,19 @@ class WorkerList:
         self._clock = clock
         self._moved = moved
         self._gone = gone
-        self._seen: dict[str, Seen] = {}
-        self._replaced: dict[str, deque[str]] = {}  # instances whose name a newer one has taken
+        self._workers: dict[str, KnownWorker] = {}
+        self._replaced: dict[str, deque[str]] = {}  # older instances of each name
 
-    def all(self) -> list[Seen]:
-        """Those that are there."""
-        return [seen for seen in self._seen.values() if seen.away_since is None]
+    def all(self) -> list[KnownWorker]:
+        """Returns the connected workers."""
+        return [worker for worker in self._workers.values() if worker.away_since is None]
 
     def hear(self, status: WorkerStatus) -> bool:
-        """Takes a status; whether anything changed that choosing or capacity depend on."""
-        known = self._seen.get(status.worker)
+        """Takes a status. Returns whether the choice of a worker or the capacity may change."""
+        known = self._workers.get(status.worker)
         if status.state == "offline":
             if known is None or known.status.instance != status.instance:
-                return False  # of an older instance: the name has a new owner
+                return False  # from an older instance: a newer one uses the name
             if known.status.state == "draining" and not known.jobs:  # it left on purpose
                 self._drop(known)
             elif known.away_since is None:
@@ -77,50 +83,50 @@ class WorkerList:
             return changed
         replaced = self._replaced.setdefault(status.worker, deque(maxlen=MOST_REPLACED))
         if known is not None and status.instance in replaced:
-            return False  # it still lives, but another one has its name
-        self._seen[status.worker] = Seen(status=status, heard=self._clock())
+            return False  # it is alive, but a newer instance uses its name
+        self._workers[status.worker] = KnownWorker(status=status, heard=self._clock())
         if known is not None:
             replaced.append(known.status.instance)
             self._gone(known)
         return True
 
     def forget_silent(self) -> bool:
-        """Drops who was not heard of, or has been away, for too long; whether anybody was."""
+        """Removes workers that were silent or disconnected for too long. Returns whether there were any."""
         now = self._clock()
         silent = [
-            seen
-            for seen in self._seen.values()
-            if now - seen.heard > self._unheard or (seen.away_since is not None and now - seen.away_since > self._away)
+            worker
+            for worker in self._workers.values()
+            if now - worker.heard > self._unheard or (worker.away_since is not None and now - worker.away_since > self._away)
         ]
-        for seen in silent:
-            self._drop(seen)
+        for worker in silent:
+            self._drop(worker)
         return bool(silent)
 
-    def _drop(self, seen: Seen) -> None:
-        del self._seen[seen.name]
-        self._replaced.pop(seen.name, None)
-        self._gone(seen)
+    def _drop(self, worker: KnownWorker) -> None:
+        del self._workers[worker.name]
+        self._replaced.pop(worker.name, None)
+        self._gone(worker)
 
     def start_over(self) -> None:
-        """After a reconnect silence counts from now: while we were away nobody could be heard."""
+        """Restarts the clocks of silence after a reconnect: without a connection we heard nobody."""
         now = self._clock()
-        for seen in self._seen.values():
-            seen.heard, seen.unheard = now, True
-            if seen.away_since is not None:
-                seen.away_since = now
+        for worker in self._workers.values():
+            worker.heard, worker.unheard = now, True
+            if worker.away_since is not None:
+                worker.away_since = now
 
-    def by_key(self, key: str) -> Seen | None:
-        """The connected worker of that name and instance, written `name/instance`."""
-        return next((seen for seen in self.all() if f"{seen.name}/{seen.status.instance}" == key), None)
+    def by_key(self, key: str) -> KnownWorker | None:
+        """Returns the connected worker with that `name/instance`, None when there is none."""
+        return next((worker for worker in self.all() if f"{worker.name}/{worker.status.instance}" == key), None)
 
     def models(self) -> set[str]:
-        """The names of the models that are served."""
-        return {model.name for seen in self.all() if seen.status.state != "draining" for model in seen.status.models}
+        """Returns the names of the models that workers serve."""
+        return {model.name for worker in self.all() if worker.status.state != "draining" for model in worker.status.models}
 
     def refilled(self) -> bool:
-        """Whether a worker that said `busy` may be asked again since the last look."""
+        """Returns whether a worker that said `busy` can be asked again since the last call."""
         now = self._clock()
-        over = [seen for seen in self._seen.values() if 0 < seen.full_until <= now]
-        for seen in over:
-            seen.full_until = 0
+        over = [worker for worker in self._workers.values() if 0 < worker.full_until <= now]
+        for worker in over:
+            worker.full_until = 0
         return bool(over)

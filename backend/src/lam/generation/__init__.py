@@ -1,1 +1,4 @@
-"""Pumps an engine's events into a stream's log and ends each run exactly once. Writes; never knows who reads."""
+"""Runs: each one pumps a producer's events into a stream log and ends exactly once.
+
+This package writes logs. It must not know who reads them, nor what a run is about.
+"""

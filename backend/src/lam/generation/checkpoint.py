@@ -1,4 +1,7 @@
-"""One task that once a second saves what running replies have gained, all in one transaction, off the per-token path."""
+"""Saves the new events of all open runs every `seconds`, in one transaction.
+
+It keeps the database off the path of each token, and knows the store only by its contract.
+"""
 
 import asyncio
 import logging
@@ -12,7 +15,8 @@ log = logging.getLogger(__name__)
 
 
 async def keep_checkpoints(store: RunStore, runs: Callable[[], Iterable[Run]], seconds: float) -> None:
-    """Runs until it is cancelled. A database that is away is tried again: nothing is forgotten meanwhile."""
+    """Saves checkpoints until it is cancelled. When the database is unavailable, it logs a warning and tries again; no events are
+    lost."""
     while True:
         await asyncio.sleep(seconds)
         try:
@@ -22,10 +26,10 @@ async def keep_checkpoints(store: RunStore, runs: Callable[[], Iterable[Run]], s
 
 
 async def checkpoint(store: RunStore, runs: Iterable[Run]) -> None:
-    """Saves the events that came since the last time. Raises StorageUnavailable, and then nothing counts as saved."""
-    taken = [(run, unsaved) for run in runs if run.life < Life.ENDING and (unsaved := run.unsaved())]
-    if not taken:
+    """Saves the events since the last checkpoint. Raises StorageUnavailable; then none of the runs counts as saved."""
+    pending = [(run, unsaved) for run in runs if run.life < Life.ENDING and (unsaved := run.unsaved())]
+    if not pending:
         return
-    await store.checkpoint([unsaved for _, unsaved in taken])
-    for run, unsaved in taken:
+    await store.checkpoint([unsaved for _, unsaved in pending])
+    for run, unsaved in pending:
         run.checkpointed(unsaved)

@@ -1,4 +1,7 @@
-"""What a run needs from others: where its events come from, where its result goes, and where it is kept meanwhile."""
+"""What a run needs from others: a producer of events, a sink for its result, and a store for the time between.
+
+Only contracts live here. They must not name messages, sessions or a database.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -10,73 +13,75 @@ from lam.protocol.runs import Checkpoint, Lease, OpenRun
 
 Batches = AsyncIterator[list[EngineEvent]]
 Producer = AbstractAsyncContextManager[Batches]
-"""Gives batches of events, an empty one for a bare sign of life; the last event of the last batch is `Finished`. Raises a
-GenerationError where the reply cannot be whole. Leaving the context closes the connection to the model: that is the cancel."""
+"""Yields batches of events; an empty batch is a sign of life. The last event of the last batch is `Finished`. Raises a
+GenerationError when the reply is incomplete. Leaving the context closes the connection to the model: this is how a run is
+cancelled."""
 
 
 class Sink(Protocol):
-    """Where one run's result goes. It owns the rows that the run is about; the run knows none of them."""
+    """Stores the result of one run. The sink owns the rows that the run is about; the run does not know them."""
 
     def opening(self) -> Sequence[Event]:
-        """The first events: metadata, and what the result begins with where it continues an earlier one. Its rows hold that."""
+        """Returns the first events: metadata and, when the run continues an earlier result, that result. All of it is already
+        stored."""
         ...
 
     def prompt_tokens(self) -> int:
-        """Tokens of the prompt, estimated, for a run whose model's server gave no figures."""
+        """Returns an estimate of the prompt's tokens, for a model server that reports no usage."""
         ...
 
     async def commit(self, outcome: Outcome, lease: Lease) -> None:
-        """Stores the result and removes the run's row, in one transaction; nothing where the lease is no longer good.
+        """Stores the result and removes the run's row in one transaction. Does nothing when the lease is no longer valid.
 
-        Raises StorageUnavailable, and is then called again.
+        Raises StorageUnavailable; the caller then tries again.
         """
         ...
 
     def ending(self, outcome: Outcome) -> Done | Error:
-        """The run's last event."""
+        """Returns the run's last event."""
         ...
 
 
 class Kind(Protocol):
-    """A kind of run: makes sinks anew for runs whose gateway died."""
+    """A kind of run, such as a chat reply or a title. It makes new sinks for runs whose gateway died."""
 
     @property
     def name(self) -> str:
-        """What the rows of these runs are marked with."""
+        """The name that marks this kind in the table of runs."""
         ...
 
     async def restore(self, run: OpenRun) -> Sink | None:
-        """The sink of a run that somebody else began; None where what it was about is gone. Raises StorageUnavailable."""
+        """Returns a sink for a run of a dead gateway, or None when the thing it was about no longer exists. Raises
+        StorageUnavailable."""
         ...
 
     async def status(self, run_id: str, user_id: int, action: Literal["read", "stop"]) -> str | None:
-        """The status of the run's result, `streaming` while it is open; None where this kind has no run with which that user may do
-        this.
+        """Returns the status of the run's result, `streaming` while the run is open.
 
-        Raises StorageUnavailable.
+        Returns None when this kind has no such run, or the user may not do `action` with it. Raises StorageUnavailable.
         """
         ...
 
     async def rebuild(self, run_id: str, user_id: int) -> Sequence[Event]:
-        """All events of a run whose log is gone, from its result. Raises NotFound, StorageUnavailable."""
+        """Returns all events of a run whose log is gone, made from its stored result. Raises NotFound, StorageUnavailable."""
         ...
 
 
 class RunStore(Protocol):
-    """Keeps open runs. All methods raise StorageUnavailable."""
+    """Stores open runs. Every method raises StorageUnavailable."""
 
-    async def checkpoint(self, taken: Sequence[Checkpoint]) -> None:
-        """Adds events to runs whose leases are still good; those of others are dropped."""
+    async def checkpoint(self, checkpoints: Sequence[Checkpoint]) -> None:
+        """Adds events to the runs whose leases are still valid and drops the others."""
         ...
 
     async def take_over(self, owner: str) -> list[OpenRun]:
-        """Makes every open run this owner's, under the next epoch."""
+        """Makes `owner` the owner of every open run, under the next epoch, and returns the runs."""
         ...
 
     async def progress(self, run_id: str) -> list[ContentEvent]:
-        """What was checkpointed of a run, oldest first."""
+        """Returns the checkpointed events of a run, oldest first."""
         ...
 
     async def forget(self, lease: Lease) -> None:
-        """Removes a run without a result."""
+        """Removes a run without storing a result."""
         ...

@@ -1,8 +1,8 @@
-"""The pump: takes a producer's events, writes them into the run's log, and ends the run exactly once.
+"""The pump takes a producer's events, writes them into the run's log, and ends the run exactly once.
 
-Two tasks. The outer one is cancelled by nobody: it outlives every stop, commits the outcome and only then appends the terminal
-event. The inner one waits for events; stop, timeout and drain cancel it, and leaving the producer's context closes the connection
-to the model.
+It uses two tasks. Nobody cancels the outer task: it survives every stop, commits the outcome, and only then appends the last event.
+The inner task waits for events. Stop, timeout and drain cancel it, and leaving the producer's context closes the connection to the
+model.
 """
 
 import asyncio
@@ -40,10 +40,11 @@ log = logging.getLogger(__name__)
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """What the pump allows a run. Seconds, except `reply_chars`: text and thoughts together; more are cut off.
+    """The pump's limits for a run, in seconds, except `reply_chars`: the most characters of text and thoughts together.
 
-    `silence`: without a sign of life from the model. `repeat`: until the reader is told again what is awaited. `commit`: until the
-    readers get their ending although the result is not stored; `retry`, `late_retry`: between two attempts to store it.
+    `silence`: the longest time without a sign of life from the model. `repeat`: how often the pump repeats what the run waits for.
+    `commit`: when readers get their last event although the result is not stored yet. `retry`, `late_retry`: pauses between
+    attempts to store it.
     """
 
     silence: float = 300
@@ -69,22 +70,22 @@ class Pump:
         self._began = self._loop.time()
         self._granted: float | None = None
         self._first_token: float | None = None
-        self._life = self._began  # when the model last gave a sign of life
-        self._shown = self._began  # when the reader was last told what is being waited for
+        self._life = self._began  # time of the model's last sign of life
+        self._progress_time = self._began  # time of the last progress event
         self._progress: Progress | None = None
-        self._awaits = False  # the newest batch said that a place is awaited
+        self._awaits = False  # the last batch said that the run waits for a place
         self._mode: Mode | None = None
         self._model: str | None = None
         self._simulated: bool | None = None
         self._finished: Finished | None = None
         self._room = limits.reply_chars
-        self._cut_off = False  # the model would have said more
+        self._cut_off = False  # the reply exceeded `reply_chars`
         self._pieces = 0
         self._prompt_tokens: int | None = None
         self._timers: dict[str, asyncio.TimerHandle] = {}
 
     async def drive(self) -> None:
-        """The outer task."""
+        """Drives the run until its result is stored. This is the outer task."""
         run = self._run
         inner: asyncio.Task[None] | None = None
         try:
@@ -99,7 +100,7 @@ class Pump:
         except Exception:
             if inner is None:
                 raise
-            log.exception("The producer of %s failed to close", run.id)  # what it produced is whole all the same
+            log.exception("The producer of %s failed to close", run.id)  # the events are complete all the same
             run.advance(Life.ENDING)
         for timer in self._timers.values():
             timer.cancel()
@@ -125,7 +126,7 @@ class Pump:
                 return
 
     def _take(self, batch: list[EngineEvent]) -> None:
-        """Everything that happens for a token: keep it short."""
+        """Takes one batch. This is the path of every token: keep it short."""
         if self._first_token is None:
             self._take_early(batch)
         elif batch:
@@ -135,10 +136,10 @@ class Pump:
                 self._finished = last
                 batch = batch[:-1]
             if batch:
-                self._write(batch)  # type: ignore[arg-type]  # Finished was taken off
+                self._write(batch)  # type: ignore[arg-type]  # the last event was Finished and is removed
 
     def _take_early(self, batch: list[EngineEvent]) -> None:
-        """Before the first token every batch is a sign of life, and progress is told."""
+        """Takes a batch before the first token: any batch is a sign of life, and progress goes into the log."""
         self._life = self._loop.time()
         self._awaits = bool(batch) and isinstance(batch[0], Progress) and batch[0].stage in AWAITING_PLACE
         if self._granted is None and not self._awaits:
@@ -167,7 +168,7 @@ class Pump:
         for event in events:
             kind = type(event)
             if kind is Chunk or kind is Thinking:
-                size += len(event.content)  # type: ignore[union-attr]  # `is` is a third of isinstance's price here
+                size += len(event.content)  # type: ignore[union-attr]  # `is` costs a third of isinstance here
             elif kind is ToolCall:
                 size += len(event.arguments) + len(event.name or "") + len(event.id or "")  # type: ignore[union-attr]
         if size > self._room:
@@ -177,7 +178,7 @@ class Pump:
         self._run.write(events)
 
     def _cut(self, events: list[ContentEvent | Progress]) -> list[ContentEvent | Progress]:
-        """What of the events there is room for. The run ends with them."""
+        """Returns the events that still fit into `reply_chars`. The run ends with them."""
         room, kept = self._room, list[ContentEvent | Progress]()
         for event in events:
             if isinstance(event, Chunk | Thinking):
@@ -193,24 +194,24 @@ class Pump:
         self._finished = Finished("length", model=self._model, simulated=bool(self._simulated))
         return kept
 
-    # What is being waited for
+    # Progress
 
     def _show(self, progress: Progress) -> None:
         self._progress = progress
-        self._shown = self._loop.time()
+        self._progress_time = self._loop.time()
         self._run.write([progress])
 
     def _repeat_progress(self) -> None:
         if self._first_token is not None:
             return
-        left = self._shown + self._limits.repeat - self._loop.time()
+        left = self._progress_time + self._limits.repeat - self._loop.time()
         if left <= 0:
             self._show(self._progress or Progress("prompt"))
             left = self._limits.repeat
         self._later("repeat", left, self._repeat_progress)
 
     def _check_silence(self) -> None:
-        """Whoever waits for a place is not silent: how long that may take is the producer's to decide."""
+        """Stops the run after `silence` seconds without a sign of life. Time in the queue does not count."""
         waits = self._first_token is None and self._awaits
         left = self._limits.silence if waits else self._life + self._limits.silence - self._loop.time()
         if left <= 0:
@@ -224,7 +225,7 @@ class Pump:
     # The ending
 
     def _failure(self, inner: asyncio.Task[None]) -> GenerationError | None:
-        """Why the reply is not complete; None when it is, or was stopped on purpose."""
+        """Returns why the reply is incomplete; None when it is complete or a person stopped it."""
         if self._finished is not None:
             return None
         stop = self._run.stop_request
@@ -241,8 +242,11 @@ class Pump:
         return Interrupted()
 
     async def _end(self, failure: GenerationError | None) -> None:
-        """Commits the outcome, then appends the terminal event. A database that does not take it in time changes the ending for
-        the readers; the writing goes on until it succeeds."""
+        """Commits the outcome, then appends the last event.
+
+        When the database takes longer than `commit` seconds, readers get an error as their last event; the attempts to store the
+        outcome go on.
+        """
         run = self._run
         outcome = self._outcome(failure)
         late = self._loop.call_later(self._limits.commit, lambda: self._close(self._outcome(StorageUnavailable())))
@@ -312,7 +316,7 @@ class Pump:
 
 
 def fallen(snapshot: Snapshot, sink: Sink, error: GenerationError) -> Outcome:
-    """The outcome of a run that nobody drives any more, from the events that are known of it."""
+    """Returns the outcome of a run that has no pump any more, made from its known events."""
     metadata = snapshot.metadata
     return Outcome(
         status=error.outcome,

@@ -1,6 +1,8 @@
-"""Runs that nobody drives any more end as `interrupted`, with all that was checkpointed of them.
+"""Ends runs without a gateway as `interrupted`, with all their checkpointed text.
 
-At the start that is every open run: under the lock that makes this gateway the only one, all of them are orphans.
+At startup that is every open run: under the lock that makes this gateway the only one, all of them are orphans.
+
+It must not know what a run was about: the sink of its kind does.
 """
 
 import logging
@@ -16,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 async def recover(store: RunStore, kinds: Iterable[Kind], owner: str) -> int:
-    """How many runs were interrupted. Raises StorageUnavailable."""
+    """Ends every orphan and returns their number. Raises StorageUnavailable."""
     by_name = {kind.name: kind for kind in kinds}
     orphans = await store.take_over(owner)
     for orphan in orphans:
@@ -25,7 +27,7 @@ async def recover(store: RunStore, kinds: Iterable[Kind], owner: str) -> int:
 
 
 async def interrupt(store: RunStore, kind: Kind | None, orphan: OpenRun) -> None:
-    """Ends one orphan. One that cannot be read is forgotten: it must not keep all others from being recovered.
+    """Ends one orphan. Forgets one that cannot be read, so that it does not prevent the recovery of the others.
 
     Raises StorageUnavailable.
     """

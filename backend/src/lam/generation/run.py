@@ -1,4 +1,7 @@
-"""One run as everybody may know it: whose it is, what it has written, who reads it, and how to stop it."""
+"""One run: its owner, its log, its readers, and the way to stop it.
+
+A run knows no message and no session; its sink does.
+"""
 
 import asyncio
 from collections.abc import Callable, Iterator, Sequence
@@ -18,9 +21,9 @@ from lam.streams.log import StreamLog
 
 
 class Life(IntEnum):
-    """A run only moves forward: it waits for a place, runs, how it ends is decided, its last event stands, its result is stored.
+    """The stages of a run, in order: waiting for a place, running, ending decided, last event written, result stored.
 
-    A database that is away can make the last two take long; then readers get their ending first.
+    A run never goes back. While the database is unavailable, readers get the last event before the result is stored.
     """
 
     WAITING = 1
@@ -31,14 +34,14 @@ class Life(IntEnum):
 
 
 class Stop(Struct, frozen=True):
-    """Why a run is ended from outside. `shown_chars`: UTF-16 code units of the answer that a person has seen; None: all."""
+    """A request to end a run. `shown_chars`: UTF-16 code units of the answer that the person saw; None means all of them."""
 
     reason: Literal["stop", "timeout", "drain"] = "stop"
     shown_chars: int | None = None
 
 
 class Run:
-    """The pump writes it. `droppable`: work that nobody waits for, which makes way at once."""
+    """A run, written by its pump and read by anybody. `droppable`: nobody waits for this work, so it makes way at once."""
 
     def __init__(self, record: OpenRun, sink: Sink, log: StreamLog, *, detach_seconds: float, droppable: bool = False) -> None:
         self.id = record.id
@@ -56,31 +59,31 @@ class Run:
         self.stop_request: Stop | None = None
         self.cancel: Callable[[], object] = lambda: None
         self._snapshot = Snapshot()
-        self._folded = 0  # the last event in it
+        self._folded = 0  # number of the last event in `_snapshot`
         self._changes: set[asyncio.Future[None]] = set()
         self._detach_seconds = detach_seconds
         self._readers = 0
         self._detach: asyncio.TimerHandle | None = None
-        self._checkpointed = 0  # the last event that is saved
+        self._checkpointed = 0  # number of the last saved event
         self._await_reader()
 
     # Writing, by the pump alone
 
     def open(self, events: Sequence[Event]) -> None:
-        """The first events. The rows that the run is about hold already what these tell."""
+        """Writes the first events. Their content is already stored in the sink's rows."""
         self._checkpointed = self.log.append(events)
 
     def write(self, events: Sequence[Event]) -> None:
         self.log.append(events)
 
     def advance(self, life: Life) -> None:
-        """Moves on to a later stage of its life; an earlier one changes nothing."""
+        """Moves to a later stage; does nothing when the run is already there or further."""
         if life > self.life:
             self.life = life
             self._announce()
 
     def close(self, outcome: Outcome, terminal: Event) -> None:
-        """The one ending: the terminal event, and after it nothing."""
+        """Appends the last event and closes the log."""
         self.outcome = outcome
         self.log.append([terminal])
         self.log.close()
@@ -90,7 +93,7 @@ class Run:
 
     @property
     def snapshot(self) -> Snapshot:
-        """Of all that was written; folded when somebody asks, not token by token."""
+        """The fold of all events so far. It is computed on demand, not for every token."""
         for record in self.log.since(self._folded):
             self._snapshot.add(record.event)
         self._folded = self.log.last
@@ -99,17 +102,18 @@ class Run:
     # Stopping
 
     def stop(self, request: Stop) -> bool:
-        """Ends the run in whatever stage it is; False when its end was already decided, and nothing changes."""
+        """Ends the run at any stage. Returns False, and changes nothing, when its ending is already decided."""
         if self.life >= Life.ENDING or self.stop_request is not None:
             return False
         self.stop_request = request
         self.cancel()
         return True
 
-    # Waiting for it
+    # Waiting
 
     async def until(self, seconds: float | None, is_so: "Callable[[Run], bool]") -> bool:
-        """Whether that comes to hold of the run within so many seconds; looked at whenever its life or its readers change."""
+        """Waits until `is_so(run)` holds, checking at every change of stage or readers. Returns False after `seconds`; None means
+        no limit."""
         try:
             async with asyncio.timeout(seconds):
                 while not is_so(self):
@@ -124,11 +128,11 @@ class Run:
         return True
 
     async def ended(self) -> None:
-        """Returns once its last event stands."""
+        """Waits until the last event is written."""
         await self.until(None, lambda run: run.life >= Life.ENDED)
 
     async def saved(self, seconds: float) -> bool:
-        """Whether its result is stored within so many seconds."""
+        """Waits until the result is stored. Returns False after `seconds`."""
         return await self.until(seconds, lambda run: run.life is Life.SAVED)
 
     def _announce(self) -> None:
@@ -166,16 +170,16 @@ class Run:
         self._announce()
 
     def _await_reader(self) -> None:
-        """Nobody reads (any more, or yet): a `cancel` run is stopped unless somebody comes in time."""
+        """Stops a `cancel` run without readers, unless one comes within `detach_seconds`."""
         if self.on_disconnect == "cancel" and self.life < Life.ENDED:
             self._detach = asyncio.get_running_loop().call_later(self._detach_seconds, self.stop, Stop())
 
     # Checkpoints
 
     def unsaved(self) -> Checkpoint | None:
-        """The events since the last checkpoint that was taken, None if there is nothing to save in them."""
+        """Returns the events since the last checkpoint, None when there are none to save."""
         events = condensed(record.event for record in self.log.since(self._checkpointed))
         return Checkpoint(self.lease, self._checkpointed, self.log.last, events) if events else None
 
-    def checkpointed(self, taken: Checkpoint) -> None:
-        self._checkpointed = taken.number
+    def checkpointed(self, checkpoint: Checkpoint) -> None:
+        self._checkpointed = checkpoint.number

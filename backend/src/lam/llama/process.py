@@ -1,4 +1,7 @@
-"""Starts the llama.cpp server as a child process, waits until its model is loaded, and stops it."""
+"""Starts the llama.cpp server as a child process, waits until its model is loaded, and stops it.
+
+It must not know what is asked of the server.
+"""
 
 import asyncio
 import subprocess
@@ -15,7 +18,7 @@ STOP_SECONDS: Final = 5
 
 
 class LlamaServer:
-    """A running server. `ended` completes when its process does."""
+    """A running server. `ended`: completes when its process ends."""
 
     def __init__(self, url: str, process: asyncio.subprocess.Process) -> None:
         self.url = url
@@ -27,9 +30,9 @@ class LlamaServer:
 async def llama_server(
     model: Path, *, name: str, log: Path, port: int = 0, slots: int = 2, ctx: int = 4096
 ) -> AsyncIterator[LlamaServer]:
-    """A server on loopback with its model loaded. Raises ConfigError, which names the log, when it does not come up.
+    """Runs a server on loopback with its model loaded. Raises ConfigError, which names the log, when it does not start.
 
-    The child has a process group of its own: a Ctrl-C reaches the gateway alone, which lets running replies end.
+    The child has its own process group: Ctrl-C reaches the gateway alone, which lets running replies end.
     """
     options = {"model": str(model), "name": name, "port": port, "slots": slots, "ctx": ctx}
     arguments = [word for option, value in options.items() for word in (f"--{option}", str(value))]

@@ -19,7 +19,7 @@ def main() -> None:
     parser.add_argument("--ctx", type=int, default=4096, help="tokens in each slot")
     args = parser.parse_args()
 
-    import xllamacpp  # slow to load: the parser's own errors should not wait for it
+    import xllamacpp  # slow to import: the parser's errors should not wait for it
 
     params = xllamacpp.CommonParams()
     params.model.path = args.model

@@ -1,1 +1,1 @@
-"""The only home of the MQTT client."""
+"""The only home of the MQTT client. It knows no jobs and no topics."""

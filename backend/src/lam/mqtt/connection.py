@@ -1,7 +1,7 @@
-"""One connection to a broker that comes back for as long as it is wanted.
+"""One connection to a broker, reopened for as long as its owner wants it.
 
-Sessions are clean and nothing is kept while it is away: what must not be lost is numbered above this layer and asked for again. The
-client library connects once; when that connection is lost it is thrown away, and a new one is made after a growing, jittered pause.
+Sessions are clean and nothing is queued during an outage: layers above number what must not be lost and request it again. The
+client library connects once. A lost connection is thrown away, and a new one is made after a growing, jittered pause.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 MOST_WAITING: Final = 100_000
 LAST_WORD_SECONDS: Final = 0.1
 QUICK_ACK: Final = getattr(socket, "TCP_QUICKACK", None)  # Linux
-NO_SUBSCRIBERS: Final = 0x10  # the reason code of an acknowledgement in MQTT 5: nobody listens to that topic
+NO_SUBSCRIBERS: Final = 0x10  # reason code of an acknowledgement in MQTT 5: nobody subscribes to that topic
 REFUSED_VERSION: Final = frozenset({1, 129, 130, 132})
 VERSIONS: Final = {"5": MQTTv50, "3.1.1": MQTTv311}
 
@@ -39,20 +39,21 @@ Handler = Callable[[str, bytes, bool], None]
 
 
 class Pace(Struct, frozen=True, kw_only=True):
-    """Seconds of a connection. `first_pause` before it is opened again, doubled with each failure up to `longest_pause`."""
+    """Waiting times of a connection in seconds. `first_pause`: before it is opened again, doubled after each failure up to
+    `longest_pause`."""
 
     first_pause: float = 0.2
     longest_pause: float = 15
-    keep_alive: int = 15  # without a word from us; the broker gives up after one and a half of it
+    keep_alive: int = 15  # without a packet from us; the broker gives up after one and a half times that
     connect: float = 10
-    watch: float = 1  # between two looks at a connection that is open
+    watch: float = 1  # between two checks of an open connection
 
 
 class Broker(Struct, frozen=True, kw_only=True):
-    """Where a broker is, and as whom to come.
+    """A broker's address and the login for it.
 
-    `ca_file`: who may have signed its certificate, besides whom the system trusts. `version`: the one to try first; a broker that
-    does not take 5 is asked with 3.1.1.
+    `ca_file`: additional authority for its certificate. `version`: the MQTT version to try first; a broker that rejects 5 gets
+    3.1.1.
     """
 
     host: str = "127.0.0.1"
@@ -82,7 +83,7 @@ class Broker(Struct, frozen=True, kw_only=True):
         return f"{self.host}:{self.port}"
 
     def context(self) -> ssl.SSLContext | None:
-        """How to check its certificate; None without TLS. Raises ConfigError when the file cannot be read."""
+        """Returns the TLS context; None without TLS. Raises ConfigError when the file cannot be read."""
         if not self.tls:
             return None
         context = ssl.create_default_context()
@@ -95,17 +96,17 @@ class Broker(Struct, frozen=True, kw_only=True):
 
 
 class Will(Struct, frozen=True):
-    """What the broker publishes, retained, when this connection is lost."""
+    """The retained message that the broker publishes when this connection is lost."""
 
     topic: str
     payload: bytes
 
 
 class Connection:
-    """An async context manager; it owns the task that keeps the connection. Entering does not wait for the broker.
+    """A connection, as an async context manager: it owns the task that keeps it open. Entering does not wait for the broker.
 
-    A handler is called with topic, payload and whether the message was retained; what it raises is logged and goes no further.
-    `on_connected` callbacks run after each connect, once everything is subscribed, `on_lost` when the connection is no more.
+    A handler gets topic, payload and whether the message was retained; its exceptions are logged and go no further. `on_connected`
+    callbacks run after each connect, once everything is subscribed; `on_lost` callbacks after each loss.
     """
 
     def __init__(self, broker: Broker, client_id: str, *, will: Will | None = None, max_packet: int = 512 << 10) -> None:
@@ -116,7 +117,7 @@ class Connection:
         self.on_connected: list[Callable[[], None]] = []
         self.on_lost: list[Callable[[], None]] = []
         self.reconnects = 0
-        self.since = 0.0  # when it was last connected, by the loop's clock
+        self.since = 0.0  # time of the last connect, by the loop's clock
         self._client_id = client_id
         self._will = will
         self._max_packet = max_packet
@@ -125,12 +126,12 @@ class Connection:
         self._client: gmqtt.Client | None = None
         self._socket: socket.socket | None = None
         self._waiting: deque[_Outgoing] = deque()
-        self._unheard: dict[int, Callable[[], None]] = {}  # whom to tell that nobody listens, by the packet's number
+        self._unheard: dict[int, Callable[[], None]] = {}  # callbacks for messages without receivers, by packet number
         self._version = VERSIONS[broker.version]
 
     @property
     def max_packet(self) -> int:
-        """Bytes a packet may have: ours, or the broker's maximum where it says a smaller one."""
+        """The largest packet in bytes: our limit, or the broker's if that is smaller."""
         return min(self._max_packet, self._broker_max)
 
     async def __aenter__(self) -> Self:
@@ -143,15 +144,15 @@ class Connection:
         await self._tasks.close()
 
     def subscribe(self, topic_filter: str, handler: Handler) -> None:
-        """From now on, and after every reconnect."""
+        """Subscribes now and after every reconnect."""
         self._handlers.append((topic_filter, handler))
         if self.connected and self._client is not None:
             self._client.subscribe(topic_filter, qos=1)
 
     def publish(self, topic: str, payload: bytes, *, retain: bool = False, unheard: Callable[[], None] | None = None) -> bool:
-        """Hands a message to the broker, at least once. False, and nothing happens, while there is no connection.
+        """Passes a message to the broker, with delivery at least once. Returns False, and does nothing, without a connection.
 
-        `unheard` is called where the broker says that nobody subscribes to the topic, which it can with MQTT 5 alone.
+        `unheard`: called when the broker reports that nobody subscribes to the topic, which only MQTT 5 can.
         """
         if not self.connected:
             return False
@@ -163,7 +164,7 @@ class Connection:
         return True
 
     async def flushed(self, seconds: float = 1) -> None:
-        """Waits a little until the broker has acknowledged what was published."""
+        """Waits a little for the broker to acknowledge everything published."""
         client = self._client
         if not self.connected or client is None:
             return
@@ -201,7 +202,7 @@ class Connection:
             pause = min(2 * pause, pace.longest_pause)
 
     async def _until_lost(self, client: gmqtt.Client, lost: asyncio.Event) -> None:
-        """A connection that closes with unsent data would be told as lost only when TCP gives up: that is not waited for."""
+        """Waits until the connection is lost, but not for unsent data at its close, which could take until TCP gives up."""
         while not lost.is_set() and not client._connection.is_closing():
             try:
                 async with asyncio.timeout(self.broker.pace.watch):
@@ -227,7 +228,7 @@ class Connection:
         handler = client._package_handler
         acknowledge = handler._handle_puback_packet
 
-        def acknowledged(command: int, packet: bytes) -> None:  # the library does not read the reason code
+        def acknowledged(command: int, packet: bytes) -> None:  # the library ignores the reason code
             unheard = self._unheard.pop(int.from_bytes(packet[:2]), None)
             if unheard is not None and packet[2:3] == bytes([NO_SUBSCRIBERS]):
                 unheard()
@@ -250,7 +251,7 @@ class Connection:
         try:
             await asyncio.wait({connecting, losing}, timeout=self.broker.pace.connect, return_when=asyncio.FIRST_COMPLETED)
             if lost.is_set():
-                await asyncio.wait({connecting}, timeout=LAST_WORD_SECONDS)  # it may have said why
+                await asyncio.wait({connecting}, timeout=LAST_WORD_SECONDS)  # the broker may have sent a reason
             if connecting.done():
                 connecting.result()
             else:
@@ -274,8 +275,8 @@ class Connection:
             callback()
 
     def _accepted(self, _client: gmqtt.Client, _flags: int, _code: int, properties: dict[str, Any]) -> None:
-        said = properties.get("maximum_packet_size")
-        self._broker_max = said[0] if said else self._max_packet
+        maximum = properties.get("maximum_packet_size")
+        self._broker_max = maximum[0] if maximum else self._max_packet
 
     def _refused(self, error: Exception) -> None:
         code = getattr(error, "_code", None)
@@ -304,16 +305,17 @@ class Connection:
         finally:
             if client._connection is not None:
                 client._connection._transport.abort()
-                await asyncio.sleep(0)  # with the next turn of the loop its socket is closed
+                await asyncio.sleep(0)  # its socket closes in the next turn of the loop
 
     # Messages
 
     def _acknowledged(self) -> None:
         self._hasten()
-        asyncio.get_running_loop().call_soon(self._flush)  # the packet's number is free only after this
+        asyncio.get_running_loop().call_soon(self._flush)  # the packet number is free only after this
 
     def _hasten(self) -> None:
-        """Has the kernel acknowledge at once what was read: a broker without TCP_NODELAY sends nothing before (40 ms on Linux)."""
+        """Makes the kernel acknowledge received data at once: a broker without TCP_NODELAY sends nothing before (40 ms on
+        Linux)."""
         if QUICK_ACK is not None and self._socket is not None:
             try:
                 self._socket.setsockopt(socket.IPPROTO_TCP, QUICK_ACK, 1)
@@ -331,7 +333,7 @@ class Connection:
         return 0
 
     def _send(self, message: "_Outgoing") -> bool:
-        """False when the broker wants to acknowledge others first."""
+        """Returns False when the broker must acknowledge other messages first."""
         assert self._client is not None
         try:
             self._client.publish(message.topic, message.payload, qos=1, retain=message.retain)
@@ -354,11 +356,11 @@ class _Outgoing(Struct, frozen=True):
 
 
 class _OlderVersion(Exception):
-    """The broker hung up on MQTT 5."""
+    """The broker closed the connection on MQTT 5."""
 
 
 class _Client(gmqtt.Client):  # type: ignore[misc]  # the library is untyped
-    """Connects once: what the library would mend by itself is said to be lost."""
+    """A client that connects once: it reports a lost connection instead of reopening it."""
 
     def __init__(self, lost: asyncio.Event, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -369,7 +371,7 @@ class _Client(gmqtt.Client):  # type: ignore[misc]  # the library is untyped
 
 
 class _InFlight(PersistentStorage):  # type: ignore[misc]  # the library is untyped
-    """What the broker has not acknowledged; tells when it did. `last`: the number of the newest packet."""
+    """Messages that the broker has not acknowledged, and a callback for when it has. `last`: the number of the newest packet."""
 
     def __init__(self, acknowledged: Callable[[], None]) -> None:
         super().__init__()
@@ -385,5 +387,5 @@ class _InFlight(PersistentStorage):  # type: ignore[misc]  # the library is unty
         self._acknowledged()
 
 
-_quiet: Final = logging.getLogger("gmqtt")  # what it has to say, `problem` and our own log say once
+_quiet: Final = logging.getLogger("gmqtt")  # `problem` and our own log already report the same
 _quiet.setLevel(logging.CRITICAL + 1)

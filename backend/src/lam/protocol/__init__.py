@@ -1,1 +1,1 @@
-"""Pure values and bytes: what a chat request is, what events exist, how they are written and folded. No I/O, no clock."""
+"""The vocabulary: requests, events, and how they are encoded and folded. Pure values and bytes; no I/O and no clock."""

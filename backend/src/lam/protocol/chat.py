@@ -1,4 +1,4 @@
-"""What is asked of an engine: turns, and the request that holds them."""
+"""The request to an engine, and its turns. It must not know sessions or a server's format."""
 
 from collections.abc import Sequence
 from typing import Final, Literal
@@ -7,26 +7,25 @@ from msgspec import Struct
 
 from lam.protocol.sampling import Sampling
 
-LONGEST_TEXT: Final = 100_000  # characters of a turn, and of a prompt
+LONGEST_TEXT: Final = 100_000  # characters of a turn or a prompt
 
 Role = Literal["system", "user", "assistant"]
 
 
 class Turn(Struct, frozen=True):
-    """One turn of a conversation, as the model is told it."""
+    """One turn of the conversation that a model gets."""
 
     role: Role
     content: str
 
 
 class ChatRequest(Struct, frozen=True, kw_only=True):
-    """A reply to produce.
+    """A request for a reply.
 
-    `turns`: oldest first, the last one the user's, or the beginning of the reply, which then goes on where it ends.
-    `keep`: how many leading turns are never dropped (the system prompt).
-    `session_key`: whose conversation this is, for who keeps it by that.
-    `max_prompt_tokens`: 0 leaves it to the model's context. `model`: None takes the server's own. `relabels`: whoever reads the
-    reply understands `relabel`. `thoughts_over`: the reply that goes on has had its thoughts.
+    `turns`: oldest first; the last one is the user's, or the beginning of a reply to continue. `keep`: how many leading turns are
+    never dropped (the system prompt). `session_key`: the conversation's name, for workers that store it. `max_prompt_tokens`: 0
+    means the model's context. `model`: None means the server's default. `relabels`: the reader understands `relabel` events.
+    `thoughts_over`: the reply to continue has its reasoning already.
     """
 
     turns: tuple[Turn, ...]
@@ -48,7 +47,7 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
 
 
 def joined(turns: Sequence[Turn]) -> tuple[Turn, ...]:
-    """The turns as models accept them: none empty, and user turns that follow one another joined by a blank line."""
+    """Returns the turns in the form models accept: none empty, and consecutive user turns joined by a blank line."""
     result: list[Turn] = []
     for turn in turns:
         if not turn.content:

@@ -22,20 +22,20 @@ _UNSAFE: Final = re.compile(r'["\n]')
 
 
 class Document(Struct, frozen=True, tag_field="type", tag="document"):
-    """A text that came along with a message. `name`: what its reader calls it, as a rule a file name."""
+    """A text that comes with a message. `name`: its name for the reader, usually a file name."""
 
     name: str
     text: str
 
 
 def written(document: Document) -> str:
-    """The document with its marks, ready for the next one or for the question. Quotes and line ends in the name become `'`."""
+    """Returns the document with its marks, ready for the next one or the question. Quotes and line ends in the name become `'`."""
     name = _UNSAFE.sub("'", document.name)
     return f'{OPENING}{name}" characters="{utf16_length(document.text)}">\n{document.text}{_CLOSING}'
 
 
 def apart(content: str) -> tuple[list[Document], str]:
-    """The documents at the beginning of a written message, and the text after them."""
+    """Returns the documents at the beginning of a written message, and the text after them."""
     documents: list[Document] = []
     while opening := _OPENING.match(content):
         text = utf16_prefix(content[opening.end() :], int(opening[2]))
@@ -48,10 +48,10 @@ def apart(content: str) -> tuple[list[Document], str]:
 
 
 def readable(content: str) -> str:
-    """A written message without the marks: the question, then each document's name and text."""
+    """Returns a written message without marks: the question, then each document's name and text."""
     if not content.startswith(OPENING):
         return content
-    documents, asked = apart(content)
+    documents, question = apart(content)
     if not documents:
         return content
-    return "\n".join([asked, *(line for document in documents for line in (document.name, document.text))])
+    return "\n".join([question, *(line for document in documents for line in (document.name, document.text))])

@@ -1,7 +1,7 @@
 """The vocabulary of a stream: one class per event type of the contract, and `Finished`, which only engines and the pump use.
 
-An addition that is not known is left out of the JSON where the contract says so (`UNSET`), and null elsewhere. A log holds many of
-them: those that a token makes are not looked at by the garbage collector (`gc=False`), because they can hold no cycle.
+Unset additions are left out of the JSON where the contract says so (`UNSET`) and null elsewhere. A log holds many events, so the
+events of each token opt out of garbage collection (`gc=False`): they can hold no cycle. No event knows who reads it.
 """
 
 from typing import Any, Literal
@@ -14,7 +14,8 @@ Stage = Literal["queued", "loading", "prompt", "unreachable"]
 
 
 class Usage(Struct, frozen=True):
-    """Tokens, as the model's server counted them. `estimated`: it did not say (a stopped reply, say), so the gateway did."""
+    """Token counts from the model's server. `estimated`: the server gave none (for a stopped reply, for example), so the gateway
+    estimated them."""
 
     prompt_tokens: int
     completion_tokens: int
@@ -24,7 +25,7 @@ class Usage(Struct, frozen=True):
 
 
 class Timings(Struct, frozen=True):
-    """Milliseconds since the run began, and the model's own speed where it says it."""
+    """Milliseconds since the run began, and the model's own speed if its server reports one."""
 
     queued_ms: int | None = None
     first_token_ms: int | None = None
@@ -42,11 +43,12 @@ class Metadata(Struct, frozen=True, tag_field="type", tag="metadata"):
     model: str | None = None
     simulated: bool | None = None
     rebuilt: bool | UnsetType = UNSET
-    continues: int | UnsetType = UNSET  # the first chunk holds that many UTF-16 code units of an earlier reply
+    continues: int | UnsetType = UNSET  # the first chunk contains this many UTF-16 code units of an earlier reply
 
 
 class Progress(Struct, frozen=True, tag_field="type", tag="progress"):
-    """`position`: runs that start before this one. `processed`, `total`, `cached`: prompt tokens. `reason`: an error's code."""
+    """What a run waits for. `position`: runs ahead of this one. `processed`, `total`, `cached`: prompt tokens. `reason`: an
+    error's code."""
 
     stage: Stage
     position: int | UnsetType = UNSET
@@ -76,17 +78,17 @@ class ToolCall(Struct, frozen=True, gc=False, tag_field="type", tag="tool_call")
 
 
 class ToolResult(Struct, frozen=True, gc=False, tag_field="type", tag="tool_result"):
-    """What a tool answered, whole. `id`: of its call."""
+    """A tool's complete answer. `id`: the id of its call."""
 
     id: str | None
     content: str
 
 
 class Relabel(Struct, frozen=True, gc=False, tag_field="type", tag="relabel"):
-    """What was sent under the wrong name: text from `start` (UTF-16 code units) to here moves to the end of what it really is.
+    """Corrects the kind of earlier text: everything from `start` (UTF-16 code units) moves to the end of its proper kind.
 
-    To `thinking` it moves from the answer: a closing tag came whose opening tag the server had put into the prompt. To `answer` it
-    moves from the thoughts: the reply was expected to begin with thoughts, and no closing tag came.
+    Text moves from the answer to `thinking` when a closing tag comes whose opener was in the prompt. It moves from the thoughts to
+    `answer` when the reply was expected to begin with thoughts and no closing tag came.
     """
 
     to: Literal["thinking", "answer"]
@@ -111,7 +113,7 @@ class Error(Struct, frozen=True, tag_field="type", tag="error"):
 
 
 class Finished(Struct, frozen=True):
-    """The last thing an engine yields: the model ended its reply by itself. `about`: what else the message's metadata tells."""
+    """The last event of an engine: the model ended its reply by itself. `about`: further metadata of the message."""
 
     finish_reason: FinishReason
     usage: Usage | None = None

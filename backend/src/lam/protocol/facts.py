@@ -1,7 +1,7 @@
-"""What is known about a message beside what it says: where it came from, how it ended, what it cost.
+"""The facts about a message apart from its text: its origin, its ending, its usage.
 
-Stored as four JSON objects (`metadata`, `usage`, `timings`, `error`) that API clients read as they are: `to_row` writes them,
-`from_row` reads them, in the words of this release and of older ones.
+They are stored as four JSON objects (`metadata`, `usage`, `timings`, `error`), which API clients read unchanged. `to_row` writes
+them and `from_row` reads them, in the format of this release and of older ones. Pure; it knows no database.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Why a reply failed or was interrupted. `code`: of the error tree. `limit`: tokens, of a context that was exceeded."""
+    """Why a reply failed or was interrupted. `code`: from the error tree. `limit`: tokens of the exceeded context."""
 
     code: str
     message: str
@@ -26,11 +26,11 @@ class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """None: not known, or not of such a message. `mode` is set on every reply that has ended.
+    """The facts of one message. None means unknown or not applicable. `mode` is set on every ended reply.
 
-    `continues`: UTF-16 code units of the reply that this one goes on with. `dialect`, `payload`: the dialect of a worker and its
-    own answer; `conversation`, its number and the hash of its prompt: under which name a worker keeps the conversation.
-    `other`: what another release stored; it is kept and passed on.
+    `continues`: UTF-16 code units of the reply that this one continues. `dialect`, `payload`: the dialect of a worker and its raw
+    answer. `conversation`, and its number and prompt hash: the name under which a worker stores the conversation. `other`: values
+    from another release, which are kept and passed on.
     """
 
     mode: Mode | None = None
@@ -51,13 +51,13 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def metadata(self) -> Json | None:
-        """The `metadata` of the contract. A reply that has ended gives mode, model, simulated and finish_reason even when null."""
+        """The contract's `metadata`. For an ended reply it has mode, model, simulated and finish_reason, even when null."""
         ended = {} if self.mode is None else {name: getattr(self, name) for name in _ENDED}
         known = {name: value for name in _KNOWN if (value := getattr(self, name)) is not None}
         return ended | known | self.other or None
 
     def to_row(self) -> dict[str, Json | None]:
-        """The columns `metadata`, `usage`, `timings` and `error`."""
+        """Returns the columns `metadata`, `usage`, `timings` and `error`."""
         return {
             "metadata": self.metadata,
             "usage": _plain(self.usage),
@@ -66,12 +66,12 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
         }
 
     def after(self, earlier: "Facts") -> "Facts":
-        """These facts, and what was known before they came and they do not say."""
+        """Returns these facts, completed by earlier ones."""
         known = from_metadata((earlier.metadata or {}) | (self.metadata or {}))
         return msgspec.structs.replace(known, usage=self.usage, timings=self.timings, failure=self.failure)
 
     def with_metadata(self, metadata: Mapping[str, Any] | None) -> "Facts":
-        """These facts, and what an engine says besides in the words of `metadata`."""
+        """Returns these facts with an engine's additional `metadata`."""
         return from_metadata((self.metadata or {}) | dict(metadata), self) if metadata else self
 
 
@@ -83,10 +83,10 @@ NOTHING: Final = Facts()
 
 
 def from_row(metadata: Json | None, usage: Json | None, timings: Json | None, error: Json | None) -> Facts:
-    """The facts of a stored message; the inverse of `to_row`."""
+    """Returns the facts of a stored message. The inverse of `to_row`."""
     if metadata is None and usage is None and timings is None and error is None:
         return NOTHING
-    if metadata is None or metadata.keys() <= _NAMES:  # as this release writes them: all at once, for a tenth of the price
+    if metadata is None or metadata.keys() <= _NAMES:  # the format of this release: decoding it at once costs a tenth
         try:
             return msgspec.convert({**(metadata or {}), "usage": usage, "timings": timings, "failure": error}, Facts)
         except msgspec.ValidationError:
@@ -96,7 +96,7 @@ def from_row(metadata: Json | None, usage: Json | None, timings: Json | None, er
 
 
 def from_metadata(metadata: Mapping[str, Any], facts: Facts = NOTHING) -> Facts:
-    """The facts with what `metadata` holds. A value that this release cannot read is kept under `other`."""
+    """Returns the facts with the values in `metadata`. A value that this release cannot read goes into `other`."""
     known, other = dict[str, Any](), dict[str, Any]()
     for name, value in metadata.items():
         (known if name in _NAMES else other)[name] = value
@@ -111,12 +111,12 @@ def from_metadata(metadata: Mapping[str, Any], facts: Facts = NOTHING) -> Facts:
 
 
 def failure_of(error: Error) -> Failure:
-    """What an `error` event says about its message."""
+    """Returns the failure that an `error` event describes."""
     return Failure(code=error.code, message=error.message, retryable=error.retryable)
 
 
 def _read(value: Mapping[str, Any] | None, kind: type[T]) -> T | None:
-    """None too for what does not fit: a message is shown, whatever another release wrote about it."""
+    """Returns a value, None when it does not fit: a message must load whatever another release wrote about it."""
     try:
         return None if value is None else msgspec.convert(value, kind)
     except msgspec.ValidationError:

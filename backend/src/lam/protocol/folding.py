@@ -1,9 +1,9 @@
-"""Text folded for search: what a reader takes for the same letter becomes the same letter. Pure; knows no database and no language.
+"""Folds text for search: letters that readers consider the same become the same. Pure; it knows no database and no language.
 
-Folding is done character by character, so that every folded character belongs to one character of the original. It takes off case,
+Folding works character by character, so that every folded character belongs to one original character. It removes case,
 compatibility forms (full width, ligatures, half-width kana), accents and points (Latin, Greek, Cyrillic, Hebrew, Arabic), and
-characters without a width of their own. Digits become ASCII digits, katakana becomes hiragana, and precomposed Hangul becomes
-letters. Vowel signs of the scripts of India and South East Asia stay: they are letters there.
+characters without width. Digits become ASCII digits, katakana becomes hiragana, and precomposed Hangul becomes letters. Vowel signs
+of the scripts of India and South East Asia stay, because they are letters there.
 """
 
 import re
@@ -26,12 +26,12 @@ _POINTS: Final = re.compile(
     "[\u0300-\u036f\u0483-\u0489\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670\u06d6-\u06ed\u0711\u0730-\u074a\u0898-\u08ff"
     "\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe00-\ufe0f\ufe20-\ufe2f\U000e0100-\U000e01ef]"
 )
-_NO_WIDTH: Final = "\u0640\u034f\u115f\u1160\u3164\uffa0\u180b\u180c\u180d\u180f"  # tatweel, joiners and fillers beside those of Cf
+_NO_WIDTH: Final = "\u0640\u034f\u115f\u1160\u3164\uffa0\u180b\u180c\u180d\u180f"  # tatweel, joiners and fillers that are not in Cf
 _STEP: Final = 1024
 
 
 class _Table(dict[int, str]):
-    """What each character becomes; filled as texts ask for it, at most once for every character there is."""
+    """The folded form of each character, filled on first use."""
 
     def __missing__(self, code: int) -> str:
         self[code] = folded = _fold_one(chr(code))
@@ -39,12 +39,12 @@ class _Table(dict[int, str]):
 
 
 def fold(text: str) -> str:
-    """The text as searches compare it. Its length may differ: `origins` leads back."""
+    """Returns the folded text. Its length may differ; `origins` maps it back."""
     return text.lower() if text.isascii() else text.translate(_TABLE)
 
 
 def origins(text: str) -> list[int]:
-    """For each character of `fold(text)`, the index of the character of `text` that it comes from; at the end the text's length."""
+    """Returns, for each character of `fold(text)`, the index of its original in `text`; at the end the text's length."""
     if text.isascii():
         return list(range(len(text) + 1))
     places = [place for place, character in enumerate(text) for _ in _TABLE[ord(character)]]
@@ -53,7 +53,7 @@ def origins(text: str) -> list[int]:
 
 
 def origin(text: str, at: int) -> int:
-    """The index in `text` of the character that `fold(text)[at]` comes from; quick in long texts."""
+    """Returns the index in `text` of the original of `fold(text)[at]`. Fast in long texts."""
     if text.isascii():
         return at
     ends = [0]
@@ -78,8 +78,9 @@ def _fold_one(character: str) -> str:
         return "-"
     plain = unicodedata.normalize("NFKD", character)
     if plain[0] == " " and category != "Zs":
-        return character  # an accent that stands by itself
-    plain = unicodedata.normalize("NFKD", _POINTS.sub("", plain).casefold())  # first the points: one of Greek would become a letter
+        return character  # an accent on its own
+    # remove points first: casefold would turn a Greek one into a letter
+    plain = unicodedata.normalize("NFKD", _POINTS.sub("", plain).casefold())
     return "".join(_plain_letter(letter) for letter in plain)
 
 

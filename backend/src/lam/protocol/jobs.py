@@ -1,7 +1,7 @@
-"""What gateway and worker say to each other over MQTT. Pure: payloads in and out, frames in order.
+"""The messages between gateway and worker over MQTT. Pure: payloads in and out, frames in order.
 
-A job is a generation as a worker sees it. The worker answers with numbered frames, each a batch of events; the first one holds
-`accepted` or `rejected`, the last one `finished` or `failed`. An empty frame repeats the last number: the worker is alive.
+A job is a run as a worker sees it. The worker answers with numbered frames, each a batch of events. The first one holds `accepted`
+or `rejected`, the last one `finished` or `failed`. An empty frame repeats the last number and means that the worker is alive.
 """
 
 from typing import Any, Final, Literal, TypeVar, cast, get_args
@@ -20,14 +20,14 @@ Action = Literal["cancel", "resume", "release"]
 
 PROTOCOL: Final = "2"
 ACCEPTS: Final = ("relabel", "unmerged")
-"""What this release understands beside the first one's vocabulary: `relabel` events, with the finish reasons and stages of waiting
-that came with them, and turns of the user that follow one another, so that each can be dropped by itself."""
+"""Additions to the first release's vocabulary that this release understands. `relabel`: relabel events, with the finish reasons
+and waiting stages introduced with them. `unmerged`: consecutive user turns, so that each can be dropped by itself."""
 MOST_PENDING: Final = 1000
 T = TypeVar("T")
 
 
 class BadPayload(Exception):
-    """A payload that is not what its topic promises."""
+    """A payload that does not fit its topic."""
 
 
 class ServedModel(Struct, frozen=True):
@@ -36,10 +36,10 @@ class ServedModel(Struct, frozen=True):
 
 
 class WorkerStatus(Struct, frozen=True, kw_only=True):
-    """`streaming`: it answers in pieces. `continues`: it can go on with a reply that was cut.
+    """A worker's state. `streaming`: it answers in pieces. `continues`: it can continue a reply that was cut off.
 
-    `version`: the protocol's number (in the first release that of the program). `accepts`: what it understands beside the first
-    release's vocabulary. `release`: the program's version, for people.
+    `version`: the protocol's number (in the first release the program's). `accepts`: additions to the first release's vocabulary.
+    `release`: the program's version, for people.
     """
 
     worker: str
@@ -56,7 +56,7 @@ class WorkerStatus(Struct, frozen=True, kw_only=True):
 
 
 class GatewayStatus(Struct, frozen=True, kw_only=True):
-    """`jobs`: all that are open; a worker drops what it has besides. None: the gateway does not tell."""
+    """A gateway's state. `jobs`: all open jobs; a worker drops any other job of this gateway. None: the gateway sends no list."""
 
     gateway: str
     instance: str
@@ -66,7 +66,7 @@ class GatewayStatus(Struct, frozen=True, kw_only=True):
 
 
 class JobRequest(Struct, frozen=True, kw_only=True):
-    """A ChatRequest on the wire. `skip_thinking`: what the first release reads in place of `sampling.reasoning`."""
+    """A ChatRequest in its wire format. `skip_thinking`: the first release reads it instead of `sampling.reasoning`."""
 
     messages: tuple[Turn, ...]
     keep: int
@@ -78,7 +78,8 @@ class JobRequest(Struct, frozen=True, kw_only=True):
 
 
 class Job(Struct, frozen=True, kw_only=True):
-    """`instance`: of the worker it is for. `reply_to`: where its frames go. `stream`: false asks for the answer in one piece.
+    """A job for a worker. `instance`: of the worker. `reply_to`: the topic for its frames. `stream`: false requests the answer in
+    one piece.
 
     `accepts`: as in the gateway's status, which may not have arrived yet.
     """
@@ -92,7 +93,7 @@ class Job(Struct, frozen=True, kw_only=True):
 
 
 class Control(Struct, frozen=True):
-    """`reply_to`: where an answer goes when the worker does not know the job."""
+    """A message about an open job. `reply_to`: where to answer when the worker does not know the job."""
 
     job: str
     action: Action
@@ -110,7 +111,7 @@ class Rejected(Struct, frozen=True, tag_field="type", tag="rejected"):
 
 
 class JobFinished(Struct, frozen=True, tag_field="type", tag="finished"):
-    """A finish reason that is not known reads as `stop`."""
+    """The end of a job. An unknown finish reason reads as `stop`."""
 
     finish_reason: str
     usage: Usage | None = None
@@ -119,7 +120,7 @@ class JobFinished(Struct, frozen=True, tag_field="type", tag="finished"):
 
 
 class Failed(Struct, frozen=True, kw_only=True, tag_field="type", tag="failed"):
-    """The worker's engine failed with one of our errors. `prompt_tokens`, `limit`: of a context that was exceeded, where known."""
+    """The worker's engine failed with one of our errors. `prompt_tokens`, `limit`: of an exceeded context, if known."""
 
     code: str
     message: str
@@ -133,7 +134,7 @@ LAST: Final = (Rejected, JobFinished, Failed)
 
 
 class Frame(Struct, frozen=True, omit_defaults=True):
-    """`silent`: the worker is alive, but its model gave no sign of life since the last frame."""
+    """A numbered batch of events. `silent`: the worker is alive, but its model gave no sign of life since the last frame."""
 
     job: str
     seq: int
@@ -142,7 +143,7 @@ class Frame(Struct, frozen=True, omit_defaults=True):
 
 
 class _AnyFrame(Struct, frozen=True):
-    """A frame of a later release: some of its events may mean nothing here."""
+    """A frame of any release; some of its events may be unknown here."""
 
     job: str
     seq: int
@@ -161,7 +162,7 @@ def encode(payload: Struct) -> bytes:
 
 
 def decode(payload: bytes, kind: type[T]) -> T:
-    """Raises BadPayload."""
+    """Returns a payload as the given type. Raises BadPayload."""
     try:
         return msgspec.json.decode(payload, type=kind)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -169,7 +170,7 @@ def decode(payload: bytes, kind: type[T]) -> T:
 
 
 def decode_frame(payload: bytes) -> Frame:
-    """With text that every encoder and database takes; events that are not known are left out. Raises BadPayload."""
+    """Returns a frame with text that every encoder and database accepts, without unknown events. Raises BadPayload."""
     try:
         frame = _decode_events(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
@@ -193,7 +194,8 @@ def _decode_events(payload: bytes) -> Frame:
         except msgspec.ValidationError:
             if not isinstance(msgspec.json.decode(raw), dict):
                 raise
-    return Frame(frame.job, frame.seq, tuple(events) or (Progress("prompt"),), frame.silent)  # an event: an empty frame is a beat
+    # not empty: an empty frame is a heartbeat
+    return Frame(frame.job, frame.seq, tuple(events) or (Progress("prompt"),), frame.silent)
 
 
 def _valid(event: FrameEvent) -> FrameEvent:
@@ -216,7 +218,8 @@ def to_wire(request: ChatRequest) -> JobRequest:
 
 
 def from_wire(request: JobRequest, *, relabels: bool = True) -> ChatRequest:
-    """`relabels`: the gateway understands that. Raises BadPayload for what no gateway sends."""
+    """Returns the request of a job. `relabels`: the gateway understands relabel events. Raises BadPayload for a request no
+    gateway sends."""
     turns = request.messages
     try:
         sampling = checked(request.sampling)
@@ -239,7 +242,7 @@ def from_wire(request: JobRequest, *, relabels: bool = True) -> ChatRequest:
 
 
 def frame_event(event: EngineEvent, *, accepts: bool = True) -> FrameEvent:
-    """An engine's event as it goes into a frame; without `accepts` in the words of the first release."""
+    """Returns an engine's event for a frame; without `accepts` in the first release's vocabulary."""
     if isinstance(event, Finished):
         reason = "stop" if event.finish_reason == "content_filter" and not accepts else event.finish_reason
         return JobFinished(reason, event.usage, event.tokens_per_second, event.model)
@@ -253,9 +256,9 @@ def finish_reason(event: JobFinished) -> FinishReason:
 
 
 class Outbox:
-    """A worker's frames of one job: gathers events, cuts them into frames of at most `max_bytes`, keeps them until the release.
+    """A worker's side of a job: collects events, cuts them into frames of up to `max_bytes`, and keeps these until the release.
 
-    A chunk that alone is too large is cut.
+    A single chunk that is too large is cut as well.
     """
 
     def __init__(self, job: str, max_bytes: int) -> None:
@@ -274,7 +277,7 @@ class Outbox:
         self._ended = self._ended or any(isinstance(event, LAST) for event in events)
 
     def cut(self) -> list[bytes]:
-        """New frames of what was gathered."""
+        """Returns new frames of the collected events."""
         gathered, self._gathered = self._gathered, []
         new: list[bytes] = []
         batch: list[FrameEvent] = []
@@ -295,11 +298,11 @@ class Outbox:
         return self._ended
 
     def beat(self, *, silent: bool = False) -> bytes:
-        """An empty frame that repeats the last number."""
+        """Returns an empty frame that repeats the last number."""
         return encode(Frame(self._job, max(1, self.last), silent=silent))
 
     def after(self, number: int) -> list[bytes]:
-        """The frames after that number, once more; a beat when there are none."""
+        """Returns the frames after that number again, or a heartbeat when there are none."""
         return self._frames[max(0, number) :] or [self.beat()]
 
     def _frame(self, events: list[FrameEvent]) -> bytes:
@@ -308,11 +311,11 @@ class Outbox:
         return frame
 
     def _pieces(self, events: list[FrameEvent]) -> list[FrameEvent]:
-        """The events, with texts cut that would fill a frame by themselves."""
+        """Returns the events; texts that would fill a frame alone are cut."""
         if sum(len(event.content) for event in events if isinstance(event, Chunk | Thinking)) * 6 < self._room:
             return events
         pieces: list[FrameEvent] = []
-        step = max(1, self._room // 8)  # a character is at most six bytes of JSON
+        step = max(1, self._room // 8)  # a character takes up to six bytes of JSON
         for event in events:
             if isinstance(event, Chunk | Thinking) and len(event.content) > step:
                 kind = type(event)
@@ -323,9 +326,9 @@ class Outbox:
 
 
 class Inbox:
-    """A gateway's side: frames as they come, in any order, twice or not at all; events once, in order.
+    """A gateway's side of a job: frames come in any order, repeatedly or never; events go out once, in order.
 
-    `missing`: frames after `last` are awaited that did not come with the others, so they must be asked for again.
+    `missing`: later frames have arrived, so the ones after `last` must be requested again.
     """
 
     def __init__(self) -> None:
@@ -338,7 +341,7 @@ class Inbox:
         return bool(self._early)
 
     def take(self, frame: Frame) -> list[FrameEvent]:
-        """What can be read now."""
+        """Takes a frame and returns the events that are now in order."""
         if not frame.events:
             if frame.seq > self.last:
                 self._early.setdefault(frame.seq, frame)

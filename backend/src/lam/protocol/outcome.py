@@ -1,4 +1,4 @@
-"""How a run ended: one value that its sink stores, its ending tells and its metrics count."""
+"""How a run ended: one value for its sink, its ending and its metrics. Pure."""
 
 from typing import Literal
 
@@ -11,10 +11,10 @@ Status = Literal["complete", "cancelled", "interrupted", "failed"]
 
 
 class Outcome(Struct, frozen=True, kw_only=True):
-    """`parts` and `thinking` are all that the run produced, together with what its sink opened with.
+    """The end of a run. `parts` and `thinking`: all that the run produced, together with its opening.
 
-    `facts`: the route that answered, the finish reason or the failure, the usage (maybe estimated), the timings. `unread`: nobody
-    was reading when it ended.
+    `facts`: the route that answered, the finish reason or the failure, the usage (possibly estimated), the timings. `unread`:
+    nobody was reading when it ended.
     """
 
     status: Status

@@ -1,7 +1,7 @@
-"""What a message is made of: texts, documents, pictures, calls of tools and their results.
+"""The parts of a message: texts, documents, pictures, tool calls and tool results.
 
-Pure values, stored as tagged JSON. `written` gives the form that a client reads which knows only text (`content` of a message).
-Thoughts are not a part: nobody sends them on. How a model is told of tools is the business of `chat/history.py`.
+Pure values, stored as tagged JSON. `written` returns the form for clients that know only text (`content` of a message). Thoughts
+are not a part, because they are never sent back. `chat/history.py` decides how a model sees tools.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,13 +15,13 @@ from lam.protocol.documents import Document
 
 
 class Text(Struct, frozen=True, tag_field="type", tag="text"):
-    """What a person or a model says."""
+    """A text of a person or a model."""
 
     text: str
 
 
 class Image(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="image"):
-    """A stored picture. `id`: its owner's name for it. `width`, `height`: pixels, where they are known."""
+    """A stored picture. `id`: its name in the owner's store. `width`, `height`: pixels, if known."""
 
     id: str
     width: int | None = None
@@ -29,7 +29,7 @@ class Image(Struct, frozen=True, omit_defaults=True, tag_field="type", tag="imag
 
 
 class ToolCall(Struct, frozen=True, tag_field="type", tag="tool_call"):
-    """What a model wants to have called. `arguments`: JSON text, as the model wrote it: maybe invalid, maybe cut."""
+    """A call that a model requests. `arguments`: JSON text from the model, possibly invalid or cut off."""
 
     id: str | None = None
     name: str | None = None
@@ -37,7 +37,7 @@ class ToolCall(Struct, frozen=True, tag_field="type", tag="tool_call"):
 
 
 class ToolResult(Struct, frozen=True, tag_field="type", tag="tool_result"):
-    """What a tool answered. `id`: of the call."""
+    """A tool's answer. `id`: the id of the call."""
 
     id: str | None
     content: str
@@ -48,29 +48,29 @@ Parts = tuple[Part, ...]
 
 
 def message_parts(text: str, documents: Iterable[Document] = ()) -> Parts:
-    """The parts of a message that a person sends: the documents in front of the text; no part for an empty text."""
+    """Returns the parts of a person's message: the documents, then the text; no part for an empty text."""
     return (*documents, *((Text(text),) if text else ()))
 
 
 def parts_of(content: str) -> Parts:
-    """The parts of a message from a client that knows only text: the first release wrote documents into the text.
+    """Returns the parts of a message from a client that knows only text: the first release wrote documents into it.
 
-    It is taken apart only where writing it again gives the same bytes.
+    The text is taken apart only when writing the parts again gives the same bytes.
     """
-    found, text = documents.apart(content)
-    parts = message_parts(text, found)
-    return parts if found and written(parts) == content else message_parts(content)
+    attachments, text = documents.apart(content)
+    parts = message_parts(text, attachments)
+    return parts if attachments and written(parts) == content else message_parts(content)
 
 
 def written(parts: Iterable[Part]) -> str:
-    """The written form: documents with their marks and texts, in their order. Pictures and tools have none."""
+    """Returns the written form: documents with their marks and texts, in order. Pictures and tools have none."""
     return "".join(
         part.text if isinstance(part, Text) else documents.written(part) for part in parts if isinstance(part, Text | Document)
     )
 
 
 def text_of(parts: Iterable[Part]) -> str:
-    """The texts alone."""
+    """Returns the texts alone."""
     return "".join(part.text for part in parts if isinstance(part, Text))
 
 
@@ -87,20 +87,20 @@ def results_of(parts: Iterable[Part]) -> list[ToolResult]:
 
 
 def subject(parts: Sequence[Part]) -> str:
-    """What a message is about, for its title: the text, or the name of the first document where there is no text."""
+    """Returns the subject of a message for its title: the text, or else the name of its first document."""
     text = text_of(parts)
     return text if text.strip() else next((document.name for document in documents_of(parts)), text)
 
 
 def with_text(parts: Iterable[Part], text: str) -> Parts:
-    """The parts with this text in place of their texts, after the documents: a stop may have cut a reply."""
+    """Returns the parts with this text in place of their texts, after the documents: a stop may have cut a reply."""
     others = [part for part in parts if not isinstance(part, Text)]
     front = sum(isinstance(part, Document) for part in others)
     return (*others[:front], *message_parts(text), *others[front:])
 
 
 def older_parts(role: str, content: str, tool_calls: Iterable[Mapping[str, Any]] | None = None) -> Parts:
-    """The parts of a message of the first release, whose rows and files have none. `tool_calls`: of its metadata."""
+    """Returns the parts of a message of the first release, which stored none. `tool_calls`: from its metadata."""
     if role == "user":
         return parts_of(content)
     calls = (ToolCall(call.get("id"), call.get("name"), call.get("arguments") or "") for call in tool_calls or ())
@@ -108,7 +108,7 @@ def older_parts(role: str, content: str, tool_calls: Iterable[Mapping[str, Any]]
 
 
 def to_stored(parts: Sequence[Part]) -> list[dict[str, Any]] | None:
-    """As a row keeps them beside `content`; None where that says it all: the message is one text, and looks like one."""
+    """Returns the stored form beside `content`; None when `content` says it all, as a single text that looks like one."""
     content = written(parts)
     if not content.startswith(documents.OPENING) and all(isinstance(part, Text) for part in parts):
         return None
@@ -116,5 +116,6 @@ def to_stored(parts: Sequence[Part]) -> list[dict[str, Any]] | None:
 
 
 def from_stored(stored: Sequence[Mapping[str, Any]]) -> Parts:
-    """The inverse of `to_stored`. Raises msgspec.ValidationError for a part of an unknown kind."""
+    """Returns the parts from their stored form. The inverse of `to_stored`. Raises msgspec.ValidationError for an unknown kind
+    of part."""
     return msgspec.convert(stored, Parts)

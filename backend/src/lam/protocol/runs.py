@@ -1,4 +1,4 @@
-"""A run as it is kept while it is open: enough to start it again, or to say how far it came."""
+"""A run in its stored form while it is open: enough to start it again, or to say how far it came. Pure; it knows no database."""
 
 from typing import Literal
 
@@ -10,9 +10,9 @@ OnDisconnect = Literal["cancel", "continue"]
 
 
 class Lease(Struct, frozen=True):
-    """Who may write a run's progress and its result: the gateway `owner`, as long as the row's `epoch` is this one.
+    """The right to write a run's progress and result: it belongs to the gateway `owner` while the row's `epoch` is this one.
 
-    Taking a run over raises the epoch, so that an owner which slept and woke writes nothing.
+    Taking a run over raises the epoch, so that an old owner which wakes up writes nothing.
     """
 
     run_id: str
@@ -21,9 +21,10 @@ class Lease(Struct, frozen=True):
 
 
 class OpenRun(Struct, frozen=True, kw_only=True):
-    """The row of a run that has not ended. `id`: of its stream. `kind` names who can make a sink for it again.
+    """The row of an open run. `id`: the id of its stream. `kind`: the kind that can make its sink again.
 
-    `key`: what may have only one open run, None: nothing. `request`: JSON that its kind wrote. `attempts`: how often it was begun.
+    `key`: at most one run per key is open; None means no limit. `request`: JSON that its kind wrote. `attempts`: how often the run
+    was started.
     """
 
     id: str
@@ -42,7 +43,7 @@ class OpenRun(Struct, frozen=True, kw_only=True):
 
 
 class Checkpoint(Struct, frozen=True):
-    """Events of an open run after event `since`, up to event `number`, neighbours of a kind joined."""
+    """Events of an open run after event `since`, up to event `number`, with neighbours of a kind joined."""
 
     lease: Lease
     since: int

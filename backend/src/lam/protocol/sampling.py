@@ -1,8 +1,7 @@
-"""How a model picks its words: each setting once, with its type, its range, its default and its words for people.
+"""How a model picks its words: each setting once, with its type, range, default and texts for people.
 
-Everything else derives from this table: what the API accepts and answers, what a session stores, what travels to a worker, what a
-model server is sent, and the controls of the page. Pure: it knows no database and no server. A further setting is one more field
-of `Choices`.
+Everything else derives from this table: what the API accepts and returns, what a session stores, what travels to a worker, the body
+for a model server, and the page's controls. Pure: it knows no database and no server. A new setting is one more field of `Choices`.
 """
 
 from collections.abc import Callable, Container, Mapping
@@ -16,12 +15,12 @@ LONGEST_SCHEMA: Final = 32_768  # bytes of JSON
 
 
 class Setting(Struct, frozen=True, kw_only=True):
-    """What a setting is, besides its type.
+    """A setting, apart from its type.
 
-    `label`, `hint`: for the page. `description`: for the API's documentation. `default`: the gateway's setting that holds where
-    nobody chose; None: the model server's own value. `read`: makes the default of that setting's value. `step`: of the page's
-    control. `llama`: only llama.cpp is sent it, else every server once somebody chose it. `wire`: its fields in the body of a
-    request; None: one field of the same name.
+    `label`, `hint`: for the page. `description`: for the API's documentation. `default`: the gateway's setting that applies when
+    nobody chose; None means the model server's own value. `read`: makes the default from that setting's value. `step`: of the
+    page's control. `llama`: only llama.cpp gets it; other settings go to every server once somebody chose them. `wire`: its fields
+    in the body of a request; None means one field of the same name.
     """
 
     label: str
@@ -100,7 +99,7 @@ MaxTokens = Annotated[
 
 
 class Choices(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The settings that somebody chose, for a session or for one message. None: not chosen."""
+    """The settings that somebody chose, for a session or for one message. None means no choice."""
 
     temperature: Temperature | None = None
     top_p: TopP | None = None
@@ -142,7 +141,7 @@ class Choices(Struct, frozen=True, kw_only=True, omit_defaults=True):
     seed: (
         Annotated[
             int,
-            Meta(ge=0, le=2**32 - 2),  # the next one means "any" to llama.cpp
+            Meta(ge=0, le=2**32 - 2),  # the next number means "any" to llama.cpp
             Setting(
                 label="Seed",
                 hint="the same seed repeats a reply to the same conversation",
@@ -216,7 +215,7 @@ class Choices(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Sampling(Choices, frozen=True, kw_only=True, omit_defaults=True):
-    """The settings in force for one reply: those that every request needs are there. None: the model server's own value."""
+    """The settings in force for one reply; those that every request needs are set. None means the model server's own value."""
 
     temperature: Temperature
     top_p: TopP
@@ -234,7 +233,7 @@ NAMES: Final = tuple(setting.name for setting in SETTINGS)
 
 
 def defaults(gateway: Any) -> Choices:
-    """What holds where nobody chose. `gateway`: the settings of the gateway."""
+    """Returns the values that apply when nobody chose. `gateway`: the gateway's settings."""
     values: dict[str, Any] = {}
     for setting in SETTINGS:
         if setting.default is not None:
@@ -244,7 +243,8 @@ def defaults(gateway: Any) -> Choices:
 
 
 def resolve(*choices: Choices) -> Sampling:
-    """Each setting from the first who chose it. 0 and an empty list are choices. Among them must be the gateway's defaults."""
+    """Returns each setting from the first of `choices` that has it. 0 and an empty list are choices. The gateway's defaults must
+    be among them."""
     values: dict[str, Any] = {
         name: next((value for choice in choices if (value := getattr(choice, name)) is not None), None) for name in NAMES
     }
@@ -252,7 +252,7 @@ def resolve(*choices: Choices) -> Sampling:
 
 
 def checked(sampling: Sampling) -> Sampling:
-    """The same, if each value is in its range. Raises ValueError."""
+    """Returns the settings unchanged. Raises ValueError when a value is out of range."""
     try:
         return msgspec.convert(msgspec.to_builtins(sampling), Sampling)
     except msgspec.ValidationError as error:
@@ -260,7 +260,8 @@ def checked(sampling: Sampling) -> Sampling:
 
 
 def from_stored(values: Mapping[str, Any], names: Container[str]) -> dict[str, Any]:
-    """Those of `names` from their JSON. What another release stored and this one does not accept counts as not chosen."""
+    """Returns the settings in `names` from their stored JSON. A value of another release that this one rejects counts as no
+    choice."""
     known: dict[str, Any] = {}
     for setting in SETTINGS:
         if setting.name in names and values.get(setting.name) is not None:
@@ -272,8 +273,8 @@ def from_stored(values: Mapping[str, Any], names: Container[str]) -> dict[str, A
 
 
 def openai_body(sampling: Sampling, *, llama: bool) -> dict[str, Any]:
-    """The fields of a chat request to an OpenAI-compatible server. What nobody chose is left out: strict servers refuse fields
-    that they do not know."""
+    """Returns the fields of a request to an OpenAI-compatible server. Settings without a choice are left out: strict servers
+    reject fields they do not know."""
     body: dict[str, Any] = {}
     for setting in SETTINGS:
         value = getattr(sampling, setting.name)

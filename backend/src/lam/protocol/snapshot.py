@@ -1,5 +1,8 @@
-"""The fold: what a reader knows after the events so far; its inverse, the events of a stored reply; and the fewest events that fold
-to the same."""
+"""The fold: a reader's knowledge after the events so far; its inverse, the events of a stored reply; and the shortest list of
+events with the same fold.
+
+Pure; the page has the same fold in TypeScript.
+"""
 
 from collections.abc import Iterable
 from typing import Any, assert_never
@@ -30,7 +33,7 @@ from lam.protocol.text import utf16_length, utf16_prefix
 
 
 class Reply(Struct, frozen=True, kw_only=True):
-    """A reply as its stream tells it. `user_message_id`: of the turn it answers. `parts`: text, then calls, then results."""
+    """A reply as its stream describes it. `user_message_id`: the turn it answers. `parts`: text, then calls, then results."""
 
     session_id: int
     session_key: str
@@ -43,7 +46,7 @@ class Reply(Struct, frozen=True, kw_only=True):
 
 
 class Snapshot:
-    """Folds events one after the other. `done.full_content` is final, whatever the chunks said; a rebuilt stream starts over."""
+    """Folds events one by one. `done.full_content` is final, whatever the chunks contained; a rebuilt stream starts over."""
 
     __slots__ = ("_answer", "_thinking", "metadata", "progress", "terminal", "tool_calls", "tool_results")
 
@@ -62,7 +65,7 @@ class Snapshot:
     def add(self, event: Event | EngineEvent) -> None:
         kind = type(event)
         if kind is Chunk:
-            self._answer.append(event.content)  # type: ignore[union-attr]  # `is` is a third of isinstance's price here
+            self._answer.append(event.content)  # type: ignore[union-attr]  # `is` costs a third of isinstance here
         elif isinstance(event, Thinking):
             self._thinking.append(event.content)
         elif isinstance(event, Progress):
@@ -99,17 +102,17 @@ class Snapshot:
 
     @property
     def calls(self) -> list[CallPart]:
-        """The tool calls so far, in their order."""
+        """The tool calls so far, in order."""
         return [CallPart(**self.tool_calls[index]) for index in sorted(self.tool_calls)]
 
     @property
     def parts(self) -> Parts:
-        """The answer as a message keeps it: the text, the tool calls, their results."""
+        """The answer in its stored form: the text, the tool calls, their results."""
         return (*message_parts(self.text), *self.calls, *(ResultPart(result.id, result.content) for result in self.tool_results))
 
     @property
     def reply(self) -> Reply | None:
-        """All that the events say; None before the first one."""
+        """The reply so far; None before the first event."""
         metadata = self.metadata
         if metadata is None:
             return None
@@ -126,7 +129,7 @@ class Snapshot:
 
     @property
     def text(self) -> str:
-        """The answer so far; joined once, however many pieces came."""
+        """The answer so far, joined once, however many pieces it has."""
         return _settled(self._answer)
 
     @property
@@ -155,9 +158,9 @@ def _facts(metadata: Metadata, terminal: Done | Error | None) -> Facts:
 
 
 def events_of(reply: Reply) -> list[Event]:
-    """The inverse of the fold: a whole stream, as it is rebuilt for a reply that has ended."""
+    """Returns the whole stream of an ended reply. The inverse of the fold."""
     facts, text = reply.facts, text_of(reply.parts)
-    base = "" if facts.continues is None else utf16_prefix(text, facts.continues)  # a stop may have cut into it
+    base = "" if facts.continues is None else utf16_prefix(text, facts.continues)  # a stop may have cut into the earlier text
     metadata = Metadata(
         reply.session_id,
         reply.user_message_id,
@@ -181,7 +184,7 @@ def events_of(reply: Reply) -> list[Event]:
 
 
 def content_events(parts: Parts, thinking: str = "") -> list[ContentEvent]:
-    """Events that fold to these thoughts and parts."""
+    """Returns events that fold to these thoughts and parts."""
     events: list[ContentEvent] = [Thinking(thinking)] if thinking else []
     calls = 0
     for part in parts:
@@ -192,35 +195,35 @@ def content_events(parts: Parts, thinking: str = "") -> list[ContentEvent]:
             calls += 1
         elif isinstance(part, ResultPart):
             events.append(ToolResult(part.id, part.content))
-        elif not isinstance(part, Document | Image):  # those are of the user's messages
+        elif not isinstance(part, Document | Image):  # only messages of the user have those
             assert_never(part)
     return events
 
 
 def condensed(events: Iterable[Event]) -> list[ContentEvent]:
-    """The content of these events with neighbours of a kind joined: folding the result gives the same text, thoughts and calls."""
-    found: list[ContentEvent] = []
-    pieces: list[str] = []  # of the text that `found` ends with
+    """Returns these content events with neighbours of a kind joined. The result folds to the same text, thoughts and calls."""
+    result: list[ContentEvent] = []
+    pieces: list[str] = []  # of the text that ends `result`
     for event in events:
         if not isinstance(event, ContentEvent):
             continue
-        last = found[-1] if found else None
+        last = result[-1] if result else None
         if isinstance(event, Chunk | Thinking) and type(last) is type(event):
             pieces.append(event.content)
             continue
-        _join(found, pieces)
+        _join(result, pieces)
         if isinstance(event, ToolCall) and isinstance(last, ToolCall) and last.index == event.index:
-            found[-1] = ToolCall(last.index, event.id or last.id, event.name or last.name, last.arguments + event.arguments)
+            result[-1] = ToolCall(last.index, event.id or last.id, event.name or last.name, last.arguments + event.arguments)
             continue
-        found.append(event)
+        result.append(event)
         pieces = [event.content] if isinstance(event, Chunk | Thinking) else []
-    _join(found, pieces)
-    return found
+    _join(result, pieces)
+    return result
 
 
-def _join(found: list[ContentEvent], pieces: list[str]) -> None:
-    if len(pieces) > 1 and found:
-        last = found[-1]
+def _join(result: list[ContentEvent], pieces: list[str]) -> None:
+    if len(pieces) > 1 and result:
+        last = result[-1]
         if isinstance(last, Chunk | Thinking):
-            found[-1] = type(last)("".join(pieces))
+            result[-1] = type(last)("".join(pieces))
         pieces.clear()

@@ -1,7 +1,7 @@
-"""Server-Sent Events as bytes: `encode` one of our events, `decode` JSON into one, and an incremental `Decoder` for any stream.
+"""Server-Sent Events as bytes: `encode` writes one of our events, `decode` reads one from JSON, `Decoder` reads any stream.
 
-Format: the WHATWG HTML standard, section "Server-sent events". Lines end with LF, CR or CRLF and with nothing else, which is why
-bytes are split here and never text: text splitters also break at U+2028, U+2029, U+0085, VT and FF.
+Format: the WHATWG HTML standard, section "Server-sent events". Lines end with LF, CR or CRLF only, so this module splits bytes,
+never text: text splitters also break at U+2028, U+2029, U+0085, VT and FF. It does no I/O.
 """
 
 from collections.abc import Callable
@@ -21,35 +21,35 @@ _decoder: Final = msgspec.json.Decoder(Event)
 
 
 def encode(number: int, event: Event) -> bytes:
-    """One event as it goes over the wire: an `id:` line, one `data:` line with one JSON object, a blank line.
+    """Returns one event in its wire form: an `id:` line, one `data:` line with one JSON object, and a blank line.
 
-    U+2028, U+2029 and U+0085 are escaped, so that readers which split text into lines do not tear an event apart.
+    U+2028, U+2029 and U+0085 are escaped, so that readers that split text into lines do not cut an event in two.
     """
-    if type(event) is Chunk:  # what `format` would make of it, for a fifth of the price
+    if type(event) is Chunk:  # the result of `format`, at a fifth of the cost
         return b'id: %d\ndata: {"type": "chunk", "content": %b}\n\n' % (number, one_line(_encoder.encode(event.content)))
     data = msgspec.json.format(_encoder.encode(event), indent=0)
     return b"id: %d\ndata: %b\n\n" % (number, one_line(data))
 
 
 def data_of(frame: bytes) -> bytes:
-    """The JSON of an event that `encode` wrote."""
+    """Returns the JSON of an encoded event."""
     return frame[frame.index(b"\n") + 7 : -2]
 
 
 def enveloped(cursor: str, stream: str, number: int, data: bytes) -> bytes:
-    """An event of one of several streams on one connection: `{stream, n, event}`. `data`: the event's JSON, in one line."""
+    """Returns an event of one of several streams on a connection: `{stream, n, event}`. `data`: the event's JSON on one line."""
     return b'id: %b\ndata: {"stream": "%b", "n": %d, "event": %b}\n\n' % (cursor.encode(), stream.encode(), number, data)
 
 
 def one_line(data: bytes) -> bytes:
-    """JSON that no reader tears apart, whatever it takes for the end of a line."""
+    """Returns the JSON on one line, whatever characters a reader treats as line ends."""
     if data.isascii():
         return data
     return data.replace(b"\xe2\x80\xa8", b"\\u2028").replace(b"\xe2\x80\xa9", b"\\u2029").replace(b"\xc2\x85", b"\\u0085")
 
 
 def decode(data: bytes) -> Event | None:
-    """One of our events from its JSON; None for a type, or a stage of waiting, that this version does not know.
+    """Returns one of our events from its JSON; None for an event type or waiting stage that this version does not know.
 
     Raises ValueError for anything else.
     """
@@ -71,11 +71,11 @@ _KNOWN: Final = frozenset(kind.__struct_config__.tag for kind in get_args(Event)
 
 
 class TooLong(ValueError):
-    """A line or an event grew beyond the bound: the other side is not speaking SSE."""
+    """A line or an event exceeded the limit: the other side does not speak SSE."""
 
 
 class SseEvent(Struct, frozen=True, gc=False):
-    """One dispatched event: its data without the last line end, and the `event:` and `id:` fields that were in force."""
+    """One dispatched event: its data without the last line end, and the current `event:` and `id:` fields."""
 
     data: bytes
     event: bytes = b""
@@ -83,19 +83,19 @@ class SseEvent(Struct, frozen=True, gc=False):
 
 
 class Decoder:
-    """Feed it bytes, cut anywhere; it gives the events that became complete.
+    """A decoder for bytes that come in pieces of any size; `feed` returns the events that are complete.
 
-    `comments` counts comment lines: pings are a sign of life. A line that starts with `error:` becomes an event of that name,
-    because older llama.cpp servers report a failure in mid-stream that way. Up to `limit` bytes are held for one event.
+    `comments`: number of comment lines; a ping is a sign of life. A line that starts with `error:` becomes an event of that name,
+    because older llama.cpp servers report a failure in mid-stream that way. An event may take up to `limit` bytes.
 
-    `whole` is for servers that forget the blank line between events, or the name of the field: it says of a data line whether it
-    is an event by itself, which is then given at once; a line that begins with `{` is a data line.
+    `whole` is for servers that omit the blank line between events, or the field name. It returns whether a data line is a complete
+    event, which is then dispatched at once; a line that begins with `{` is a data line.
     """
 
     def __init__(self, limit: int = MAX_EVENT_BYTES, *, whole: Callable[[bytes], bool] | None = None) -> None:
         self._limit = limit
         self._whole = whole
-        self._held: list[bytes] = []  # the unfinished line, in the pieces it came in
+        self._partial: list[bytes] = []  # the pieces of the unfinished line
         self._held_size = 0
         self._data: list[bytes] = []  # the data lines of the unfinished event
         self._data_size = 0
@@ -107,9 +107,9 @@ class Decoder:
         self.comments = 0
 
     def feed(self, piece: bytes) -> list[SseEvent]:
-        """Raises TooLong where one event grows beyond the limit."""
+        """Returns the events that these bytes complete. Raises TooLong when an event exceeds the limit."""
         if self._between and len(piece) < self._limit and piece.endswith(b"\n\n") and b"\r" not in piece:
-            # whole blocks: what a server that writes event by event sends all the time
+            # whole blocks are the usual case: servers write event by event
             events: list[SseEvent] = []
             for block in piece[:-2].split(b"\n\n"):
                 if block.startswith(b"data: ") and b"\n" not in block:
@@ -120,7 +120,7 @@ class Decoder:
                     self._dispatch(events)
             return events
         events = self._feed_slice(piece)
-        self._between = not (self._held or self._data or self._event or self._after_cr or self._first_line)
+        self._between = not (self._partial or self._data or self._event or self._after_cr or self._first_line)
         return events
 
     def _feed_slice(self, piece: bytes) -> list[SseEvent]:
@@ -134,14 +134,14 @@ class Decoder:
         lines = piece.split(b"\n")
         rest = lines.pop()
         events: list[SseEvent] = []
-        if lines and self._held:
-            lines[0] = b"".join([*self._held, lines[0]])
-            self._held.clear()
+        if lines and self._partial:
+            lines[0] = b"".join([*self._partial, lines[0]])
+            self._partial.clear()
             self._held_size = 0
         for line in lines:
             self._take(line, events)
         if rest:
-            self._held.append(rest)
+            self._partial.append(rest)
             self._held_size += len(rest)
         self._check_size()
         return events

@@ -1,4 +1,4 @@
-"""Text made valid where it enters: what encoders, databases and JSON readers all accept."""
+"""Makes text valid where it enters, so that encoders, databases and JSON readers all accept it. Pure."""
 
 import codecs
 import re
@@ -10,7 +10,7 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def valid(text: str) -> str:
-    """The same text with NUL and lone surrogates replaced by U+FFFD; surrogate pairs written as two halves are joined."""
+    """Returns the text with NUL and lone surrogates replaced by U+FFFD; surrogate pairs in two halves are joined."""
     if text.isascii():
         return text.replace("\x00", REPLACEMENT) if "\x00" in text else text
     if not _INVALID.search(text):
@@ -20,9 +20,9 @@ def valid(text: str) -> str:
 
 
 def valid_json(data: bytes) -> bytes:
-    """JSON as strict readers want it: UTF-8 without a byte order mark, and U+FFFD for escapes of lone surrogates.
+    """Returns JSON for strict readers: UTF-8 without a byte order mark, with U+FFFD for escaped lone surrogates.
 
-    Raises UnicodeDecodeError for what is neither UTF-8 nor marked as UTF-16.
+    Raises UnicodeDecodeError for bytes that are neither UTF-8 nor marked as UTF-16.
     """
     if data.startswith(_UTF16):
         data = valid(data.decode("utf-16")).encode()
@@ -37,12 +37,12 @@ def valid_json(data: bytes) -> bytes:
 
 
 def utf16_length(text: str) -> int:
-    """UTF-16 code units of the text: JavaScript's `length`."""
+    """Returns the length in UTF-16 code units: JavaScript's `length`."""
     return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
 
 
 def utf16_prefix(text: str, units: int) -> str:
-    """The longest prefix of at most `units` UTF-16 code units (JavaScript's `length`), rounded down to a whole character."""
+    """Returns the longest prefix of up to `units` UTF-16 code units (JavaScript's `length`), without splitting a character."""
     if text.isascii():
         return text[:units]
     return text.encode("utf-16-le")[: 2 * units].decode("utf-16-le", "ignore")

@@ -1,25 +1,25 @@
-"""How many tokens a text is, estimated by its script, for servers that have no tokenizer to ask."""
+"""Estimates the tokens of a text by its script, for servers without a tokenizer. Pure."""
 
 from typing import Final
 
 from lam.protocol.events import Usage
 
-MOST_TOKENS: Final = 2**31 - 1  # larger figures fit into no database
+MOST_TOKENS: Final = 2**31 - 1  # a database column takes no more
 
 _DIGITS: Final = b"0123456789"
 _LETTERS: Final = bytes(range(ord("a"), ord("z") + 1)) + bytes(range(ord("A"), ord("Z") + 1)) + b" \t\r\n"
 _ASCII: Final = bytes(range(0x80))
-_TWO: Final = bytes(range(0xC0, 0xE0))  # the first byte of a character of two bytes: Greek, Cyrillic, Hebrew, Arabic, accents
-_THREE: Final = bytes(range(0xE0, 0xF0))  # of three: Chinese, Japanese, Korean, the scripts of India, Thai
-_FOUR: Final = bytes(range(0xF0, 0xF8))  # of four: emoji, rare characters
+_TWO: Final = bytes(range(0xC0, 0xE0))  # first byte of two-byte characters: Greek, Cyrillic, Hebrew, Arabic, accents
+_THREE: Final = bytes(range(0xE0, 0xF0))  # of three-byte characters: Chinese, Japanese, Korean, the scripts of India, Thai
+_FOUR: Final = bytes(range(0xF0, 0xF8))  # of four-byte characters: emoji, rare characters
 
 
 def estimate_text(text: str) -> int:
-    """Tokens of a text, rather too many than too few.
+    """Returns the estimated tokens of a text, rather too many than too few.
 
-    A third of a token for an ASCII letter or space, 3/4 for a sign, 1 for a digit; 1 for a character of two bytes of UTF-8, 1.5 of
-    three, 2.5 of four. Between what a vocabulary made for English takes (SmolLM2, measured: Chinese 1.6, Korean 2, Thai 1.8,
-    Cyrillic 0.8, Arabic 1.1, digits 1, code 0.8 a character) and one made for many languages (Chinese 0.6).
+    A third of a token per ASCII letter or space, 3/4 per punctuation sign, 1 per digit; 1 per character of two UTF-8 bytes, 1.5 of
+    three, 2.5 of four. This lies between a vocabulary made for English (SmolLM2, measured: Chinese 1.6, Korean 2, Thai 1.8,
+    Cyrillic 0.8, Arabic 1.1, digits 1, code 0.8 per character) and one made for many languages (Chinese 0.6).
     """
     data = text.encode("utf-8", "surrogatepass")
     letters = _count(data, _LETTERS)
@@ -36,6 +36,6 @@ def _count(data: bytes, wanted: bytes) -> int:
 
 
 def plausible(usage: Usage) -> Usage | None:
-    """None for figures that cannot be: a count is neither negative nor larger than every database takes."""
+    """Returns the usage, None for impossible figures: negative, or larger than a database takes."""
     counts = (usage.prompt_tokens, usage.completion_tokens, usage.total_tokens, usage.cached_tokens or 0)
     return usage if all(0 <= count <= MOST_TOKENS for count in counts) else None

@@ -1,4 +1,4 @@
-"""The MQTT topics of the contract, and the names that may stand in them."""
+"""The MQTT topics of the contract, and the names allowed in them. Pure; it knows no connection."""
 
 import re
 from typing import Final
@@ -10,14 +10,14 @@ _PREFIX: Final = re.compile(r"[^+#\x00]{1,128}")
 
 
 def checked_name(name: str, what: str) -> str:
-    """Raises ConfigError for a name that cannot stand in a topic."""
+    """Returns the name. Raises ConfigError when it cannot be part of a topic."""
     if not NAME.fullmatch(name):
         raise ConfigError(f"{what}: {name!r} must be 1 to 64 letters, digits, hyphens and underscores.")
     return name
 
 
 class Topics:
-    """All topics under one prefix. A `+` stands for any one name where a filter is asked for."""
+    """All topics under one prefix. For a filter, pass `+` as a name: it matches any."""
 
     def __init__(self, prefix: str) -> None:
         prefix = prefix.strip("/")
@@ -41,11 +41,11 @@ class Topics:
         return f"{self._prefix}/gateway/{gateway}/{instance}/from/{worker}/{job}"
 
     def names(self, topic: str) -> list[str]:
-        """The parts of a topic below the prefix: `worker`, its name, `status`; or `gateway`, name, instance, …"""
+        """Returns the parts of a topic below the prefix: `worker`, its name, `status`; or `gateway`, name, instance, …"""
         return topic[len(self._prefix) + 1 :].split("/")
 
 
 def matches(topic_filter: str, topic: str) -> bool:
-    """Whether a filter without `#` matches a topic."""
-    wanted, given = topic_filter.split("/"), topic.split("/")
-    return len(wanted) == len(given) and all(part in ("+", name) for part, name in zip(wanted, given, strict=True))
+    """Returns whether a filter without `#` matches a topic."""
+    pattern, names = topic_filter.split("/"), topic.split("/")
+    return len(pattern) == len(names) and all(part in ("+", name) for part, name in zip(pattern, names, strict=True))

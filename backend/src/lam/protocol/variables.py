@@ -1,8 +1,8 @@
-"""Variables of a template: `{{name}}`, `{{name=default}}`, `{{name|description}}`, `{{name=default|description}}`.
+"""Variables of a template: `{{name}}`, `{{name=default}}`, `{{name|description}}`, `{{name=default|description}}`. Pure.
 
-White space around the parts counts for nothing. A name begins with a letter or an underscore and has letters, digits and
-underscores, 64 at most; default and description are text without braces, bars and line ends. Whatever else stands between braces
-(other templating languages use them too) is text. What is inserted is never looked at again.
+White space around the parts is ignored. A name begins with a letter or an underscore and has up to 64 letters, digits and
+underscores. Default and description are text without braces, bars and line ends. Any other text in braces stays text, because other
+template languages use braces too. Inserted values are never expanded.
 """
 
 import re
@@ -11,12 +11,12 @@ from typing import Final
 
 from msgspec import Struct
 
-_BRACES: Final = re.compile(r"(?<!\{)\{\{([^{}\n]*)\}\}(?!\})")  # one quantifier: no text makes it slow
+_BRACES: Final = re.compile(r"(?<!\{)\{\{([^{}\n]*)\}\}(?!\})")  # a single quantifier: no text makes the search slow
 _NAME: Final = re.compile(r"[^\W\d]\w{0,63}")
 
 
 class Variable(Struct, frozen=True):
-    """`default` None: a value must be given."""
+    """A variable of a template. `default`: None means that a value is required."""
 
     name: str
     default: str | None = None
@@ -24,22 +24,23 @@ class Variable(Struct, frozen=True):
 
 
 def variables(text: str) -> list[Variable]:
-    """Each variable once, in the order of appearance; what it says of itself anywhere holds everywhere, the first time wins."""
-    found: dict[str, Variable] = {}
-    for _, said in _written(text):
-        known = found.get(said.name, said)
-        default = said.default if known.default is None else known.default
-        found[said.name] = Variable(said.name, default, known.description or said.description)
-    return list(found.values())
+    """Returns each variable once, in order of appearance. A default or description applies to all its occurrences; the first one
+    wins."""
+    result: dict[str, Variable] = {}
+    for _, variable in _written(text):
+        known = result.get(variable.name, variable)
+        default = variable.default if known.default is None else known.default
+        result[variable.name] = Variable(variable.name, default, known.description or variable.description)
+    return list(result.values())
 
 
 def filled(text: str, values: Mapping[str, str]) -> str:
-    """The text with the values in it, defaults where there is none; a variable with neither stays as it is written."""
+    """Returns the text with values or defaults inserted; a variable with neither stays as written."""
     return "".join(_parts(text, values))
 
 
 def filled_length(text: str, values: Mapping[str, str]) -> int:
-    """Characters of the filled text, known without making it."""
+    """Returns the length of the filled text in characters without building it."""
     return sum(map(len, _parts(text, values)))
 
 
@@ -56,10 +57,10 @@ def _parts(text: str, values: Mapping[str, str]) -> Iterator[str]:
 
 
 def _written(text: str) -> Iterator[tuple[re.Match[str], Variable]]:
-    """Where variables are written, and what each says there."""
+    """Yields each occurrence of a variable with its own default and description."""
     for match in _BRACES.finditer(text):
         head, *description = match[1].split("|")
-        name, given, default = head.partition("=")
+        name, equals, default = head.partition("=")
         name = name.strip()
         if _NAME.fullmatch(name) and len(description) < 2 and not default.startswith("="):
-            yield match, Variable(name, default.strip() if given else None, "".join(description).strip() or None)
+            yield match, Variable(name, default.strip() if equals else None, "".join(description).strip() or None)

@@ -1,8 +1,8 @@
-"""Which turns fit: the pure rule by which an engine trims a conversation to the model's context.
+"""Decides which turns fit: the pure rule that trims a conversation to the model's context.
 
-The places where a conversation may be cut depend only on the text before them, at steps of a part of the budget. So while a
-conversation grows, its beginning stays the same for many turns and then jumps: the server's prompt cache, which needs an equal
-prefix, stays warm in between.
+The places where a conversation may be cut depend only on the text before them, in steps of a fraction of the budget. While a
+conversation grows, its beginning therefore stays the same for many turns and then jumps, which keeps the server's prompt cache
+warm: the cache needs an equal prefix.
 """
 
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ TEMPLATE_TOKENS = 96
 
 
 def budget(n_ctx: int, request: ChatRequest) -> int:
-    """Prompt tokens the request may use; 0: unknown, nothing is trimmed.
+    """Returns the prompt tokens that the request may use; 0 means unknown, and nothing is trimmed.
 
-    `max_prompt_tokens` where it is set, else the context less a reserve for the reply of min(max_tokens, n_ctx / 4).
+    `max_prompt_tokens` if set; otherwise the context minus a reserve for the reply of min(max_tokens, n_ctx / 4).
     """
     if n_ctx <= 0:
         return request.max_prompt_tokens
@@ -27,26 +27,27 @@ def budget(n_ctx: int, request: ChatRequest) -> int:
 
 
 def longest(n_ctx: int, max_prompt_tokens: int) -> int:
-    """The most tokens that a prompt which cannot be shortened may have; 0: unknown. One is left for the reply."""
+    """Returns the most tokens of a prompt that cannot be shortened, 0 when unknown. One token is left for the reply."""
     room = max(0, n_ctx - 1)
     return min(max_prompt_tokens, room or max_prompt_tokens) if max_prompt_tokens else room
 
 
 def at_most(turns: Sequence[Turn]) -> int:
-    """More tokens than these turns can be, without asking a tokenizer: a token is at least one byte of text."""
+    """Returns an upper limit for the tokens of these turns without a tokenizer: a token takes at least one byte of text."""
     return TEMPLATE_TOKENS + sum(TOKENS_PER_TURN + len(turn.content.encode("utf-8", "surrogatepass")) for turn in turns)
 
 
 def estimate(turns: Sequence[Turn]) -> int:
-    """What stands in for a count where there is no tokenizer."""
+    """Returns an estimate of the tokens, in place of a tokenizer's count."""
     return sum(TOKENS_PER_TURN + estimate_text(turn.content) for turn in turns)
 
 
 def cuts(turns: Sequence[Turn], keep: int, step_tokens: int) -> list[int]:
-    """Where the conversation may begin (after the kept turns), the longest first, the newest user turn alone last.
+    """Returns the turns at which the conversation may begin (after the kept ones), longest conversation first, the newest user turn
+    last.
 
-    Every place is a user turn; with a step of one token all of them are. Else the first one past each step of text is preferred,
-    and the single turns of the newest step follow, for a conversation whose last few turns are long.
+    Each one is a user turn; with a step of one token all user turns count. Otherwise the first one after each step of text is
+    preferred; the single turns of the newest step follow, for a conversation whose last turns are long.
     """
     starts = [i for i in range(keep, len(turns)) if turns[i].role == "user"]
     if not starts:
@@ -69,7 +70,7 @@ def trimmed(turns: Sequence[Turn], keep: int, start: int) -> tuple[Turn, ...]:
 
 
 def shorter(turns: Sequence[Turn], keep: int, start: int) -> int | None:
-    """Where to begin after a refusal that states no numbers: with about half as much; None when only the newest turn is left."""
+    """Returns the start after a refusal without numbers: about half the conversation. None when only the newest turn is left."""
     later = [cut for cut in cuts(turns, keep, 1) if cut > start]
     half = estimate(trimmed(turns, keep, start)) // 2
     fitting = (cut for cut in later if estimate(trimmed(turns, keep, cut)) <= half)

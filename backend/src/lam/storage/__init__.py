@@ -1,1 +1,4 @@
-"""The only home of SQLAlchemy: tables, migrations, repositories, units of work and the lock. Foreign exceptions stop here."""
+"""The only home of SQLAlchemy: tables, migrations, repositories, units of work and the lock. Its exceptions become ours here.
+
+It must not know engines, runs in progress or HTTP.
+"""

@@ -1,8 +1,8 @@
-"""Who may do what with which rows: asked here, and nowhere else.
+"""Who may do what with which rows. No other module decides this.
 
-A session, with its messages and streams, is open to people by their role in it; today the one role that anybody has is `owner`.
-Templates have an owner alone. Logins, remembered requests and costs are personal and never shared. What somebody may not do with a
-row looks to them as if there were no such row.
+A session, with its messages and streams, is open to people by their role in it; today the only role is `owner`. A template belongs
+to its owner alone. Logins, remembered requests and costs are personal and never shared. To a person without permission a row does
+not exist.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,27 +25,27 @@ ALLOWED: Final[dict[Action, frozenset[Role]]] = {
     "delete": frozenset({"owner"}),
 }
 Holds = Callable[[Any], ColumnElement[bool]]
-# Who has a role in a session, as a condition on its row. A role that is missing here is nobody's.
+# The roles of people in a session, as conditions on its row. Nobody has a role that is missing here.
 IN_SESSION: Final[dict[Role, Holds]] = {"owner": lambda user: sessions.c.user_id == user}
 IN_TEMPLATE: Final[dict[Role, Holds]] = {"owner": lambda user: templates.c.user_id == user}
 
 
 def sessions_open(action: Action, user: Any) -> ColumnElement[bool]:
-    """The sessions with which `user` (an id, or a parameter that stands for one) may do this: a condition for a query."""
+    """Returns a condition for the sessions with which `user` (an id, or a parameter for one) may do this."""
     return held(action, user, IN_SESSION)
 
 
 def templates_open(action: Action, user: Any) -> ColumnElement[bool]:
-    """The templates with which `user` may do this."""
+    """Returns a condition for the templates with which `user` may do this."""
     return held(action, user, IN_TEMPLATE)
 
 
 def own(table: Table, user: Any) -> ColumnElement[bool]:
-    """The rows of a table that are this user's alone, and count as theirs."""
+    """Returns a condition for the rows of a table that belong to this user alone."""
     condition: ColumnElement[bool] = table.c.user_id == user
     return condition
 
 
 def held(action: Action, user: Any, holders: Mapping[Role, Holds]) -> ColumnElement[bool]:
-    """Rows in which the user has a role that may do this. `holders`: who has which role."""
+    """Returns a condition for rows in which the user has a role that allows this. `holders`: the condition for each role."""
     return or_(false(), *(holds(user) for role, holds in holders.items() if role in ALLOWED[action]))

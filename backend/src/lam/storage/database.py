@@ -1,6 +1,8 @@
 """The database: one engine, and short units of work.
 
-A unit of work is one transaction. Nobody holds one while waiting for a model, a reader or a person.
+A unit of work is one transaction. Nobody keeps one open while waiting for a model, a reader or a person.
+
+It must not know the meaning of a row: repositories do.
 """
 
 import asyncio
@@ -36,7 +38,7 @@ from lam.storage.sqlite import LOCK_SECONDS, sqlite_engine
 
 log = logging.getLogger(__name__)
 
-TURN_SECONDS = 10  # for a connection or the writer's turn, behind others of this process
+TURN_SECONDS = 10  # to wait for a connection or the writer's turn, behind others of this process
 
 
 class UnitOfWork:
@@ -56,24 +58,25 @@ class UnitOfWork:
         self.requests = Requests(connection)
 
     async def try_out(self) -> None:
-        """A change that changes nothing, and a look at every table."""
+        """Rewrites an existing value and reads from every table."""
         await self._connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
         await require_complete(self._connection)
 
 
 class Database:
-    """`read()` and `write()` open a unit of work; both raise StorageUnavailable, `write()` also Conflict.
+    """`read()` and `write()` open a unit of work. Both raise StorageUnavailable; `write()` also raises Conflict.
 
-    `write()` raises StorageLost where what it has written would be gone at the next start, and no damaged database is written to.
+    `write()` raises StorageLost when the next start would not find what it wrote, and it never writes to a damaged database.
 
-    SQLite has one writer at a time. Writers of this process take turns on a lock, which is fair and costs nothing, instead of
-    polling the file; the busy timeout is left for other processes. PostgreSQL's writers need no turns.
+    SQLite has one writer at a time. Writers of this process take turns on a lock, which is fair and cheap, instead of polling the
+    file; the busy timeout remains for other processes. PostgreSQL's writers need no turns.
     """
 
     def __init__(
         self, url: str, *, pool_size: int = 5, lock_seconds: float = LOCK_SECONDS, check_seconds: float = CHECK_SECONDS
     ) -> None:
-        """`lock_seconds`: to wait for another process's lock on an SQLite file. `check_seconds`: to look through such a file."""
+        """`lock_seconds`: how long to wait for another process's lock on an SQLite file. `check_seconds`: how long to examine
+        such a file."""
         self._url = parsed = make_url(url)
         self._postgresql = parsed.get_backend_name() == "postgresql"
         self._check_seconds = check_seconds
@@ -85,7 +88,7 @@ class Database:
         self._turn = asyncio.Lock()
         self._damaged = False
         self._logged: set[str] = set()
-        self.after_commit: list[Callable[[Touched], None]] = []  # called with what a unit of work has changed
+        self.after_commit: list[Callable[[Touched], None]] = []  # called with the changes of a unit of work
         self.file = None if self._postgresql else DatabaseFile(Path(parsed.database or ""))
 
     async def close(self) -> None:
@@ -107,12 +110,12 @@ class Database:
                 async with self._writer.begin() as connection:
                     unit = UnitOfWork(connection)
                     yield unit
-                await self._require_file()  # after the commit: it may have gone into a file that nobody finds again
+                await self._require_file()  # after the commit: it may have gone into a file that was removed
             if unit.touched:
                 self._tell(unit.touched)
 
     def _tell(self, touched: Touched) -> None:
-        """What is committed stays committed, whatever those do who hear of it."""
+        """Calls `after_commit`. An error in a callback is logged: the commit stands."""
         for callback in self.after_commit:
             try:
                 callback(touched)
@@ -127,11 +130,11 @@ class Database:
             if error.__cause__ is not None and error.message not in self._logged:
                 log.critical("%s (%s)", error.message, reason(error.__cause__))
                 self._logged.add(error.message)
-            self._damaged = self._damaged or error.message != INCOMPLETE  # which may be put back while we run
+            self._damaged = self._damaged or error.message != INCOMPLETE  # an incomplete one can be restored while we run
             raise
 
     def problem(self) -> StorageUnavailable | None:
-        """Why nothing can be stored, as far as it is known without asking the database."""
+        """Why nothing can be stored, as far as is known without asking the database; None when all is well."""
         if self.file is not None and (happened := self.file.problem()) is not None:
             return StorageLost(f"Nothing can be stored: {happened}.")
         return StorageDamaged() if self._damaged and self.file is not None else None
@@ -160,7 +163,7 @@ class Database:
             yield
             return
         try:
-            async with asyncio.timeout(TURN_SECONDS):  # not wait_for: in Python 3.11 that can swallow a cancellation
+            async with asyncio.timeout(TURN_SECONDS):  # not wait_for: in Python 3.11 it can swallow a cancellation
                 await self._turn.acquire()
         except TimeoutError as error:
             raise StorageUnavailable("The database is busy; try again in a moment.") from error
@@ -170,9 +173,9 @@ class Database:
             self._turn.release()
 
     async def upgrade(self, *, used: bool = False) -> None:
-        """Applies the migrations that are missing. Raises ConfigError for a database that is damaged or not ours to use.
+        """Applies the missing migrations. Raises ConfigError for a database that is damaged or belongs to another program.
 
-        `used`: a gateway has had it before, so that an SQLite file that is empty has lost something.
+        `used`: a gateway has used it before, so an empty SQLite file means lost data.
         """
         if self.file is not None:
             await self.require_sound(used=used)
@@ -186,7 +189,7 @@ class Database:
             await asyncio.to_thread(self.file.open)
 
     async def _keep_copy(self, file: DatabaseFile) -> None:
-        """Before migrations change a file, it is copied. Raises ConfigError where that cannot be done."""
+        """Copies the file before migrations change it. Raises ConfigError when that fails."""
         if not await self.pending():
             return
         try:
@@ -200,7 +203,7 @@ class Database:
             log.warning("The database is brought up to date; it is kept as it was in %s", copy)
 
     async def require_sound(self, *, used: bool = False) -> None:
-        """Looks through an SQLite file, for seconds at most. Raises ConfigError for a damaged one."""
+        """Examines an SQLite file, within seconds. Raises ConfigError when it is damaged."""
         if self.file is None:
             return
         if used and not self.file.path.exists():
@@ -209,7 +212,7 @@ class Database:
             raise ConfigError(f"The database cannot be used: {self.file.path} is damaged ({finding}); {RESTORE}.")
 
     async def pending(self) -> int | None:
-        """How many migrations are missing, None for an SQLite file that is yet to be made. Changes nothing.
+        """Returns the number of missing migrations, None for an SQLite file that does not exist yet. Changes nothing.
 
         Raises ConfigError for a database that cannot be used, or not now.
         """
@@ -244,7 +247,7 @@ class Database:
                 await connection.execute(text("SELECT 1"))
 
     async def try_out(self) -> None:
-        """Writes what stands there already, and looks at every table. Raises StorageUnavailable where that does not work."""
+        """Rewrites an existing value and reads from every table. Raises StorageUnavailable when that fails."""
         async with self.write() as unit:
             await unit.try_out()
 
@@ -262,7 +265,7 @@ def _upgrade(connection: Connection) -> None:
 
 
 def _pending(connection: Connection) -> int:
-    """Raises CommandError for a database that is ahead of us."""
+    """Returns the number of missing migrations. Raises CommandError for a database of a later release."""
     known = ScriptDirectory.from_config(migrations())
     applied = MigrationContext.configure(connection).get_current_revision()
     if applied is not None:
@@ -272,7 +275,7 @@ def _pending(connection: Connection) -> int:
 
 @asynccontextmanager
 async def _unusable() -> AsyncIterator[None]:
-    """Tells a database that is not ours to use, by ConfigError, from one that is away."""
+    """Raises ConfigError for a database that we must not use; StorageUnavailable for one that does not answer passes."""
     try:
         yield
     except CommandError as error:
@@ -281,7 +284,8 @@ async def _unusable() -> AsyncIterator[None]:
         raise ConfigError(f"The database cannot be used: {error.orig}.") from error
     except StorageUnavailable as error:
         cause = error.__cause__
-        is_halved = isinstance(cause, exc.DBAPIError) and "already exists" in str(cause.orig)  # a migration was forgotten
+        # the migrations' own table is missing a row
+        is_halved = isinstance(cause, exc.DBAPIError) and "already exists" in str(cause.orig)
         if (isinstance(error, StorageDamaged) or is_halved) and isinstance(cause, exc.DBAPIError):
             raise ConfigError(f"The database cannot be used: it is damaged ({cause.orig}); {RESTORE}.") from error
         if isinstance(cause, exc.DBAPIError) and "unable to open" in str(cause.orig):

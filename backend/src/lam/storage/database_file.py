@@ -1,7 +1,7 @@
-"""SQLite's file on the disk: whether it is sound, and whether it is still the one that was opened.
+"""SQLite's file: whether it is sound, and whether it is still the file that was opened.
 
-A process goes on writing into a file that was removed or replaced, and all of it is gone with the process. So the identities of the
-file and of what SQLite keeps beside it are compared with those of the start, around each write.
+A process keeps writing into a file that was removed or replaced, and loses everything at its end. So the identities of the file and
+of SQLite's files beside it are compared with those at the start, around each write. This module knows no tables.
 """
 
 import logging
@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Final
 
-CHECK_SECONDS: Final = 5  # about two gigabytes; a larger file is not looked at to its end
+CHECK_SECONDS: Final = 5  # enough for about two gigabytes; a larger file is examined in part
 LEAST_FREE_BYTES: Final = 2 << 20
 BESIDE: Final = ("-wal", "-shm")
 RESTORE: Final = "stop the gateway, keep a copy of the file, and put a backup in its place"
@@ -24,7 +24,8 @@ _Identity = tuple[int, int]
 
 
 class DatabaseFile:
-    """`open()` remembers the files as they are; `problem()` says what is wrong with them since. Costs a few microseconds."""
+    """Watches a file. `open()` remembers its identity; `problem()` returns what has happened to it since. Costs a few
+    microseconds."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -34,7 +35,7 @@ class DatabaseFile:
         self._anchor: sqlite3.Connection | None = None
 
     def open(self) -> None:
-        """Holds a connection, so that SQLite never takes the files for unused and removes them itself."""
+        """Keeps a connection open, so that SQLite never considers the files unused and removes them itself."""
         self.close()
         self._anchor = sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False)
         self._anchor.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -42,7 +43,8 @@ class DatabaseFile:
         self._size = self.path.stat().st_size
 
     def copy(self) -> Path | None:
-        """Copies the database beside itself, under the name of its schema's revision; None where it has none yet, and no copy.
+        """Copies the database beside itself, named after its schema's revision. Returns None, without a copy, when it has no schema
+        yet.
 
         Raises OSError, sqlite3.Error.
         """
@@ -54,7 +56,7 @@ class DatabaseFile:
             if row is None:
                 return None
             copy = self.path.with_name(f"{self.path.stem}-{row[0]}{self.path.suffix}")
-            copy.unlink(missing_ok=True)  # of an attempt that did not end
+            copy.unlink(missing_ok=True)  # from an attempt that failed
             copy.touch(mode=0o600)
             with closing(sqlite3.connect(copy)) as target:
                 connection.backup(target)
@@ -67,7 +69,7 @@ class DatabaseFile:
             self._anchor = None
 
     def problem(self) -> str | None:
-        """None while everything that is written arrives in the file that the next start opens."""
+        """A sentence, or None while every write reaches the file that the next start opens."""
         for path, identity in self._identities.items():
             current = _identity(path)
             if current != identity:
@@ -76,7 +78,7 @@ class DatabaseFile:
         return None
 
     def shrunk(self) -> bool:
-        """Whether it is shorter than it was: another program has tidied it up, or cut it off."""
+        """Returns whether the file is shorter than before: another program vacuumed or truncated it."""
         try:
             size = self.path.stat().st_size
         except OSError:
@@ -85,7 +87,7 @@ class DatabaseFile:
         return size < before
 
     def rescue(self) -> None:
-        """Writes what only the removed log (`-wal`) holds into the database, if that is still in its place."""
+        """Writes the content of a removed log (`-wal`) into the database, if the database file is still in place."""
         database, wal, _ = self._files
         if self._anchor is None or wal.exists() or _identity(database) != self._identities.get(database):
             return
@@ -95,7 +97,7 @@ class DatabaseFile:
             log.error("What %s held could not be saved: %s", wal, error)
 
     def free_bytes(self) -> int | None:
-        """Of the disk that holds it; None where that cannot be told."""
+        """Returns the free bytes on its disk, None when unknown."""
         try:
             space = os.statvfs(self.path.parent)
         except (OSError, AttributeError):  # Windows
@@ -104,11 +106,11 @@ class DatabaseFile:
 
 
 def damage(path: Path, seconds: float = CHECK_SECONDS, *, used: bool = False) -> str | None:
-    """What is wrong inside the file, None where nothing was found in the time. `used`: it held something before."""
+    """Returns the damage in the file, None when the check found none in time. `used`: it had content before."""
     if not path.is_file():
         return None
     wal, _ = _beside(path)
-    if path.stat().st_size == 0:  # SQLite would take it for a new one, and remove the log
+    if path.stat().st_size == 0:  # SQLite would treat it as new and remove the log
         return "it is empty" if used or (wal.exists() and wal.stat().st_size) else None
     with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)) as connection:
         timer = threading.Timer(seconds, connection.interrupt)
@@ -119,7 +121,7 @@ def damage(path: Path, seconds: float = CHECK_SECONDS, *, used: bool = False) ->
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_INTERRUPT:
                 log.info("%s is large: the part of it that was checked in %g s is sound", path, seconds)
-            return None  # or it is locked, or cannot be opened, which the next one says
+            return None  # locked or not readable, which the next connection reports
         except sqlite3.DatabaseError as error:
             return str(error)
         finally:
@@ -127,7 +129,7 @@ def damage(path: Path, seconds: float = CHECK_SECONDS, *, used: bool = False) ->
 
 
 def _beside(path: Path) -> list[Path]:
-    """SQLite keeps them beside the file itself, not beside a link to it."""
+    """Returns the path of a file that SQLite keeps beside the database: beside the real file, not beside a link to it."""
     return [Path(f"{path.resolve()}{end}") for end in BESIDE]
 
 

@@ -32,7 +32,8 @@ _POSTGRESQL: Final[dict[str, tuple[type[StorageUnavailable], str | None]]] = {
 
 @asynccontextmanager
 async def foreign_errors() -> AsyncIterator[None]:
-    """Raises Conflict, StorageDamaged, StorageUnavailable. A mistake of ours stays what it is."""
+    """Raises Conflict, StorageDamaged or StorageUnavailable in place of the driver's exceptions. Our own mistakes pass
+    unchanged."""
     try:
         yield
     except exc.IntegrityError as error:
@@ -49,7 +50,7 @@ def _meaning(error: Exception) -> tuple[type[StorageUnavailable] | None, str | N
     if isinstance(cause, sqlite3.Error):
         if any(words in str(cause) for words in _SQLITE_INCOMPLETE):
             return StorageDamaged, INCOMPLETE
-        code = getattr(cause, "sqlite_errorcode", None)  # which errors of Python's own module lack
+        code = getattr(cause, "sqlite_errorcode", None)  # missing on errors of Python's own module
         known = _SQLITE.get(code & 0xFF) if code is not None else None
         if known is not None:
             return known
@@ -57,5 +58,5 @@ def _meaning(error: Exception) -> tuple[type[StorageUnavailable] | None, str | N
     if isinstance(state, str) and state in _POSTGRESQL:
         return _POSTGRESQL[state]
     if isinstance(error, exc.DataError | exc.ProgrammingError) or (isinstance(state, str) and state.startswith(("22", "42"))):
-        return None, None  # the database is there, and what we asked of it was wrong: waiting would not help
+        return None, None  # the database answered and the statement was wrong: waiting would not help
     return StorageUnavailable, None

@@ -1,4 +1,4 @@
-"""The lock that makes a gateway the only one on its database, held for as long as the gateway lives."""
+"""The lock that makes a gateway the only one on its database, for as long as the gateway lives. It reads no rows."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -19,10 +19,10 @@ WAIT_SECONDS = 10
 async def exclusive(
     database_url: str, wait_seconds: float = WAIT_SECONDS, watch: Watch | None = None
 ) -> AsyncIterator[asyncio.Event]:
-    """Holds the database for one gateway: a lock file beside an SQLite file, an advisory lock in PostgreSQL.
+    """Locks the database for one gateway: with a lock file beside an SQLite file, with an advisory lock in PostgreSQL.
 
-    The event is set should the lock be lost to another gateway. Raises ConfigError when another one still holds it after
-    `wait_seconds`. `watch`: how closely the lock in PostgreSQL is looked after.
+    Yields an event that is set when another gateway gets the lock. Raises ConfigError when another one still has it after
+    `wait_seconds`. `watch`: the intervals of checking the lock in PostgreSQL.
     """
     url = make_url(database_url)
     if url.get_backend_name() == "postgresql":
@@ -35,7 +35,7 @@ async def exclusive(
 
 @asynccontextmanager
 async def _locked_file(path: Path, wait_seconds: float) -> AsyncIterator[None]:
-    """Holds the lock file. Raises ConfigError when another process still holds it after `wait_seconds`."""
+    """Locks the lock file. Raises ConfigError when another process still has it after `wait_seconds`."""
     lock = FileLock(path, mode=0o600, thread_local=False)
     deadline = asyncio.get_running_loop().time() + wait_seconds
     while True:

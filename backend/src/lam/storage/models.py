@@ -1,4 +1,4 @@
-"""What repositories give: frozen values without an identity of their own. Times are aware, in UTC."""
+"""The values that repositories return: frozen, without identity. Times are aware, in UTC. They know no SQL."""
 
 from datetime import datetime
 from typing import Any, Literal
@@ -23,7 +23,7 @@ class User(Struct, frozen=True, kw_only=True):
 
 
 class ListedUser(Struct, frozen=True, kw_only=True):
-    """An account as an admin sees it. `last_used_at`: when one of its logins was last used."""
+    """An account in an admin's list. `last_used_at`: the last use of any of its logins."""
 
     id: int
     email: str
@@ -34,7 +34,7 @@ class ListedUser(Struct, frozen=True, kw_only=True):
 
 
 class Token(Struct, frozen=True, kw_only=True):
-    """A login. `hash` is all that is kept of the secret."""
+    """A login. Only the `hash` of its secret is stored."""
 
     id: int
     user_id: int
@@ -60,7 +60,7 @@ class Template(Struct, frozen=True, kw_only=True):
 
 
 class TemplateVersion(Struct, frozen=True):
-    """What a template said from `created_at` on."""
+    """A template's content from `created_at` on."""
 
     version: int
     content: str
@@ -68,7 +68,7 @@ class TemplateVersion(Struct, frozen=True):
 
 
 class Session(Choices, frozen=True, kw_only=True):
-    """With the settings of sampling that were chosen for it."""
+    """A session with the sampling settings chosen for it."""
 
     id: int
     user_id: int
@@ -88,7 +88,7 @@ class Session(Choices, frozen=True, kw_only=True):
 
 
 class Message(Struct, frozen=True, kw_only=True):
-    """`content`: its written form, `written(parts)`."""
+    """A message. `content`: its written form, `written(parts)`."""
 
     id: int
     session_id: int
@@ -111,13 +111,13 @@ class Message(Struct, frozen=True, kw_only=True):
 
     @property
     def metadata(self) -> dict[str, Any] | None:
-        """The `metadata` of the contract: facts, and the tool calls too."""
+        """The contract's `metadata`: the facts and the tool calls."""
         calls = [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in self.tool_calls]
         return (self.facts.metadata or {}) | {"tool_calls": calls} if calls else self.facts.metadata
 
 
 class ReplyEnding(Struct, frozen=True):
-    """What is known about a reply beside its path: how it ended, and whether there is text in it."""
+    """The ending of a reply, and whether it has text."""
 
     parent_id: int
     has_text: bool
@@ -126,7 +126,7 @@ class ReplyEnding(Struct, frozen=True):
 
 
 class Ending(Struct, frozen=True, kw_only=True):
-    """The final write of a message: everything that is known once its run has ended."""
+    """The final write of a message: everything known once its run has ended."""
 
     status: Status
     parts: Parts = ()
@@ -140,7 +140,7 @@ class Ending(Struct, frozen=True, kw_only=True):
 
 
 class Cost(Struct, frozen=True, kw_only=True):
-    """What a run cost. None: the model's server did not say, or it never came to that."""
+    """The cost of a run. None: the model's server reported nothing, or the model never ran."""
 
     user_id: int
     session_id: int | None
@@ -159,7 +159,7 @@ class Cost(Struct, frozen=True, kw_only=True):
 
 
 class SentRequest(Struct, frozen=True):
-    """What a client_request_id stood for."""
+    """The request behind a client_request_id."""
 
     session_id: int
     content_hash: str
@@ -167,7 +167,7 @@ class SentRequest(Struct, frozen=True):
 
 
 class UsageRow(Struct, frozen=True, kw_only=True):
-    """Sums over some costs. `key`: what they have in common. `metered`: how many of them told their tokens."""
+    """Sums over a group of costs. `key`: the group. `metered`: how many of them have token counts."""
 
     key: tuple[Any, ...]
     generations: int
@@ -184,7 +184,7 @@ class UsageRow(Struct, frozen=True, kw_only=True):
 
 
 class FoundMessage(Struct, frozen=True, kw_only=True):
-    """A message that a search found, with the title of its session."""
+    """A search result, with the title of its session."""
 
     id: int
     session_id: int
@@ -195,7 +195,7 @@ class FoundMessage(Struct, frozen=True, kw_only=True):
 
 
 class PendingMessage(Struct, frozen=True):
-    """A message that waits for the search index. `revision` grows with each change of its text."""
+    """A message that is not indexed yet. `revision` grows with each change of its text."""
 
     id: int
     revision: int

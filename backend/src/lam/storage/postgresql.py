@@ -1,4 +1,7 @@
-"""PostgreSQL: its engine, what its failures mean, and the advisory lock that makes a gateway the only one on its database."""
+"""PostgreSQL: its engine, the meaning of its failures, and the advisory lock that makes a gateway the only one on its database.
+
+It knows no table.
+"""
 
 import asyncio
 import logging
@@ -22,7 +25,7 @@ POLL_SECONDS: Final = 0.2
 TELL_SECONDS: Final = 30
 
 _AWAY: Final = (exc.DBAPIError, OSError)
-_REFUSALS: Final = ("28", "3D", "42")  # classes of SQLSTATE: not authorised, no such database, no privilege
+_REFUSALS: Final = ("28", "3D", "42")  # classes of SQLSTATE: invalid authorization, no such database, missing privilege
 _SERVER_SETTINGS: Final = {
     "application_name": "lam-gateway",
     "lock_timeout": "4s",
@@ -38,8 +41,8 @@ _LOCK_SETTINGS: Final = {
 
 
 class Watch(Struct, frozen=True):
-    """Seconds between two looks at the lock, and to wait for it after the connection was lost: longer than the server needs to
-    notice that the earlier connection is dead."""
+    """Waiting times in seconds: between two checks of the lock, and for the lock after a lost connection. The latter is longer
+    than the server needs to notice that the earlier connection is dead."""
 
     every: float = 5
     regain: float = 40
@@ -58,10 +61,10 @@ def postgresql_engine(url: URL, *, pool_size: int, turn_seconds: float) -> Async
 
 @asynccontextmanager
 async def advisory_lock(url: URL, wait_seconds: float, watch: Watch) -> AsyncIterator[asyncio.Event]:
-    """Holds the lock on a connection of its own; waits for a database that is not there yet, and says so.
+    """Holds the lock on a connection of its own. Waits for a database that is not up yet, and logs that it waits.
 
-    The event is set when the connection was lost and another gateway has taken the lock meanwhile. Raises ConfigError when another
-    gateway still holds it after `wait_seconds`, and when the database refuses us.
+    Yields an event that is set when the connection was lost and another gateway got the lock. Raises ConfigError when another
+    gateway still has it after `wait_seconds`, or when the database refuses us.
     """
     lock = _AdvisoryLock(url, watch)
     try:
@@ -95,7 +98,7 @@ class _AdvisoryLock:
             raise ConfigError(f"Another gateway is using this database ({self._where}); stop it first.")
 
     async def keep(self) -> None:
-        """Looks after the connection; takes the lock again when the database was away."""
+        """Watches the connection, and takes the lock again after an outage."""
         while True:
             await asyncio.sleep(self._watch.every)
             if await self._alive():
@@ -105,9 +108,9 @@ class _AdvisoryLock:
                 if not await self._take(self._watch.regain):
                     log.critical("Another gateway has taken the database at %s", self._where)
                     self.lost.set()
-                    await asyncio.Event().wait()  # the gateway stops; there is nothing left to look after
+                    await asyncio.Event().wait()  # the gateway stops; there is nothing left to watch
             except ConfigError as error:
-                log.error("%s", error.message)  # the sentence says it all
+                log.error("%s", error.message)  # the message needs no traceback
 
     async def _alive(self) -> bool:
         if self._connection is None:
@@ -124,9 +127,9 @@ class _AdvisoryLock:
         await self._engine.dispose()
 
     async def _connect(self) -> None:
-        """Tries until the database is there. Raises ConfigError when it is, and refuses us."""
+        """Tries until the database answers. Raises ConfigError when it refuses us."""
         clock = asyncio.get_running_loop().time
-        told: float | None = None
+        last_log: float | None = None
         pause = POLL_SECONDS
         while True:
             await self._drop()
@@ -136,12 +139,12 @@ class _AdvisoryLock:
             except _AWAY as error:
                 if _refused(error):
                     raise ConfigError(f"The database at {self._where} refuses the gateway: {reason(error)}.") from error
-                if told is None or clock() - told >= TELL_SECONDS:
+                if last_log is None or clock() - last_log >= TELL_SECONDS:
                     log.warning("Waiting for the database at %s: %s", self._where, reason(error))
-                    told = clock()
+                    last_log = clock()
             await asyncio.sleep(pause)
             pause = min(2 * pause, 2)
-        if told is not None:
+        if last_log is not None:
             log.warning("The database at %s is there", self._where)
 
     async def _take(self, wait_seconds: float) -> bool:
@@ -170,12 +173,12 @@ class _AdvisoryLock:
 
 
 def where(url: URL) -> str:
-    """The database's address, without who comes and with which password."""
+    """Returns the database's address without user and password."""
     return f"{url.host or 'localhost'}:{url.port or 5432}/{url.database or ''}"
 
 
 def _refused(error: BaseException) -> bool:
-    """Whether the database is there, and waiting for it would not help."""
+    """Returns whether the database is up and refuses us, so that waiting would not help."""
     state = getattr(error.orig, "sqlstate", None) if isinstance(error, exc.DBAPIError) else None
     return isinstance(state, str) and state.startswith(_REFUSALS)
 
@@ -187,5 +190,5 @@ def reason(error: BaseException) -> str:
 
 
 def patient_engine(url: URL) -> AsyncEngine:
-    """For a migration, which may take its time."""
+    """Returns an engine without time limits, for migrations."""
     return create_async_engine(url, poolclass=NullPool, connect_args={"timeout": CONNECT_SECONDS})

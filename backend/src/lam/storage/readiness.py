@@ -1,4 +1,7 @@
-"""Whether something can be stored now: the files are in place, the disk has room, and a small write arrives."""
+"""Whether the database can be written to now: the files are in place, the disk has room, and a small write succeeds.
+
+It must not repair anything.
+"""
 
 import asyncio
 import time
@@ -15,7 +18,8 @@ WAIT_SECONDS: Final = 3
 
 
 class Belief(Struct, frozen=True):
-    """Seconds for which a write that arrived, and one that did not, are believed; bytes that must be free on the disk."""
+    """How long a result counts, in seconds, after a write that succeeded and after one that failed; and the bytes that must be
+    free on the disk."""
 
     good: float = 5
     bad: float = 1
@@ -23,7 +27,8 @@ class Belief(Struct, frozen=True):
 
 
 class Readiness:
-    """Own it as a context manager's callback: `close` ends the write under way. Asking often costs little: one write serves all."""
+    """Tests whether a write succeeds. Frequent calls are cheap: one write serves them all. The owner calls `close`, which ends
+    the write in progress."""
 
     def __init__(self, database: Database, belief: Belief | None = None, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
@@ -38,7 +43,7 @@ class Readiness:
             await asyncio.gather(self._trial, return_exceptions=True)
 
     async def problem(self) -> str | None:
-        """A sentence, or None while all is well."""
+        """Returns a sentence, or None when all is well."""
         if (known := self._database.problem()) is not None:
             return known.message
         file = self._database.file

@@ -1,4 +1,7 @@
-"""Open runs in the database: what `generation` needs of it, each call one unit of work."""
+"""Open runs in the database: the store that `generation` needs, with one unit of work per call.
+
+It must not know what a run is about.
+"""
 
 from collections.abc import Sequence
 
@@ -13,16 +16,16 @@ class RunStore:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def checkpoint(self, taken: Sequence[Checkpoint]) -> None:
+    async def checkpoint(self, checkpoints: Sequence[Checkpoint]) -> None:
         async with self._database.write() as unit:
-            await unit.runs.checkpoint(taken)
+            await unit.runs.checkpoint(checkpoints)
 
     async def take_over(self, owner: str) -> list[OpenRun]:
         async with self._database.write() as unit:
             return await unit.runs.take_over(owner)
 
     async def of_key(self, key: str) -> OpenRun | None:
-        """The key's open run, whoever owns it."""
+        """Returns the key's open run, of any owner; None when there is none."""
         async with self._database.read() as unit:
             return await unit.runs.of_key(key)
 

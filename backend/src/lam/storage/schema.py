@@ -1,4 +1,7 @@
-"""The tables. `migrations/` makes them; a test holds the two together."""
+"""The tables. `migrations/` creates them; a test compares the two.
+
+It must not contain a query.
+"""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -23,7 +26,7 @@ from sqlalchemy.types import TypeDecorator
 
 
 class UtcDateTime(TypeDecorator[datetime]):
-    """Aware times in Python, plain UTC in the database, the same in every database."""
+    """A column of times: aware in Python, plain UTC in the database, the same in every database."""
 
     impl = DateTime
     cache_ok = True
@@ -58,7 +61,7 @@ users = Table(
     Column("password_hash", String(255)),
     Column("is_admin", Boolean, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
-    sqlite_autoincrement=True,  # an id never comes to mean something else
+    sqlite_autoincrement=True,  # ids are never reused
 )
 
 tokens = Table(
@@ -70,7 +73,7 @@ tokens = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("expires_at", UtcDateTime),
     Column("last_used_at", UtcDateTime, nullable=False),
-    Column("device", String(200)),  # what the program said it is, at the log-in
+    Column("device", String(200)),  # the program's description of itself at the log-in
     Index(None, "user_id"),
     sqlite_autoincrement=True,
 )
@@ -110,17 +113,17 @@ sessions = Table(
     _owned_by("users"),
     Column("session_key", String(64), nullable=False, unique=True),
     Column("title", String(200), nullable=False),
-    Column("title_pending", Boolean, nullable=False),  # nobody gave it a name yet: a better one may replace it
+    Column("title_pending", Boolean, nullable=False),  # the title is automatic: a better one may replace it
     Column("template_id", Integer, ForeignKey("templates.id", ondelete="SET NULL")),
     Column("template_version", Integer),
     Column("system_prompt", Text),
     Column("temperature", Float),
     Column("top_p", Float),
     Column("max_tokens", Integer),
-    Column("sampling", JSON(none_as_null=True)),  # the settings that have no column of their own, by name
+    Column("sampling", JSON(none_as_null=True)),  # the settings without a column of their own, by name
     Column("model", String(255)),
     Column("message_count", Integer, nullable=False),
-    Column("leaf_id", Integer),  # the newest message of the active path; no key: messages point here too
+    Column("leaf_id", Integer),  # the newest message of the active path; no foreign key: messages refer to sessions, too
     Column("unread", Boolean, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
@@ -135,11 +138,11 @@ messages = Table(
     Column("id", Integer, primary_key=True),
     _owned_by("sessions"),
     Column("parent_id", Integer, ForeignKey("messages.id")),
-    Column("continues_id", Integer),  # the reply this one goes on with, and stands for from then on
+    Column("continues_id", Integer),  # the reply that this one continues and replaces
     Column("role", String(16), nullable=False),
     Column("content", Text, nullable=False),
     Column("thinking", Text),
-    Column("parts", JSON(none_as_null=True)),  # null: the message is its content, as `protocol.parts.older_parts` reads it
+    Column("parts", JSON(none_as_null=True)),  # null: `protocol.parts.older_parts` makes the parts from the content
     Column("status", String(16), nullable=False),
     Column("metadata", JSON(none_as_null=True)),
     Column("usage", JSON(none_as_null=True)),
@@ -158,12 +161,12 @@ messages = Table(
 runs = Table(
     "runs",
     metadata,
-    Column("id", String(64), primary_key=True),  # of its stream
+    Column("id", String(64), primary_key=True),  # the id of its stream
     Column("kind", String(32), nullable=False),
-    Column("key", String(64), unique=True),  # what may have only one open run
+    Column("key", String(64), unique=True),  # at most one open run per key
     _owned_by("users"),
     Column("owner", String(64), nullable=False),  # the gateway that runs it
-    Column("epoch", Integer, nullable=False),  # grows whenever another gateway takes it over
+    Column("epoch", Integer, nullable=False),  # grows whenever another gateway takes the run over
     Column("attempts", Integer, nullable=False),
     Column("on_disconnect", String(16), nullable=False),
     Column("request", Text, nullable=False),  # JSON that its kind wrote

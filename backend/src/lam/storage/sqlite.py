@@ -1,8 +1,8 @@
-"""SQLite: its engine, and connections that cross to their thread once a statement instead of four times.
+"""SQLite: its engine, and connections that cross to their thread once per statement instead of four times.
 
-aiosqlite runs every call on the connection's own thread: making a cursor, executing, fetching, closing. Each crossing costs two
-wake-ups, more than the statement itself. The cursor here does all four in one, and a rollback with nothing to roll back in none. A
-writing transaction begins together with its first statement; a `QUICK` statement that has no lock to wait for crosses not at all.
+aiosqlite runs every call on the connection's own thread: create a cursor, execute, fetch, close. Each crossing costs two wake-ups,
+more than the statement itself. The cursor here does all four in one crossing, and an empty rollback in none. A writing transaction
+begins together with its first statement. A `QUICK` statement that need not wait for a lock crosses not at all.
 """
 
 import sqlite3
@@ -19,7 +19,7 @@ LOCK_SECONDS = 4  # for another process's lock
 
 
 class _Cursor:
-    """As much of aiosqlite's cursor as SQLAlchemy asks for; rows are fetched when they are there."""
+    """The part of aiosqlite's cursor that SQLAlchemy uses; it fetches rows at once."""
 
     def __init__(self, connection: "OneHopConnection") -> None:
         self._connection = connection
@@ -51,7 +51,7 @@ class _Cursor:
         self._rows = []
 
     def _run(self, many: bool, sql: str, parameters: Any) -> None:
-        """On the connection's thread."""
+        """Runs on the connection's thread."""
         connection = self._connection._conn
         if self._connection.begins:
             connection.execute("BEGIN IMMEDIATE")  # a later upgrade from reader to writer could fail at once
@@ -67,14 +67,14 @@ class _Cursor:
 
 
 class OneHopConnection(aiosqlite.Connection):
-    """aiosqlite's connection with the cursor above. `begins`: the next statement opens a writing transaction, and waits for the
-    lock. `quick`: the next statement may run where it is."""
+    """aiosqlite's connection with the cursor above. `begins`: the next statement opens a writing transaction and waits for the
+    lock. `quick`: the next statement may run on the calling thread."""
 
     begins = False
     quick = False
 
     async def run(self, call: Callable[[], None]) -> None:
-        """Calls it on the connection's thread."""
+        """Runs `call` on the connection's thread."""
         await self._execute(call)  # type: ignore[no-untyped-call]  # aiosqlite leaves it untyped
 
     def cursor(self) -> Any:
@@ -92,7 +92,7 @@ class OneHopConnection(aiosqlite.Connection):
 
 
 def connect(path: Path | str, timeout: float) -> OneHopConnection:
-    """To be awaited. `timeout`: seconds to wait for another process's lock."""
+    """Returns an awaitable connection. `timeout`: seconds to wait for another process's lock."""
     connection = OneHopConnection(lambda: sqlite3.connect(path, timeout=timeout, check_same_thread=False), iter_chunk_size=64)
     connection._thread.daemon = True
     return connection
@@ -113,7 +113,7 @@ def sqlite_engine(url: URL, *, pool_size: int, turn_seconds: float, lock_seconds
 
 
 def _prepare(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # we begin transactions ourselves, in _begin
+    connection.isolation_level = None  # `_begin` starts transactions
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")

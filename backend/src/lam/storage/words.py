@@ -1,11 +1,11 @@
-"""The words of a text, as the search index holds them and as a question asks for them. Pure: no database.
+"""The words of a text, as the search index stores them and as a query looks them up. Pure: no database.
 
-A folded text is cut into runs: Latin letters and digits; letters of other scripts that set words apart; scripts that do not (Han,
+A folded text is cut into runs: Latin letters and digits; letters of other scripts that separate words; scripts that do not (Han,
 kana, Thai, Khmer …); Hangul, whose words are compounds; signs. So a word ends where the script changes: `gpu` is a word of
-使用GPU训练. The first two kinds are indexed as whole words and found by their beginnings. The others are indexed in pairs of
-characters or syllables, and found anywhere.
+使用GPU训练. The first two kinds are indexed as whole words and match from their beginning. The others are indexed as pairs of
+characters or syllables and match anywhere.
 
-The index only has to lead to every message that matches; `pattern` decides.
+The index only has to lead to every matching message; `pattern` decides.
 """
 
 import re
@@ -20,7 +20,7 @@ from msgspec import Struct
 from lam.protocol.folding import fold
 
 LONGEST_WORD: Final = 64  # characters of a word in the index
-MOST_BYTES: Final = 1_000_000  # of the words of one message: a tsvector holds less than a mebibyte
+MOST_BYTES: Final = 1_000_000  # of the words of one message: a tsvector takes less than a mebibyte
 MOST_TERMS: Final = 10
 
 _LATIN: Final = r"0-9a-z\p{Latin}"
@@ -38,7 +38,7 @@ _SPACED: Final = rf"[{_LATIN}]+|{_LETTERS}+"
 _CONTROLS: Final = r"\x00-\x1f\x7f-\x9f"
 _SIGNS: Final = rf"[^\s\p{{L}}\p{{M}}\p{{N}}{_CONTROLS}]"
 _JOINS: Final = "['\"._-]"
-_PROSE: Final = r"[\p{P}--[#@%&*\\]]"  # signs that mean nothing to a search: those of sentences
+_PROSE: Final = r"[\p{P}--[#@%&*\\]]"  # punctuation that a search ignores
 
 
 def _compiled(pattern: str) -> regex.Pattern[str]:
@@ -65,28 +65,29 @@ _CONTROL: Final = re.compile(f"[{_CONTROLS}]")
 _QUOTES: Final = str.maketrans("'\"", "  ")
 _FULL_WIDTH: Final = {
     code: code + 0xFEE0 for code in range(0x21, 0x7F) if not chr(code).isalnum()
-}  # a folded text holds none of them
+}  # folded text contains none of them
 _BEGINS: Final = {"latin": rf"(?<![{_LATIN}])", "letters": f"(?<!{_LETTERS})"}
 
 
 class Word(Struct, frozen=True):
-    """A word of the index to look up. `beginning`: longer words that begin with it count, too."""
+    """A word to look up in the index. `beginning`: longer words that begin with it match, too."""
 
     text: str
     beginning: bool
 
 
 class Lookup(Struct, frozen=True):
-    """What the index holds of every message with a term: all of `words`, or else `joined`."""
+    """The words under which the index has every message with a term: all of `words`, or else `joined`."""
 
     words: list[Word]
     joined: Word | None = None
 
 
 def index_words(text: str) -> str:
-    """The distinct words of a text for the index, separated by spaces."""
+    """Returns the distinct words of a text for the index, separated by spaces."""
     folded = fold(text)
-    chunks = " ".join(chunk for chunk in set(folded.split()) if _JOIN.search(chunk))  # few: spares the rest a slow pattern
+    # few chunks: keeps a slow pattern off the rest
+    chunks = " ".join(chunk for chunk in set(folded.split()) if _JOIN.search(chunk))
     if folded.isascii():
         words, paired, joined = _ASCII_WORDS.findall(folded), _ASCII_SIGNS.findall(folded), _ASCII_JOINED.findall(chunks)
     else:
@@ -104,7 +105,8 @@ def index_words(text: str) -> str:
 
 
 def terms_of(question: str) -> list[str]:
-    """The folded terms of a question: words with the signs that belong to them (`c++`, `.net`), or signs if there are no words."""
+    """Returns the folded terms of a query: words with the signs that belong to them (`c++`, `.net`), or signs if there are no
+    words."""
     chunks = _CONTROL.sub(" ", fold(question)).split()
     terms = [_trim(chunk) if _has_letters(chunk) else chunk for chunk in chunks]
     if any(map(_has_letters, terms)):
@@ -115,7 +117,7 @@ def terms_of(question: str) -> list[str]:
 
 
 def lookup(term: str) -> Lookup:
-    """How the index is asked for a term."""
+    """Returns the words to look up for a term."""
     words: list[Word] = []
     runs = list(_RUNS.finditer(term))
     for run in runs:
@@ -123,7 +125,7 @@ def lookup(term: str) -> Lookup:
         if run.lastgroup in ("latin", "letters"):
             words.append(Word(text[:LONGEST_WORD], beginning=run is runs[-1] or len(text) > LONGEST_WORD))
         elif run.lastgroup == "signs" and len(runs) > 1 and _PROSE_RUN.fullmatch(text):
-            continue  # the index has nearly every message under these
+            continue  # nearly every message has these
         elif len(units := _units(text)) == 1:
             words.append(Word(units[0], beginning=True))
         else:
@@ -134,22 +136,22 @@ def lookup(term: str) -> Lookup:
 
 
 def pattern(terms: Iterable[str]) -> regex.Pattern[str]:
-    """Finds any of the terms in a folded text."""
+    """Returns a pattern for any of the terms in a folded text."""
     return _compiled("|".join(map(_pattern, sorted(terms, key=len, reverse=True))))
 
 
 @lru_cache(maxsize=256)
 def _pattern(term: str) -> str:
-    """Words match at their beginnings, with or without a joining sign within; other runs match anywhere."""
+    """Returns a pattern for a term: words match from their beginning, with or without joining signs; other runs match anywhere."""
     parts: list[str] = []
     for run in _RUNS.finditer(term):
         text = run[0]
         if run.lastgroup in ("latin", "letters"):
             parts += ["" if run.start() else _BEGINS[run.lastgroup], f"{_JOINS}?".join(map(regex.escape, text))]
         elif run.lastgroup == "unspaced":
-            parts.append(regex.escape(text) + "(?![\u3099\u309a])")  # or it would end within a letter of kana
+            parts.append(regex.escape(text) + "(?![\u3099\u309a])")  # a match must not end within a letter of kana
         elif run.lastgroup == "hangul":
-            start = "" if _ANY_INITIAL.match(text) else f"(?<![{_HANGUL}])"  # a syllable is not looked for from its middle
+            start = "" if _ANY_INITIAL.match(text) else f"(?<![{_HANGUL}])"  # a syllable does not match from its middle
             end = f"(?![{_VOWEL}])" if _ANY_INITIAL.match(text[-1]) else ""
             parts.append(f"{start}{regex.escape(text)}{end}")
         elif run.start() == 0 or text.strip("+#") == "":
@@ -162,7 +164,8 @@ def _pattern(term: str) -> str:
 
 
 def _units(run: str) -> list[str]:
-    """What the index pairs: characters, or the syllables of Korean without their last consonants, which may be yet to be typed."""
+    """Returns the units that are indexed in pairs: characters, or Korean syllables without the final consonant, which may not be
+    typed yet."""
     return _SYLLABLE.findall(run) if _ANY_HANGUL.match(run) else list(run.translate(_FULL_WIDTH))
 
 
@@ -171,7 +174,7 @@ def _pairs(units: Sequence[str]) -> Iterator[str]:
 
 
 def _trim(chunk: str) -> str:
-    """Without the signs of the sentence around it. One full stop in front of a word may be a part of its name."""
+    """Returns the term without surrounding punctuation. A single full stop in front may belong to a name."""
     leading = _PROSE_RUN.match(chunk)
     start = leading.end() if leading else 0
     if chunk[:start].endswith(".") and not chunk[:start].endswith(".."):

@@ -1,1 +1,1 @@
-"""Streams remember: the numbered log of one generation, which any number of readers follow."""
+"""Stream logs: the numbered events of one run, which any number of readers follow. They know neither engines nor messages."""

@@ -1,4 +1,4 @@
-"""The contract of a stream log, and the record it gives."""
+"""The contract of a stream log, and its records. It knows no place of storage."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
@@ -25,27 +25,40 @@ class Record(Struct, gc=False, eq=False):
 
 
 class StreamLog(Protocol):
-    """Append-only, numbered from 1 without gaps, closed once.
-
-    `since(after)` gives the records with higher numbers, `follow(after)` batches of them, live until the log is closed. Whoever
-    falls behind gets all it missed in one batch: the log is the only buffer. `listen(heard)`: `heard()` is called, in the
-    appender's own step, after each append and at the close; it must neither raise nor take long.
-    """
+    """A log that only grows, numbered from 1 without gaps, and is closed once. The log is the only buffer: it never waits for a
+    reader."""
 
     @property
-    def last(self) -> int: ...
+    def last(self) -> int:
+        """The number of the last event, 0 when there is none."""
+        ...
 
     @property
-    def closed(self) -> bool: ...
+    def closed(self) -> bool:
+        """Whether the log is closed."""
+        ...
 
-    def append(self, events: Sequence[Event]) -> int: ...
+    def append(self, events: Sequence[Event]) -> int:
+        """Adds events and returns the number of the last one. Must not be called on a closed log."""
+        ...
 
-    def since(self, after: int) -> Sequence[Record]: ...
+    def since(self, after: int) -> Sequence[Record]:
+        """Returns the records after number `after`."""
+        ...
 
-    def follow(self, after: int = 0) -> AsyncIterator[Sequence[Record]]: ...
+    def follow(self, after: int = 0) -> AsyncIterator[Sequence[Record]]:
+        """Yields batches of the records after number `after`, live until the log is closed. A slow reader gets all it missed in one
+        batch."""
+        ...
 
-    def listen(self, heard: Callable[[], None]) -> None: ...
+    def listen(self, callback: Callable[[], None]) -> None:
+        """Calls `callback()` in the appender's own step, after each append and at the close. It must not raise or take long."""
+        ...
 
-    def unlisten(self, heard: Callable[[], None]) -> None: ...
+    def unlisten(self, callback: Callable[[], None]) -> None:
+        """Stops calling `callback`. Does nothing when it was not registered."""
+        ...
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Ends the log; readers get what is left and stop."""
+        ...

@@ -1,4 +1,7 @@
-"""Stream logs in this process's memory, and the shelf that keeps the ended ones for a while."""
+"""Stream logs in this process's memory, and a shelf that keeps closed ones for a while.
+
+Nothing here survives the process.
+"""
 
 import asyncio
 import time
@@ -11,15 +14,15 @@ from lam.streams.log import Record
 
 KEEP_SECONDS: Final = 300
 KEEP_BYTES: Final = 256 << 20
-_RECORD_BYTES: Final = 320  # a record, its event and the frame's header, measured with tracemalloc
+_RECORD_BYTES: Final = 320  # a record, its event and the frame's header; measured with tracemalloc
 
 
 class MemoryLog:
-    """A `StreamLog`. Appending tells the listeners; it never waits for one."""
+    """A `StreamLog`. Appending calls the listeners and never waits for one."""
 
     def __init__(self) -> None:
         self._records: list[Record] = []
-        self._listeners: dict[Callable[[], None], None] = {}  # in the order of their coming
+        self._listeners: dict[Callable[[], None], None] = {}  # in order of registration
         self._closed = False
 
     @property
@@ -32,7 +35,7 @@ class MemoryLog:
 
     @property
     def size(self) -> int:
-        """Bytes it takes, roughly."""
+        """Its size in bytes, roughly."""
         return sum(_RECORD_BYTES + _text_size(record.event) for record in self._records)
 
     def append(self, events: Sequence[Event]) -> int:
@@ -42,23 +45,23 @@ class MemoryLog:
         for event in events:
             number += 1
             self._records.append(Record(number, event))
-        for heard in tuple(self._listeners):
-            heard()
+        for callback in tuple(self._listeners):
+            callback()
         return number
 
     def close(self) -> None:
         self._closed = True
-        for heard in tuple(self._listeners):
-            heard()
+        for callback in tuple(self._listeners):
+            callback()
 
     def since(self, after: int) -> Sequence[Record]:
         return self._records[after:]
 
-    def listen(self, heard: Callable[[], None]) -> None:
-        self._listeners[heard] = None
+    def listen(self, callback: Callable[[], None]) -> None:
+        self._listeners[callback] = None
 
-    def unlisten(self, heard: Callable[[], None]) -> None:
-        self._listeners.pop(heard, None)
+    def unlisten(self, callback: Callable[[], None]) -> None:
+        self._listeners.pop(callback, None)
 
     async def follow(self, after: int = 0) -> AsyncIterator[Sequence[Record]]:
         more = asyncio.Event()
@@ -78,23 +81,23 @@ class MemoryLog:
 
 
 def _text_size(event: Event) -> int:
-    """Bytes of an event's text, once as text and once as a frame, roughly."""
+    """Returns the bytes of an event's text, once as text and once as a frame, roughly."""
     if isinstance(event, Chunk | Thinking):
         return 2 * len(event.content)
     return 2 * len(event.full_content) if isinstance(event, Done) else 256
 
 
 class Shelf:
-    """The logs of this process by stream id: all running ones, and ended ones for 5 minutes and at most 256 MiB in all.
+    """The logs of this process by stream id: all open ones, and closed ones for 5 minutes and up to 256 MiB in total.
 
-    What is no longer on the shelf is rebuilt from its message.
+    A log that has left the shelf is rebuilt from the stored result.
     """
 
     def __init__(self, *, clock: Callable[[], float] = time.monotonic, keep_bytes: int = KEEP_BYTES) -> None:
         self._clock = clock
         self._keep_bytes = keep_bytes
         self._running: dict[str, MemoryLog] = {}
-        self._ended: OrderedDict[str, tuple[float, int, MemoryLog]] = OrderedDict()  # since when, its size
+        self._ended: OrderedDict[str, tuple[float, int, MemoryLog]] = OrderedDict()  # when it was closed, and its size
         self._ended_bytes = 0
 
     def open(self, stream_id: str) -> MemoryLog:
@@ -107,7 +110,7 @@ class Shelf:
         return ended[2] if ended else self._running.get(stream_id)
 
     def ended(self, stream_id: str) -> None:
-        """The log was closed, and its message can serve in its stead from now on."""
+        """Starts the time limit of a closed log, whose result is stored and can replace it."""
         log = self._running.pop(stream_id)
         size = log.size
         self._ended[stream_id] = (self._clock(), size, log)
@@ -115,7 +118,7 @@ class Shelf:
         self._drop_old()
 
     def clear(self) -> None:
-        """Forgets every ended log."""
+        """Removes every closed log."""
         self._ended.clear()
         self._ended_bytes = 0
 

@@ -1,1 +1,4 @@
-"""Doubles that speak the wire protocol, for faults and rates that the real programs cannot be made to show."""
+"""Doubles that speak the wire protocol, for faults and rates that real programs cannot produce on demand.
+
+They are product code for tests and benches; the gateway must not import them.
+"""

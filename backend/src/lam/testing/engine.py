@@ -1,4 +1,4 @@
-"""An engine that does what it is told: for tests of what stands before engines."""
+"""A scripted engine, for tests of the catalog, the queue and runs. It makes no requests."""
 
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -12,9 +12,9 @@ REPLY: Sequence[Step] = ([Chunk("Once")], [Chunk(" upon"), Finished("stop")])
 
 
 class ScriptedEngine:
-    """An `Engine` with one pool. Each request takes the next script, the last one again and again: batches, and errors to raise.
+    """An `Engine` with one pool. Each request takes the next script, and the last one repeats: batches, and errors to raise.
 
-    `requests`: what was asked, by route and model. `closed`: how many attempts were left, to the end or not.
+    `requests`: the requests, by route and model. `closed`: how many attempts were left, finished or not.
     """
 
     def __init__(self, *scripts: Sequence[Step], models: Sequence[str] = ("m",), places: int = 1, can: Can | None = None) -> None:
@@ -45,7 +45,7 @@ class ScriptedEngine:
         self._watchers.append(callback)
 
     def change(self, *, models: Sequence[str] | None = None, places: int | None = None) -> None:
-        """What it has is different now, and whoever watches is told."""
+        """Changes the routes and calls the watchers."""
         self.models = self.models if models is None else list(models)
         self.places = self.places if places is None else places
         for callback in self._watchers:

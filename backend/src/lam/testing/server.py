@@ -1,8 +1,10 @@
-"""A scripted OpenAI-compatible server: any text at any rate, and every fault a model server was ever seen to have.
+"""A scripted OpenAI-compatible server: any text at any rate, and every fault that a model server was ever seen to have.
 
-In a test it runs inside the process (`async with ScriptedServer() as server`), and `server.reply` says what the next requests get.
-As a program, `python -m lam.testing.server --port 8080 --rate 50`, it is told over HTTP: `POST /script` takes a `Reply` as JSON,
-`GET /log` tells which requests came, how many pieces each got and whether its client left early.
+In a test it runs inside the process (`async with ScriptedServer() as server`), and `server.reply` decides the next answers. As a
+program, `python -m lam.testing.server --port 8080 --rate 50`, it is controlled over HTTP: `POST /script` takes a `Reply` as JSON;
+`GET /log` returns the requests, how many pieces each got and whether its client left early.
+
+It must not import an engine: it is the other side.
 """
 
 import argparse
@@ -33,21 +35,22 @@ Fault = Literal[
     "error_data",  # `data: {"error": …}` in mid-stream
     "error_line",  # `error: {…}` in mid-stream, as older llama.cpp servers do
     "endless_line",  # a line that never ends
-    "hang",  # pings go on, nothing else
-    "silent",  # nothing at all comes any more
-    "json",  # the whole reply as one JSON document
+    "hang",  # only pings follow
+    "silent",  # nothing more follows
+    "json",  # the whole reply as a single JSON document
 ]
 
 
-REFUSALS = ("none", "loading", "overloaded")  # once refused often enough, the whole reply comes
+REFUSALS = ("none", "loading", "overloaded")  # after enough refusals the whole reply comes
 
 
 class Reply(Struct, frozen=True):
-    """What a chat request gets.
+    """The reply to a chat request.
 
-    `pieces`: one delta each. `rate`: pieces a second, 0: as fast as they are taken. `hold`: each piece waits for `server.step()`.
-    `progress`: prompt progress reports before the first piece, `wait` seconds apart; `wait` is also the time to the first byte.
-    `after`: pieces before the fault. `slice`: bytes a write, 0: a whole event. `finish_reason` may be any text.
+    `pieces`: one delta each. `rate`: pieces per second; 0 means as fast as the client takes them. `hold`: each piece waits for
+    `server.step()`. `progress`: number of prompt progress reports before the first piece, `wait` seconds apart; `wait` is also the
+    time to the first byte. `after`: number of pieces before the fault. `slice`: bytes per write; 0 means a whole event.
+    `finish_reason`: any text.
     """
 
     pieces: tuple[str, ...] = ("Once", " upon", " a", " time")
@@ -64,14 +67,14 @@ class Reply(Struct, frozen=True):
     ping_every: int = 0
     slice: int = 0
     error_code: int | str | None = 400  # in the body of `bad_request`
-    raw: tuple[str, ...] = ()  # data lines to send as they are, instead of the pieces
-    status: int = 200  # another one refuses the request with `body`, as it is
+    raw: tuple[str, ...] = ()  # data lines to send unchanged, instead of the pieces
+    status: int = 200  # any other status refuses the request with `body`, unchanged
     body: str = ""
     headers: dict[str, str] = {}
 
 
 class Request(Struct, kw_only=True):
-    """A chat request that came: its body, what it got, and how it went."""
+    """A received chat request: its body, the reply, and what became of it."""
 
     body: dict[str, Any]
     headers: dict[str, str]
@@ -86,7 +89,8 @@ Plan = Callable[[dict[str, Any]], Reply]
 
 
 class ScriptedServer:
-    """`reply` is a Reply for every request, or a function of the request's body. `llama`: whether it shows itself as llama.cpp."""
+    """The server. `reply`: a Reply for every request, or a function of the request's body. `llama`: whether it presents itself
+    as llama.cpp."""
 
     def __init__(
         self,
@@ -105,15 +109,15 @@ class ScriptedServer:
         self.llama = llama
         self.model = model
         self.active = 0
-        self.questions = Counter[str]()  # how often each path was asked for, beside the requests for replies
-        self.frozen_slots = 0  # slots that say they are busy whatever happens
+        self.questions = Counter[str]()  # number of requests per path, apart from chat requests
+        self.frozen_slots = 0  # slots that always report busy
         self.lists_models = True
-        self.prefills = True  # goes on with an assistant's turn at the end; else it refuses, as when a template thinks
-        self.refuses_all = False  # as with a wrong key: 401 to whatever is asked
-        self.wrong_key = False  # 401 to whatever is asked but the models, as llama.cpp answers
+        self.prefills = True  # continues an assistant's turn at the end; False refuses, as when a template opens reasoning
+        self.refuses_all = False  # as with a wrong key: 401 to every request
+        self.wrong_key = False  # 401 to every request except the models, as llama.cpp answers
         self.answers: dict[str, tuple[int, str, dict[str, str]]] = {}  # status, body and headers of a GET, by path
-        self.hangs: set[str] = set()  # paths whose questions are never answered
-        self.loads = False  # 503 to whatever is asked, as llama.cpp answers while it loads its model
+        self.hangs: set[str] = set()  # paths that never answer
+        self.loads = False  # 503 to every request, as llama.cpp answers while it loads its model
         self.port = port
         self._faults = 0
         self._steps = asyncio.Semaphore(0)
@@ -136,7 +140,7 @@ class ScriptedServer:
         self.port = self._server.sockets[0].getsockname()[1]
 
     async def vanish(self) -> None:
-        """As if the process were killed: no new connections, and the open ones are cut."""
+        """Behaves as if the process were killed: refuses new connections and cuts the open ones."""
         if self._server is not None:
             self._server.close()
         for task in list(self._tasks):
@@ -149,12 +153,12 @@ class ScriptedServer:
             self._steps.release()
 
     async def seen(self, count: int = 1) -> Request:
-        """Waits until that many chat requests have come; gives the last of them."""
+        """Waits for that many chat requests and returns the last of them."""
         while len(self.requests) < count:
             await asyncio.sleep(0.005)
         return self.requests[count - 1]
 
-    # HTTP, as much of it as is needed
+    # The needed part of HTTP
 
     async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
@@ -179,8 +183,8 @@ class ScriptedServer:
         if path in self.hangs:
             await asyncio.sleep(3600)
         if method == "GET" and path in self.answers:
-            given = self.answers[path]
-            _send(writer, given[0], "application/json", given[1].encode(), given[2])
+            answer = self.answers[path]
+            _send(writer, answer[0], "application/json", answer[1].encode(), answer[2])
             await writer.drain()
             return True
         status, answer = self._answer(method, path, body)
@@ -218,19 +222,19 @@ class ScriptedServer:
         if path == "/apply-template":
             turns = json.loads(body)["messages"]
             return self._rendered(turns)
-        if path == "/tokenize":  # a token is a word
+        if path == "/tokenize":  # one token per word
             return 200, {"tokens": list(range(len(json.loads(body)["content"].split())))}
         return 404, {"error": {"message": "not found", "code": 404}}
 
     def _rendered(self, turns: list[dict[str, str]]) -> tuple[int, Any]:
-        """As llama.cpp's template does it: an assistant's turn at the end stays open."""
+        """Returns the prompt as llama.cpp's template renders it: an assistant's turn at the end stays open."""
         if turns[-1]["role"] == "assistant" and not self.prefills:
             message = "Assistant response prefill is incompatible with enable_thinking."
             return 400, {"error": {"code": 400, "message": message, "type": "invalid_request_error"}}
         parts = [f"<{turn['role']}> {turn['content']}" for turn in turns]
         return 200, {"prompt": " </s> ".join(parts) + ("" if turns[-1]["role"] == "assistant" else " </s> ")}
 
-    # A reply
+    # Replies
 
     async def _chat(
         self, body: dict[str, Any], headers: dict[str, str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
@@ -260,7 +264,7 @@ class ScriptedServer:
         return True
 
     async def _refused(self, reply: Reply, writer: asyncio.StreamWriter) -> bool:
-        """Answers with an HTTP error where the script says so."""
+        """Answers with an HTTP error when the script says so. Returns whether it did."""
         errors: dict[str, tuple[int, Any]] = {
             "loading": (503, {"error": {"code": 503, "message": "Loading model", "type": "unavailable_error"}}),
             "overloaded": (429, {"error": {"code": 429, "message": "Too many requests", "type": "rate_limit"}}),
@@ -296,7 +300,7 @@ class ScriptedServer:
         return True
 
     async def _stream(self, reply: Reply, request: Request, writer: asyncio.StreamWriter) -> bool:
-        """Writes the reply; whether the connection may be used again."""
+        """Writes the reply. Returns whether the connection can be reused."""
         out = _EventWriter(writer, reply)
         if reply.wait and not reply.progress:
             await asyncio.sleep(reply.wait)

@@ -1,1 +1,4 @@
-"""A LAM worker: takes jobs from gateways over MQTT, runs an engine beside the model, publishes frames. It needs no database."""
+"""A LAM worker: takes jobs from gateways over MQTT, runs an engine beside the model, and publishes frames.
+
+It needs no database and must not import one.
+"""

@@ -1,4 +1,7 @@
-"""One job: an engine's events become frames, at once for the first token, then what has gathered every 30 ms."""
+"""One job: turns an engine's events into frames, the first token at once, then a frame every 30 ms.
+
+It knows no gateway and no broker: it publishes through a function.
+"""
 
 import asyncio
 import logging
@@ -16,8 +19,8 @@ log = logging.getLogger(__name__)
 
 
 class RunningJob:
-    """Runs from its making until `done`; its frames stay until the worker lets go of it. `after_end` is called when it ends by
-    itself. `beat`, `gather`: see `worker.Beats`."""
+    """A job that runs from its creation until `done`. Its frames stay until the worker releases it. `after_end`: called when it
+    ends by itself. `beat`, `gather`: see `worker.Beats`."""
 
     def __init__(
         self,
@@ -48,26 +51,26 @@ class RunningJob:
         self._outbox = Outbox(name, max_bytes)
         self._loop = asyncio.get_running_loop()
         self.began = self._loop.time()
-        self._begun = False  # its first token was published
+        self._has_output = False  # the first token is published
         self._alive = True  # the model gave a sign of life since the last frame
         self._gathering: asyncio.TimerHandle | None = None
         self._beating = self._loop.call_later(self._beat_seconds, self._beat)
         self._tell([Accepted(place.model_name)])
         self._task = asyncio.create_task(self._run(), name=f"job-{name}")
-        self._task.add_done_callback(lambda _: place.leave(model_is_free=True))  # where it was cancelled before it began
+        self._task.add_done_callback(lambda _: place.leave(model_is_free=True))  # in case it was cancelled before it began
 
     @property
     def done(self) -> bool:
         return self.ended.is_set()
 
     def cancel(self) -> None:
-        """Frees the model at once; nothing more is published."""
+        """Cancels the job and frees the model at once. Publishes nothing more."""
         if not self.done:
             self._finish()
             self._task.cancel()
 
     def interrupt(self, message: str) -> None:
-        """The same, and the gateway is told."""
+        """Cancels the job and tells its gateway."""
         if not self.done:
             self._tell([Failed(code=Interrupted.code, message=message)])
             self.cancel()
@@ -77,7 +80,7 @@ class RunningJob:
         await asyncio.gather(self._task, return_exceptions=True)
 
     def resume(self, after: int) -> None:
-        """Publishes the frames after that number once more."""
+        """Publishes the frames after that number again."""
         for frame in self._outbox.after(after):
             self._publish(frame)
 
@@ -115,9 +118,9 @@ class RunningJob:
         if not batch:
             return
         self._outbox.add([self._framed(event) for event in batch])
-        first = not self._begun and any(isinstance(event, Chunk | Thinking | ToolCall | Relabel) for event in batch)
+        first = not self._has_output and any(isinstance(event, Chunk | Thinking | ToolCall | Relabel) for event in batch)
         if first or isinstance(batch[-1], Progress | Finished):
-            self._begun = self._begun or first
+            self._has_output = self._has_output or first
             self._flush()
         elif self._gathering is None:
             self._gathering = self._loop.call_later(self._gather_seconds, self._flush)
@@ -167,7 +170,7 @@ def failed(failure: GenerationError) -> Failed:
 
 
 def in_one_piece(events: list[EngineEvent]) -> list[EngineEvent]:
-    """What an answer in one piece consists of: the reasoning, the text, the tool calls, the ending."""
+    """Returns the events of an answer in one piece: the reasoning, the text, the tool calls, the ending."""
     snapshot = Snapshot()
     for event in events:
         snapshot.add(event)

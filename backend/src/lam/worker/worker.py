@@ -1,4 +1,7 @@
-"""The worker: presence, jobs and what gateways say about them."""
+"""The worker: its presence, its jobs, and the messages of gateways.
+
+It owns the connection and the jobs. It must not know how a model server speaks.
+"""
 
 import asyncio
 import logging
@@ -49,11 +52,14 @@ _PROBE: Final = ChatRequest(
 
 
 class Beats(Struct, frozen=True, kw_only=True):
-    """Seconds. `status`: between two statuses where nothing changes; `change`: between looks for a change. `facts`, `facts_away`:
-    between looks at the model's server, and at one that is not ready. `gateway_silent`, `gateway_gone`: until the jobs of a
-    gateway are dropped that is not heard, or whose connection broke (it comes back in less). `listed`: until a job that its
-    gateway does not list is dropped. `watch`: between two looks at that. `job`: between signs of life of a job (the contract says
-    5), `gather`: what comes within that goes into one frame."""
+    """Waiting times in seconds.
+
+    `status`: between two status messages without a change. `change`: between checks for a change. `facts`, `facts_away`: between
+    probes of the model's server, when it is ready and when not. `gateway_silent`, `gateway_gone`: until the jobs of a gateway are
+    dropped that is silent, or whose connection broke (it usually returns sooner). `listed`: until a job missing from its gateway's
+    list is dropped. `watch`: between two checks for that. `job`: between signs of life of a job (the contract says 5). `gather`:
+    events within this time share a frame.
+    """
 
     status: float = 10
     change: float = 0.1
@@ -68,10 +74,10 @@ class Beats(Struct, frozen=True, kw_only=True):
 
 
 class Worker:
-    """An async context manager: it owns the connection, its status and the tasks of its jobs.
+    """A worker, as an async context manager: it owns the connection, its status and the tasks of its jobs.
 
-    `slots`: jobs at once, 0: as many as the model's server has. `streaming` False: it answers in one piece. `timeout`: seconds that
-    a job waits for a server which loads its model or has too much to do.
+    `slots`: jobs at once; 0 takes the number of the model's server. `streaming`: False sends each answer in one piece. `timeout`:
+    seconds that a job waits for a server that loads its model or is overloaded.
     """
 
     def __init__(
@@ -96,15 +102,15 @@ class Worker:
         self._catalog = Catalog({"model": engine}, most_waiting=0, timeout=timeout, places=slots, settling=settling)
         self._wanted_slots = slots
         self._slots = slots or DEFAULT_SLOTS
-        self._told: WorkerStatus | None = None
+        self._last_status: WorkerStatus | None = None
         self._streaming = streaming
         self._continues = False
         self._models: tuple[ServedModel, ...] = ()
         self._ready = False
         self._jobs: dict[str, RunningJob] = {}
-        self._seen: dict[str, float] = {}  # when a gateway was last heard of, by the topic of its status
-        self._gone: dict[str, float] = {}  # when a gateway's status was emptied
-        self._accepts: dict[str, tuple[str, ...]] = {}  # what a gateway understands, by the topic of its status
+        self._last_message: dict[str, float] = {}  # time of each gateway's last message, by its status topic
+        self._gone: dict[str, float] = {}  # time at which a gateway's status was cleared
+        self._accepts: dict[str, tuple[str, ...]] = {}  # what a gateway understands, by its status topic
         self._bad = 0
         gone = WorkerStatus(
             worker=self.name, instance=self.instance, state="offline", version=PROTOCOL, accepts=ACCEPTS, release=lam.__version__
@@ -135,11 +141,11 @@ class Worker:
 
     @property
     def running(self) -> int:
-        """Places in use. One is given back when the model is seen free, so that the next job does not wait behind nobody."""
+        """Places in use. A place is free again once the model is idle, so that the next job need not wait."""
         return self._catalog.queue.taken
 
     async def drain(self, seconds: float) -> None:
-        """Takes no more jobs, leaves that long until those that run are released, then ends them as interrupted."""
+        """Takes no new jobs, gives the running ones that long to be released, then ends them as interrupted."""
         self.draining = True
         self._tell()
         clock = asyncio.get_running_loop().time
@@ -154,7 +160,7 @@ class Worker:
     # Presence
 
     def status(self) -> WorkerStatus:
-        """Whose model is not there (any more, or yet) is busy, but takes jobs: its engine waits, and says what for."""
+        """The worker's present status. Without a ready model it is busy but takes jobs: its engine waits and reports why."""
         state: State = "ready"
         if self.draining:
             state = "draining"
@@ -177,17 +183,17 @@ class Worker:
     def _tell(self) -> None:
         status = self.status()
         if self.connection.publish(self.topics.worker_status(self.name), encode(status), retain=True):
-            self._told = status
+            self._last_status = status
 
     async def _keep_telling(self) -> None:
-        """At each change, and every 10 seconds."""
+        """Publishes the status at each change, and every 10 seconds."""
         clock = asyncio.get_running_loop().time
-        told = clock()
+        last_time = clock()
         while True:
             await asyncio.sleep(self._beats.change)
-            if self.status() != self._told or clock() - told >= self._beats.status:
+            if self.status() != self._last_status or clock() - last_time >= self._beats.status:
                 self._tell()
-                told = clock()
+                last_time = clock()
 
     async def _keep_facts(self) -> None:
         while True:
@@ -209,7 +215,7 @@ class Worker:
             return False
         return True
 
-    # What gateways say
+    # Messages of gateways
 
     def _job(self, topic: str, payload: bytes, retained: bool) -> None:
         if retained or not payload:
@@ -221,7 +227,7 @@ class Worker:
             self._answer_bad_job(payload, str(error))
             return
         if job.instance != self.instance or job.job in self._jobs:
-            return  # for another one of this name, or delivered twice
+            return  # for another instance of this name, or delivered twice
         gateway = self._gateway_of(job.reply_to, job.job)
         if gateway is None:
             self._note_bad(topic, "its reply_to is no topic for this worker's frames")
@@ -238,7 +244,7 @@ class Worker:
         if refusal is not None or place is None:
             self._reject(job.reply_to, job.job, refusal or "busy")
             return
-        self._seen[gateway] = asyncio.get_running_loop().time()
+        self._last_message[gateway] = asyncio.get_running_loop().time()
         self._jobs[job.job] = RunningJob(
             job.job,
             request,
@@ -272,7 +278,7 @@ class Worker:
             if control.action == "resume" and control.reply_to and self._gateway_of(control.reply_to, control.job):
                 self._reject(control.reply_to, control.job, "unknown_job")
             return
-        self._seen[job.gateway] = asyncio.get_running_loop().time()
+        self._last_message[job.gateway] = asyncio.get_running_loop().time()
         if control.action == "resume":
             job.resume(control.after)
         else:
@@ -283,16 +289,16 @@ class Worker:
 
     def _gateway(self, topic: str, payload: bytes, retained: bool) -> None:
         now = asyncio.get_running_loop().time()
-        if not payload:  # the broker published its will: it is gone, or its connection broke
+        if not payload:  # the broker published its will: it stopped, or its connection broke
             self._gone.setdefault(topic, now)
             return
         status = self._decoded(topic, payload, GatewayStatus)
         if status is None or topic != self.topics.gateway_status(status.gateway, status.instance):
             return
-        if retained:  # it says what the gateway is, not that it lives
+        if retained:  # a retained status describes the gateway but does not show that it is alive
             self._accepts[topic] = status.accepts
             return
-        self._seen[topic] = now
+        self._last_message[topic] = now
         self._accepts[topic] = status.accepts
         self._gone.pop(topic, None)
         if status.jobs is not None:
@@ -305,20 +311,20 @@ class Worker:
             if not self.connection.connected:
                 continue
             now = asyncio.get_running_loop().time()
-            for gateway in {*(job.gateway for job in self._jobs.values()), *self._seen, *self._gone}:
-                silent = now - max(self._seen.get(gateway, 0), self.connection.since)
+            for gateway in {*(job.gateway for job in self._jobs.values()), *self._last_message, *self._gone}:
+                silent = now - max(self._last_message.get(gateway, 0), self.connection.since)
                 if silent > self._beats.gateway_silent or now - self._gone.get(gateway, now) > self._beats.gateway_gone:
                     self._forget(gateway)
 
     def _forget(self, gateway: str) -> None:
-        """A gateway's jobs are nobody's any more."""
+        """Drops a gateway and its jobs."""
         self._drop([name for name, job in self._jobs.items() if job.gateway == gateway])
-        self._seen.pop(gateway, None)
+        self._last_message.pop(gateway, None)
         self._gone.pop(gateway, None)
         self._accepts.pop(gateway, None)
 
     def _drop_closed(self, gateway: str, still_open: frozenset[str], now: float) -> None:
-        """Those whose release was lost. A new job may not have been in the list yet when that was published."""
+        """Drops jobs whose release was lost. A new job may be younger than the gateway's list."""
         self._drop(
             [
                 name
@@ -345,18 +351,18 @@ class Worker:
         self.connection.publish(reply_to, encode(Frame(job, 1, (Rejected(reason, message),))))
 
     def _answer_bad_job(self, payload: bytes, why: str) -> None:
-        """`rejected: invalid` where a reply topic can be read."""
+        """Answers `rejected: invalid` if the payload has a reply topic."""
         self._note_bad(self.topics.job(self.name), why)
         try:
-            said = msgspec.json.decode(payload)
+            data = msgspec.json.decode(payload)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return
-        job, reply_to = (said.get("job"), said.get("reply_to")) if isinstance(said, dict) else (None, None)
+        job, reply_to = (data.get("job"), data.get("reply_to")) if isinstance(data, dict) else (None, None)
         if isinstance(job, str) and isinstance(reply_to, str) and self._gateway_of(reply_to, job):
             self._reject(reply_to, job, "invalid", why[:200])
 
     def _gateway_of(self, reply_to: str, job: str) -> str | None:
-        """The status topic of the gateway whose topic for this job's frames that is; None when it is none."""
+        """Returns the status topic of the gateway that owns this topic for frames; None when it is no such topic."""
         match self.topics.names(reply_to):
             case ["gateway", gateway, instance, "from", self.name, name] if (
                 name == job

@@ -12,7 +12,7 @@ from lam.api.schemas.base import MAX_ID
 from lam.api.schemas.messages import MessageAnswer, RunningStream
 from lam.api.schemas.sessions import ListedSession, SessionAnswer, SessionChanges, SessionSettings
 from lam.api.services import Services
-from lam.chat.messages import Shown
+from lam.chat.messages import ListedMessage
 from lam.generation.run import Life
 from lam.storage.models import Session
 
@@ -25,7 +25,7 @@ def shown(session: Session, parts: Services) -> SessionAnswer:
     return session_answer(session, parts.sessions)
 
 
-def message(shown: Shown) -> MessageAnswer:
+def message(shown: ListedMessage) -> MessageAnswer:
     stored = shown.message
     known = stored.facts.to_row() | {"metadata": stored.metadata, "parts": msgspec.to_builtins(stored.parts)}
     fields = msgspec.structs.asdict(stored) | known

@@ -1,4 +1,7 @@
-"""Runs migrations on the connection that `Database.upgrade` hands over."""
+"""Runs migrations on the connection that `Database.upgrade` hands over.
+
+Alembic imports it; it opens no connection itself.
+"""
 
 from alembic import context
 

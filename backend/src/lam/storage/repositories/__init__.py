@@ -1,1 +1,1 @@
-"""All SQL, one file for each kind of row. A repository works inside somebody else's unit of work and never commits."""
+"""All SQL, one file per kind of row. A repository works inside its caller's unit of work and never commits."""

@@ -1,7 +1,7 @@
-"""What every repository shares: the connection of its unit of work, and rows as values.
+"""What all repositories share: the connection of their unit of work, and the conversion of rows to values.
 
-A statement that every reply runs is built once, with `bindparam`, and gets its `values` when it runs: building one and finding its
-compiled form costs as much again as running it. `QUICK` marks those that touch a few rows by their keys (decision 30).
+A statement that every reply runs is built once, with `bindparam`, and gets its `values` at each run: building it and finding its
+compiled form would cost as much again as running it. `QUICK` marks statements that touch a few rows by key (decision 30).
 """
 
 from collections.abc import Iterable, Mapping
@@ -17,9 +17,9 @@ QUICK: Final = {"lam_quick": True}  # for `execution_options`
 
 
 class Touched:
-    """The sessions that a unit of work changes; whoever commits it says so to those who look at them (chat/changes.py).
+    """The sessions changed by a unit of work; whoever commits it reports them to the feeds (chat/changes.py).
 
-    `sessions`: each with whether what is shown of its messages changed, too. `removed`: each with its owner.
+    `sessions`: each with whether its visible messages changed, too. `removed`: each with its owner.
     """
 
     def __init__(self) -> None:
@@ -50,12 +50,12 @@ class Repository:
         return [_value(kind, row._mapping) for row in rows]
 
     async def _changed(self, statement: Executable, values: Values | None = None) -> int:
-        """Runs a statement and tells how many rows it touched."""
+        """Runs a statement and returns the number of rows it changed."""
         result: Any = await self._connection.execute(statement, values)
         return int(result.rowcount)
 
     async def _inserted(self, statement: Executable, values: Values | None = None) -> int:
-        """Runs an INSERT … RETURNING id and gives the id."""
+        """Runs an INSERT … RETURNING id and returns the id."""
         return int((await self._connection.execute(statement, values)).scalar_one())
 
 

@@ -1,4 +1,7 @@
-"""What runs cost: one row each, kept when their session goes."""
+"""The costs of runs: one row each, kept when their session is deleted.
+
+It must not know what a token costs.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -48,7 +51,8 @@ class Costs(Repository):
         await self._changed(_ADD, msgspec.structs.asdict(cost))
 
     async def summed(self, grouping: Grouping, since: datetime, until: datetime, user_id: int | None, limit: int) -> list[UsageRow]:
-        """Sums over `since <= created_at < until`, of one user or of all; days in their order, the rest by tokens, most first."""
+        """Returns sums over `since <= created_at < until`, of one user or of all. Days come in order, everything else by tokens,
+        most first."""
         keys = _KEYS[grouping]
         query = select(*keys, *_SUMS).where(costs.c.created_at >= since, costs.c.created_at < until)
         if grouping == "session":
@@ -59,10 +63,10 @@ class Costs(Repository):
             query = query.where(own(costs, user_id))
         spent = _SUMS[6] + _SUMS[7]
         query = query.group_by(*keys).order_by(*(keys if grouping == "day" else (spent.desc(), *keys))).limit(limit)
-        found = []
+        usage = []
         for row in await self._connection.execute(query):
             sums: list[Any] = list(row[len(keys) :])
             averages = [None if value is None else float(value) for value in sums[9:]]
             values: dict[str, Any] = dict(zip(UsageRow.__struct_fields__[1:], (*map(int, sums[:9]), *averages), strict=True))
-            found.append(UsageRow(key=tuple(row[: len(keys)]), **values))
-        return found
+            usage.append(UsageRow(key=tuple(row[: len(keys)]), **values))
+        return usage

@@ -1,4 +1,7 @@
-"""Messages, and the client_request_ids that began them."""
+"""Messages, and the client_request_ids that started them.
+
+It must not decide which messages a model gets.
+"""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -38,7 +41,7 @@ _USED = update(sessions).where(sessions.c.id == _OWNER).execution_options(**QUIC
 
 
 def _path() -> Select[Any]:
-    """Messages on the way from the first one to `leaf`, the newest `most` of them, oldest first."""
+    """Returns a query for the newest `most` messages on the path from the first one to `leaf`, oldest first."""
     start = select(messages.c.id, messages.c.parent_id, literal(1).label("depth")).where(messages.c.id == bindparam("leaf"))
     path = start.cte("path", recursive=True)
     above = select(messages.c.id, messages.c.parent_id, path.c.depth + 1).where(
@@ -53,17 +56,17 @@ _PATH = _path()
 
 class Messages(Repository):
     async def add(self, parts: Parts = (), facts: Facts = NOTHING, **values: Any) -> int:
-        """`values`: the other columns. Gives the id."""
+        """Adds a message and returns its id. `values`: the other columns."""
         return await self._inserted(_ADD, values | _columns(parts, facts))
 
     async def path(self, leaf_id: int | None, limit: int = WHOLE_PATH) -> list[Message]:
-        """The newest `limit` messages on the way from the first message to `leaf_id`, oldest first."""
+        """Returns the newest `limit` messages on the path from the first message to `leaf_id`, oldest first."""
         if leaf_id is None:
             return []
         return await self._messages(_PATH, {"leaf": leaf_id, "most": limit})
 
     async def by_stream(self, stream_id: str, user_id: int, action: Action) -> Message | None:
-        """If the user may do that in its session."""
+        """Returns the reply of a stream, None unless the user may do `action` in its session."""
         query = (
             select(messages)
             .join(sessions, sessions.c.id == messages.c.session_id)
@@ -72,7 +75,7 @@ class Messages(Repository):
         return await self._message(query)
 
     async def find(self, message_id: int, user_id: int, action: Action) -> Message | None:
-        """If the user may do that in its session."""
+        """Returns a message, None unless the user may do `action` in its session."""
         query = select(messages).join(sessions, sessions.c.id == messages.c.session_id)
         return await self._message(query.where(messages.c.id == message_id, sessions_open(action, user_id)))
 
@@ -86,8 +89,8 @@ class Messages(Repository):
         return await self._message(select(messages).where(messages.c.id == message_id, messages.c.session_id == session_id))
 
     async def siblings(self, session_id: int, parent_ids: Sequence[int | None]) -> dict[int | None, list[int]]:
-        """By parent (None: the first messages), the ids of its children in the order of their making, without those that a later
-        one goes on with and stands for."""
+        """Returns the ids of the children of each parent (None: the first messages) in order of creation, without those that a
+        later one continues and replaces."""
         known = [parent for parent in parent_ids if parent is not None]
         parent: ColumnElement[bool] = messages.c.parent_id.in_(known)
         if None in parent_ids:
@@ -98,22 +101,22 @@ class Messages(Repository):
             .where(messages.c.session_id == session_id, parent, ~exists().where(later.c.continues_id == messages.c.id))
             .order_by(messages.c.id)
         )
-        found: dict[int | None, list[int]] = {}
+        children: dict[int | None, list[int]] = {}
         for parent_id, message_id in await self._connection.execute(query):
-            found.setdefault(parent_id, []).append(message_id)
-        return found
+            children.setdefault(parent_id, []).append(message_id)
+        return children
 
     async def replies_under(self, session_id: int, parent_ids: Sequence[int]) -> list[ReplyEnding]:
-        """All replies to these messages, on whichever branch."""
+        """Returns all replies to these messages, on any branch."""
         query = select(
             messages.c.parent_id, (messages.c.content != "").label("has_text"), messages.c.metadata, messages.c.error
         ).where(messages.c.session_id == session_id, messages.c.role == "assistant", messages.c.parent_id.in_(parent_ids))
         rows = await self._connection.execute(query)
-        found = [(row[0], bool(row[1]), from_row(row[2], None, None, row[3])) for row in rows]
-        return [ReplyEnding(parent_id, has_text, facts.finish_reason, facts.failure) for parent_id, has_text, facts in found]
+        endings = [(row[0], bool(row[1]), from_row(row[2], None, None, row[3])) for row in rows]
+        return [ReplyEnding(parent_id, has_text, facts.finish_reason, facts.failure) for parent_id, has_text, facts in endings]
 
     async def newest_leaf(self, session_id: int, message_id: int) -> int:
-        """Where the branch through this message ends, following the newest child each time."""
+        """Returns the end of the branch through this message, following the newest child each time."""
         query = select(messages.c.id, messages.c.parent_id).where(
             messages.c.session_id == session_id, messages.c.id >= message_id, messages.c.parent_id.is_not(None)
         )
@@ -123,20 +126,20 @@ class Messages(Repository):
         return message_id
 
     async def all(self, session_id: int) -> list[Message]:
-        """Every message of the session, on whichever branch, in the order of their making."""
-        found: list[Message] = []
+        """Returns every message of the session, on any branch, in order of creation."""
+        result: list[Message] = []
         while True:
-            last = found[-1].id if found else 0
+            last = result[-1].id if result else 0
             query = select(messages).where(messages.c.session_id == session_id, messages.c.id > last).order_by(messages.c.id)
-            page = await self._messages(query.limit(PAGE))  # in pages: making values of rows takes the event loop's time
-            found.extend(page)
+            page = await self._messages(query.limit(PAGE))  # in pages: converting rows blocks the event loop
+            result.extend(page)
             if len(page) < PAGE:
-                return found
+                return result
 
     async def add_tree(
         self, rows: Sequence[dict[str, Any]], parents: Sequence[int | None], continued: Sequence[int | None]
     ) -> list[int]:
-        """Adds many messages and gives their ids. `rows`: the arguments of `add`; `parents` and `continued`: positions in `rows`,
+        """Adds many messages and returns their ids. `rows`: arguments of `add`. `parents`, `continued`: positions in `rows`,
         each before its own."""
         ids = await self._reserved(len(rows))
         linked = [
@@ -148,7 +151,7 @@ class Messages(Repository):
         return ids
 
     async def _reserved(self, count: int) -> list[int]:
-        """Ids that nobody else will get. In SQLite this unit of work is the only writer."""
+        """Returns ids that nobody else will get. In SQLite this unit of work is the only writer."""
         if self._connection.dialect.name == "postgresql":
             sequence = "SELECT nextval(pg_get_serial_sequence('messages', 'id')) FROM generate_series(1, :count)"
             return sorted((await self._connection.execute(text(sequence), {"count": count})).scalars())
@@ -156,7 +159,7 @@ class Messages(Repository):
         return list(range((newest or 0) + 1, (newest or 0) + 1 + count))
 
     async def finish(self, message_id: int, ending: Ending, now: datetime) -> bool:
-        """The one write that ends a message; False when it had already ended, or is gone, and nothing was changed."""
+        """Stores the ending of a message, once. Returns False, and changes nothing, when it had ended already or is gone."""
         finished = {"finished": message_id}
         values = {"status": ending.status, "thinking": ending.thinking, **_columns(ending.parts, ending.facts)}
         if not await self._changed(_FINISH, finished | values):
@@ -189,7 +192,7 @@ def _values(parts: Parts, facts: Facts, **others: Any) -> dict[str, Any]:
 def _value(row: RowMapping) -> Message:
     fields = dict(row)
     about, usage, timings, error = (fields.pop(name) for name in ("metadata", "usage", "timings", "error"))
-    calls = about.pop("tool_calls", None) if about else None  # the first release kept them there
+    calls = about.pop("tool_calls", None) if about else None  # the first release stored them there
     stored, content = fields["parts"], fields["content"]
     fields["parts"] = older_parts(fields["role"], content, calls) if stored is None else from_stored(stored)
     return Message(**fields, facts=from_row(about, usage, timings, error))
@@ -211,7 +214,7 @@ class Requests(Repository):
     async def add(
         self, user_id: int, client_request_id: str, sent: SentRequest, now: datetime, *, most: int = REQUESTS_OF_USER
     ) -> None:
-        """Now and then the user's oldest go, so that about `most` are kept."""
+        """Remembers a request. Now and then it deletes the user's oldest, so that about `most` remain."""
         added = await self._connection.execute(
             insert(requests).values(
                 user_id=user_id,

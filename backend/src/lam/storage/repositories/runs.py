@@ -1,4 +1,7 @@
-"""Open runs and their checkpoints. Whatever a run writes counts only while its lease is good."""
+"""Open runs and their checkpoints. A run's writes count only while its lease is valid.
+
+It must not know what a run is about: `request` is its kind's own JSON.
+"""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -29,7 +32,7 @@ _APPEND = insert(checkpoints).from_select(
         bindparam("events", type_=checkpoints.c.events.type),
     )
     .where(runs.c.id == bindparam("run"), runs.c.owner == bindparam("by"), runs.c.epoch == bindparam("under"))
-    .with_for_update(key_share=True, read=True),  # a run that ends meanwhile leaves no row without its run
+    .with_for_update(key_share=True, read=True),  # keeps a run that ends meanwhile from leaving a checkpoint behind
 )
 _ROW = func.json_each(bindparam("rows")).table_valued("value")
 
@@ -55,17 +58,17 @@ _APPEND_ALL = insert(checkpoints).from_select(
 
 class Runs(Repository):
     async def add(self, run: OpenRun, now: datetime) -> None:
-        """Raises Conflict where the key has an open run."""
+        """Adds an open run. Raises Conflict when its key has one already."""
         values = {"id": run.id, "kind": run.kind, "key": run.key, "user_id": run.user_id, "owner": run.owner, "epoch": run.epoch}
         rest = {"attempts": run.attempts, "on_disconnect": run.on_disconnect, "request": run.request.decode(), "created_at": now}
         await self._changed(_ADD_SMALL if len(run.request) <= _SMALL else _ADD, values | rest)
 
     async def close(self, lease: Lease) -> bool:
-        """Removes the run with its checkpoints; False where the lease is no longer good, and then nothing was changed."""
+        """Removes the run with its checkpoints. Returns False, and changes nothing, when the lease is no longer valid."""
         return bool(await self._changed(_CLOSE, _named(lease)))
 
     async def of_key(self, key: str) -> OpenRun | None:
-        """The key's open run, whoever owns it."""
+        """Returns the key's open run, of any owner; None when there is none."""
         return await self._run(select(*_OF_RUN).where(runs.c.key == key))
 
     async def _run(self, query: Executable) -> OpenRun | None:
@@ -73,30 +76,31 @@ class Runs(Repository):
         return None if row is None else _open_run(row)
 
     async def take_over(self, owner: str) -> list[OpenRun]:
-        """Makes every open run this owner's, under the next epoch."""
-        taken = update(runs).values(owner=owner, epoch=runs.c.epoch + 1, attempts=runs.c.attempts + 1)
-        await self._changed(taken)
+        """Makes `owner` the owner of every open run, under the next epoch, and returns the runs."""
+        change = update(runs).values(owner=owner, epoch=runs.c.epoch + 1, attempts=runs.c.attempts + 1)
+        await self._changed(change)
         query = select(*_OF_RUN).where(runs.c.owner == owner).order_by(runs.c.created_at, runs.c.id)
         return [_open_run(row) for row in await self._connection.execute(query)]
 
-    async def checkpoint(self, taken: Sequence[Checkpoint]) -> None:
-        """Adds events to runs whose leases are good."""
-        if self._connection.dialect.name == "sqlite":  # one statement: each needs the interpreter's lock, which a busy loop holds
-            await self._connection.execute(_APPEND_ALL, {"rows": msgspec.json.encode(taken).decode()})
+    async def checkpoint(self, batch: Sequence[Checkpoint]) -> None:
+        """Adds events to the runs whose leases are valid."""
+        # a single statement: each one needs the interpreter's lock, which a busy loop holds
+        if self._connection.dialect.name == "sqlite":
+            await self._connection.execute(_APPEND_ALL, {"rows": msgspec.json.encode(batch).decode()})
             return
         rows = [
             _named(one.lease) | {"since": one.since, "number": one.number, "events": msgspec.json.encode(one.events).decode()}
-            for one in taken
+            for one in batch
         ]
         await self._connection.execute(_APPEND, rows)
 
     async def progress(self, run_id: str) -> list[ContentEvent]:
-        """What was checkpointed of a run, oldest first."""
+        """Returns the checkpointed events of a run, oldest first."""
         query = select(checkpoints.c.since, checkpoints.c.number, checkpoints.c.events)
         rows = await self._connection.execute(query.where(checkpoints.c.run_id == run_id).order_by(checkpoints.c.id))
         kept: list[tuple[int, str]] = []
         for since, number, events in rows:
-            while kept and kept[-1][0] > since:  # it was stored, and the answer that said so was lost
+            while kept and kept[-1][0] > since:  # stored before, but the answer was lost
                 kept.pop()
             kept.append((number, events))
         return [event for _, events in kept for event in _decoded(events)]
@@ -110,7 +114,7 @@ def _open_run(row: Row[Any]) -> OpenRun:
 
 
 def _decoded(events: str) -> list[ContentEvent]:
-    """Without what another release wrote and this one cannot read."""
+    """Returns the stored events, without those of another release that this one cannot read."""
     try:
         return _events.decode(events)
     except msgspec.ValidationError:

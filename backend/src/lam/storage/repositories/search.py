@@ -1,7 +1,7 @@
-"""The search index: FTS5 in SQLite, a column of lexemes in PostgreSQL, the same words in both (`storage/words.py`).
+"""The search index: FTS5 in SQLite, a column of lexemes in PostgreSQL, with the same words in both (`storage/words.py`).
 
-Triggers note each message whose text is new or has changed in `message_search_pending`; `add` indexes what is noted. So whoever
-writes messages needs to know nothing about the search, and folding long texts holds up no writer.
+Triggers record each new or changed message in `message_search_pending`; `add` indexes the recorded ones. So writers of messages
+need not know about search, and folding long texts delays no writer.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from lam.storage.repositories.base import Repository
 from lam.storage.schema import messages, sessions
 from lam.storage.words import Lookup, Word, lookup
 
-BEGINNING: Final = 50_000  # characters of a message that are fetched to show and to check it
+BEGINNING: Final = 50_000  # characters of a message that a search reads
 _CONTENT: Final = func.substr(messages.c.content, 1, BEGINNING).label("content")
 _PENDING: Final = text(
     "SELECT pending.message_id AS id, pending.revision, messages.content FROM message_search_pending AS pending"
@@ -34,29 +34,28 @@ _ADD: Final = {
     ),
 }
 _MATCH: Final = {
-    "sqlite": text("messages.id IN (SELECT rowid FROM message_search WHERE message_search MATCH :asked)"),
+    "sqlite": text("messages.id IN (SELECT rowid FROM message_search WHERE message_search MATCH :expression)"),
     "postgresql": text(
-        "messages.id IN (SELECT message_id FROM message_search WHERE message_search.words @@ CAST(:asked AS tsquery))"
+        "messages.id IN (SELECT message_id FROM message_search WHERE message_search.words @@ CAST(:expression AS tsquery))"
     ),
 }
 
 
 class Search(Repository):
     async def messages(self, user_id: int, terms: Sequence[str], limit: int, before: int | None = None) -> list[FoundMessage]:
-        """The newest messages the user may read that may hold all the terms, each with the beginning of its text; `before`: an id.
+        """Returns the newest readable messages that may contain all the terms, each with the beginning of its text. `before`: an
+        id.
 
-        The index knows which words a text holds and not their order: the caller looks for `pattern(terms)` in each.
+        The index knows which words a text contains but not their order: the caller matches each one against `pattern(terms)`.
         """
         dialect = self._connection.dialect.name
-        if (
-            dialect == "postgresql"
-        ):  # its planner takes a scan of the whole index table for cheap: unpacking the rows is not in its sums
+        if dialect == "postgresql":  # otherwise its planner scans the whole index table, ignoring the cost of unpacking rows
             await self._connection.execute(_NO_SCAN)
         query = (
             select(messages.c.id, messages.c.session_id, messages.c.role, _CONTENT, messages.c.created_at, sessions.c.title)
             .join(sessions, sessions.c.id == messages.c.session_id)
             .where(sessions_open("read", user_id))
-            .where(_MATCH[dialect].bindparams(asked=_asked(dialect, [lookup(term) for term in terms])))
+            .where(_MATCH[dialect].bindparams(expression=_expression(dialect, [lookup(term) for term in terms])))
             .order_by(messages.c.id.desc())
             .limit(limit)
         )
@@ -65,19 +64,19 @@ class Search(Repository):
         return await self._all(FoundMessage, query)
 
     async def pending(self, most: int) -> list[PendingMessage]:
-        """Messages that the index does not hold as they are now, the newest first."""
+        """Returns messages whose present text is not indexed, newest first."""
         return await self._all(PendingMessage, _PENDING.bindparams(most=most))
 
     async def add(self, entries: Sequence[tuple[PendingMessage, str]]) -> None:
-        """Indexes messages under their words. One that changed meanwhile stays pending, one that is gone is left out."""
+        """Indexes messages under their words. A message that changed meanwhile stays pending; one that is gone is skipped."""
         rows: list[dict[str, Any]] = [{"id": message.id, "words": words} for message, words in entries]
         for statement in _ADD[self._connection.dialect.name]:
             await self._connection.execute(text(statement), rows)
         await self._connection.execute(_INDEXED, [{"id": message.id, "revision": message.revision} for message, _ in entries])
 
 
-def _asked(dialect: str, lookups: Sequence[Lookup]) -> str:
-    """The question in the language of FTS5 or of tsquery. Words of the index hold neither quotes nor backslashes."""
+def _expression(dialect: str, lookups: Sequence[Lookup]) -> str:
+    """Returns the query in the language of FTS5 or tsquery. Indexed words contain neither quotes nor backslashes."""
     both, either, word = (" & ", " | ", _tsquery) if dialect == "postgresql" else (" AND ", " OR ", _fts5)
     clauses = []
     for each in lookups:

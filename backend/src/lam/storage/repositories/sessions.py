@@ -1,4 +1,4 @@
-"""Sessions, always asked for together with who asks, and what for."""
+"""Sessions. Each query includes the person who asks and the action."""
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
@@ -15,7 +15,7 @@ from lam.storage.repositories.base import QUICK, Repository, Touched
 from lam.storage.schema import messages, sessions
 
 PREVIEW_CHARACTERS = 180
-_SHARED: Final = frozenset(NAMES) - frozenset(sessions.c.keys())  # settings that are stored together, in `sampling`
+_SHARED: Final = frozenset(NAMES) - frozenset(sessions.c.keys())  # settings that share the column `sampling`
 _COLUMNS: Final = (*(column.name for column in sessions.c if column.name != "sampling"),)
 _FIND: Final = {
     action: select(sessions)
@@ -29,7 +29,7 @@ _SENT = _SENT.values(message_count=sessions.c.message_count + bindparam("added")
 
 
 class Sessions(Repository):
-    """Each method that changes a session says so to `touched`."""
+    """The sessions table. Each method that changes a session adds it to `touched`."""
 
     def __init__(self, connection: AsyncConnection, touched: Touched) -> None:
         super().__init__(connection)
@@ -42,10 +42,11 @@ class Sessions(Repository):
         return session
 
     async def find(self, session_id: int, user_id: int, action: Action, *, lock: bool = False) -> Session | None:
-        """If the user may do that with it. `lock`: nobody else changes it until this unit of work ends."""
+        """Returns a session, None unless the user may do `action` with it. `lock`: nobody else can change it until this unit of
+        work ends."""
         query = (_LOCK if lock else _FIND)[action]
-        found = await self._connection.execute(query, {"session": session_id, "user": user_id})
-        row = found.first()
+        result = await self._connection.execute(query, {"session": session_id, "user": user_id})
+        row = result.first()
         return None if row is None else _session(row._mapping)
 
     async def count(self, user_id: int) -> int:
@@ -57,18 +58,19 @@ class Sessions(Repository):
         return int((await self._connection.execute(query)).scalar_one())
 
     async def newest(self, user_id: int) -> list[tuple[Session, str | None]]:
-        """The user's sessions, the last used first, each with the beginning of its newest message."""
+        """Returns the user's sessions, last used first, each with the beginning of its newest message."""
         query = _listed().where(sessions_open("read", user_id))
         rows = await self._connection.execute(query.order_by(sessions.c.last_used_at.desc(), sessions.c.id.desc()))
         return [(_session(row._mapping), row.preview) for row in rows]
 
     async def listed(self, session_ids: Collection[int]) -> list[tuple[Session, str | None]]:
-        """The same of these sessions, whoever owns them."""
+        """Returns these sessions of any owner, each with the beginning of its newest message."""
         rows = await self._connection.execute(_listed().where(sessions.c.id.in_(session_ids)))
         return [(_session(row._mapping), row.preview) for row in rows]
 
     async def change(self, session_id: int, **values: Any) -> None:
-        """Settings of sampling by name like the columns. Lock the session first: those that share a column are read and written."""
+        """Changes columns and sampling settings by name. The caller locks the session first: settings that share a column are
+        read and rewritten."""
         stored: dict[str, Any] = {}
         if not _SHARED.isdisjoint(values):
             query = select(sessions.c.sampling).where(sessions.c.id == session_id)
@@ -77,12 +79,12 @@ class Sessions(Repository):
         self._touched.session(session_id, messages="leaf_id" in values)
 
     async def sent(self, session_id: int, leaf_id: int, now: datetime, *, added: int, **values: Any) -> None:
-        """`added` messages more, the newest of them the reply that begins."""
+        """Counts `added` new messages, the last of them a reply that begins."""
         await self._changed(_SENT, {"session": session_id, "added": added, "leaf_id": leaf_id, "last_used_at": now, **values})
         self._touched.session(session_id, messages=True)
 
     async def give_title(self, session_id: int, session_key: str, title: str) -> bool:
-        """Unless somebody gave it one, or reset it, meanwhile."""
+        """Sets an automatic title, unless a person named or reset the session meanwhile. Returns whether it did."""
         mine = (sessions.c.id == session_id, sessions.c.session_key == session_key, sessions.c.title_pending)
         query = update(sessions).where(*mine)
         changed = bool(await self._changed(query.values(title=title, title_pending=False)))
@@ -91,7 +93,7 @@ class Sessions(Repository):
         return changed
 
     async def titles(self, user_id: int) -> list[tuple[int, str]]:
-        """Id and title of all sessions, the last used first."""
+        """Returns id and title of all sessions, last used first."""
         query = select(sessions.c.id, sessions.c.title).where(sessions_open("read", user_id))
         rows = await self._connection.execute(query.order_by(sessions.c.last_used_at.desc(), sessions.c.id.desc()))
         return [(row[0], row[1]) for row in rows]
@@ -107,7 +109,7 @@ class Sessions(Repository):
 
 
 def _listed() -> Select[Any]:
-    """Sessions, each with the beginning of its newest message."""
+    """Returns a query for sessions, each with the beginning of its newest message."""
     preview = func.substr(messages.c.content, 1, PREVIEW_CHARACTERS)
     return select(sessions, preview.label("preview")).outerjoin(messages, messages.c.id == sessions.c.leaf_id)
 
@@ -118,7 +120,7 @@ def _session(row: Mapping[Any, Any]) -> Session:
 
 
 def _row(values: dict[str, Any], stored: dict[str, Any]) -> dict[str, Any]:
-    """`values` as columns. `stored`: the settings that share a column, as they were; None takes one away."""
+    """Returns `values` as columns. `stored`: the present settings that share a column; a value of None removes one."""
     shared = _SHARED & values.keys()
     if not shared:
         return values

@@ -1,4 +1,4 @@
-"""Templates with all their versions, asked for together with who asks unless they are public."""
+"""Templates with all their versions. Each query includes the person who asks, except for public templates."""
 
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,8 @@ class Templates(Repository):
         return template
 
     async def find(self, template_id: int, user_id: int, action: Action, *, lock: bool = False) -> Template | None:
-        """If the user may do that with it. `lock`: nobody else changes it until this unit of work ends."""
+        """Returns a template, None unless the user may do `action` with it. `lock`: nobody else can change it until this unit of
+        work ends."""
         query = select(templates).where(templates.c.id == template_id, templates_open(action, user_id))
         return await self._one(Template, query.with_for_update() if lock else query)
 
@@ -29,7 +30,7 @@ class Templates(Repository):
         return await self._one(Template, query)
 
     async def of_user(self, user_id: int) -> list[Template]:
-        """The last changed first."""
+        """Returns the user's templates, last changed first."""
         query = select(templates).where(templates_open("read", user_id))
         return await self._all(Template, query.order_by(templates.c.updated_at.desc(), templates.c.id.desc()))
 
@@ -42,7 +43,8 @@ class Templates(Repository):
         return int((await self._connection.execute(query)).scalar_one())
 
     async def change(self, template: Template, changes: dict[str, Any]) -> None:
-        """A changed content becomes the next version. Raises Conflict (from the unit of work) for two such changes at once."""
+        """Changes a template; new content becomes the next version. Raises Conflict (from the unit of work) for two such changes
+        at once."""
         content = changes.get("content", template.content)
         if content != template.content:
             changes = changes | {"version": template.version + 1}
@@ -53,7 +55,7 @@ class Templates(Repository):
         await self._changed(delete(templates).where(templates.c.id == template_id))
 
     async def versions(self, template_id: int) -> list[TemplateVersion]:
-        """The newest hundred, the newest first."""
+        """Returns up to a hundred versions, newest first."""
         query = select(*_VERSION).where(template_versions.c.template_id == template_id)
         return await self._all(TemplateVersion, query.order_by(template_versions.c.version.desc()).limit(100))
 

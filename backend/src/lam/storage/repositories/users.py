@@ -1,4 +1,7 @@
-"""Users and their tokens."""
+"""Users and their logins.
+
+It must not see a password or a token, only their hashes.
+"""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -29,7 +32,7 @@ _FIND = (
 
 class Users(Repository):
     async def add(self, email: str, password_hash: str | None, *, is_admin: bool, now: datetime) -> User:
-        """Raises Conflict (from the unit of work) where the address is taken."""
+        """Adds an account. Raises Conflict (from the unit of work) when the address is taken."""
         values: dict[str, Any] = {"email": email, "password_hash": password_hash, "is_admin": is_admin, "created_at": now}
         return User(id=await self._inserted(insert(users).values(**values).returning(users.c.id)), **values)
 
@@ -40,7 +43,7 @@ class Users(Repository):
         return await self._one(User, select(users).where(users.c.id == user_id))
 
     async def listed(self) -> list[ListedUser]:
-        """Everybody, the oldest account first."""
+        """Returns all accounts, oldest first."""
         used = select(func.max(tokens.c.last_used_at)).where(tokens.c.user_id == users.c.id).scalar_subquery()
         count = select(func.count()).where(sessions.c.user_id == users.c.id).scalar_subquery()
         about = (users.c.id, users.c.email, users.c.is_admin, users.c.created_at)
@@ -56,7 +59,7 @@ class Users(Repository):
         await self._changed(update(users).where(users.c.id == user_id).values(is_admin=is_admin))
 
     async def delete(self, user_id: int) -> None:
-        """Removes the account and, by the foreign keys, everything it owns."""
+        """Removes the account and, through foreign keys, everything it owns."""
         await self._changed(delete(users).where(users.c.id == user_id))
 
 
@@ -70,12 +73,12 @@ class Tokens(Repository):
         return await self._inserted(row.returning(tokens.c.id))
 
     async def of_user(self, user_id: int, now: datetime) -> list[Token]:
-        """Those that are still good, the last used first."""
+        """Returns the valid tokens, last used first."""
         query = select(*_TOKEN).where(own(tokens, user_id), _good(now))
         return await self._all(Token, query.order_by(tokens.c.last_used_at.desc(), tokens.c.id.desc()))
 
     async def find(self, token_hash: str, now: datetime) -> tuple[Token, User] | None:
-        """The token and its owner, in one query; None when it is unknown or has expired."""
+        """Returns the token and its owner in one query; None when it is unknown or expired."""
         row = (await self._connection.execute(_FIND, {"looked_for": token_hash, "now": now})).first()
         if row is None:
             return None
@@ -83,7 +86,7 @@ class Tokens(Repository):
         return token, User(id=token.user_id, **dict(zip(_USER, row[len(_TOKEN) :], strict=True)))
 
     async def good(self, token_ids: Collection[int], now: datetime) -> set[int]:
-        """Those of the tokens that are still good."""
+        """Returns those of the tokens that are still valid."""
         query = select(tokens.c.id).where(tokens.c.id.in_(token_ids), _good(now))
         return set((await self._connection.execute(query)).scalars())
 
@@ -94,17 +97,17 @@ class Tokens(Repository):
         await self._changed(delete(tokens).where(tokens.c.id == token_id))
 
     async def revoke_hash(self, token_hash: str) -> None:
-        """Whosoever it is; but not a token that never expires, which a file of this machine holds."""
+        """Revokes a token of any user, but never one without expiry, which a file on this machine holds."""
         await self._changed(delete(tokens).where(tokens.c.hash == token_hash, tokens.c.expires_at.is_not(None)))
 
     async def keep_newest(self, user_id: int, most: int) -> None:
-        """Revokes those beyond `most`, the longest unused first; never one that does not expire."""
+        """Revokes the tokens beyond `most`, longest unused first; never one without expiry."""
         mine = select(tokens.c.id).where(own(tokens, user_id), tokens.c.expires_at.is_not(None))
         kept = mine.order_by(tokens.c.last_used_at.desc(), tokens.c.id.desc()).limit(most)
         await self._changed(delete(tokens).where(own(tokens, user_id), tokens.c.expires_at.is_not(None), tokens.c.id.not_in(kept)))
 
     async def revoke_owned(self, token_id: int, user_id: int) -> bool:
-        """False where it is not that user's."""
+        """Revokes a token. Returns False when it is not this user's."""
         return bool(await self._changed(delete(tokens).where(tokens.c.id == token_id, own(tokens, user_id))))
 
     async def revoke_all(self, user_id: int, *, but: int | None = None) -> None:

@@ -1,0 +1,1 @@
+"""One file per migration. A migration must not import the present tables: they change after it."""
