@@ -1,4 +1,4 @@
-"""The goals, what was measured against each, and why those are missed that are."""
+"""The goals, the figure that is measured against each, and why we miss a goal."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -90,48 +90,48 @@ def _mqtt_cpu(results: Results) -> float:
 
 REQUEST: Final = (
     "a request reads the token and the session, then writes two messages, the session and the cost in two transactions. "
-    "py-spy on `small`: two fifths of it are spent in SQLAlchemy, which runs nine or ten statements, a quarter in FastAPI "
-    "and the layers of middleware under it, a seventh in asking the model, a twelfth in sending the answer"
+    "py-spy on `small` shows that SQLAlchemy, which runs nine or ten statements, takes two fifths of the time; FastAPI and "
+    "its middleware take a quarter, asking the model takes a seventh, and sending the answer takes a twelfth"
 )
 COLD: Final = (
-    "py-spy on `paced`: nearly half of a token is the write to the socket, as in the minimal gateway; the rest is spread "
-    "over thirty functions that decode, number, keep and encode it, none above 3 %. The process sleeps between two tokens, "
-    "so each finds its code cold: in lock-step, where it does not sleep, the same code costs little more than the minimal "
-    "gateway's"
+    "py-spy on `paced` shows that the write to the socket takes nearly half of a token's time, as in the minimal gateway. "
+    "The rest is spread over thirty functions that decode, number, store and encode the token, none above 3 %. The process "
+    "sleeps between two tokens, so each token finds the code cold. In lock-step, where the process does not sleep, the same "
+    "code costs little more than the minimal gateway's"
 )
 HOT: Final = (
-    "this ratio was between 1.1 and 1.3 in four sittings of five rounds, the higher the more else ran on the machine: ours is "
-    "the larger code, and suffers more from caches that others fill"
+    "this ratio was between 1.1 and 1.3 in four sittings of five rounds, and it was higher when more other work ran on the "
+    "machine. Our code is larger, so it suffers more when other work fills the caches"
 )
 COPIES: Final = (
-    "nginx copies bytes, and took 1.4 to 2.6 µs a token in three sittings; ours took 6.8 to 7.3 to parse, number, keep and encode "
-    "each, half of what the minimal gateway takes"
+    "nginx only copies bytes, and took 1.4 to 2.6 µs per token in three sittings. Ours took 6.8 to 7.3 µs to parse, number, "
+    "store and encode a token, half of what the minimal gateway takes"
 )
 FLOOR: Final = (
-    "LiteLLM takes about ten times what the minimal gateway takes on this machine, so no gateway that parses and "
-    "re-encodes in this technology reaches twenty; nginx does"
+    "LiteLLM takes about ten times as much as the minimal gateway on this machine. So no gateway that parses and re-encodes "
+    "tokens with this technology can reach twenty; nginx does"
 )
 COMMITTED: Final = (
-    "the rows of a turn are committed before the model is asked, so that a failure before the first event leaves nothing "
-    "behind: three units of work and the web framework lie in between, in code that is cold. The minimal gateway, which "
+    "the gateway commits the rows of a turn before it asks the model, so that a failure before the first event leaves "
+    "nothing behind. This takes three units of work and the web framework, all in cold code. The minimal gateway, which "
     "stores nothing, adds most of the goal by itself"
 )
 FASTER: Final = (
-    "Open WebUI was measured at 34 ms a request when the goal was set, on another day; it takes about a quarter of that "
-    "here. It stores nothing there, we store two messages: the goal leaves less than three times what the minimal gateway "
-    "takes"
+    "when we set the goal, on another day, Open WebUI took 34 ms per request; here it takes about a quarter of that. Open "
+    "WebUI stores nothing in this scenario, and we store two messages: the goal allows less than three times what the "
+    "minimal gateway takes"
 )
 MEMORY: Final = (
     "the minimal gateway takes two thirds of what ours takes, for two sockets, their buffers and a request in the web "
-    "framework. Ours adds the log (0.3 KB a token), and the tasks that own a run and its reader (tracemalloc: 5 KB in what "
-    "they wait for alone)"
+    "framework. Ours adds the log (0.3 KB per token), and the tasks that own a run and its reader (tracemalloc: 5 KB for "
+    "the objects that they wait on)"
 )
 FRAMES: Final = (
-    "of each second in a trace of four, scripts take 0.16 s, painting, layers and their hand-over 0.31 s, layout and style "
-    "0.1 s; this Chromium has no graphics card and paints in software, on the two cores that gateway, model server and other "
-    "work share. It does not grow with the reply: the last seconds are as the first"
+    "in a trace of four seconds, each second has 0.16 s of scripts, 0.31 s of painting and compositing, and 0.1 s of layout "
+    "and style. This Chromium has no graphics card and paints in software, on the two cores that it shares with the "
+    "gateway, the model server and other work. The cost does not grow with the reply: the last seconds are like the first"
 )
-FULL: Final = "10 000 tokens a second fill the core, and the last ones meet the endings of a thousand streams"
+FULL: Final = "10 000 tokens a second fill the core, and the last tokens coincide with the endings of a thousand streams"
 
 GOALS: Final = (
     Goal("lock-step: CPU a token, against minimal", _times("lock-step", "LAM", "minimal"), most=1.25, unit=" ×", why=HOT),
@@ -148,7 +148,7 @@ GOALS: Final = (
         _times("paced", "LAM", "minimal"),
         most=1.25,
         unit=" ×",
-        why=f"{REQUEST}. Spread over 200 tokens that is a fifth of what they cost",
+        why=f"{REQUEST}. Spread over 200 tokens, that is a fifth of their cost",
     ),
     Goal(
         "paced: LiteLLM's CPU, the request included, against ours",

@@ -11,25 +11,25 @@ _HEAD = """\
 
 <!-- Written from bench/results by `make contracts`; edit bench/report.py or bench/goals.py, or measure again. -->
 
-`make bench` measures the gateway in five minutes beside the model server directly, nginx as a plain proxy and a minimal
-gateway (`bench/minimal.py`: Starlette, aiohttp and orjson, no log, no numbers, no resume, no database, no accounts), the
-floor of this technology. `make bench-full` adds LiteLLM's proxy and Open WebUI's pass-through endpoint, as shipped and with
-one worker each, and the long scenarios; its results are kept in `bench/results/`, and everything below comes from there. One
-scenario is repeated by the command under its table, after `.venv/bin/python bench/peers.py`, which installs the two
-products.
+`make bench` takes five minutes. It measures the gateway, the model server alone, nginx as a plain proxy, and a minimal gateway
+(`bench/minimal.py`: Starlette, aiohttp and orjson; no log, no numbers, no resume, no database, no accounts), which shows the
+least that this technology can cost. `make bench-full` adds the long scenarios, and LiteLLM's proxy and Open WebUI's
+pass-through endpoint, both as shipped and with one worker each. Its results are in `bench/results/`; everything below comes
+from there. To repeat one scenario, run `.venv/bin/python bench/peers.py` once, which installs the two products, then the
+command below the scenario's table.
 
-How it is measured: one C program (`bench/load/`) is the model server and all readers at once, on one clock; it checks that
-every token arrives exactly once and in order, and a run of ours with an error counts for nothing. CPU time is that of the
-measured processes alone, to the nanosecond, from `/proc`. Contestants take turns (A B C A B C …); figures are medians of the
-rounds. A virtual machine's speed drifts by a factor of two within minutes: compare within a table, not between tables or
-days. `steal` is what the machine's owner took meanwhile. The soak ran beside the other scenarios, at a tenth of one core.
-Whether a token grew dearer is also guarded without a clock, by counting instructions (`backend/tests/guard/`).
+One C program (`bench/load/`) is the model server and all readers at once, on one clock. It checks that every token arrives
+exactly once and in order; if a run of ours has an error, it does not count. CPU time is that of the measured processes only,
+to the nanosecond, from `/proc`. The contestants take turns (A B C A B C …), and figures are medians of the rounds. The speed
+of a virtual machine varies by a factor of two within minutes, so compare figures within a table, not between tables or days.
+`steal` is the CPU time that the host took away during the run. The soak ran at the same time as the other scenarios, at a
+tenth of one core. A test without a clock also guards the cost of a token: it counts instructions (`backend/tests/guard/`).
 """
 _MEANING = """\
-Lock-step: the next token only goes out when the last has arrived, so each is a read and a write of its own. Saturated: the
-gateway hands on in one write what one read brought; the minimal one does not. Small: the request is authenticated, its
-message and the reply are stored, and it is counted; the others store nothing. Many: all thousand streams begin, then flow at
-once.
+Lock-step: the next token is sent only when the last one has arrived, so each token is a read and a write of its own.
+Saturated: our gateway passes on in one write what it got in one read; the minimal gateway does not. Small: our gateway
+authenticates the request, stores its message and the reply, and counts the cost; the others store nothing. Many: all thousand
+streams begin, then send at the same time.
 """
 
 
@@ -39,7 +39,7 @@ def page() -> str:
     parts = [_HEAD, "## Goals\n", tables.table(["measure", "goal", "measured", ""], rows)]
     missed = [goal for goal in GOALS if not goal.met(results)]
     if missed:
-        parts += ["Why those are missed that are:\n", "\n".join(_reasons(missed)) + "\n"]
+        parts += ["Why we miss these goals:\n", "\n".join(_reasons(missed)) + "\n"]
     parts += ["## Results\n", _MEANING, *(_shown(result) for result in results.values())]
     return "\n".join(parts)
 
