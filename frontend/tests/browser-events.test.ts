@@ -33,6 +33,7 @@ class Air {
 class Reader {
   running = false;
   sessions: number[] = [];
+  /** Each with the number that it was last given. */
   runs = new Map<string, number | null>();
 
   constructor(
@@ -50,7 +51,7 @@ class Reader {
 
   follow(sessions: Iterable<number>, runs: ReadonlyMap<string, number | null>): void {
     this.sessions = [...sessions];
-    this.runs = new Map(runs);
+    this.runs = new Map([...runs].map(([id, after]) => [id, after ?? this.runs.get(id) ?? null]));
   }
 }
 
@@ -216,6 +217,92 @@ test("a tab that went without a word is forgotten", async () => {
   first.events.watch(8);
   await pass(0);
   expect(first.reader?.sessions).toEqual([8]);
+});
+
+test("a tab that only listens is followed however long the leader talks without a pause", async () => {
+  const [first, second] = [await opened(), await opened()];
+  second.events.watch(7);
+  second.events.follow("a", second);
+  await pass(0);
+  for (let n = 1; n <= 180; n++) {
+    first.reader?.sink.frames([chunk("a", n)], "i-1");
+    await pass(1_000);
+  }
+  expect(second.last).toBe(180);
+  first.events.watch(8);
+  await pass(0);
+  expect(new Set(first.reader?.sessions)).toEqual(new Set([7, 8]));
+  expect([...(first.reader?.runs.keys() ?? [])]).toEqual(["a"]);
+  first.reader?.sink.frames([chunk("a", 181), { stream: "session", n: 2, event: { type: "messages", session_id: 7 } }], "i-2");
+  await pass(0);
+  expect([second.last, second.heard]).toEqual([181, ["messages 7"]]);
+});
+
+test("a tab without any wish keeps the connection where the leader is out of sight", async () => {
+  const [first, second] = [await opened(), await opened()];
+  for (let n = 1; n <= 180; n++) {
+    if (n === 100) first.isHidden = true;
+    if (n === 100) first.events.look();
+    first.reader?.sink.frames([deleted], "i-1");
+    await pass(1_000);
+  }
+  expect(second.heard.length).toBe(180);
+});
+
+test("a word that was lost is said again", async () => {
+  const [first, second] = [await opened(), await opened()];
+  if (second.channel !== null) second.channel.frozen = true;
+  second.events.watch(7);
+  await pass(0);
+  if (second.channel !== null) second.channel.frozen = false;
+  expect(first.reader?.sessions).toEqual([]);
+  await pass(20_000);
+  expect(first.reader?.sessions).toEqual([7]);
+});
+
+test("a run whose last events were lost comes again from there, one that moves does not", async () => {
+  const [first, second] = [await opened(), await opened()];
+  second.events.follow("a", second);
+  await pass(0);
+  for (let n = 1; n <= 50; n++) {
+    first.reader?.sink.frames([chunk("a", n)], "i-1");
+    await pass(1_000);
+  }
+  expect(first.reader?.runs).toEqual(new Map([["a", 0]]));
+  if (second.channel !== null) second.channel.frozen = true;
+  first.reader?.sink.frames([chunk("a", 51)], "i-1");
+  await pass(0);
+  if (second.channel !== null) second.channel.frozen = false;
+  await pass(40_000);
+  expect(first.reader?.runs).toEqual(new Map([["a", 50]]));
+});
+
+test("a tab that was frozen out of sight has everything again as soon as it is in sight", async () => {
+  const [first, second] = [await opened(), await opened()];
+  second.events.follow("a", second);
+  await pass(0);
+  first.reader?.sink.frames([chunk("a", 1)], "i-1");
+  await pass(0);
+  if (second.channel !== null) second.channel.frozen = true;
+  first.reader?.sink.frames([chunk("a", 2)], "i-1");
+  await pass(0);
+  if (second.channel !== null) second.channel.frozen = false;
+  second.events.look();
+  await pass(0);
+  expect(first.reader?.runs).toEqual(new Map([["a", 1]]));
+});
+
+test("a login that ended is heard of in each tab, once, and not tried again", async () => {
+  const [first, second] = [await opened(), await opened()];
+  const { reader } = first;
+  reader?.sink.link("connecting");
+  reader?.stop();
+  reader?.sink.link("refused");
+  await pass(0);
+  await pass(60_000);
+  expect([first.heard, second.heard, reader?.running]).toEqual([["refused"], ["refused"], false]);
+  const third = await opened();
+  expect(third.heard).toEqual(["refused"]);
 });
 
 test("where tabs cannot talk each reads for itself, at once", async () => {

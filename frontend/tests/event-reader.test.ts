@@ -53,6 +53,8 @@ const open = (id: string, type = "open"): Frame => ({ stream: "connection", n: 0
 const chunk = (stream: string, n: number): Frame => ({ stream, n, event: { type: "chunk", content: "x" } });
 const done = (stream: string, n: number): Frame => ({ stream, n, event: { type: "done", full_content: "x" } });
 
+const metadata = (stream: string, n: number): Frame => ({ stream, n, event: { type: "metadata", rebuilt: true } });
+
 let gateway: Gateway;
 let frames: Frame[];
 let links: Link[];
@@ -115,6 +117,97 @@ test("somebody who has less than what arrived gets it again, others do not make 
   reader.follow([], new Map([["a", 0]]));
   await vi.advanceTimersByTimeAsync(0);
   expect(gateway.wishes.at(-1)).toEqual({ session: [], run: ["a@0"] });
+});
+
+async function follows(runs: [string, number | null][], sessions: number[] = []): Promise<void> {
+  reader.follow(sessions, new Map(runs));
+  await vi.advanceTimersByTimeAsync(0);
+}
+
+/** Run `a` has arrived up to event 100. */
+async function farOn(): Promise<void> {
+  await started();
+  await follows([["a", 0]]);
+  await gateway.say("i-1", ...Array.from({ length: 100 }, (_, at) => chunk("a", at + 1)));
+}
+
+/** A request that is on its way until the function that comes back is called. */
+function slowed(): (problem?: ApiError) => Promise<void> {
+  const { follow } = gateway;
+  let answer: (problem?: ApiError) => void = () => undefined;
+  gateway.follow = (id, followed) => {
+    void follow(id, followed);
+    gateway.follow = follow;
+    return new Promise((resolve, reject) => {
+      answer = (problem) => (problem === undefined ? resolve() : reject(problem));
+    });
+  };
+  return async (problem) => {
+    answer(problem);
+    await vi.advanceTimersByTimeAsync(0);
+  };
+}
+
+test("a run that must come again does so from there, whatever arrives before that can be said", async () => {
+  await farOn();
+  const answered = slowed();
+  await follows([["a", null]], [7]);
+  await follows([["a", 5]], [7]);
+  await gateway.say("i-1", chunk("a", 101));
+  await follows([["a", 50]], [7]);
+  await answered();
+  expect(gateway.wishes.slice(1)).toEqual([{ session: [7], run: ["a"] }, { session: [7], run: ["a@5"] }]); // biome-ignore format: two wishes
+});
+
+test("its end does not count before all that must come again has come", async () => {
+  await farOn();
+  const answered = slowed();
+  await follows([["a", null]], [7]);
+  await follows([["a", 5]], [7]);
+  await gateway.say("i-1", done("a", 101));
+  await answered();
+  expect(gateway.wishes.at(-1)).toEqual({ session: [7], run: ["a@5"] });
+});
+
+test("a number that was said counts until the run comes again, also on the next connection", async () => {
+  await farOn();
+  await follows([["a", 5]]);
+  await gateway.say("i-1", chunk("a", 101));
+  await gateway.breakOff();
+  await gateway.say("i-1", open("c2"));
+  expect(gateway.wishes.at(-1)).toEqual({ session: [], run: ["a@5"] });
+  await gateway.say("i-1", chunk("a", 6), chunk("a", 7));
+  await gateway.breakOff();
+  await gateway.say("i-1", open("c3"));
+  expect(gateway.wishes.at(-1)).toEqual({ session: [], run: ["a@7"] });
+});
+
+test("a number whose request failed is said to the next connection", async () => {
+  await farOn();
+  const answered = slowed();
+  await follows([["a", 5]]);
+  await gateway.say("i-1", chunk("a", 101));
+  await answered(new ApiError(404, "not_found", "There is no such event connection."));
+  await vi.advanceTimersByTimeAsync(6_000);
+  await gateway.say("i-1", open("c2"));
+  expect(gateway.wishes.at(-1)).toEqual({ session: [], run: ["a@5"] });
+});
+
+test("a run that comes again rebuilt goes on from its new numbers", async () => {
+  await farOn();
+  await follows([["a", 5]]);
+  await gateway.say("i-1", metadata("a", 1), chunk("a", 2));
+  await gateway.breakOff();
+  await gateway.say("i-1", open("c2"));
+  expect(gateway.wishes.at(-1)).toEqual({ session: [], run: ["a@2"] });
+});
+
+test("a run that has a gap comes again from there", async () => {
+  await started();
+  await follows([["a", 0]]);
+  await gateway.say("i-1", chunk("a", 1), chunk("a", 3));
+  await follows([["a", 1]]);
+  expect(gateway.wishes.at(-1)).toEqual({ session: [], run: ["a@1"] });
 });
 
 test("after a connection that broke it goes on from its cursor, and each run from its last event", async () => {

@@ -1,9 +1,8 @@
 /**
  * The one event connection of a browser, as each of its tabs sees it: one tab leads and reads, and tells the others by a BroadcastChannel.
- * A tab says what it wants; it lets go of all that after 30 s out of sight. Knows no React.
+ * A tab says what it wants, and repeats it as long as it lives; it lets go of all that after 30 s out of sight. Knows no React.
  */
 
-import type { ApiError } from "../api/http";
 import type { ListedSession } from "../api/schema";
 import { eventOf, type Numbered } from "../protocol/events";
 import type { Frame } from "../protocol/frames";
@@ -35,7 +34,7 @@ export interface Listener {
   session: (event: SessionEvent) => void;
   missed: () => void;
   /** Nothing more will come, such as where the login was ended. */
-  refused: (problem: ApiError) => void;
+  refused: () => void;
 }
 
 /** What a tab wants: a session in sight, and runs, each from an event on, or from where the connection is. */
@@ -85,6 +84,9 @@ export class BrowserEvents extends Subscribable {
   private session: number | null = null;
   private isAway = false;
   private hiding: ReturnType<typeof setTimeout> | null = null;
+  private repeating: ReturnType<typeof setInterval> | undefined;
+  /** Where each run was when this tab repeated its wants. */
+  private positions = new Map<string, number>();
   private isSaying = false;
   private isRunning = false;
   private cursor: string | null = null;
@@ -114,6 +116,7 @@ export class BrowserEvents extends Subscribable {
     this.isRunning = true;
     this.leadership.start();
     this.say();
+    this.repeating = setInterval(() => this.repeat(), this.around.timings.goneMs / 3);
   }
 
   /** Takes its leave of the other tabs. `start` begins again. */
@@ -125,6 +128,7 @@ export class BrowserEvents extends Subscribable {
     this.reader = null;
     this.wants.clear();
     this.leadership.stop();
+    clearInterval(this.repeating);
     if (this.hiding !== null) clearTimeout(this.hiding);
     this.hiding = null;
   }
@@ -167,8 +171,7 @@ export class BrowserEvents extends Subscribable {
   }
 
   private setAway(isAway: boolean): void {
-    if (this.isAway === isAway) return;
-    this.isAway = isAway;
+    this.isAway = isAway; // also where it was not away: a tab that was frozen before it could let go has missed events
     for (const id of this.runs.keys()) this.placed.add(id);
     this.say();
   }
@@ -186,6 +189,17 @@ export class BrowserEvents extends Subscribable {
       else this.post({ about: "wants", tab: this.tab, want });
       this.placed.clear();
     });
+  }
+
+  /** The leader forgets a tab that says nothing, whatever the leader itself says, and a frozen tab hears no word. */
+  private repeat(): void {
+    if (this.link === "refused") return; // it would be tried again
+    const before = this.positions;
+    this.positions = new Map([...this.runs].map(([id, { last }]) => [id, last]));
+    // A run that stands still may wait for events that this tab missed. Those of a run that moves may be on their way: with a number
+    // they would come twice.
+    for (const [id, last] of this.positions) if (before.get(id) === last) this.placed.add(id);
+    this.say();
   }
 
   private post(word: Word): void {
@@ -234,11 +248,10 @@ export class BrowserEvents extends Subscribable {
         if (told.length > 0) this.post({ about: "frames", tab: this.tab, frames: told, cursor });
         this.dispatch(frames, cursor);
       },
-      link: (link, problem) => {
+      link: (link) => {
         if (link === "idle") return; // everybody is away, or this tab has said so itself
         this.post({ about: "link", tab: this.tab, link });
         this.setLink(link);
-        if (link === "refused" && problem !== null) for (const listener of this.audience) listener.refused(problem);
       },
     };
   }
@@ -271,6 +284,7 @@ export class BrowserEvents extends Subscribable {
     if (this.link === link) return;
     this.link = link;
     for (const reader of this.runs.values()) reader.linked();
+    if (link === "refused") for (const listener of this.audience) listener.refused();
     this.notify();
   }
 

@@ -18,7 +18,7 @@ const NOTHING = "[[],[]]";
 
 export interface Sink {
   frames: (frames: Frame[], cursor: string | null) => void;
-  link: (link: Link, problem: ApiError | null) => void;
+  link: (link: Link) => void;
 }
 
 /** How it reaches the gateway; tests have another one. */
@@ -35,8 +35,10 @@ export class EventReader {
   private open: AbortController | null = null;
   private connection: string | null = null;
   private sessions = new Set<number>();
-  /** Each run that is followed, and the number of its last event that arrived. */
+  /** Each run that is followed, and the number of the last event that everybody here has. */
   private readonly runs = new Map<string, number>();
+  /** Those whose next event has not come yet: events with other numbers were sent before the gateway knew the number. */
+  private readonly awaited = new Set<string>();
   /** Those that the gateway must be given the number of. */
   private readonly placed = new Set<string>();
   /** Those whose end has arrived, as long as somebody asks for them. */
@@ -62,7 +64,7 @@ export class EventReader {
     if (this.reading === null) return;
     this.reading.abort();
     this.reading = null;
-    this.sink.link("idle", null);
+    this.sink.link("idle");
   }
 
   /** All that is followed from now on. A run with a number must come from there, also where more has arrived already. */
@@ -73,6 +75,7 @@ export class EventReader {
       const isNew = at === undefined && !this.ended.has(id);
       if (after === null ? !isNew : !isNew && at !== undefined && at <= after) continue;
       this.runs.set(id, after ?? 0);
+      this.awaited.add(id);
       this.placed.add(id);
       this.ended.delete(id);
     }
@@ -84,15 +87,15 @@ export class EventReader {
   private async read(signal: AbortSignal): Promise<void> {
     let tries = 0;
     for (;;) {
-      this.sink.link("connecting", null);
+      this.sink.link("connecting");
       const problem = await this.readOnce(signal, () => (tries = 0));
       if (isOver(signal)) return;
       if (!passes(problem.status)) {
         this.reading = null;
-        this.sink.link("refused", problem);
+        this.sink.link("refused");
         return;
       }
-      this.sink.link("lost", problem);
+      this.sink.link("lost");
       await pause(tries++, signal);
       if (isOver(signal)) return;
     }
@@ -141,12 +144,16 @@ export class EventReader {
       this.connection = id;
       this.said = NOTHING;
       for (const run of this.runs.keys()) this.placed.add(run);
-      this.sink.link("open", null);
+      this.sink.link("open");
     }
     void this.say();
   }
 
   private arrived(run: string, number: number, type: string): void {
+    const isNext = number === (this.runs.get(run) ?? 0) + 1;
+    const isAnswer = isNext || type === "metadata" || type === "closed"; // a rebuilt run has numbers of its own
+    if (this.awaited.has(run) && !isAnswer) return;
+    this.awaited.delete(run);
     if (type !== "done" && type !== "error" && type !== "closed") {
       this.runs.set(run, number);
       return;
@@ -159,6 +166,7 @@ export class EventReader {
 
   private forget(run: string): void {
     this.runs.delete(run);
+    this.awaited.delete(run);
     this.placed.delete(run);
   }
 
