@@ -78,7 +78,10 @@ async def running_gateway(
         "mqtt_broker_port": brokers.mosquitto.port,
         "mqtt_topic_prefix": f"lam/test{next(_numbers)}",
     }
-    async with _running_gateway(port, given, bounds, kinds, built) as gateway, worker_for(gateway.parts.settings) as worker:
+    async with (
+        _running_gateway(port, given, bounds, kinds, built) as gateway,
+        worker_for(gateway.parts.settings, pauses=(bounds or Bounds()).pauses) as worker,
+    ):
         catalog = gateway.parts.catalog
         while worker.status() not in ((await catalog.health()).workers or ()):
             await asyncio.sleep(0.005)

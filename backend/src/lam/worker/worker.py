@@ -18,6 +18,7 @@ from lam.background import Background
 from lam.engines.base import Engine
 from lam.engines.catalog import Catalog
 from lam.engines.queue import Settling
+from lam.engines.retries import Pauses
 from lam.errors import GenerationError, LamError, QueueFull
 from lam.mqtt.connection import Broker, Connection, Will
 from lam.protocol.chat import ChatRequest, Turn
@@ -93,13 +94,14 @@ class Worker:
         max_packet: int = 512 << 10,
         beats: Beats | None = None,
         settling: Settling | None = None,
+        pauses: Pauses | None = None,
     ) -> None:
         self.name = checked_name(name, "--name")
         self.instance = secrets.token_hex(4)
         self.topics = Topics(prefix)
         self.draining = False
         self._beats = beats or Beats()
-        self._catalog = Catalog({"model": engine}, most_waiting=0, timeout=timeout, places=slots, settling=settling)
+        self._catalog = Catalog({"model": engine}, most_waiting=0, timeout=timeout, places=slots, settling=settling, pauses=pauses)
         self._wanted_slots = slots
         self._slots = slots or DEFAULT_SLOTS
         self._last_status: WorkerStatus | None = None
