@@ -843,7 +843,7 @@ export interface components {
             interrupted: number;
             /**
              * Metered
-             * @description Of how many the model's server told the tokens; it does not for those that were stopped.
+             * @description How many of them have token counts, counted by the model's server or estimated.
              */
             metered: number;
             /** Prompt Tokens */
@@ -1396,7 +1396,7 @@ export interface components {
             interrupted: number;
             /**
              * Metered
-             * @description Of how many the model's server told the tokens; it does not for those that were stopped.
+             * @description How many of them have token counts, counted by the model's server or estimated.
              */
             metered: number;
             /** Model */
@@ -2047,7 +2047,7 @@ export interface components {
             interrupted: number;
             /**
              * Metered
-             * @description Of how many the model's server told the tokens; it does not for those that were stopped.
+             * @description How many of them have token counts, counted by the model's server or estimated.
              */
             metered: number;
             /** Prompt Tokens */
@@ -2109,7 +2109,7 @@ export interface components {
             interrupted: number;
             /**
              * Metered
-             * @description Of how many the model's server told the tokens; it does not for those that were stopped.
+             * @description How many of them have token counts, counted by the model's server or estimated.
              */
             metered: number;
             /** Prompt Tokens */
@@ -2327,7 +2327,7 @@ export interface components {
             interrupted: number;
             /**
              * Metered
-             * @description Of how many the model's server told the tokens; it does not for those that were stopped.
+             * @description How many of them have token counts, counted by the model's server or estimated.
              */
             metered: number;
             /** Prompt Tokens */

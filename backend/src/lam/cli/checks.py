@@ -111,7 +111,7 @@ async def database(settings: Settings, folder: DataFolder) -> Result:
 
 def _model(engine: EngineHealth) -> Result:
     if engine.state == "ready":
-        return Result("model", "ok", f"It is ready; replies at once: {engine.slots or 'not told'}.")
+        return Result("model", "ok", f"It is ready; replies at once: {engine.slots or 'unknown'}.")
     problem = engine.detail or "It is not ready."
     return Result("model", "FAILED", problem, LOADING if engine.state == "loading" else _fitting(MODEL, problem))
 
@@ -124,7 +124,7 @@ def _broker_and_workers(engine: EngineHealth, broker: BrokerHealth, workers: lis
         return
     yield Result("broker", "ok", f"{broker.address} is connected.")
     if workers is None:
-        yield Result("workers", "not checked", "Older workers (MQTT_DIALECT) do not tell whether they are there.")
+        yield Result("workers", "not checked", "Older workers (MQTT_DIALECT) do not report whether they are connected.")
     elif engine.state == "ready":
         yield Result("workers", "ok", "; ".join(map(_worker, workers)) + ".")
     else:

@@ -122,7 +122,7 @@ class PromptPortalEngine:
             return Health(state="unreachable", detail=failure.message, failure=failure, broker=broker)
         if self._worker is False:
             return Health(state="unreachable", detail=NO_WORKER, failure=NoWorker(NO_WORKER), broker=broker)
-        detail = None if self._worker else "Older workers do not tell whether they are connected."
+        detail = None if self._worker else "Older workers do not report whether they are connected."
         return Health(state="ready", detail=detail, slots=self._slots, broker=broker)
 
     @asynccontextmanager

@@ -15,7 +15,7 @@ class Sums(Schema):
     cancelled: int
     interrupted: int
     failed: int
-    metered: int = Field(description="Of how many the model's server told the tokens; it does not for those that were stopped.")
+    metered: int = Field(description="How many of them have token counts, counted by the model's server or estimated.")
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int = Field(description="Prompt tokens that the model had read before.")
