@@ -140,7 +140,7 @@ async def test_a_reader_that_leaves_nginx_leaves_the_gateway_too(
             await next_event(response, "chunk")
             (run,) = gateway.parts.supervisor.running()
             assert run.has_readers
-        await asyncio.wait_for(run.lonely.wait(), 20)
+        assert await run.until(20, lambda run: not run.has_readers)
         await client.call("DELETE", f"/api/chatbot/sessions/{session}")
 
 
