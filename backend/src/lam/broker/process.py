@@ -39,7 +39,7 @@ async def local_broker(folder: Path, mosquitto: str | None) -> AsyncIterator[Loc
 
     `mosquitto`: the program's path; None starts the embedded broker. Raises ConfigError, which names the log.
     """
-    folder.mkdir(mode=0o700, exist_ok=True)  # # noqa: ASYNC240  # once, at startup
+    folder.mkdir(mode=0o700, exist_ok=True)  # noqa: ASYNC240  # once, at startup
     version: Literal["5", "3.1.1"] = "5" if mosquitto else "3.1.1"
     broker = Broker(host=HOST, port=_free_port(), username="lam", password=secrets.token_urlsafe(24), version=version)
     log = folder / "broker.log"

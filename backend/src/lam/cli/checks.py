@@ -182,7 +182,7 @@ async def as_a_gateway_would(settings: Settings) -> AsyncIterator[Result]:
     name = "model" if settings.llm_comm_mode == "sse" else "broker"
     try:
         async with engine_of(settings) as engine:
-            health = await _heard(engine)
+            health = await _health_of(engine)
             about = EngineHealth(state=health.state, detail=health.detail, slots=health.slots, running=0, waiting=0)
             if health.broker is None:
                 yield _model(about)
@@ -194,7 +194,7 @@ async def as_a_gateway_would(settings: Settings) -> AsyncIterator[Result]:
         yield Result(name, "FAILED", _why(error), SETTINGS)
 
 
-async def _heard(engine: Engine) -> Health:
+async def _health_of(engine: Engine) -> Health:
     """Returns the engine's health, after a short time for its broker and the workers to answer."""
     clock = asyncio.get_running_loop().time
     deadline = clock() + BROKER_SECONDS

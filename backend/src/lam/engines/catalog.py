@@ -5,7 +5,7 @@ and get a producer of events.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from typing import Final
 
@@ -64,7 +64,6 @@ class Catalog:
         self._places = places
         self._pauses = pauses or Pauses()
         self._offers: tuple[Offer, ...] = ()
-        self._watchers: list[Callable[[], None]] = []
         self.queue = Queue(self.resolve, most=most_waiting, settling=settling)
 
     async def __aenter__(self) -> "Catalog":
@@ -76,10 +75,6 @@ class Catalog:
     async def __aexit__(self, *_: object) -> None:
         await self.queue.close()
 
-    def watch(self, callback: Callable[[], None]) -> None:
-        """Registers a callback for every change of a route."""
-        self._watchers.append(callback)
-
     def _changed(self) -> None:
         self._offers = tuple(
             Offer(rank=rank, server=server, engine=engine, route=route, model=route.name)
@@ -90,8 +85,6 @@ class Catalog:
         if self._places:
             pools = {key: msgspec.structs.replace(pool, places=self._places) for key, pool in pools.items()}
         self.queue.update(pools)
-        for callback in self._watchers:
-            callback()
 
     # Lookup
 
