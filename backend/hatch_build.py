@@ -12,7 +12,7 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 PAGE = Path("src", "lam", "page", "index.html")
 
 
-class PageCheck(BuildHookInterface):  # type: ignore[type-arg]
+class PageCheck(BuildHookInterface):  # type: ignore[type-arg]  # its argument is the builder's own configuration
     """LAM_WITHOUT_PAGE=1 builds a package without the page, for a machine that only runs `lam worker`."""
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
