@@ -18,7 +18,6 @@ import msgspec
 from msgspec import Struct
 
 from lam.background import Background
-from lam.chat.costs import cost_of
 from lam.chat.sink import Order
 from lam.engines.catalog import Catalog
 from lam.errors import GenerationTimeout, Interrupted, LamError, NotFound, StorageUnavailable
@@ -31,6 +30,7 @@ from lam.protocol.outcome import Outcome
 from lam.protocol.runs import Lease, OpenRun
 from lam.protocol.sampling import Sampling
 from lam.protocol.window import estimate
+from lam.storage.costs import cost_of
 from lam.storage.database import Database
 
 log = logging.getLogger(__name__)

@@ -23,6 +23,7 @@ from lam.errors import (
     LlmUnreachable,
     NotSupported,
     NoWorker,
+    UnknownModel,
     WorkerLost,
 )
 from lam.protocol.chat import ChatRequest
@@ -149,6 +150,16 @@ class Catalog:
             offer.route.name: Model(offer.route.name, self.context(offer.route.name)) for offer in self._offers if offer.route.name
         }
         return sorted(models.values(), key=lambda model: model.name != first)
+
+    async def require_model(self, model: str) -> None:
+        """Raises UnknownModel for a model that no server has. Accepts any while the server cannot be asked; the run will then
+        fail."""
+        try:
+            known = [one.name for one in await self.models()]
+        except GenerationError:
+            return
+        if known and model not in known:
+            raise UnknownModel(f"There is no model {model!r}; there is {', '.join(known[:5])}.")
 
     async def health(self) -> Health:
         """Returns the health of all servers together: ready when one of them is."""

@@ -251,6 +251,13 @@ def resolve(*choices: Choices) -> Sampling:
     return Sampling(**values)
 
 
+def in_force(gateway: Any, *choices: Choices) -> Sampling:
+    """Returns the settings for a reply: from the first of `choices` that has them, else the gateway's, within its limit. 0 is a
+    choice. `gateway`: the gateway's settings."""
+    sampling, limit = resolve(*choices, defaults(gateway)), gateway.llm_max_tokens_limit
+    return msgspec.structs.replace(sampling, max_tokens=min(sampling.max_tokens, limit)) if limit else sampling
+
+
 def checked(sampling: Sampling) -> Sampling:
     """Returns the settings unchanged. Raises ValueError when a value is out of range."""
     try:

@@ -1,16 +1,16 @@
 """Who may do what with which rows. No other module decides this.
 
 A session, with its messages and streams, is open to people by their role in it; today the only role is `owner`. A template belongs
-to its owner alone. Logins, remembered requests and costs are personal and never shared. To a person without permission a row does
-not exist.
+to its owner alone, and so does a game until it is on a leaderboard: then everybody may watch it. Logins, remembered requests and
+costs are personal and never shared. To a person without permission a row does not exist.
 """
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Table, false, or_
+from sqlalchemy import ColumnElement, Table, and_, false, or_
 
-from lam.storage.schema import sessions, templates
+from lam.storage.schema import games, sessions, templates
 
 Role = Literal["owner", "steer", "watch"]
 Action = Literal["read", "send", "stop", "rate", "change", "empty", "delete"]
@@ -29,6 +29,11 @@ Holds = Callable[[Any], ColumnElement[bool]]
 IN_SESSION: Final[dict[Role, Holds]] = {"owner": lambda user: sessions.c.user_id == user}
 IN_TEMPLATE: Final[dict[Role, Holds]] = {"owner": lambda user: templates.c.user_id == user}
 
+IN_GAME: Final[dict[Role, Holds]] = {
+    "owner": lambda user: games.c.user_id == user,
+    "watch": lambda _: and_(games.c.status == "won", games.c.maze_set.is_not(None)),
+}
+
 
 def sessions_open(action: Action, user: Any) -> ColumnElement[bool]:
     """Returns a condition for the sessions with which `user` (an id, or a parameter for one) may do this."""
@@ -38,6 +43,16 @@ def sessions_open(action: Action, user: Any) -> ColumnElement[bool]:
 def templates_open(action: Action, user: Any) -> ColumnElement[bool]:
     """Returns a condition for the templates with which `user` may do this."""
     return held(action, user, IN_TEMPLATE)
+
+
+def templates_in_sight(user: Any) -> ColumnElement[bool]:
+    """Returns a condition for the templates whose title `user` may see beside a game: their own, and public ones."""
+    return or_(templates_open("read", user), and_(templates.c.is_public, templates.c.is_active))
+
+
+def games_open(action: Action, user: Any) -> ColumnElement[bool]:
+    """Returns a condition for the games with which `user` may do this. Everybody may read a game that is on a leaderboard."""
+    return held(action, user, IN_GAME)
 
 
 def own(table: Table, user: Any) -> ColumnElement[bool]:

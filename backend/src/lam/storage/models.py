@@ -12,6 +12,10 @@ from lam.protocol.sampling import Choices
 
 Status = Literal["streaming", "complete", "cancelled", "interrupted", "failed"]
 Rating = Literal["good", "bad"]
+CostKind = Literal["reply", "title", "hint", "cell"]
+GameMode = Literal["manual", "lam"]
+Forcing = Literal["legal", "shape", "none"]
+Reading = Literal["exact", "repaired", "illegal"]
 
 
 class User(Struct, frozen=True, kw_only=True):
@@ -144,7 +148,7 @@ class Cost(Struct, frozen=True, kw_only=True):
 
     user_id: int
     session_id: int | None
-    kind: Literal["reply", "title"]
+    kind: CostKind
     model: str | None
     status: Status
     code: str | None
@@ -200,3 +204,71 @@ class PendingMessage(Struct, frozen=True):
     id: int
     revision: int
     content: str
+
+
+class Game(Struct, frozen=True, kw_only=True):
+    """A game in the maze. `actions`: its log, from which the other figures were computed. `steps`: ticks of the world. `tokens` and
+    `seconds`: of the model, in all hints. `template_title`, `name`: of its template and its player."""
+
+    id: int
+    user_id: int
+    mode: GameMode
+    maze_set: str | None
+    maze: int | None
+    seed: int
+    rules: int
+    settings: dict[str, Any]
+    template_id: int | None
+    template_version: int | None
+    prompt: str
+    model: str | None
+    forcing: Forcing
+    sampling: dict[str, Any]
+    actions: list[dict[str, Any]]
+    status: str
+    score: int | None
+    steps: int
+    shortest: int
+    illegal: int
+    tokens: int
+    seconds: float
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class Hint(Struct, frozen=True, kw_only=True):
+    """The model's answer to one state of a game. `after`: how many actions came before it. `reading`: how its action was found in
+    `answer`; None until the run has ended well."""
+
+    id: int
+    game_id: int
+    number: int
+    after: int
+    stream_id: str
+    status: Status
+    sent: list[dict[str, Any]]
+    answer: str
+    thinking: str | None
+    reading: Reading | None
+    say: str | None
+    action: dict[str, Any] | None
+    legal: bool | None
+    facts: Facts
+    created_at: datetime
+
+
+class BoardEntry(Struct, frozen=True, kw_only=True):
+    """A game on a leaderboard. The template is None unless it is public, or the reader's own."""
+
+    game_id: int
+    maze: int
+    email: str
+    template_id: int | None
+    template_title: str | None
+    score: int
+    steps: int
+    shortest: int
+    illegal: int
+    tokens: int
+    seconds: float
+    created_at: datetime

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -220,4 +221,62 @@ costs = Table(
     Index(None, "user_id", "created_at"),
     Index(None, "created_at"),
     Index(None, "session_id"),
+)
+
+games = Table(
+    "games",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("users"),
+    Column("mode", String(16), nullable=False),  # who moves: `manual` or `lam`
+    Column("maze_set", String(64)),
+    Column("maze", Integer),  # its number in the set
+    Column("seed", BigInteger, nullable=False),
+    Column("rules", Integer, nullable=False),  # the version of the rules
+    Column("settings", JSON, nullable=False),
+    Column("template_id", Integer, ForeignKey("templates.id", ondelete="SET NULL")),
+    Column("template_version", Integer),
+    Column("prompt", Text, nullable=False),  # what the model is told, with its variables filled
+    Column("model", String(255)),
+    Column("forcing", String(16), nullable=False),
+    Column("sampling", JSON, nullable=False),
+    Column("actions", JSON, nullable=False),  # the log of the game, from which everything is computed
+    Column("status", String(16), nullable=False),
+    Column("score", Integer),  # null while it is played
+    Column("steps", Integer, nullable=False),
+    Column("shortest", Integer, nullable=False),
+    Column("illegal", Integer, nullable=False),
+    Column("tokens", Integer, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Index(None, "user_id"),
+    Index(None, "maze_set", "mode", "status"),
+    Index(None, "template_id"),
+    sqlite_autoincrement=True,
+)
+
+hints = Table(
+    "hints",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("games"),
+    Column("number", Integer, nullable=False),
+    Column("after", Integer, nullable=False),  # how many actions came before it
+    Column("stream_id", String(64), nullable=False, unique=True),
+    Column("status", String(16), nullable=False),
+    Column("sent", JSON, nullable=False),  # the turns that the model got
+    Column("answer", Text, nullable=False),
+    Column("thinking", Text),
+    Column("reading", String(16)),  # how the answer was read; null until it is
+    Column("say", Text),
+    Column("action", JSON(none_as_null=True)),
+    Column("legal", Boolean),
+    Column("metadata", JSON(none_as_null=True)),
+    Column("usage", JSON(none_as_null=True)),
+    Column("timings", JSON(none_as_null=True)),
+    Column("error", JSON(none_as_null=True)),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("game_id", "number"),
+    sqlite_autoincrement=True,
 )
