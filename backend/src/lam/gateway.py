@@ -31,7 +31,7 @@ from lam.api.headers import SecurityHeaders
 from lam.api.listed import Listed
 from lam.api.metrics import Metrics
 from lam.api.middleware import BodyLimit, TrailingSlash
-from lam.api.routers import accounts, admin, chat, events, messages, sessions, system, templates, usage
+from lam.api.routers import accounts, admin, chat, events, maze, messages, sessions, system, templates, usage
 from lam.api.services import Services
 from lam.chat.changes import Changes
 from lam.chat.messages import Messages
@@ -57,6 +57,8 @@ from lam.generation.contracts import Kind
 from lam.generation.pump import Limits
 from lam.generation.recovery import recover
 from lam.generation.supervisor import Supervisor, Waits
+from lam.maze.games import GAMES_OF_USER, Games
+from lam.maze.hints import Hints
 from lam.mqtt.connection import Broker, Pace
 from lam.settings import Settings
 from lam.storage.database import Database
@@ -91,6 +93,7 @@ class Bounds(Struct, frozen=True, kw_only=True):
     database_check: float = CHECK_SECONDS  # to examine an SQLite file at startup
     login_delay: float = FIRST_DELAY  # delay of the first login that waits
     tokens_of_user: int = TOKENS_OF_USER
+    games_of_user: int = GAMES_OF_USER
     templates_of_user: int = TEMPLATES_OF_USER
     versions_of_template: int = VERSIONS_OF_TEMPLATE
 
@@ -130,7 +133,7 @@ def create_app(settings: Settings, *, bounds: Bounds = USUAL, kinds: Sequence[Ma
     )
     errors.install(app)
     # before sessions: `chat` has /sessions/import
-    for part in (accounts, chat, sessions, messages, events, templates, usage, admin, system):
+    for part in (accounts, chat, sessions, messages, events, templates, maze, usage, admin, system):
         app.include_router(part.router)
     app.include_router(accounts.profile_router)
     app.include_router(system.metrics_router)
@@ -172,9 +175,9 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
         readiness = Readiness(database, bounds.readiness)
         stack.push_async_callback(readiness.close)
         store, owner = RunStore(database), f"{settings.mqtt_client_id[:48]}-{secrets.token_hex(4)}"
-        replies = Replies(database)
+        replies, hints = Replies(database), Hints(database)
         further = [make(database) for make in kinds]
-        recovered = await recover(store, [replies, TitleKind(database), *further], owner)
+        recovered = await recover(store, [replies, TitleKind(database), hints, *further], owner)
         if recovered:
             log.warning("%d replies were interrupted by the last stop of the gateway; their text is kept", recovered)
         engine = await stack.enter_async_context(engine_of(settings, bounds))
@@ -215,7 +218,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
         if token != kept:
             folder.write(folder.token, token)
         titles = await stack.enter_async_context(Titles(database, catalog, supervisor, enabled=settings.lam_titles))
-        streams = Streams(supervisor, shelf, [replies, *further])
+        streams = Streams(supervisor, shelf, [replies, hints, *further])
         open_streams = await stack.enter_async_context(OpenStreams(accounts_.still_good, bounds.connections))
         metrics = await stack.enter_async_context(
             Metrics(
@@ -247,6 +250,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
             messages=Messages(settings, database, catalog, supervisor, streams, titles),
             streams=streams,
             templates=Templates(database, most=bounds.templates_of_user, most_versions=bounds.versions_of_template),
+            games=Games(settings, database, catalog, supervisor, most=bounds.games_of_user),
             search=Search(database, search_index),
             transfer=Transfer(database, most_sessions=settings.lam_max_sessions_per_user),
             usage=UsageReport(database),

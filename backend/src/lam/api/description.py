@@ -29,6 +29,7 @@ TAGS: Final = [
     {"name": "messages", "description": "Send, regenerate, continue, follow, stop and rate."},
     {"name": "events", "description": "One connection for the session list, the sessions in sight and the runs that are followed."},
     {"name": "templates", "description": "Stored prompts with variables and versions."},
+    {"name": "maze", "description": "Games in the maze: what the rules say, hints from the model, replays and the leaderboard."},
     {"name": "usage", "description": "What generations cost."},
     {"name": "admin", "description": "For admins: accounts, and what runs and waits."},
     {"name": "system", "description": "Health and models."},

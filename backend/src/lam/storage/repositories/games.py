@@ -4,6 +4,7 @@ It must not know the rules of the game: a log is JSON, and its figures come from
 """
 
 from collections.abc import Mapping
+from statistics import median
 from typing import Any
 
 from sqlalchemy import Row, case, delete, func, insert, select, update
@@ -90,6 +91,12 @@ class Games(Repository):
     async def hints(self, game_id: int) -> list[Hint]:
         rows = await self._connection.execute(select(hints).where(hints.c.game_id == game_id).order_by(hints.c.number))
         return [_hint(row) for row in rows]
+
+    async def first_token_ms(self, game_id: int) -> int | None:
+        """Returns the median time to the first token of the game's hints, None when there are none."""
+        rows = await self._connection.execute(select(hints.c.timings).where(hints.c.game_id == game_id))
+        times = [ms for row in rows if row.timings and (ms := row.timings.get("first_token_ms")) is not None]
+        return int(median(times)) if times else None
 
     async def hint(self, game_id: int, number: int) -> Hint | None:
         query = select(hints).where(hints.c.game_id == game_id, hints.c.number == number)
