@@ -565,6 +565,193 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/maze/games": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** My games, the newest first */
+        get: operations["list_games_api_maze_games_get"];
+        put?: never;
+        /**
+         * Start a game
+         * @description A maze of a set, or one of your own by seed and settings.
+         */
+        post: operations["start_game_api_maze_games_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/maze/games/{game_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One game
+         * @description Yours, or one that is on a leaderboard.
+         */
+        get: operations["get_game_api_maze_games__game_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a game
+         * @description Stops its hint first. The game leaves the leaderboard.
+         */
+        delete: operations["delete_game_api_maze_games__game_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/maze/games/{game_id}/act": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Do something in a game you play
+         * @description All of the actions are applied, or none. Sending them again changes nothing. Where the model plays: 403 `not_allowed`.
+         */
+        post: operations["act_api_maze_games__game_id__act_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/maze/games/{game_id}/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a game
+         * @description A game that is not over is given up. What you claim about it is compared with the gateway's own replay: 422
+         *     `replay_differs` says where they part.
+         */
+        post: operations["finish_api_maze_games__game_id__finish_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/maze/games/{game_id}/hint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask the model what to do, and stream its answer
+         * @description Where you play, a newer hint ends the older one. Where the model plays, the end of the hint moves the world.
+         */
+        post: operations["ask_api_maze_games__game_id__hint_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/maze/games/{game_id}/hints/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One hint, and what the model got
+         * @description Only in your own games.
+         */
+        get: operations["get_hint_api_maze_games__game_id__hints__number__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/maze/games/{game_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A game with all its hints
+         * @description Seed, settings and actions are enough to see every state again.
+         */
+        get: operations["replay_api_maze_games__game_id__replay_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/maze/leaderboard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The best games of a set
+         * @description One game for each person, template and maze. The games that people play have a board of their own, which proves the log and
+         *     not the player.
+         */
+        get: operations["leaderboard_api_maze_leaderboard_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/maze/sets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The maze sets
+         * @description The same for everybody. Their mazes never change, so that games can be compared.
+         */
+        get: operations["list_sets_api_maze_sets_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/models": {
         parameters: {
             query?: never;
@@ -784,6 +971,120 @@ export interface components {
              */
             password?: string | null;
         };
+        /** ActionAnswer */
+        ActionAnswer: {
+            /** Action */
+            action: {
+                /** @enum {unknown} */
+                action: "move";
+                /** @enum {unknown} */
+                direction: "down" | "left" | "right" | "up";
+            } | {
+                /** @enum {unknown} */
+                action: "path";
+                directions: ("down" | "left" | "right" | "up")[];
+            } | {
+                /** @enum {unknown} */
+                action: "break_wall";
+                /** @enum {unknown} */
+                direction: "down" | "left" | "right" | "up";
+            } | {
+                /** @enum {unknown} */
+                action: "slow_germs";
+            } | {
+                /** @enum {unknown} */
+                action: "freeze_germs";
+            } | {
+                /** @enum {unknown} */
+                action: "scan";
+            } | {
+                /** @enum {unknown} */
+                action: "wait";
+            } | {
+                /** @enum {unknown} */
+                action: "unreadable";
+            };
+            /** Legal */
+            legal: boolean;
+        };
+        /** ActionsOfPlayer */
+        ActionsOfPlayer: {
+            /** Actions */
+            actions: ({
+                /** @enum {unknown} */
+                action: "move";
+                /** @enum {unknown} */
+                direction: "down" | "left" | "right" | "up";
+            } | {
+                /** @enum {unknown} */
+                action: "path";
+                directions: ("down" | "left" | "right" | "up")[];
+            } | {
+                /** @enum {unknown} */
+                action: "break_wall";
+                /** @enum {unknown} */
+                direction: "down" | "left" | "right" | "up";
+            } | {
+                /** @enum {unknown} */
+                action: "slow_germs";
+            } | {
+                /** @enum {unknown} */
+                action: "freeze_germs";
+            } | {
+                /** @enum {unknown} */
+                action: "scan";
+            } | {
+                /** @enum {unknown} */
+                action: "wait";
+            })[];
+            /**
+             * After
+             * @description How many actions of the game you know.
+             */
+            after: number;
+        };
+        /** AskForHint */
+        AskForHint: {
+            /**
+             * Actions
+             * @description What you did since; applied first.
+             * @default []
+             */
+            actions: ({
+                /** @enum {unknown} */
+                action: "move";
+                /** @enum {unknown} */
+                direction: "down" | "left" | "right" | "up";
+            } | {
+                /** @enum {unknown} */
+                action: "path";
+                directions: ("down" | "left" | "right" | "up")[];
+            } | {
+                /** @enum {unknown} */
+                action: "break_wall";
+                /** @enum {unknown} */
+                direction: "down" | "left" | "right" | "up";
+            } | {
+                /** @enum {unknown} */
+                action: "slow_germs";
+            } | {
+                /** @enum {unknown} */
+                action: "freeze_germs";
+            } | {
+                /** @enum {unknown} */
+                action: "scan";
+            } | {
+                /** @enum {unknown} */
+                action: "wait";
+            })[];
+            /**
+             * After
+             * @description How many actions of the game you know; null: whatever the state is.
+             */
+            after?: number | null;
+            /** On Disconnect */
+            on_disconnect?: ("cancel" | "continue") | null;
+        };
         /** BrokerHealth */
         BrokerHealth: {
             /** Address */
@@ -985,6 +1286,233 @@ export interface components {
              */
             title: components["schemas"]["PieceAnswer"][];
         };
+        /** GameAnswer */
+        GameAnswer: {
+            /** Actions */
+            actions: components["schemas"]["ActionAnswer"][];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Forcing
+             * @enum {string}
+             */
+            forcing: "legal" | "shape" | "none";
+            /** Id */
+            id: number;
+            /** Maze */
+            maze: number | null;
+            /** Mine */
+            mine: boolean;
+            /**
+             * Mode
+             * @enum {string}
+             */
+            mode: "manual" | "lam";
+            /** Model */
+            model: string | null;
+            /**
+             * Prompt
+             * @description Null in another person's game.
+             */
+            prompt: string | null;
+            result: components["schemas"]["GameResult"];
+            /** Rules */
+            rules: number;
+            /** Seed */
+            seed: number;
+            /** Set */
+            set: string | null;
+            /**
+             * Settings
+             * @description What a maze is like.
+             *
+             *         `size`: tiles of a side, odd. `loops`: percent of the walls between cells that are opened after the maze is carved. `germs`: at
+             *         most so many. `oxygen`: ticks; 0 means four times the shortest way plus `size`, and it is never less than the shortest way.
+             */
+            settings: {
+                /** @default false */
+                fog: boolean;
+                /** @default 2 */
+                germs: number;
+                /** @default 10 */
+                loops: number;
+                /** @default 0 */
+                oxygen: number;
+                /**
+                 * Powers
+                 * @description How often each power may be used.
+                 */
+                powers?: {
+                    /** @default 3 */
+                    break_wall: number;
+                    /** @default 2 */
+                    freeze_germs: number;
+                    /** @default 3 */
+                    scan: number;
+                    /** @default 2 */
+                    slow_germs: number;
+                };
+                /** @default 9 */
+                size: number;
+            };
+            /**
+             * State
+             * @description A game at one tick.
+             *
+             *         `grid`: one character per tile, WALL or OPEN. `known`: one per tile, KNOWN or UNKNOWN; empty without fog. `came`: the tile that
+             *         each germ came from, -1 at first. `random`: the state of the random numbers. `oxygen`, `slowed`, `frozen`: ticks left. `powers`:
+             *         uses left. `illegal`, `used`: illegal actions and powers used so far. `shortest`: steps from the start to the exit.
+             */
+            state: {
+                came: number[];
+                /** @default 0 */
+                frozen: number;
+                germs: number[];
+                grid: string;
+                /** @default 0 */
+                illegal: number;
+                known: string;
+                oxygen: number;
+                player: number;
+                /**
+                 * Powers
+                 * @description How often each power may be used.
+                 */
+                powers: {
+                    /** @default 3 */
+                    break_wall: number;
+                    /** @default 2 */
+                    freeze_germs: number;
+                    /** @default 3 */
+                    scan: number;
+                    /** @default 2 */
+                    slow_germs: number;
+                };
+                random: number;
+                /**
+                 * Settings
+                 * @description What a maze is like.
+                 *
+                 *         `size`: tiles of a side, odd. `loops`: percent of the walls between cells that are opened after the maze is carved. `germs`: at
+                 *         most so many. `oxygen`: ticks; 0 means four times the shortest way plus `size`, and it is never less than the shortest way.
+                 */
+                settings: {
+                    /** @default false */
+                    fog: boolean;
+                    /** @default 2 */
+                    germs: number;
+                    /** @default 10 */
+                    loops: number;
+                    /** @default 0 */
+                    oxygen: number;
+                    /**
+                     * Powers
+                     * @description How often each power may be used.
+                     */
+                    powers?: {
+                        /** @default 3 */
+                        break_wall: number;
+                        /** @default 2 */
+                        freeze_germs: number;
+                        /** @default 3 */
+                        scan: number;
+                        /** @default 2 */
+                        slow_germs: number;
+                    };
+                    /** @default 9 */
+                    size: number;
+                };
+                shortest: number;
+                /** @default 0 */
+                slowed: number;
+                /**
+                 * @default playing
+                 * @enum {unknown}
+                 */
+                status: "germ" | "oxygen" | "playing" | "won";
+                /** @default 0 */
+                tick: number;
+                /** @default 0 */
+                used: number;
+            };
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "playing" | "won" | "germ" | "oxygen" | "given_up";
+            /**
+             * Stream Id
+             * @description The running hint's.
+             */
+            stream_id: string | null;
+            /** Template Id */
+            template_id: number | null;
+            /** Template Title */
+            template_title: string | null;
+            /** Template Version */
+            template_version: number | null;
+        };
+        /**
+         * GameClaims
+         * @description What you think the game was; it must be what the gateway's replay says.
+         */
+        GameClaims: {
+            /** Actions */
+            actions?: {
+                [key: string]: unknown;
+            }[] | null;
+            /** Rules */
+            rules?: number | null;
+            /** Score */
+            score?: number | null;
+            /** Seed */
+            seed?: number | null;
+        };
+        /**
+         * GameResult
+         * @description Computed by the gateway's replay. `score` is null while the game is played.
+         */
+        GameResult: {
+            /**
+             * First Token Ms
+             * @description The median of the hints.
+             */
+            first_token_ms: number | null;
+            /** Illegal */
+            illegal: number;
+            /**
+             * Powers
+             * @description How many were used.
+             */
+            powers: number;
+            /** Score */
+            score: number | null;
+            /**
+             * Seconds
+             * @description Of the model in all hints; of the game where you played.
+             */
+            seconds: number;
+            /**
+             * Shortest
+             * @description Steps from the start to the exit, through no wall.
+             */
+            shortest: number;
+            /**
+             * Steps
+             * @description Ticks of the world.
+             */
+            steps: number;
+            /**
+             * Tokens
+             * @description Of all hints.
+             */
+            tokens: number;
+        };
         /**
          * HealthAnswer
          * @description All but the first five is told to those who are signed in; broker and workers in mqtt mode.
@@ -1022,6 +1550,167 @@ export interface components {
             version: string;
             /** Workers */
             workers?: components["schemas"]["WorkerHealth"][] | null;
+        };
+        /** HintAnswer */
+        HintAnswer: {
+            /** Action */
+            action: {
+                /** @enum {unknown} */
+                action: "move";
+                /** @enum {unknown} */
+                direction: "down" | "left" | "right" | "up";
+            } | {
+                /** @enum {unknown} */
+                action: "path";
+                directions: ("down" | "left" | "right" | "up")[];
+            } | {
+                /** @enum {unknown} */
+                action: "break_wall";
+                /** @enum {unknown} */
+                direction: "down" | "left" | "right" | "up";
+            } | {
+                /** @enum {unknown} */
+                action: "slow_germs";
+            } | {
+                /** @enum {unknown} */
+                action: "freeze_germs";
+            } | {
+                /** @enum {unknown} */
+                action: "scan";
+            } | {
+                /** @enum {unknown} */
+                action: "wait";
+            } | null;
+            /**
+             * After
+             * @description How many actions came before it.
+             */
+            after: number;
+            /** Answer */
+            answer: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Error */
+            error: string | null;
+            /** First Token Ms */
+            first_token_ms: number | null;
+            /** Forcing */
+            forcing: ("legal" | "shape" | "none") | null;
+            /** Legal */
+            legal: boolean | null;
+            /** Model */
+            model: string | null;
+            /** Number */
+            number: number;
+            /**
+             * Reading
+             * @description `exact`: JSON as it is. `repaired`: after brackets and quotes were closed. `illegal`: it named no action.
+             */
+            reading: ("exact" | "repaired" | "illegal") | null;
+            /** Say */
+            say: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "streaming" | "complete" | "cancelled" | "interrupted" | "failed";
+            /** Stream Id */
+            stream_id: string;
+            /** Tokens */
+            tokens: number | null;
+            /** Total Ms */
+            total_ms: number | null;
+        };
+        /** HintDetail */
+        HintDetail: {
+            /** Action */
+            action: {
+                /** @enum {unknown} */
+                action: "move";
+                /** @enum {unknown} */
+                direction: "down" | "left" | "right" | "up";
+            } | {
+                /** @enum {unknown} */
+                action: "path";
+                directions: ("down" | "left" | "right" | "up")[];
+            } | {
+                /** @enum {unknown} */
+                action: "break_wall";
+                /** @enum {unknown} */
+                direction: "down" | "left" | "right" | "up";
+            } | {
+                /** @enum {unknown} */
+                action: "slow_germs";
+            } | {
+                /** @enum {unknown} */
+                action: "freeze_germs";
+            } | {
+                /** @enum {unknown} */
+                action: "scan";
+            } | {
+                /** @enum {unknown} */
+                action: "wait";
+            } | null;
+            /**
+             * After
+             * @description How many actions came before it.
+             */
+            after: number;
+            /** Answer */
+            answer: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Error */
+            error: string | null;
+            /** First Token Ms */
+            first_token_ms: number | null;
+            /** Forcing */
+            forcing: ("legal" | "shape" | "none") | null;
+            /** Legal */
+            legal: boolean | null;
+            /** Model */
+            model: string | null;
+            /** Number */
+            number: number;
+            /**
+             * Reading
+             * @description `exact`: JSON as it is. `repaired`: after brackets and quotes were closed. `illegal`: it named no action.
+             */
+            reading: ("exact" | "repaired" | "illegal") | null;
+            /** Say */
+            say: string | null;
+            /**
+             * Sent
+             * @description What the model got.
+             */
+            sent: components["schemas"]["SentTurn"][];
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "streaming" | "complete" | "cancelled" | "interrupted" | "failed";
+            /** Stream Id */
+            stream_id: string;
+            /** Thinking */
+            thinking: string | null;
+            /** Timings */
+            timings: {
+                [key: string]: unknown;
+            } | null;
+            /** Tokens */
+            tokens: number | null;
+            /** Total Ms */
+            total_ms: number | null;
+            /** Usage */
+            usage: {
+                [key: string]: unknown;
+            } | null;
         };
         /** ImagePart */
         ImagePart: {
@@ -1062,6 +1751,48 @@ export interface components {
             running: number;
             /** Sessions */
             sessions: number;
+        };
+        /** ListedGame */
+        ListedGame: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /** Id */
+            id: number;
+            /** Illegal */
+            illegal: number;
+            /** Maze */
+            maze: number | null;
+            /**
+             * Mode
+             * @enum {string}
+             */
+            mode: "manual" | "lam";
+            /** Model */
+            model: string | null;
+            /** Rules */
+            rules: number;
+            /** Score */
+            score: number | null;
+            /** Seed */
+            seed: number;
+            /** Set */
+            set: string | null;
+            /** Shortest */
+            shortest: number;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "playing" | "won" | "germ" | "oxygen" | "given_up";
+            /** Steps */
+            steps: number;
+            /** Template Id */
+            template_id: number | null;
         };
         /** ListedSession */
         ListedSession: {
@@ -1204,6 +1935,56 @@ export interface components {
              * @description To ten minutes.
              */
             last_used_at: string;
+        };
+        /** MazeSetAnswer */
+        MazeSetAnswer: {
+            /** Description */
+            description: string;
+            /**
+             * Mazes
+             * @description How many there are; their numbers begin with 1.
+             */
+            mazes: number;
+            /**
+             * Name
+             * @example small
+             */
+            name: string;
+            /**
+             * Settings
+             * @description What a maze is like.
+             *
+             *         `size`: tiles of a side, odd. `loops`: percent of the walls between cells that are opened after the maze is carved. `germs`: at
+             *         most so many. `oxygen`: ticks; 0 means four times the shortest way plus `size`, and it is never less than the shortest way.
+             */
+            settings: {
+                /** @default false */
+                fog: boolean;
+                /** @default 2 */
+                germs: number;
+                /** @default 10 */
+                loops: number;
+                /** @default 0 */
+                oxygen: number;
+                /**
+                 * Powers
+                 * @description How often each power may be used.
+                 */
+                powers?: {
+                    /** @default 3 */
+                    break_wall: number;
+                    /** @default 2 */
+                    freeze_germs: number;
+                    /** @default 3 */
+                    scan: number;
+                    /** @default 2 */
+                    slow_germs: number;
+                };
+                /** @default 9 */
+                size: number;
+            };
+            /** Title */
+            title: string;
         };
         /** MessageAnswer */
         MessageAnswer: {
@@ -1422,6 +2203,142 @@ export interface components {
              */
             password: string;
         };
+        /**
+         * NewGameFields
+         * @description A maze of a set (`set`, `maze`), or one of your own (`seed` and settings).
+         */
+        NewGameFields: {
+            /** Fog */
+            fog?: boolean | null;
+            /**
+             * Forcing
+             * @description What holds the answer in form, where the model's server can: see the guide.
+             * @default legal
+             * @enum {string}
+             */
+            forcing: "legal" | "shape" | "none";
+            /** Frequency Penalty */
+            frequency_penalty?: number | null;
+            /** Germs */
+            germs?: number | null;
+            /** Loops */
+            loops?: number | null;
+            /**
+             * Max Tokens
+             * @description Lowered, never refused, to what the settings and the context leave. Else the session's, else LLM_MAX_TOKENS.
+             */
+            max_tokens?: number | null;
+            /**
+             * Maze
+             * @description Its number in the set; else 1.
+             */
+            maze?: number | null;
+            /**
+             * Min P
+             * @description The least probability of a word, as a part of the likeliest one's.
+             */
+            min_p?: number | null;
+            /**
+             * Mode
+             * @description `manual`: you move; `lam`: the model does.
+             * @enum {string}
+             */
+            mode: "manual" | "lam";
+            /** Model */
+            model?: string | null;
+            /** Oxygen */
+            oxygen?: number | null;
+            /** Powers */
+            powers?: {
+                /** @default 3 */
+                break_wall: number;
+                /** @default 2 */
+                freeze_germs: number;
+                /** @default 3 */
+                scan: number;
+                /** @default 2 */
+                slow_germs: number;
+            } | null;
+            /** Presence Penalty */
+            presence_penalty?: number | null;
+            /**
+             * Prompt
+             * @description The model's instruction, instead of a template.
+             */
+            prompt?: string | null;
+            /**
+             * Reasoning
+             * @description `off`, `auto`, or the most tokens to think. Only llama.cpp is told. Else the session's, else LLM_SKIP_THINKING.
+             */
+            reasoning?: ("off" | "auto") | number | null;
+            /**
+             * Repeat Penalty
+             * @description 1: none.
+             */
+            repeat_penalty?: number | null;
+            /**
+             * Response Format
+             * @description In OpenAI's form: `text`, `json_object`, or `json_schema` with a schema.
+             */
+            response_format?: {
+                json_schema?: {
+                    description?: string;
+                    /** @default answer */
+                    name: string;
+                    schema: {
+                        [key: string]: unknown;
+                    };
+                    strict?: boolean;
+                } | null;
+                /** @enum {unknown} */
+                type: "json_object" | "json_schema" | "text";
+            } | null;
+            /** Seed */
+            seed?: number | null;
+            /**
+             * Set
+             * @example small
+             */
+            set?: string | null;
+            /** Size */
+            size?: number | null;
+            /**
+             * Stop
+             * @description Texts before which the reply ends; up to four. An empty list: none.
+             */
+            stop?: string[] | null;
+            /**
+             * Temperature
+             * @description 0 means 0. Else the session's, else LLM_TEMPERATURE.
+             */
+            temperature?: number | null;
+            /**
+             * Template Id
+             * @description One of your templates; its text is the model's instruction.
+             */
+            template_id?: number | null;
+            /** Template Version */
+            template_version?: number | null;
+            /**
+             * Top K
+             * @description 0: all words.
+             */
+            top_k?: number | null;
+            /**
+             * Top P
+             * @description Else the session's, else LLM_TOP_P.
+             */
+            top_p?: number | null;
+            /**
+             * Typical P
+             * @description 1: any word.
+             */
+            typical_p?: number | null;
+            /** Variables */
+            variables?: {
+                [key: string]: string;
+            } | null;
+        };
         /** NewPassword */
         NewPassword: {
             /** Current Password */
@@ -1494,6 +2411,211 @@ export interface components {
             variables: components["schemas"]["VariableAnswer"][];
             /** Version */
             version: number;
+        };
+        /** RankedGame */
+        RankedGame: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Game Id */
+            game_id: number;
+            /** Illegal */
+            illegal: number;
+            /** Maze */
+            maze: number;
+            /** Name */
+            name: string;
+            /** Rank */
+            rank: number;
+            /** Score */
+            score: number;
+            /** Seconds */
+            seconds: number;
+            /** Shortest */
+            shortest: number;
+            /** Steps */
+            steps: number;
+            /** Template Id */
+            template_id: number | null;
+            /** Template Title */
+            template_title: string | null;
+            /** Tokens */
+            tokens: number;
+        };
+        /** ReplayAnswer */
+        ReplayAnswer: {
+            /** Actions */
+            actions: components["schemas"]["ActionAnswer"][];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Forcing
+             * @enum {string}
+             */
+            forcing: "legal" | "shape" | "none";
+            /** Hints */
+            hints: components["schemas"]["HintAnswer"][];
+            /** Id */
+            id: number;
+            /** Maze */
+            maze: number | null;
+            /** Mine */
+            mine: boolean;
+            /**
+             * Mode
+             * @enum {string}
+             */
+            mode: "manual" | "lam";
+            /** Model */
+            model: string | null;
+            /**
+             * Prompt
+             * @description Null in another person's game.
+             */
+            prompt: string | null;
+            result: components["schemas"]["GameResult"];
+            /** Rules */
+            rules: number;
+            /** Seed */
+            seed: number;
+            /** Set */
+            set: string | null;
+            /**
+             * Settings
+             * @description What a maze is like.
+             *
+             *         `size`: tiles of a side, odd. `loops`: percent of the walls between cells that are opened after the maze is carved. `germs`: at
+             *         most so many. `oxygen`: ticks; 0 means four times the shortest way plus `size`, and it is never less than the shortest way.
+             */
+            settings: {
+                /** @default false */
+                fog: boolean;
+                /** @default 2 */
+                germs: number;
+                /** @default 10 */
+                loops: number;
+                /** @default 0 */
+                oxygen: number;
+                /**
+                 * Powers
+                 * @description How often each power may be used.
+                 */
+                powers?: {
+                    /** @default 3 */
+                    break_wall: number;
+                    /** @default 2 */
+                    freeze_germs: number;
+                    /** @default 3 */
+                    scan: number;
+                    /** @default 2 */
+                    slow_germs: number;
+                };
+                /** @default 9 */
+                size: number;
+            };
+            /**
+             * State
+             * @description A game at one tick.
+             *
+             *         `grid`: one character per tile, WALL or OPEN. `known`: one per tile, KNOWN or UNKNOWN; empty without fog. `came`: the tile that
+             *         each germ came from, -1 at first. `random`: the state of the random numbers. `oxygen`, `slowed`, `frozen`: ticks left. `powers`:
+             *         uses left. `illegal`, `used`: illegal actions and powers used so far. `shortest`: steps from the start to the exit.
+             */
+            state: {
+                came: number[];
+                /** @default 0 */
+                frozen: number;
+                germs: number[];
+                grid: string;
+                /** @default 0 */
+                illegal: number;
+                known: string;
+                oxygen: number;
+                player: number;
+                /**
+                 * Powers
+                 * @description How often each power may be used.
+                 */
+                powers: {
+                    /** @default 3 */
+                    break_wall: number;
+                    /** @default 2 */
+                    freeze_germs: number;
+                    /** @default 3 */
+                    scan: number;
+                    /** @default 2 */
+                    slow_germs: number;
+                };
+                random: number;
+                /**
+                 * Settings
+                 * @description What a maze is like.
+                 *
+                 *         `size`: tiles of a side, odd. `loops`: percent of the walls between cells that are opened after the maze is carved. `germs`: at
+                 *         most so many. `oxygen`: ticks; 0 means four times the shortest way plus `size`, and it is never less than the shortest way.
+                 */
+                settings: {
+                    /** @default false */
+                    fog: boolean;
+                    /** @default 2 */
+                    germs: number;
+                    /** @default 10 */
+                    loops: number;
+                    /** @default 0 */
+                    oxygen: number;
+                    /**
+                     * Powers
+                     * @description How often each power may be used.
+                     */
+                    powers?: {
+                        /** @default 3 */
+                        break_wall: number;
+                        /** @default 2 */
+                        freeze_germs: number;
+                        /** @default 3 */
+                        scan: number;
+                        /** @default 2 */
+                        slow_germs: number;
+                    };
+                    /** @default 9 */
+                    size: number;
+                };
+                shortest: number;
+                /** @default 0 */
+                slowed: number;
+                /**
+                 * @default playing
+                 * @enum {unknown}
+                 */
+                status: "germ" | "oxygen" | "playing" | "won";
+                /** @default 0 */
+                tick: number;
+                /** @default 0 */
+                used: number;
+            };
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "playing" | "won" | "germ" | "oxygen" | "given_up";
+            /**
+             * Stream Id
+             * @description The running hint's.
+             */
+            stream_id: string | null;
+            /** Template Id */
+            template_id: number | null;
+            /** Template Title */
+            template_title: string | null;
+            /** Template Version */
+            template_version: number | null;
         };
         /**
          * RunAnswer
@@ -1728,6 +2850,16 @@ export interface components {
              * @example Sales grew by 4 %.
              */
             text: string;
+        };
+        /** SentTurn */
+        SentTurn: {
+            /** Content */
+            content: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "system" | "user" | "assistant";
         };
         /** SessionAnswer */
         SessionAnswer: {
@@ -2381,6 +3513,9 @@ export interface components {
 }
 export type Account = components['schemas']['Account'];
 export type AccountChanges = components['schemas']['AccountChanges'];
+export type ActionAnswer = components['schemas']['ActionAnswer'];
+export type ActionsOfPlayer = components['schemas']['ActionsOfPlayer'];
+export type AskForHint = components['schemas']['AskForHint'];
 export type BrokerHealth = components['schemas']['BrokerHealth'];
 export type Credentials = components['schemas']['Credentials'];
 export type DaySums = components['schemas']['DaySums'];
@@ -2392,22 +3527,32 @@ export type EngineHealth = components['schemas']['EngineHealth'];
 export type ErrorAnswer = components['schemas']['ErrorAnswer'];
 export type Followed = components['schemas']['Followed'];
 export type FoundAnswer = components['schemas']['FoundAnswer'];
+export type GameAnswer = components['schemas']['GameAnswer'];
+export type GameClaims = components['schemas']['GameClaims'];
+export type GameResult = components['schemas']['GameResult'];
 export type HealthAnswer = components['schemas']['HealthAnswer'];
+export type HintAnswer = components['schemas']['HintAnswer'];
+export type HintDetail = components['schemas']['HintDetail'];
 export type ImagePart = components['schemas']['ImagePart'];
 export type ListedAccount = components['schemas']['ListedAccount'];
+export type ListedGame = components['schemas']['ListedGame'];
 export type ListedSession = components['schemas']['ListedSession'];
 export type ListedToken = components['schemas']['ListedToken'];
+export type MazeSetAnswer = components['schemas']['MazeSetAnswer'];
 export type MessageAnswer = components['schemas']['MessageAnswer'];
 export type MessageChanges = components['schemas']['MessageChanges'];
 export type ModelAnswer = components['schemas']['ModelAnswer'];
 export type ModelsAnswer = components['schemas']['ModelsAnswer'];
 export type ModelSums = components['schemas']['ModelSums'];
 export type NewAccount = components['schemas']['NewAccount'];
+export type NewGameFields = components['schemas']['NewGameFields'];
 export type NewPassword = components['schemas']['NewPassword'];
 export type NewTemplate = components['schemas']['NewTemplate'];
 export type PieceAnswer = components['schemas']['PieceAnswer'];
 export type PresetAnswer = components['schemas']['PresetAnswer'];
 export type PublicTemplate = components['schemas']['PublicTemplate'];
+export type RankedGame = components['schemas']['RankedGame'];
+export type ReplayAnswer = components['schemas']['ReplayAnswer'];
 export type RunAnswer = components['schemas']['RunAnswer'];
 export type RunningStream = components['schemas']['RunningStream'];
 export type SamplingAnswer = components['schemas']['SamplingAnswer'];
@@ -2415,6 +3560,7 @@ export type SearchAnswer = components['schemas']['SearchAnswer'];
 export type SendMessage = components['schemas']['SendMessage'];
 export type SentAnswer = components['schemas']['SentAnswer'];
 export type SentDocument = components['schemas']['SentDocument'];
+export type SentTurn = components['schemas']['SentTurn'];
 export type SessionAnswer = components['schemas']['SessionAnswer'];
 export type SessionChanges = components['schemas']['SessionChanges'];
 export type SessionSettings = components['schemas']['SessionSettings'];
@@ -5879,6 +7025,1132 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HealthAnswer"];
+                };
+            };
+        };
+    };
+    list_games_api_maze_games_get: {
+        parameters: {
+            query?: {
+                /** @description Only games older than this one. */
+                before?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListedGame"][];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    start_game_api_maze_games_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewGameFields"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GameAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_game_api_maze_games__game_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                game_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GameAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    delete_game_api_maze_games__game_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                game_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    act_api_maze_games__game_id__act_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                game_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ActionsOfPlayer"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GameAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    finish_api_maze_games__game_id__finish_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                game_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["GameClaims"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GameAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    ask_api_maze_games__game_id__hint_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                game_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AskForHint"] | null;
+            };
+        };
+        responses: {
+            /** @description Server-Sent Events: metadata, progress, thinking, chunk, tool_call, and one done or error as the last. docs/protocols/http-stream.md describes them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example id: 7
+                     *     data: {"type": "chunk", "content": "Once"}
+                     */
+                    "text/event-stream": string;
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too much at once; see `Retry-After`. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The queue for this model is full; try again in a moment.",
+                     *       "code": "queue_full"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_hint_api_maze_games__game_id__hints__number__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                game_id: number;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HintDetail"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    replay_api_maze_games__game_id__replay_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                game_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplayAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    leaderboard_api_maze_leaderboard_get: {
+        parameters: {
+            query: {
+                /** @description Only this maze of the set. */
+                maze?: number | null;
+                mode?: "manual" | "lam";
+                set: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RankedGame"][];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_sets_api_maze_sets_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MazeSetAnswer"][];
                 };
             };
         };

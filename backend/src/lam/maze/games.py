@@ -31,12 +31,12 @@ from lam.generation.recovery import interrupt
 from lam.generation.run import Run
 from lam.generation.supervisor import Claim, Supervisor
 from lam.maze import answers, prompts, rules
-from lam.maze.actions import Action, to_json
+from lam.maze.actions import Action, log_from_json, to_json
 from lam.maze.hints import HINT, HintOrder, Hints, HintSink, game_key
 from lam.maze.log import figures, replayed
 from lam.maze.rules import BadLog, Replay
 from lam.maze.sets import SETS, MazeSet
-from lam.maze.state import RULES, Settings
+from lam.maze.state import RULES, Settings, State
 from lam.protocol.chat import LONGEST_TEXT, ChatRequest
 from lam.protocol.runs import OnDisconnect, OpenRun
 from lam.protocol.sampling import Choices, in_force
@@ -311,13 +311,15 @@ class Games:
             if after is not None:
                 _require_step(game, after)
             replay, can = replayed(game), self._catalog.can(game.model)
-            forcing: Forcing = "none" if can.json is False or can.simulated else game.forcing
-            turns = prompts.turns(game.prompt, replay)
+            forcing: Forcing = "none" if can.json is False else game.forcing
+            turns = prompts.turns(game.prompt, replay.last, prompts.pasts(replay.states, log_from_json(game.actions)))
             chosen = msgspec.convert(game.sampling, Choices)
             sampling = msgspec.structs.replace(
                 in_force(self._settings, chosen, USUAL), response_format=answers.response_format(replay.last, forcing)
             )
-            request = ChatRequest(turns=turns, keep=1, sampling=sampling, model=game.model, session_key=f"hint-{claim.id[:16]}")
+            request = ChatRequest(
+                turns=turns, keep=len(turns) - 1, sampling=sampling, model=game.model, session_key=f"hint-{claim.id[:16]}"
+            )
             order = HintOrder(
                 game_id=game.id,
                 user_id=user_id,
@@ -405,7 +407,7 @@ def _require_step(game: Game, after: int) -> None:
         raise OutOfStep(f"The game has {len(game.actions)} actions, not {after}; read it again.")
 
 
-def _require_legal(state: rules.State, actions: Sequence[Action], after: int) -> None:
+def _require_legal(state: State, actions: Sequence[Action], after: int) -> None:
     for number, action in enumerate(actions, after + 1):
         if state.status != "playing":
             raise IllegalAction(f"Action {number} comes after the end of the game.")

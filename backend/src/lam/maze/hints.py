@@ -30,8 +30,8 @@ HINT: Final = "hint"
 
 
 class HintOrder(Struct, frozen=True, kw_only=True):
-    """What a hint's run is about. `after`: how many actions the game had. `mode`, `model`, `simulated`: as expected at the beginning.
-    `forcing`: the schema that the model was held to. `request`: None after a restart with another release."""
+    """What a hint's run is about. `after`: how many actions the game had. `mode`, `model`, `simulated`: as expected at the
+    beginning. `forcing`: the schema that the model was held to. `request`: None after a restart with another release."""
 
     game_id: int
     user_id: int

@@ -38,7 +38,12 @@ def replayed(game: Game, after: int | None = None, log: Sequence[Any] | None = N
 def figures(game: Game, log: Sequence[dict[str, Any]], now: datetime) -> dict[str, Any]:
     """Returns the columns of the game that follow from this log."""
     result = replayed(game, log=log).result
-    figures = {"status": result.status, "steps": result.steps, "shortest": result.shortest, "illegal": result.illegal}
+    figures: dict[str, Any] = {
+        "status": result.status,
+        "steps": result.steps,
+        "shortest": result.shortest,
+        "illegal": result.illegal,
+    }
     if result.status != "playing":
         figures |= {"score": result.score, "ended_at": now}
         if game.mode == "manual":

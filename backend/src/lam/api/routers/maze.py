@@ -125,8 +125,6 @@ async def replay(game_id: GameId, caller: Caller, parts: Parts) -> ReplayAnswer:
 
 
 @router.get("/games/{game_id}/hints/{number}", responses=answers(401, 404, 422, 503), summary="One hint, and what the model got")
-async def get_hint(
-    game_id: GameId, number: Annotated[int, Path(ge=1, le=MAX_ID)], caller: Caller, parts: Parts
-) -> HintDetail:
+async def get_hint(game_id: GameId, number: Annotated[int, Path(ge=1, le=MAX_ID)], caller: Caller, parts: Parts) -> HintDetail:
     """Only in your own games."""
     return hint_detail(await parts.games.one_hint(caller.user.id, game_id, number))

@@ -57,7 +57,7 @@ class NewGameFields(SamplingFields):
     def game(self) -> NewGame:
         """Raises ValueError for settings that the rules do not have."""
         own = {name: value for name in Settings.__struct_fields__ if (value := getattr(self, name)) is not None}
-        taken = {"set": "maze_set", **{name: None for name in Settings.__struct_fields__}}
+        taken = {"set": "maze_set", **dict.fromkeys(Settings.__struct_fields__)}
         rest = {taken.get(name, name): value for name, value in dict(self).items()}
         rest.pop(None, None)
         return NewGame(**{str(name): value for name, value in rest.items()}, maze_settings=Settings(**own) if own else None)
@@ -153,7 +153,7 @@ class HintAnswer(Schema):
     status: Literal["streaming", "complete", "cancelled", "interrupted", "failed"]
     say: str | None
     reading: Literal["exact", "repaired", "illegal"] | None = Field(
-        description="`exact`: the answer was JSON as it is. `repaired`: after closing brackets and quotes. `illegal`: it named no action."
+        description="`exact`: JSON as it is. `repaired`: after brackets and quotes were closed. `illegal`: it named no action."
     )
     action: GivenAction | None
     legal: bool | None
@@ -200,9 +200,7 @@ class RankedGame(Schema):
 
 
 def set_answer(one: MazeSet) -> MazeSetAnswer:
-    return MazeSetAnswer(
-        name=one.name, title=one.title, description=one.description, mazes=len(one.seeds), settings=one.settings
-    )
+    return MazeSetAnswer(name=one.name, title=one.title, description=one.description, mazes=len(one.seeds), settings=one.settings)
 
 
 def listed_game(game: Game) -> ListedGame:
