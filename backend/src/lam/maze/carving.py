@@ -78,9 +78,12 @@ def revealed(known: str, size: int, tile: int, sight: int) -> str:
     row, column = divmod(tile, size)
     left, right = max(0, column - sight), min(size, column + sight + 1)
     part = KNOWN * (right - left)
+    parts: list[str] = []
+    end = 0
     for top in range(max(0, row - sight) * size, min(size, row + sight + 1) * size, size):
-        known = known[: top + left] + part + known[top + right :]
-    return known
+        parts += known[end : top + left], part
+        end = top + right
+    return "".join((*parts, known[end:]))
 
 
 def _carved(size: int, random: int) -> tuple[list[str], int]:

@@ -26,7 +26,7 @@ from lam.maze.actions import (
     log_from_json,
 )
 from lam.maze.carving import SIGHT, choice, distances, generate, revealed
-from lam.maze.state import KNOWN, OPEN, RULES, Settings, State, Status
+from lam.maze.state import OPEN, RULES, Settings, State, Status
 
 SLOW_TICKS: Final = 20
 FREEZE_TICKS: Final = 8
@@ -84,7 +84,7 @@ def objection(state: State, action: Logged) -> Objection | None:
     size = state.settings.size
     match action:
         case Move():
-            return None if state.grid[state.player + _offset(size, action.direction)] == OPEN else "wall"
+            return None if state.grid[state.player + offset(size, action.direction)] == OPEN else "wall"
         case Path():
             return _path_objection(state, action)
         case BreakWall():
@@ -109,15 +109,15 @@ def apply(state: State, action: Logged) -> State:
         return _tick(state, 0, illegal=state.illegal + 1)
     match action:
         case Move():
-            return _tick(state, _offset(state.settings.size, action.direction))
+            return _tick(state, offset(state.settings.size, action.direction))
         case Path():
             for direction in action.directions:
-                state = _tick(state, _offset(state.settings.size, direction))
+                state = _tick(state, offset(state.settings.size, direction))
                 if state.status != "playing":
                     break
             return state
         case BreakWall():
-            wall = state.player + _offset(state.settings.size, action.direction)
+            wall = state.player + offset(state.settings.size, action.direction)
             grid = state.grid[:wall] + OPEN + state.grid[wall + 1 :]
             powers = structs.replace(state.powers, break_wall=state.powers.break_wall - 1)
             return _tick(state, 0, grid=grid, powers=powers, used=state.used + 1)
@@ -153,7 +153,7 @@ def actions_of(state: State) -> list[Action]:
 def walks(state: State) -> list[tuple[Direction, ...]]:
     """Returns the paths among `actions_of`, shorter ones first."""
     size = state.settings.size
-    steps = [(direction, _offset(size, direction)) for direction in DIRECTIONS]
+    steps = [(direction, offset(size, direction)) for direction in DIRECTIONS]
     edge: list[tuple[tuple[Direction, ...], tuple[int, ...]]] = [((), (state.player,))]
     result: list[tuple[Direction, ...]] = []
     for length in range(1, LONGEST_PATH + 1):
@@ -162,7 +162,7 @@ def walks(state: State) -> list[tuple[Direction, ...]]:
             for walk, tiles in edge
             if tiles[-1] != state.exit
             for direction, step in steps
-            if tiles[-1] + step not in tiles and _is_known_way(state, tiles[-1] + step)
+            if tiles[-1] + step not in tiles and state.grid[tiles[-1] + step] == OPEN and state.is_known(tiles[-1] + step)
         ]
         if length > 1:
             if len(result) + len(edge) > MOST_WALKS:
@@ -278,8 +278,8 @@ def _walked(
 def _path_objection(state: State, path: Path) -> Objection | None:
     size, tile = state.settings.size, state.player
     for direction in path.directions:
-        tile += _offset(size, direction)
-        if state.known and state.known[tile] != KNOWN:
+        tile += offset(size, direction)
+        if not state.is_known(tile):
             return "fog"
         if state.grid[tile] != OPEN:
             return "wall"
@@ -288,7 +288,7 @@ def _path_objection(state: State, path: Path) -> Objection | None:
 
 def _wall_objection(state: State, action: BreakWall) -> Objection | None:
     size = state.settings.size
-    tile = state.player + _offset(size, action.direction)
+    tile = state.player + offset(size, action.direction)
     if state.grid[tile] == OPEN:
         return "open"
     row, column = divmod(tile, size)
@@ -297,11 +297,8 @@ def _wall_objection(state: State, action: BreakWall) -> Objection | None:
     return None if state.powers.break_wall else "spent"
 
 
-def _is_known_way(state: State, tile: int) -> bool:
-    return state.grid[tile] == OPEN and (not state.known or state.known[tile] == KNOWN)
-
-
-def _offset(size: int, direction: Direction) -> int:
+def offset(size: int, direction: Direction) -> int:
+    """Returns what a step in this direction adds to a tile's number."""
     match direction:
         case "up":
             return -size

@@ -97,6 +97,10 @@ class State(Struct, frozen=True, kw_only=True):
     def exit(self) -> int:
         return exit_tile(self.settings.size)
 
+    def is_known(self, tile: int) -> bool:
+        """Returns whether the player knows what is on this tile: always without fog. Germs on other tiles are not in sight."""
+        return not self.known or self.known[tile] == KNOWN
+
 
 def start_tile(size: int) -> int:
     return size + 1
