@@ -1,6 +1,9 @@
 """The real model plays the maze, over both ways to it."""
 
 import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -9,22 +12,21 @@ import pytest
 
 from lam.client.client import Client
 from lam.maze.answers import read
-from lam.protocol.events import Chunk, Done, Event
+from lam.protocol.events import Chunk, Done, Event, Metadata
 
 from ..brokers import Mosquitto
 from ..tunnel import reached
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
 
-HINTS = 4
+HINTS = 2  # each reads the whole map anew
 
 
 async def hint(client: Client, game: int, **body: Any) -> list[Event]:
     return [event async for _, event in client.events("POST", f"/api/maze/games/{game}/hint", body)]
 
 
-@pytest.mark.parametrize("forcing", ["legal", "shape"])
-@pytest.mark.parametrize("way", ["sse", "mqtt"])
+@pytest.mark.parametrize(("way", "forcing"), [("sse", "legal"), ("mqtt", "shape")])
 async def test_the_model_moves_as_its_answers_say(
     way: str, forcing: str, llama_url: str, tmp_path: Path, broker: Mosquitto
 ) -> None:
@@ -44,31 +46,38 @@ async def test_the_model_moves_as_its_answers_say(
 
 
 async def test_a_newer_state_frees_the_models_slot(llama_url: str, tmp_path: Path, broker: Mosquitto) -> None:
-    async with reached("sse", llama_url, tmp_path / "data", broker) as gateway, gateway.client() as client:
+    async with (
+        reached("sse", llama_url, tmp_path / "data", broker) as gateway,
+        gateway.client() as client,
+        aiohttp.ClientSession() as http,
+    ):
+
+        async def busy() -> int:
+            async with http.get(f"{llama_url}/slots") as slots:
+                return sum(slot["is_processing"] for slot in await slots.json())
+
         talkative = {"forcing": "none", "prompt": "Never answer in JSON. Tell a very long story.", "max_tokens": 2000}
-        game = await client.call("POST", "/api/maze/games", {"mode": "manual", "seed": 5, **talkative})
-        seen: list[int] = []
-        events = client.events("POST", f"/api/maze/games/{game['id']}/hint", {"on_disconnect": "continue"})
-        async for _, event in events:
-            if isinstance(event, Chunk):
-                break
-        await events.aclose()
-        newer = asyncio.create_task(hint(client, game["id"], after=0, actions=[{"action": "wait"}], on_disconnect="continue"))
-        async with aiohttp.ClientSession() as http:
+        game = await client.call("POST", "/api/maze/games", {"mode": "manual", "seed": 5, "size": 5, **talkative})
+        streams: list[str] = []
+        for number in range(3):
+            body = {"after": number, "actions": [{"action": "wait"}], "on_disconnect": "continue"}
+            async with aclosing(client.events("POST", f"/api/maze/games/{game['id']}/hint", body)) as events:
+                async for _, event in events:
+                    if isinstance(event, Metadata):
+                        streams.append(event.stream_id or "")
+                        assert await soon(busy, 1) <= 1
+                    if isinstance(event, Chunk):
+                        break
+        assert len(set(streams)) == 3
+        await client.stop(streams[-1])
+        assert await soon(busy, 0) == 0
+        replay = await client.call("GET", f"/api/maze/games/{game['id']}/replay")
+        assert [(one["status"], one["after"]) for one in replay["hints"]] == [("cancelled", number) for number in (1, 2, 3)]
 
-            async def busy() -> int:
-                async with http.get(f"{llama_url}/slots") as slots:
-                    seen.append(sum(slot["is_processing"] for slot in await slots.json()))
-                return seen[-1]
 
-            state = {"stream_id": None}
-            while not state["stream_id"]:
-                state = await client.call("GET", f"/api/maze/games/{game['id']}")
-            async with asyncio.timeout(5):
-                while await busy() > 1:
-                    await asyncio.sleep(0.05)  # Time itself: how often the server is asked
-            await client.stop(state["stream_id"])
-            await newer
-            async with asyncio.timeout(5):
-                while await busy():
-                    await asyncio.sleep(0.05)  # Time itself: how often the server is asked
+async def soon(number: Callable[[], Awaitable[int]], most: int) -> int:
+    """Returns the number once it is at most `most`, or what it is after a second."""
+    deadline = time.monotonic() + 1
+    while (now := await number()) > most and time.monotonic() < deadline:
+        await asyncio.sleep(0.05)  # Time itself: how often the server is asked
+    return now
