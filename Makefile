@@ -102,7 +102,7 @@ fix: $(VENV)/.installed-dev frontend/node_modules/.installed-dev  ## Format and 
 	cd backend && ../$(BIN)/ruff format . ../bench && ../$(BIN)/ruff check --fix . ../bench
 	$(NPM) run --silent format
 
-contracts: $(VENV)/.installed-dev frontend/node_modules/.installed-dev  ## Write what is generated anew: contracts/openapi.json, docs/reference, types and settings of the page
+contracts: $(VENV)/.installed-dev frontend/node_modules/.installed-dev  ## Write what is generated anew: contracts/openapi.json, contracts/mazes, docs/reference, types and settings of the page
 	cd backend && ../$(BIN)/python scripts/generate.py
 	$(NPM) run --silent types
 
