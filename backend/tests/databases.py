@@ -39,8 +39,15 @@ def prepare(data: Path, url: str) -> None:
     if url != f"sqlite+aiosqlite:///{data / 'lam.db'}" or data.exists():
         return
     data.mkdir(mode=0o700, parents=True)
-    shutil.copy(_sqlite_template(), data / "lam.db")
-    (data / "lam.db").chmod(0o600)
+    migrated(data)
+
+
+def migrated(data: Path) -> str:
+    """Puts a migrated SQLite file into a folder. Returns the URL of the folder's database."""
+    if postgresql is None:
+        shutil.copy(_sqlite_template(), data / "lam.db")
+        (data / "lam.db").chmod(0o600)
+    return url_for(data)
 
 
 @functools.cache

@@ -23,8 +23,7 @@ ACTIONS: tuple[Action, ...] = get_args(Action)
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = Database(databases.url_for(tmp_path))
-    await opened.upgrade()
+    opened = Database(databases.migrated(tmp_path))
     yield opened
     await opened.close()
 
