@@ -86,7 +86,7 @@ def locked(data: Path) -> Iterator[None]:
     """Another program's transaction that lets nobody else write, as long as it lasts."""
     if postgresql is not None:
         tables = "users, tokens, sessions, messages, runs, checkpoints, requests, generations, templates"
-        with postgresql.held(url_for(data), f"LOCK TABLE {tables} IN EXCLUSIVE MODE"):
+        with postgresql.transaction(url_for(data), f"LOCK TABLE {tables} IN EXCLUSIVE MODE"):
             yield
         return
     other = sqlite3.connect(data / "lam.db", isolation_level=None)

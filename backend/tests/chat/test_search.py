@@ -27,7 +27,7 @@ def is_offered(text: str, question: str) -> bool:
         return any(each.startswith(word.text) if word.beginning else each == word.text for each in words)
 
     lookups = [lookup(term) for term in terms_of(question)]
-    return all(all(map(holds, each.words)) or (each.joined is not None and holds(each.joined)) for each in lookups)
+    return all(all(map(holds, each.words)) or (each.as_one is not None and holds(each.as_one)) for each in lookups)
 
 
 @pytest.mark.parametrize("case", TABLE["matches"], ids=lambda case: case["about"])

@@ -7,7 +7,8 @@ from starlette.datastructures import UploadFile
 
 from lam.api.dependencies import Caller, Parts
 from lam.api.errors import answers
-from lam.api.routers.sessions import SessionId, shown
+from lam.api.listed import session_answer
+from lam.api.routers.sessions import SessionId
 from lam.api.schemas.search import DocumentAnswer, FoundAnswer, SearchAnswer
 from lam.api.schemas.sessions import SessionAnswer
 from lam.api.schemas.templates import PresetAnswer
@@ -119,4 +120,4 @@ async def export_session(
 )
 async def import_session(request: Request, caller: Caller, parts: Parts) -> SessionAnswer:
     """A new session of yours, with all branches. Nothing is stored when the file is not valid."""
-    return shown(await parts.transfer.import_json(caller.user.id, await request.body()), parts)
+    return session_answer(await parts.transfer.import_json(caller.user.id, await request.body()), parts.sessions)

@@ -10,7 +10,8 @@ from lam.accounts.accounts import Identity
 from lam.api.dependencies import Caller, Parts
 from lam.api.errors import answers
 from lam.api.event_stream import EventStream, disconnected
-from lam.api.routers.sessions import message, shown
+from lam.api.listed import session_answer
+from lam.api.routers.sessions import message_answer
 from lam.api.schemas.base import MAX_ID
 from lam.api.schemas.messages import MessageAnswer, MessageChanges, SendMessage, SentAnswer, StoppedStream, StopStream
 from lam.api.services import Services
@@ -64,16 +65,16 @@ async def send(body: SendMessage, caller: Caller, parts: Parts, request: Request
         raise from_code(terminal.code, terminal.message, retryable=terminal.retryable)
     session, asked, reply = await parts.messages.pair(caller.user.id, following)
     return SentAnswer(
-        session=shown(session, parts),
-        user_message=message(asked),
-        assistant_message=message(reply),
+        session=session_answer(session, parts.sessions),
+        user_message=message_answer(asked),
+        assistant_message=message_answer(reply),
         raw_response=_raw_response(reply.message),
     )
 
 
 @router.patch("/messages/{message_id}", responses=answers(401, 403, 404, 422, 503), summary="Rate a reply")
 async def change_message(message_id: MessageId, body: MessageChanges, caller: Caller, parts: Parts) -> MessageAnswer:
-    return message(await parts.messages.rate(caller.user.id, message_id, body.rating))
+    return message_answer(await parts.messages.rate(caller.user.id, message_id, body.rating))
 
 
 @router.get(
@@ -109,11 +110,11 @@ async def stop(stream_id: StreamId, caller: Caller, parts: Parts, body: StopStre
 
 
 def _send(body: SendMessage) -> Send:
-    given = body.model_dump(exclude={"continue_", "on_disconnect", "documents"})
+    fields = body.model_dump(exclude={"continue_", "on_disconnect", "documents"})
     if body.documents is not None:
-        given["documents"] = tuple(Document(document.name, document.text) for document in body.documents)
-    given |= {"regenerate": body.regenerate or None, "continues": body.continue_ or None}
-    return Send(**given, on_disconnect=body.on_disconnect or "cancel")
+        fields["documents"] = tuple(Document(document.name, document.text) for document in body.documents)
+    fields |= {"regenerate": body.regenerate or None, "continues": body.continue_ or None}
+    return Send(**fields, on_disconnect=body.on_disconnect or "cancel")
 
 
 def _raw_response(reply: Message) -> Any:

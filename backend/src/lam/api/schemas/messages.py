@@ -86,7 +86,7 @@ class SendMessage(SamplingFields):
 
     @model_validator(mode="after")
     def _is_short_enough(self) -> Self:
-        marked = (documents.written(documents.Document(sent.name, sent.text)) for sent in self.documents or ())
+        marked = (documents.written_form(documents.Document(sent.name, sent.text)) for sent in self.documents or ())
         length = len(self.content or "") + sum(map(len, marked))
         if length > LONGEST_TEXT:
             raise ValueError(f"documents: the message with its documents has {length} characters; {LONGEST_TEXT} can be sent")
