@@ -14,7 +14,7 @@ import pytest
 from lam.engines.openai_http import Probing
 from lam.errors import SessionBusy
 from lam.gateway import Bounds
-from lam.protocol.events import Done, Error, Event, Metadata, Progress
+from lam.protocol.events import Chunk, Done, Error, Event, Metadata, Progress
 from lam.testing.server import Reply, ScriptedServer
 
 from ..running import collect, raw_stream, running_gateway
@@ -316,11 +316,9 @@ async def test_a_running_reply_is_proof_of_life(scripted: ScriptedServer, tmp_pa
     ):
         assert (await client.call("GET", "/api/health"))["ready"]
         async with raw_stream(client, (await client.create_session())["id"]) as stream:
-            await scripted.arrival()
-            await stream.until(Metadata)
+            scripted.step()
+            await stream.until(Chunk)
             scripted.hangs |= {"/props", "/v1/models", "/slots"}
-            while gateway.parts.catalog.engines["default"]._replies == 0:  # type: ignore[attr-defined]
-                await asyncio.sleep(0.01)
             assert (await client.call("GET", "/api/health"))["ready"]
             scripted.step(10)
             await stream.rest()
