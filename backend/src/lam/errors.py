@@ -335,9 +335,9 @@ class BrokerUnreachable(GenerationError):
     code = "broker_unreachable"
     summary = "The MQTT broker cannot be reached."
 
-    def __init__(self, message: str | None = None, *, begun: bool = False) -> None:
+    def __init__(self, message: str | None = None, *, interrupts: bool = False) -> None:
         super().__init__(message)
-        if begun:
+        if interrupts:
             self.outcome = "interrupted"
 
 

@@ -48,7 +48,8 @@ from lam.data_folder import DataFolder
 from lam.documents.reader import DocumentReader
 from lam.engines.base import Engine
 from lam.engines.catalog import Catalog
-from lam.engines.mqtt_workers import MqttWorkersEngine, Silences
+from lam.engines.mqtt_workers import MqttWorkersEngine
+from lam.engines.open_job import Silences
 from lam.engines.openai_http import OpenAIHttpEngine, Probing
 from lam.engines.prompt_portal import PromptPortalEngine
 from lam.engines.queue import Settling

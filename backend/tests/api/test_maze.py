@@ -206,7 +206,7 @@ async def test_two_requests_for_one_hint_of_the_model_read_the_same_run(client: 
     scripted.reply = Reply(json.dumps({"say": "Hm.", "do": {"action": "wait"}}).partition(" "), hold=True)
     game = await client.call("POST", FROM, {"mode": "lam", **QUIET})
     one, two = (asyncio.create_task(hint(client, game["id"])) for _ in range(2))
-    await scripted.seen()
+    await scripted.arrival()
     scripted.step(10)
     assert await one == await two
     assert len(scripted.requests) == 1
@@ -219,7 +219,7 @@ async def test_a_hint_that_fails_or_is_stopped_moves_nothing(client: Client, scr
     await hint(client, game["id"])
     scripted.reply = Reply(('{"say": "', "x", "y"), hold=True)
     asked = asyncio.create_task(hint(client, game["id"]))
-    await scripted.seen(2)
+    await scripted.arrival(2)
     scripted.step(1)
     running = await client.call("GET", f"{FROM}/{game['id']}")
     await client.stop(running["stream_id"])
@@ -320,7 +320,7 @@ async def test_a_hint_can_be_read_again_and_is_rebuilt_after_a_restart(scripted:
         streams.append(first[0].stream_id)
         scripted.reply = Reply(('{"say": "half', " of it"), hold=True)
         asked = asyncio.create_task(hint(client, game["id"], on_disconnect="continue"))
-        await scripted.seen(2)
+        await scripted.arrival(2)
         scripted.step(2)
         running = await client.call("GET", f"{FROM}/{game['id']}")
         streams.append(running["stream_id"])
@@ -341,7 +341,7 @@ async def test_deleting_a_game_stops_its_hint(client: Client, scripted: Scripted
     scripted.reply = Reply(("slow ",) * 1000, rate=20)
     game = await client.call("POST", FROM, {"mode": "lam", **QUIET})
     asked = asyncio.create_task(hint(client, game["id"]))
-    await scripted.seen()
+    await scripted.arrival()
     await client.call("DELETE", f"{FROM}/{game['id']}")
     await until(lambda: scripted.active == 0)
     await asked

@@ -23,8 +23,7 @@ ACTIONS: tuple[Action, ...] = get_args(Action)
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = Database(databases.url_for(tmp_path))
-    await opened.upgrade()
+    opened = Database(databases.migrated(tmp_path))
     yield opened
     await opened.close()
 
@@ -88,7 +87,7 @@ async def test_a_member_may_do_what_the_table_allows_the_role(database: Database
     for role in ("steer", "watch"):
         holders = access.IN_SESSION | {role: lambda user: literal(eve["user"]) == user}
         for action in ACTIONS:
-            query = select(sessions.c.id).where(access.held(action, eve["user"], holders))
+            query = select(sessions.c.id).where(access.role_condition(action, eve["user"], holders))
             async with database.read() as unit:
                 ids = set((await unit._connection.execute(query)).scalars())
             assert (ada["session"] in ids) is (role in ALLOWED[action]), (role, action)

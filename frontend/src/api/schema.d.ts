@@ -11,7 +11,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The replies that run or wait, the oldest first */
+        /** List the replies that run or wait, oldest first */
         get: operations["list_runs_api_admin_runs_get"];
         put?: never;
         post?: never;
@@ -28,12 +28,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All accounts, the oldest first */
+        /** List all accounts, oldest first */
         get: operations["list_users_api_admin_users_get"];
         put?: never;
         /**
-         * Make an account for somebody
-         * @description Also where registration is closed.
+         * Create an account for somebody
+         * @description Works while registration is closed, too.
          */
         post: operations["add_account_api_admin_users_post"];
         delete?: never;
@@ -53,13 +53,13 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Delete somebody's account
-         * @description With all in it; running replies are stopped first.
+         * Delete an account
+         * @description Deletes everything in it; running replies are stopped first.
          */
         delete: operations["delete_users_account_api_admin_users__user_id__delete"];
         options?: never;
         head?: never;
-        /** Change somebody's account */
+        /** Change an account */
         patch: operations["change_account_api_admin_users__user_id__patch"];
         trace?: never;
     };
@@ -74,8 +74,8 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Delete the account and all in it
-         * @description Asks for the password once more. This machine's local account has none, and stays.
+         * Delete my account and everything in it
+         * @description Requires the password. The local account of this machine has no password and cannot be deleted.
          */
         delete: operations["delete_account_api_auth_account_delete"];
         options?: never;
@@ -94,7 +94,7 @@ export interface paths {
         put?: never;
         /**
          * Change the password
-         * @description Every other login of the account ends, and no device is known any more.
+         * @description Ends every other login of the account and forgets its known devices.
          */
         post: operations["change_password_api_auth_change_password_post"];
         delete?: never;
@@ -114,9 +114,9 @@ export interface paths {
         put?: never;
         /**
          * Log in
-         * @description Programs use the token as a Bearer; for the page the same token is set as an HttpOnly cookie, and ends the one before.
+         * @description Programs send the token as a Bearer token. The page gets the same token as an HttpOnly cookie, which replaces the one before.
          *
-         *     The cookie `lam_device` lets this browser's later logins wait behind no stranger, until the password changes.
+         *     The cookie `lam_device` identifies this browser: until the password changes, attempts by strangers do not delay its logins.
          */
         post: operations["log_in_api_auth_login_post"];
         delete?: never;
@@ -149,7 +149,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who am I */
+        /** The account that is logged in */
         get: operations["me_api_auth_me_get"];
         put?: never;
         post?: never;
@@ -169,8 +169,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Make an account
-         * @description A password has 8 characters or more, of any kind, and is not one that everybody tries first.
+         * Create an account
+         * @description A password has at least 8 characters of any kind and must not be a common one.
          */
         post: operations["register_api_auth_register_post"];
         delete?: never;
@@ -186,7 +186,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Where I am logged in, the last used first */
+        /** List my logins, most recently used first */
         get: operations["list_tokens_api_auth_tokens_get"];
         put?: never;
         post?: never;
@@ -208,7 +208,7 @@ export interface paths {
         post?: never;
         /**
          * End one of my logins
-         * @description Its open streams are closed within seconds; the replies go on.
+         * @description Open streams of this login are closed within seconds; the replies continue.
          */
         delete: operations["revoke_token_api_auth_tokens__token_id__delete"];
         options?: never;
@@ -227,7 +227,7 @@ export interface paths {
         put?: never;
         /**
          * Send a message and wait for the whole reply
-         * @description The same run as with `/messages/stream`. Who disconnects counts as a reader that left.
+         * @description Starts the same run as `/messages/stream`. Disconnecting counts as a reader leaving.
          */
         post: operations["send_api_chatbot_messages_post"];
         delete?: never;
@@ -278,8 +278,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * System prompts to begin with
-         * @description For everybody, signed in or not.
+         * List the built-in system prompts
+         * @description Needs no login.
          */
         get: operations["presets_api_chatbot_presets_get"];
         put?: never;
@@ -299,7 +299,7 @@ export interface paths {
         };
         /**
          * Search titles and messages
-         * @description First sessions whose title matches, the last used first; then messages on any branch, the newest first.
+         * @description Sessions whose title matches come first, most recently used first; then messages of any branch, newest first.
          */
         get: operations["search_api_chatbot_search_get"];
         put?: never;
@@ -317,10 +317,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** My sessions, the last used first */
+        /** List my sessions, most recently used first */
         get: operations["list_sessions_api_chatbot_sessions_get"];
         put?: never;
-        /** Begin a session */
+        /** Create a session */
         post: operations["create_session_api_chatbot_sessions_post"];
         delete?: never;
         options?: never;
@@ -335,20 +335,20 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One session */
+        /** Get a session */
         get: operations["get_session_api_chatbot_sessions__session_id__get"];
         put?: never;
         post?: never;
         /**
          * Delete a session
-         * @description A running reply is stopped first; its streams are 404 afterwards.
+         * @description A running reply is stopped first. Its streams answer 404 afterwards.
          */
         delete: operations["delete_session_api_chatbot_sessions__session_id__delete"];
         options?: never;
         head?: never;
         /**
          * Change a session
-         * @description An absent field is untouched, null clears; in force from the next message.
+         * @description Absent fields stay as they are; null clears a field. Changes apply from the next message on.
          */
         patch: operations["change_session_api_chatbot_sessions__session_id__patch"];
         trace?: never;
@@ -360,7 +360,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A session as a file */
+        /** Export a session */
         get: operations["export_session_api_chatbot_sessions__session_id__export_get"];
         put?: never;
         post?: never;
@@ -377,7 +377,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The newest messages, oldest first */
+        /** List the newest messages, oldest first */
         get: operations["list_messages_api_chatbot_sessions__session_id__messages_get"];
         put?: never;
         post?: never;
@@ -398,7 +398,7 @@ export interface paths {
         put?: never;
         /**
          * Empty a session
-         * @description A new key and no messages; a running reply is stopped first.
+         * @description Deletes the messages and gives the session a new key. A running reply is stopped first.
          */
         post: operations["reset_session_api_chatbot_sessions__session_id__reset_post"];
         delete?: never;
@@ -414,7 +414,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The running stream */
+        /** Get the running stream */
         get: operations["running_stream_api_chatbot_sessions__session_id__stream_get"];
         put?: never;
         post?: never;
@@ -434,8 +434,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Make a session from an exported file
-         * @description A new session of yours, with all branches. Nothing is stored when the file is not valid.
+         * Import an exported session
+         * @description Creates a new session with all branches. Nothing is stored if the file is invalid.
          */
         post: operations["import_session_api_chatbot_sessions_import_post"];
         delete?: never;
@@ -453,7 +453,9 @@ export interface paths {
         };
         /**
          * Replay and follow a stream
-         * @description Events after the given number, then live until the end. A stream whose log is gone is rebuilt, with `rebuilt: true`.
+         * @description Sends the events after that number, then new ones until the end.
+         *
+         *     A stream that is no longer in memory is rebuilt from the stored message, with `rebuilt: true`.
          */
         get: operations["follow_api_chatbot_streams__stream_id__get"];
         put?: never;
@@ -475,7 +477,7 @@ export interface paths {
         put?: never;
         /**
          * Stop a reply
-         * @description In any stage; the text so far is kept. After the end nothing changes.
+         * @description Works in every stage and keeps the text so far. After the end it changes nothing.
          */
         post: operations["stop_api_chatbot_streams__stream_id__stop_post"];
         delete?: never;
@@ -494,9 +496,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * The text of a document
-         * @description pdf, docx, txt or md, 20 MiB at most. What it is, is decided by its content; it is read in a process of its own, and nothing
-         *     of it is kept.
+         * Extract the text of a document
+         * @description Takes pdf, docx, txt or md, up to 20 MiB. The content decides the type. A separate process reads the file; nothing is
+         *     stored.
          */
         post: operations["upload_document_api_chatbot_upload_document_post"];
         delete?: never;
@@ -514,7 +516,7 @@ export interface paths {
         };
         /**
          * Follow the session list, sessions and runs on one connection
-         * @description The first frame is `open`, or `reset` where changes may have been missed since `Last-Event-ID`: then load anew.
+         * @description The first frame is `open`, or `reset` if you may have missed changes since `Last-Event-ID`: then load everything again.
          */
         get: operations["connect_api_events_get"];
         put?: never;
@@ -536,7 +538,7 @@ export interface paths {
         put?: never;
         /**
          * Choose what an event connection follows
-         * @description A session or run that is not yours is answered by a frame `closed`; the others are followed.
+         * @description For a session or run that is not yours you get a `closed` frame; the others are followed.
          */
         post: operations["follow_api_events__connection_id__post"];
         delete?: never;
@@ -554,7 +556,7 @@ export interface paths {
         };
         /**
          * Health
-         * @description 200 whenever the process serves. Who is signed in is also told about the engine and the database.
+         * @description 200 while the process serves. With a login the answer includes the engine and the database.
          */
         get: operations["health_api_health_get"];
         put?: never;
@@ -759,7 +761,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Models that can be asked for */
+        /** List the available models */
         get: operations["models_api_models_get"];
         put?: never;
         post?: never;
@@ -776,7 +778,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who am I, at the address that the earlier system's page asks */
+        /** The account that is logged in (path of the earlier system) */
         get: operations["me_api_profile_me_get"];
         put?: never;
         post?: never;
@@ -793,10 +795,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** My templates, the last changed first */
+        /** List my templates, most recently changed first */
         get: operations["list_templates_api_templates_get"];
         put?: never;
-        /** Make a template */
+        /** Create a template */
         post: operations["create_template_api_templates_post"];
         delete?: never;
         options?: never;
@@ -811,20 +813,20 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One template */
+        /** Get a template */
         get: operations["get_template_api_templates__template_id__get"];
         put?: never;
         post?: never;
         /**
          * Delete a template
-         * @description With all its versions. Sessions keep the text they took.
+         * @description Deletes all its versions. Sessions keep the text they have.
          */
         delete: operations["delete_template_api_templates__template_id__delete"];
         options?: never;
         head?: never;
         /**
          * Change a template
-         * @description A changed content becomes the next version; sessions keep the text they took.
+         * @description Changed content becomes a new version; sessions keep the text they have.
          */
         patch: operations["change_template_api_templates__template_id__patch"];
         trace?: never;
@@ -836,7 +838,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The newest hundred versions, the newest first */
+        /** List the newest 100 versions, newest first */
         get: operations["list_versions_api_templates__template_id__versions_get"];
         put?: never;
         post?: never;
@@ -853,7 +855,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One version */
+        /** Get a version */
         get: operations["get_version_api_templates__template_id__versions__version__get"];
         put?: never;
         post?: never;
@@ -871,8 +873,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * All my templates as a file
-         * @description The newest version of each.
+         * Export my templates
+         * @description Contains the newest version of each template.
          */
         get: operations["export_templates_api_templates_export_get"];
         put?: never;
@@ -893,8 +895,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Make templates from a file
-         * @description All of them, or none when one is not valid. Each becomes a new template.
+         * Import templates
+         * @description Each becomes a new template. If one is invalid, none is imported.
          */
         post: operations["import_templates_api_templates_import_post"];
         delete?: never;
@@ -911,8 +913,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * A public template
-         * @description For everybody, signed in or not, while it is public and active.
+         * Get a public template
+         * @description Needs no login. 404 unless the template is public and active.
          */
         get: operations["public_template_api_templates_public__template_id__get"];
         put?: never;
@@ -930,7 +932,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tokens, speed and outcomes per day, session and model */
+        /** Usage by day, session and model */
         get: operations["usage_api_usage_get"];
         put?: never;
         post?: never;
@@ -960,14 +962,14 @@ export interface components {
         };
         /**
          * AccountChanges
-         * @description An absent field is untouched.
+         * @description Absent fields stay as they are.
          */
         AccountChanges: {
             /** Is Admin */
             is_admin?: boolean | null;
             /**
              * Password
-             * @description Ends all log-ins of the account.
+             * @description A new password; ends all logins of the account.
              */
             password?: string | null;
         };
@@ -1114,7 +1116,7 @@ export interface components {
         DaySums: {
             /**
              * Cached Tokens
-             * @description Prompt tokens that the model had read before.
+             * @description Prompt tokens that the model had in its cache.
              */
             cached_tokens: number;
             /** Cancelled */
@@ -1132,7 +1134,7 @@ export interface components {
             failed: number;
             /**
              * First Token Ms
-             * @description The mean, in milliseconds.
+             * @description The mean time to the first token, in milliseconds.
              */
             first_token_ms: number | null;
             /**
@@ -1144,14 +1146,14 @@ export interface components {
             interrupted: number;
             /**
              * Metered
-             * @description How many of them have token counts, counted by the model's server or estimated.
+             * @description Number of replies and titles with token counts, from the model's server or estimated.
              */
             metered: number;
             /** Prompt Tokens */
             prompt_tokens: number;
             /**
              * Tokens Per Second
-             * @description The mean.
+             * @description The mean speed.
              */
             tokens_per_second: number | null;
         };
@@ -1159,7 +1161,7 @@ export interface components {
         Deletion: {
             /**
              * Password
-             * @description The account's, once more.
+             * @description The password of the account.
              */
             password: string;
         };
@@ -1169,12 +1171,12 @@ export interface components {
             filename: string;
             /**
              * Length
-             * @description Characters of the text.
+             * @description Length of the text in characters.
              */
             length: number;
             /**
              * Notices
-             * @description Sentences about what of the file is not in the text; absent where nothing is missing.
+             * @description Sentences about content of the file that is missing from the text; absent if nothing is missing.
              */
             notices?: string[] | null;
             /** Text */
@@ -1240,12 +1242,12 @@ export interface components {
         };
         /**
          * Followed
-         * @description All that the connection follows from now on; what is not named is followed no more.
+         * @description Everything the connection follows from now on. It stops following whatever is not in these lists.
          */
         Followed: {
             /**
              * Run
-             * @description `ID@N`: a run's stream, from the event after number N, also where that was sent already. `ID`: from where this connection is, or from the first event.
+             * @description `ID@N`: a run's stream starting after event N, even if those events were sent already. `ID`: from the current position of this connection, or from the first event.
              * @default []
              * @example [
              *       "Zm9vYmFy@17"
@@ -1254,7 +1256,7 @@ export interface components {
             run: string[];
             /**
              * Session
-             * @description Sessions in sight: runs that begin in them, and changes of their messages.
+             * @description Visible sessions: reports runs that start in them and changes of their messages.
              * @default []
              */
             session: number[];
@@ -1268,7 +1270,7 @@ export interface components {
             created_at: string | null;
             /**
              * Message Id
-             * @description Null: it is the title that matches.
+             * @description Null: the title matches.
              */
             message_id: number | null;
             /** Role */
@@ -1282,7 +1284,7 @@ export interface components {
             snippet: components["schemas"]["PieceAnswer"][] | null;
             /**
              * Title
-             * @description The session's title in pieces; put together they are the title.
+             * @description The session's title, in pieces.
              */
             title: components["schemas"]["PieceAnswer"][];
         };
@@ -1515,7 +1517,7 @@ export interface components {
         };
         /**
          * HealthAnswer
-         * @description All but the first five is told to those who are signed in; broker and workers in mqtt mode.
+         * @description Without a login only the first five fields are set. `broker` and `workers` exist in mqtt mode.
          */
         HealthAnswer: {
             broker?: components["schemas"]["BrokerHealth"] | null;
@@ -1523,7 +1525,7 @@ export interface components {
             database?: ("ready" | "unavailable") | null;
             /**
              * Database Detail
-             * @description Why nothing can be stored, and what to do.
+             * @description Why the database is unavailable, and what to do.
              */
             database_detail?: string | null;
             engine?: components["schemas"]["EngineHealth"] | null;
@@ -1536,7 +1538,7 @@ export interface components {
             ready: boolean;
             /**
              * Registration
-             * @description Whether anybody may make an account.
+             * @description Whether anybody may create an account.
              * @enum {string}
              */
             registration: "open" | "closed";
@@ -1741,12 +1743,12 @@ export interface components {
             is_admin: boolean;
             /**
              * Last Used At
-             * @description When one of its log-ins was last used, to ten minutes.
+             * @description When a login of the account was last used, accurate to ten minutes.
              */
             last_used_at: string | null;
             /**
              * Running
-             * @description Replies that run or wait.
+             * @description Number of replies that run or wait.
              */
             running: number;
             /** Sessions */
@@ -1827,7 +1829,7 @@ export interface components {
             max_tokens: number | null;
             /**
              * Message Count
-             * @description On all branches.
+             * @description Counts all branches.
              */
             message_count: number;
             /** Min P */
@@ -1856,14 +1858,14 @@ export interface components {
             } | null;
             /**
              * Running
-             * @description A reply is being produced.
+             * @description Whether a reply is being produced.
              */
             running: boolean;
             /** Seed */
             seed: number | null;
             /**
              * Session Key
-             * @description New with each reset.
+             * @description Changes with each reset.
              * @example user1-0f1e2d3c4b
              */
             session_key: string;
@@ -1877,7 +1879,7 @@ export interface components {
             template_id: number | null;
             /**
              * Template Version
-             * @description Which version of the template the prompt was taken from.
+             * @description The version of the template that the system prompt comes from.
              */
             template_version: number | null;
             /**
@@ -1893,7 +1895,7 @@ export interface components {
             typical_p: number | null;
             /**
              * Unread
-             * @description A reply ended while nobody was reading.
+             * @description Whether a reply ended while nobody was reading.
              */
             unread: boolean;
             /**
@@ -1904,7 +1906,7 @@ export interface components {
         };
         /**
          * ListedToken
-         * @description One place where the account is logged in. Secrets are not kept, so none is told.
+         * @description A login of the account, without its secret, which is not stored.
          */
         ListedToken: {
             /**
@@ -1914,17 +1916,17 @@ export interface components {
             created_at: string;
             /**
              * Current
-             * @description The one that asks.
+             * @description Whether this request uses it.
              */
             current: boolean;
             /**
              * Device
-             * @description What the program said it is (User-Agent).
+             * @description The User-Agent of the program.
              */
             device: string | null;
             /**
              * Expires At
-             * @description Null: it does not.
+             * @description Null: never.
              */
             expires_at: string | null;
             /** Id */
@@ -1932,7 +1934,7 @@ export interface components {
             /**
              * Last Used At
              * Format: date-time
-             * @description To ten minutes.
+             * @description Accurate to ten minutes.
              */
             last_used_at: string;
         };
@@ -2000,7 +2002,7 @@ export interface components {
              */
             created_at: string;
             /**
-             * @description Why a reply failed or was interrupted, as its stream said it.
+             * @description Why a reply failed or was interrupted; the same as in its stream.
              * @example null
              */
             error: components["schemas"]["EndingError"] | null;
@@ -2011,7 +2013,7 @@ export interface components {
             id: number;
             /**
              * In Context
-             * @description False: the model is not told this message any more, because it was refused as too long or filtered.
+             * @description False: the model no longer gets this message, because it was refused as too long or was filtered.
              * @default true
              */
             in_context: boolean;
@@ -2030,13 +2032,13 @@ export interface components {
             } | null;
             /**
              * Parent Id
-             * @description The message it comes after; null: the first.
+             * @description The message that this one follows; null for the first.
              * @example 1
              */
             parent_id: number | null;
             /**
              * Parts
-             * @description What the message is made of: documents, text, tool calls, tool results.
+             * @description The parts of the message: documents, text, tool calls and tool results.
              * @example [
              *       {
              *         "text": "Once upon a time",
@@ -2047,13 +2049,13 @@ export interface components {
             parts: (components["schemas"]["TextPart"] | components["schemas"]["DocumentPart"] | components["schemas"]["ImagePart"] | components["schemas"]["ToolCallPart"] | components["schemas"]["ToolResultPart"])[];
             /**
              * Rating
-             * @description What its reader thinks of a reply.
+             * @description The rating of a reply by its reader.
              * @example null
              */
             rating: ("good" | "bad") | null;
             /**
              * Request Id
-             * @description The client_request_id it was sent with.
+             * @description The client_request_id of the request.
              * @example null
              */
             request_id: string | null;
@@ -2070,7 +2072,7 @@ export interface components {
             session_id: number;
             /**
              * Siblings
-             * @description The versions of this message, itself included, in the order of their making.
+             * @description The ids of all versions of this message, including this one, oldest first.
              */
             siblings: number[];
             /**
@@ -2081,13 +2083,13 @@ export interface components {
             status: "streaming" | "complete" | "cancelled" | "interrupted" | "failed";
             /**
              * Stream Id
-             * @description Of a reply: the stream that brought it.
+             * @description The stream of a reply.
              * @example c2FtcGxlLXN0cmVhbS1pZC0x
              */
             stream_id: string | null;
             /**
              * Thinking
-             * @description The model's reasoning, never part of the answer.
+             * @description The model's reasoning; not part of the answer.
              * @example null
              */
             thinking: string | null;
@@ -2122,7 +2124,7 @@ export interface components {
         MessageChanges: {
             /**
              * Rating
-             * @description Null takes it back.
+             * @description Null removes the rating.
              * @example good
              */
             rating: ("good" | "bad") | null;
@@ -2131,7 +2133,7 @@ export interface components {
         ModelAnswer: {
             /**
              * N Ctx
-             * @description Tokens a conversation may hold, where the server says it.
+             * @description Context size in tokens; null if the server does not report it.
              */
             n_ctx: number | null;
             /** Name */
@@ -2141,7 +2143,7 @@ export interface components {
         ModelsAnswer: {
             /**
              * Default
-             * @description The model that answers when none is named.
+             * @description The model for requests that name none.
              */
             default: string | null;
             /** Models */
@@ -2152,7 +2154,7 @@ export interface components {
         ModelSums: {
             /**
              * Cached Tokens
-             * @description Prompt tokens that the model had read before.
+             * @description Prompt tokens that the model had in its cache.
              */
             cached_tokens: number;
             /** Cancelled */
@@ -2165,7 +2167,7 @@ export interface components {
             failed: number;
             /**
              * First Token Ms
-             * @description The mean, in milliseconds.
+             * @description The mean time to the first token, in milliseconds.
              */
             first_token_ms: number | null;
             /**
@@ -2177,7 +2179,7 @@ export interface components {
             interrupted: number;
             /**
              * Metered
-             * @description How many of them have token counts, counted by the model's server or estimated.
+             * @description Number of replies and titles with token counts, from the model's server or estimated.
              */
             metered: number;
             /** Model */
@@ -2186,7 +2188,7 @@ export interface components {
             prompt_tokens: number;
             /**
              * Tokens Per Second
-             * @description The mean.
+             * @description The mean speed.
              */
             tokens_per_second: number | null;
         };
@@ -2225,7 +2227,7 @@ export interface components {
             loops?: number | null;
             /**
              * Max Tokens
-             * @description Lowered, never refused, to what the settings and the context leave. Else the session's, else LLM_MAX_TOKENS.
+             * @description A larger value is lowered to what the settings and the context allow. Else the session's, else LLM_MAX_TOKENS.
              */
             max_tokens?: number | null;
             /**
@@ -2235,7 +2237,7 @@ export interface components {
             maze?: number | null;
             /**
              * Min P
-             * @description The least probability of a word, as a part of the likeliest one's.
+             * @description The smallest probability of a token, relative to the most likely one.
              */
             min_p?: number | null;
             /**
@@ -2268,7 +2270,7 @@ export interface components {
             prompt?: string | null;
             /**
              * Reasoning
-             * @description `off`, `auto`, or the most tokens to think. Only llama.cpp is told. Else the session's, else LLM_SKIP_THINKING.
+             * @description `off`, `auto`, or the maximum number of tokens for thinking. Only llama.cpp supports it. Else the session's, else LLM_SKIP_THINKING.
              */
             reasoning?: ("off" | "auto") | number | null;
             /**
@@ -2304,12 +2306,12 @@ export interface components {
             size?: number | null;
             /**
              * Stop
-             * @description Texts before which the reply ends; up to four. An empty list: none.
+             * @description Texts that end the reply; up to four. An empty list: none.
              */
             stop?: string[] | null;
             /**
              * Temperature
-             * @description 0 means 0. Else the session's, else LLM_TEMPERATURE.
+             * @description 0 is a valid value. Else the session's, else LLM_TEMPERATURE.
              */
             temperature?: number | null;
             /**
@@ -2321,7 +2323,7 @@ export interface components {
             template_version?: number | null;
             /**
              * Top K
-             * @description 0: all words.
+             * @description 0: no limit.
              */
             top_k?: number | null;
             /**
@@ -2331,7 +2333,7 @@ export interface components {
             top_p?: number | null;
             /**
              * Typical P
-             * @description 1: any word.
+             * @description 1: no limit.
              */
             typical_p?: number | null;
             /** Variables */
@@ -2363,7 +2365,7 @@ export interface components {
             is_active: boolean;
             /**
              * Is Public
-             * @description Anybody who knows its number may read it.
+             * @description Whether anybody who knows its id may read it.
              * @default false
              */
             is_public: boolean;
@@ -2377,7 +2379,7 @@ export interface components {
         PieceAnswer: {
             /**
              * Match
-             * @description This is what was looked for.
+             * @description Whether this piece matches the search.
              */
             match: boolean;
             /** Text */
@@ -2619,7 +2621,7 @@ export interface components {
         };
         /**
          * RunAnswer
-         * @description A reply that runs or waits, without a word of what is said in it.
+         * @description A reply that runs or waits, without its text.
          */
         RunAnswer: {
             /**
@@ -2629,7 +2631,7 @@ export interface components {
             began_at: string;
             /**
              * Characters
-             * @description Of the answer so far.
+             * @description Length of the answer so far.
              */
             characters: number;
             /** Email */
@@ -2638,14 +2640,14 @@ export interface components {
             model: string | null;
             /**
              * Position
-             * @description Of one that is queued: how many start before it.
+             * @description While queued: how many replies start before it.
              */
             position: number | null;
             /** Readers */
             readers: number;
             /**
              * Stage
-             * @description Null: it has only begun.
+             * @description Null: it has just started.
              */
             stage: ("queued" | "unreachable" | "loading" | "prompt" | "thinking" | "text") | null;
             /** User Id */
@@ -2686,12 +2688,12 @@ export interface components {
         };
         /**
          * SendMessage
-         * @description A new turn. Null means not given: it clears nothing.
+         * @description A new turn. Null means the same as an absent field.
          */
         SendMessage: {
             /**
              * Client Request Id
-             * @description Your own name for this request, unique for 24 h: sent again, it gets the first run's stream.
+             * @description Your own id for this request, unique for 24 hours. Sending it again returns the stream of the first run.
              */
             client_request_id?: string | null;
             /**
@@ -2702,12 +2704,12 @@ export interface components {
             content?: string | null;
             /**
              * Continue
-             * @description Go on where this reply was cut, stopped or interrupted; true: the newest of the active path. The stream opens with one chunk that holds the text so far, and `metadata.continues` gives its length.
+             * @description Continues this reply, which was cut, stopped or interrupted; true: the newest of the active path. The stream starts with one chunk with the text so far; `metadata.continues` is its length.
              */
             continue?: number | boolean | null;
             /**
              * Documents
-             * @description Texts that go along, in front of `content`; with their marks (see `content` of a message) all together up to 100000 characters. Null, as from a client of the first release: documents are looked for in `content`.
+             * @description Documents in front of `content`. All together, with their marks (see `content` of a message), up to 100000 characters. Null, as from a client of the first release: documents may be written in `content`.
              * @example null
              */
             documents?: components["schemas"]["SentDocument"][] | null;
@@ -2715,39 +2717,39 @@ export interface components {
             frequency_penalty?: number | null;
             /**
              * Max Tokens
-             * @description Lowered, never refused, to what the settings and the context leave. Else the session's, else LLM_MAX_TOKENS.
+             * @description A larger value is lowered to what the settings and the context allow. Else the session's, else LLM_MAX_TOKENS.
              */
             max_tokens?: number | null;
             /**
              * Min P
-             * @description The least probability of a word, as a part of the likeliest one's.
+             * @description The smallest probability of a token, relative to the most likely one.
              */
             min_p?: number | null;
             /**
              * Model
-             * @description For this message only; one of GET /api/models.
+             * @description The model for this message only; see GET /api/models.
              */
             model?: string | null;
             /**
              * On Disconnect
-             * @description What happens to the reply when nobody reads it for LAM_DETACH_SECONDS; `cancel` unless given.
+             * @description What happens to the reply after nobody has read it for LAM_DETACH_SECONDS; default: `cancel`.
              */
             on_disconnect?: ("cancel" | "continue") | null;
             /**
              * Parent Id
-             * @description The reply after which this turn comes, 0: the beginning. With an earlier turn's parent it is edited.
+             * @description The reply that this turn follows; 0: the beginning. The parent of an earlier turn makes this an edit of it.
              */
             parent_id?: number | null;
             /** Presence Penalty */
             presence_penalty?: number | null;
             /**
              * Reasoning
-             * @description `off`, `auto`, or the most tokens to think. Only llama.cpp is told. Else the session's, else LLM_SKIP_THINKING.
+             * @description `off`, `auto`, or the maximum number of tokens for thinking. Only llama.cpp supports it. Else the session's, else LLM_SKIP_THINKING.
              */
             reasoning?: ("off" | "auto") | number | null;
             /**
              * Regenerate
-             * @description Another reply beside this one; true: the newest of the active path.
+             * @description Produces another reply beside this one; true: beside the newest of the active path.
              * @example true
              */
             regenerate?: number | boolean | null;
@@ -2775,7 +2777,7 @@ export interface components {
             } | null;
             /**
              * Seed
-             * @description Null: another one for each reply.
+             * @description Null: a new one for each reply.
              */
             seed?: number | null;
             /**
@@ -2785,27 +2787,27 @@ export interface components {
             session_id: number;
             /**
              * Stop
-             * @description Texts before which the reply ends; up to four. An empty list: none.
+             * @description Texts that end the reply; up to four. An empty list: none.
              */
             stop?: string[] | null;
             /**
              * System Prompt
-             * @description Kept by the session, in force from this message on. Empty: none.
+             * @description Stored in the session and used from this message on. Empty: none.
              */
             system_prompt?: string | null;
             /**
              * Temperature
-             * @description 0 means 0. Else the session's, else LLM_TEMPERATURE.
+             * @description 0 is a valid value. Else the session's, else LLM_TEMPERATURE.
              */
             temperature?: number | null;
             /**
              * Template Id
-             * @description Its text becomes the system prompt unless one is given.
+             * @description Its text becomes the system prompt, unless `system_prompt` is set.
              */
             template_id?: number | null;
             /**
              * Top K
-             * @description 0: all words.
+             * @description 0: no limit.
              */
             top_k?: number | null;
             /**
@@ -2815,12 +2817,12 @@ export interface components {
             top_p?: number | null;
             /**
              * Typical P
-             * @description 1: any word.
+             * @description 1: no limit.
              */
             typical_p?: number | null;
             /**
              * Variables
-             * @description Fills the template's variables: the request's template, else the session's. Every one without a default.
+             * @description Values of the template's variables: of the request's template, else of the session's. Each variable without a default needs one.
              */
             variables?: {
                 [key: string]: string;
@@ -2831,7 +2833,7 @@ export interface components {
             assistant_message: components["schemas"]["MessageAnswer"];
             /**
              * Raw Response
-             * @description The worker's own payload in the prompt_portal dialect, else null.
+             * @description The payload of the worker in the prompt_portal dialect; null otherwise.
              */
             raw_response?: unknown;
             session: components["schemas"]["SessionAnswer"];
@@ -2846,7 +2848,7 @@ export interface components {
             name: string;
             /**
              * Text
-             * @description As `upload-document` reads it.
+             * @description The text as returned by `upload-document`.
              * @example Sales grew by 4 %.
              */
             text: string;
@@ -2889,7 +2891,7 @@ export interface components {
             max_tokens: number | null;
             /**
              * Message Count
-             * @description On all branches.
+             * @description Counts all branches.
              */
             message_count: number;
             /** Min P */
@@ -2918,14 +2920,14 @@ export interface components {
             } | null;
             /**
              * Running
-             * @description A reply is being produced.
+             * @description Whether a reply is being produced.
              */
             running: boolean;
             /** Seed */
             seed: number | null;
             /**
              * Session Key
-             * @description New with each reset.
+             * @description Changes with each reset.
              * @example user1-0f1e2d3c4b
              */
             session_key: string;
@@ -2939,7 +2941,7 @@ export interface components {
             template_id: number | null;
             /**
              * Template Version
-             * @description Which version of the template the prompt was taken from.
+             * @description The version of the template that the system prompt comes from.
              */
             template_version: number | null;
             /**
@@ -2955,7 +2957,7 @@ export interface components {
             typical_p: number | null;
             /**
              * Unread
-             * @description A reply ended while nobody was reading.
+             * @description Whether a reply ended while nobody was reading.
              */
             unread: boolean;
             /**
@@ -2968,19 +2970,19 @@ export interface components {
         SessionChanges: {
             /**
              * Active Message Id
-             * @description Switches to the branch that shows this message.
+             * @description Switches to the branch with this message.
              */
             active_message_id?: number | null;
             /** Frequency Penalty */
             frequency_penalty?: number | null;
             /**
              * Max Tokens
-             * @description Lowered, never refused, to what the settings and the context leave. Else the session's, else LLM_MAX_TOKENS.
+             * @description A larger value is lowered to what the settings and the context allow. Else the session's, else LLM_MAX_TOKENS.
              */
             max_tokens?: number | null;
             /**
              * Min P
-             * @description The least probability of a word, as a part of the likeliest one's.
+             * @description The smallest probability of a token, relative to the most likely one.
              */
             min_p?: number | null;
             /** Model */
@@ -2989,7 +2991,7 @@ export interface components {
             presence_penalty?: number | null;
             /**
              * Reasoning
-             * @description `off`, `auto`, or the most tokens to think. Only llama.cpp is told. Else the session's, else LLM_SKIP_THINKING.
+             * @description `off`, `auto`, or the maximum number of tokens for thinking. Only llama.cpp supports it. Else the session's, else LLM_SKIP_THINKING.
              */
             reasoning?: ("off" | "auto") | number | null;
             /**
@@ -3016,19 +3018,19 @@ export interface components {
             } | null;
             /**
              * Seed
-             * @description Null: another one for each reply.
+             * @description Null: a new one for each reply.
              */
             seed?: number | null;
             /**
              * Stop
-             * @description Texts before which the reply ends; up to four. An empty list: none.
+             * @description Texts that end the reply; up to four. An empty list: none.
              */
             stop?: string[] | null;
             /** System Prompt */
             system_prompt?: string | null;
             /**
              * Temperature
-             * @description 0 means 0. Else the session's, else LLM_TEMPERATURE.
+             * @description 0 is a valid value. Else the session's, else LLM_TEMPERATURE.
              */
             temperature?: number | null;
             /** Template Id */
@@ -3037,7 +3039,7 @@ export interface components {
             title?: string | null;
             /**
              * Top K
-             * @description 0: all words.
+             * @description 0: no limit.
              */
             top_k?: number | null;
             /**
@@ -3047,12 +3049,12 @@ export interface components {
             top_p?: number | null;
             /**
              * Typical P
-             * @description 1: any word.
+             * @description 1: no limit.
              */
             typical_p?: number | null;
             /**
              * Variables
-             * @description Fills the template's variables; every one without a default.
+             * @description Values of the template's variables. Each variable without a default needs one.
              */
             variables?: {
                 [key: string]: string;
@@ -3060,19 +3062,19 @@ export interface components {
         };
         /**
          * SessionSettings
-         * @description What a session remembers for its next messages. Null: the gateway's own.
+         * @description The settings of a session for its next messages. Null: the gateway's default.
          */
         SessionSettings: {
             /** Frequency Penalty */
             frequency_penalty?: number | null;
             /**
              * Max Tokens
-             * @description Lowered, never refused, to what the settings and the context leave. Else the session's, else LLM_MAX_TOKENS.
+             * @description A larger value is lowered to what the settings and the context allow. Else the session's, else LLM_MAX_TOKENS.
              */
             max_tokens?: number | null;
             /**
              * Min P
-             * @description The least probability of a word, as a part of the likeliest one's.
+             * @description The smallest probability of a token, relative to the most likely one.
              */
             min_p?: number | null;
             /** Model */
@@ -3081,7 +3083,7 @@ export interface components {
             presence_penalty?: number | null;
             /**
              * Reasoning
-             * @description `off`, `auto`, or the most tokens to think. Only llama.cpp is told. Else the session's, else LLM_SKIP_THINKING.
+             * @description `off`, `auto`, or the maximum number of tokens for thinking. Only llama.cpp supports it. Else the session's, else LLM_SKIP_THINKING.
              */
             reasoning?: ("off" | "auto") | number | null;
             /**
@@ -3108,19 +3110,19 @@ export interface components {
             } | null;
             /**
              * Seed
-             * @description Null: another one for each reply.
+             * @description Null: a new one for each reply.
              */
             seed?: number | null;
             /**
              * Stop
-             * @description Texts before which the reply ends; up to four. An empty list: none.
+             * @description Texts that end the reply; up to four. An empty list: none.
              */
             stop?: string[] | null;
             /** System Prompt */
             system_prompt?: string | null;
             /**
              * Temperature
-             * @description 0 means 0. Else the session's, else LLM_TEMPERATURE.
+             * @description 0 is a valid value. Else the session's, else LLM_TEMPERATURE.
              */
             temperature?: number | null;
             /** Template Id */
@@ -3129,7 +3131,7 @@ export interface components {
             title?: string | null;
             /**
              * Top K
-             * @description 0: all words.
+             * @description 0: no limit.
              */
             top_k?: number | null;
             /**
@@ -3139,12 +3141,12 @@ export interface components {
             top_p?: number | null;
             /**
              * Typical P
-             * @description 1: any word.
+             * @description 1: no limit.
              */
             typical_p?: number | null;
             /**
              * Variables
-             * @description Fills the template's variables; every one without a default.
+             * @description Values of the template's variables. Each variable without a default needs one.
              */
             variables?: {
                 [key: string]: string;
@@ -3154,7 +3156,7 @@ export interface components {
         SessionSums: {
             /**
              * Cached Tokens
-             * @description Prompt tokens that the model had read before.
+             * @description Prompt tokens that the model had in its cache.
              */
             cached_tokens: number;
             /** Cancelled */
@@ -3167,7 +3169,7 @@ export interface components {
             failed: number;
             /**
              * First Token Ms
-             * @description The mean, in milliseconds.
+             * @description The mean time to the first token, in milliseconds.
              */
             first_token_ms: number | null;
             /**
@@ -3179,7 +3181,7 @@ export interface components {
             interrupted: number;
             /**
              * Metered
-             * @description How many of them have token counts, counted by the model's server or estimated.
+             * @description Number of replies and titles with token counts, from the model's server or estimated.
              */
             metered: number;
             /** Prompt Tokens */
@@ -3190,7 +3192,7 @@ export interface components {
             title: string;
             /**
              * Tokens Per Second
-             * @description The mean.
+             * @description The mean speed.
              */
             tokens_per_second: number | null;
         };
@@ -3208,7 +3210,7 @@ export interface components {
         StopStream: {
             /**
              * Shown Chars
-             * @description UTF-16 code units of the answer that were shown; the saved text is cut there.
+             * @description Length of the displayed answer in UTF-16 code units; the stored text ends there.
              */
             shown_chars?: number | null;
         };
@@ -3216,7 +3218,7 @@ export interface components {
         Sums: {
             /**
              * Cached Tokens
-             * @description Prompt tokens that the model had read before.
+             * @description Prompt tokens that the model had in its cache.
              */
             cached_tokens: number;
             /** Cancelled */
@@ -3229,7 +3231,7 @@ export interface components {
             failed: number;
             /**
              * First Token Ms
-             * @description The mean, in milliseconds.
+             * @description The mean time to the first token, in milliseconds.
              */
             first_token_ms: number | null;
             /**
@@ -3241,14 +3243,14 @@ export interface components {
             interrupted: number;
             /**
              * Metered
-             * @description How many of them have token counts, counted by the model's server or estimated.
+             * @description Number of replies and titles with token counts, from the model's server or estimated.
              */
             metered: number;
             /** Prompt Tokens */
             prompt_tokens: number;
             /**
              * Tokens Per Second
-             * @description The mean.
+             * @description The mean speed.
              */
             tokens_per_second: number | null;
         };
@@ -3283,7 +3285,7 @@ export interface components {
         };
         /**
          * TemplateChanges
-         * @description An absent field is untouched; null clears the description and is not possible elsewhere.
+         * @description Absent fields stay as they are. Null clears the description; other fields do not accept it.
          */
         TemplateChanges: {
             /**
@@ -3311,7 +3313,7 @@ export interface components {
         };
         /**
          * TemplateFile
-         * @description Templates as a file. `format` and `version` say what it is.
+         * @description Templates as a file. `format` and `version` identify the format.
          */
         TemplateFile: {
             /**
@@ -3372,7 +3374,7 @@ export interface components {
         ToolCallPart: {
             /**
              * Arguments
-             * @description JSON text, as the model wrote it.
+             * @description JSON text exactly as the model wrote it.
              */
             arguments: string;
             /** Id */
@@ -3391,7 +3393,7 @@ export interface components {
             content: string;
             /**
              * Id
-             * @description Of the call.
+             * @description The id of the call.
              */
             id: string | null;
             /**
@@ -3402,7 +3404,7 @@ export interface components {
         };
         /**
          * UsageAnswer
-         * @description Days are UTC's. `sessions` are one's own, `users` are told to an admin who asks for everybody.
+         * @description Days are in UTC. `sessions` are the caller's own; `users` is set for an admin who asks for everybody.
          */
         UsageAnswer: {
             /** Days */
@@ -3421,7 +3423,7 @@ export interface components {
             models: components["schemas"]["ModelSums"][];
             /**
              * Sessions
-             * @description The hundred that used most.
+             * @description The 100 sessions with the highest usage.
              */
             sessions: components["schemas"]["SessionSums"][];
             total: components["schemas"]["Sums"];
@@ -3432,7 +3434,7 @@ export interface components {
         UserSums: {
             /**
              * Cached Tokens
-             * @description Prompt tokens that the model had read before.
+             * @description Prompt tokens that the model had in its cache.
              */
             cached_tokens: number;
             /** Cancelled */
@@ -3447,7 +3449,7 @@ export interface components {
             failed: number;
             /**
              * First Token Ms
-             * @description The mean, in milliseconds.
+             * @description The mean time to the first token, in milliseconds.
              */
             first_token_ms: number | null;
             /**
@@ -3459,14 +3461,14 @@ export interface components {
             interrupted: number;
             /**
              * Metered
-             * @description How many of them have token counts, counted by the model's server or estimated.
+             * @description Number of replies and titles with token counts, from the model's server or estimated.
              */
             metered: number;
             /** Prompt Tokens */
             prompt_tokens: number;
             /**
              * Tokens Per Second
-             * @description The mean.
+             * @description The mean speed.
              */
             tokens_per_second: number | null;
             /** User Id */
@@ -3476,7 +3478,7 @@ export interface components {
         VariableAnswer: {
             /**
              * Default
-             * @description Null: a value must be given.
+             * @description Null: the variable needs a value.
              */
             default: string | null;
             /** Description */
@@ -5335,9 +5337,9 @@ export interface operations {
     search_api_chatbot_search_get: {
         parameters: {
             query: {
-                /** @description Of each kind at most. */
+                /** @description Maximum number of results of each kind. */
                 limit?: number;
-                /** @description All of its words must be there, as beginnings of words. */
+                /** @description Every word must occur in the text as the beginning of a word. */
                 q: string;
             };
             header?: never;
@@ -5909,7 +5911,7 @@ export interface operations {
     export_session_api_chatbot_sessions__session_id__export_get: {
         parameters: {
             query?: {
-                /** @description JSON holds all branches and can be imported; Markdown is for reading. */
+                /** @description JSON has all branches and can be imported again; Markdown is for reading. */
                 format?: "json" | "markdown";
             };
             header?: never;
@@ -6413,11 +6415,11 @@ export interface operations {
     follow_api_chatbot_streams__stream_id__get: {
         parameters: {
             query?: {
-                /** @description The number of the last event that you have. */
+                /** @description The number of the last event you received. */
                 after?: string | null;
             };
             header?: {
-                /** @description The same, as browsers send it; wins over `after`. */
+                /** @description The same as `after`, in the form browsers send; takes precedence. */
                 "last-event-id"?: string | null;
             };
             path: {
@@ -6440,7 +6442,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description Nothing is left to read. */
+            /** @description There is nothing more to read. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -6762,13 +6764,13 @@ export interface operations {
     connect_api_events_get: {
         parameters: {
             query?: {
-                /** @description `ID@N`: a run's stream, from the event after number N; may be repeated. */
+                /** @description `ID@N`: a run's stream, starting after event N; may be repeated. */
                 run?: string[];
-                /** @description A session in sight; may be repeated. */
+                /** @description A visible session; may be repeated. */
                 session?: number[];
             };
             header?: {
-                /** @description The id of the last frame that you have. */
+                /** @description The id of the last frame you received. */
                 "last-event-id"?: string | null;
             };
             path?: never;
@@ -6776,7 +6778,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Server-Sent Events, each `{stream, n, event}`. `stream`: a run's id, or `sessions` (the list), `session` (those in sight), `connection`. docs/protocols/events.md describes them. */
+            /** @description Server-Sent Events, each `{stream, n, event}`. `stream` is a run's id, `sessions` (the list), `session` (the visible ones) or `connection`. See docs/protocols/events.md. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -6985,7 +6987,7 @@ export interface operations {
     health_api_health_get: {
         parameters: {
             query?: {
-                /** @description Answer 503 unless a reply can be produced now. */
+                /** @description Answer 503 if no reply can be produced now. */
                 ready?: boolean;
             };
             header?: never;
@@ -7018,7 +7020,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description Not ready, and `ready=1` was asked for. */
+            /** @description Not ready; only with `ready=1`. */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -8258,7 +8260,7 @@ export interface operations {
     list_templates_api_templates_get: {
         parameters: {
             query?: {
-                /** @description Only those that are, or are not, active. */
+                /** @description Only active (true) or only inactive (false) templates. */
                 active?: boolean | null;
             };
             header?: never;
@@ -9162,11 +9164,11 @@ export interface operations {
     usage_api_usage_get: {
         parameters: {
             query?: {
-                /** @description All users', for an admin. */
+                /** @description The usage of all users; admins only. */
                 everybody?: boolean;
-                /** @description The first day; 30 days back unless given. */
+                /** @description The first day; default: 30 days ago. */
                 first?: string | null;
-                /** @description The last day, included; today unless given. */
+                /** @description The last day, inclusive; default: today. */
                 last?: string | null;
             };
             header?: never;

@@ -31,7 +31,7 @@ from lam.generation.supervisor import Claim, Supervisor
 from lam.protocol.chat import ChatRequest
 from lam.protocol.documents import Document
 from lam.protocol.facts import NOTHING, Facts
-from lam.protocol.parts import Parts, message_parts, parts_of, subject, written
+from lam.protocol.parts import Parts, message_parts, parts_of, subject, written_form
 from lam.protocol.runs import OnDisconnect, OpenRun
 from lam.protocol.sampling import Choices, in_force
 from lam.protocol.text import utf16_length
@@ -80,7 +80,7 @@ class Send(Choices, frozen=True, kw_only=True):
     @property
     def fingerprint(self) -> str:
         """A hash of everything that a client_request_id identifies, except the session."""
-        data = written(self.parts).encode("utf-8")
+        data = written_form(self.parts).encode("utf-8")
         if self.aims:
             data = b"\0" + msgspec.json.encode(self.aims, order="sorted") + data  # no content begins with that byte
         return hashlib.sha256(data).hexdigest()
@@ -301,7 +301,7 @@ class Messages:
         goes_on = self._live(aim.goes_on) if aim.goes_on else None
         prompt = Prompt(
             path=path,
-            new_turn=written(send.parts) if aim.new_turn else None,
+            new_turn=written_form(send.parts) if aim.new_turn else None,
             so_far=goes_on.content if goes_on else None,
             sampling=in_force(self._settings, send, session),
             model=model,

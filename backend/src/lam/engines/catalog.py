@@ -240,8 +240,8 @@ class Catalog:
                     raise Interrupted
                 ticket.leave(model_is_free=True)
                 return
-            except RouteLost as lost:
-                if lost.taken:
+            except RouteLost as loss:
+                if loss.had_job:
                     since, attempts = clock(), attempts + 1
                 if attempts >= MOST_ATTEMPTS:
                     failure = WorkerLost(f"{attempts} workers in turn were lost before they said anything.")
@@ -253,7 +253,7 @@ class Catalog:
                         raise await self._missing(ticket.model) from None
                     ticket.again()
                     if ticket.offer is not None:  # no other route is free: try the same one after a pause
-                        await asyncio.sleep(self._pauses.lost)
+                        await asyncio.sleep(self._pauses.same_route)
             except (LlmUnreachable, LlmLoading, LlmOverloaded) as error:
                 is_late = clock() - start >= self._timeout
                 if visible or is_late or (not self.queue.move(ticket) and offer.route.waits):

@@ -148,7 +148,7 @@ class Queue:
         for key, places in list(self._pools.items()):
             if key not in pools:
                 places.pool = None
-                if not places.taken:
+                if not places.in_use:
                     del self._pools[key]
         for ticket in self._waiting():
             ticket.offers = self.offers(ticket.model, ticket.continues)
@@ -218,9 +218,9 @@ class Queue:
         return sum(map(len, self._ring.values()))
 
     @property
-    def taken(self) -> int:
+    def in_use(self) -> int:
         """Places in use, including those whose model may not be free yet."""
-        return sum(places.taken for places in self._pools.values())
+        return sum(places.in_use for places in self._pools.values())
 
     async def close(self) -> None:
         await asyncio.gather(*(places.close() for places in self._pools.values()))
@@ -255,7 +255,7 @@ class Queue:
 
         def preference(choice: tuple[_Places, Offer]) -> tuple[bool, int, bool, int, int, str]:
             places, offer = choice
-            fewest = (-places.free, places.taken, offer.route.pool.name)
+            fewest = (-places.free, places.in_use, offer.route.pool.name)
             return (offer.pool in ticket.avoided, offer.rank, not offer.route.ready, *fewest)
 
         places, offer = min(free, key=preference)
@@ -321,12 +321,12 @@ class _Places:
         self._settler: asyncio.Task[None] | None = None
 
     @property
-    def taken(self) -> int:
+    def in_use(self) -> int:
         return len(self.running) + self._settling
 
     @property
     def free(self) -> int:
-        return (self.pool.places if self.pool else 0) - self.taken
+        return (self.pool.places if self.pool else 0) - self.in_use
 
     @property
     def lent(self) -> list[Ticket]:

@@ -200,7 +200,7 @@ def content_events(parts: Parts, thinking: str = "") -> list[ContentEvent]:
     return events
 
 
-def condensed(events: Iterable[Event]) -> list[ContentEvent]:
+def condense(events: Iterable[Event]) -> list[ContentEvent]:
     """Returns these content events with neighbours of a kind joined. The result folds to the same text, thoughts and calls."""
     result: list[ContentEvent] = []
     pieces: list[str] = []  # of the text that ends `result`

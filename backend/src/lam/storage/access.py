@@ -37,12 +37,12 @@ IN_GAME: Final[dict[Role, Holds]] = {
 
 def sessions_open(action: Action, user: Any) -> ColumnElement[bool]:
     """Returns a condition for the sessions with which `user` (an id, or a parameter for one) may do this."""
-    return held(action, user, IN_SESSION)
+    return role_condition(action, user, IN_SESSION)
 
 
 def templates_open(action: Action, user: Any) -> ColumnElement[bool]:
     """Returns a condition for the templates with which `user` may do this."""
-    return held(action, user, IN_TEMPLATE)
+    return role_condition(action, user, IN_TEMPLATE)
 
 
 def templates_in_sight(user: Any) -> ColumnElement[bool]:
@@ -52,7 +52,7 @@ def templates_in_sight(user: Any) -> ColumnElement[bool]:
 
 def games_open(action: Action, user: Any) -> ColumnElement[bool]:
     """Returns a condition for the games with which `user` may do this. Everybody may read a game that is on a leaderboard."""
-    return held(action, user, IN_GAME)
+    return role_condition(action, user, IN_GAME)
 
 
 def own(table: Table, user: Any) -> ColumnElement[bool]:
@@ -61,6 +61,6 @@ def own(table: Table, user: Any) -> ColumnElement[bool]:
     return condition
 
 
-def held(action: Action, user: Any, holders: Mapping[Role, Holds]) -> ColumnElement[bool]:
+def role_condition(action: Action, user: Any, holders: Mapping[Role, Holds]) -> ColumnElement[bool]:
     """Returns a condition for rows in which the user has a role that allows this. `holders`: the condition for each role."""
     return or_(false(), *(holds(user) for role, holds in holders.items() if role in ALLOWED[action]))

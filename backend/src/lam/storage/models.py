@@ -7,7 +7,7 @@ from msgspec import Struct
 
 from lam.protocol.events import FinishReason
 from lam.protocol.facts import NOTHING, Facts, Failure
-from lam.protocol.parts import Parts, ToolCall, calls_of, written
+from lam.protocol.parts import Parts, ToolCall, calls_of, written_form
 from lam.protocol.sampling import Choices
 
 Status = Literal["streaming", "complete", "cancelled", "interrupted", "failed"]
@@ -92,7 +92,7 @@ class Session(Choices, frozen=True, kw_only=True):
 
 
 class Message(Struct, frozen=True, kw_only=True):
-    """A message. `content`: its written form, `written(parts)`."""
+    """A message. `content`: its written form, `written_form(parts)`."""
 
     id: int
     session_id: int
@@ -140,7 +140,7 @@ class Ending(Struct, frozen=True, kw_only=True):
 
     @property
     def content(self) -> str:
-        return written(self.parts)
+        return written_form(self.parts)
 
 
 class Cost(Struct, frozen=True, kw_only=True):

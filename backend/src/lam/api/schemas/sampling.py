@@ -21,7 +21,7 @@ def _checked(hint: Any) -> Any:
     if origin in (Union, types.UnionType):
         return Union[tuple(map(_checked, inner))]  # noqa: UP007  # made of a list
     if origin is tuple:
-        return tuple[_checked(inner[0]), ...]  # type: ignore[misc]
+        return tuple[_checked(inner[0]), ...]  # type: ignore[misc]  # a type made at run time
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
         return Annotated[hint, StructOf(hint)]
     return Text if hint is str else hint
