@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from lam.engines.base import Pool, Route
-from lam.engines.queue import Offer, Queue, Settling, Ticket
+from lam.engines.queue import Loan, Offer, Queue, Settling, Ticket
 from lam.errors import QueueFull
 from lam.protocol.chat import ChatRequest
 from lam.testing.engine import ScriptedEngine
@@ -206,9 +206,9 @@ async def test_a_run_that_lost_its_place_is_the_next() -> None:
 async def test_a_lent_place_is_asked_back_once_somebody_waits_for_it() -> None:
     queue = one(1)
     asked: list[str] = []
-    lent = queue.lend("m", lambda: asked.append("back"))
+    lent = queue.lend("m", Loan(wanted=lambda: asked.append("back")))
     assert lent is not None
-    assert queue.lend("m", lambda: None) is None
+    assert queue.lend("m", Loan(wanted=lambda: None)) is None
     waiting = queue.enter("m", 1)
     queue.enter("m", 2)
     assert asked == ["back"]
