@@ -124,7 +124,7 @@ class CellSink:
 
     def opening(self) -> Sequence[Event]:
         attempt = self._attempt
-        metadata = Metadata(0, None, "", model=attempt.model if attempt else None)
+        metadata = Metadata(None, None, "", model=attempt.model if attempt else None)
         text = transcripts.streamed(attempt.before) if attempt else ""
         return [metadata, Chunk(text)] if text else [metadata]
 
@@ -204,7 +204,7 @@ class CellKind:
             raise NotFound
         text, thinking = transcripts.streamed(transcript), transcripts.thoughts(transcript)
         model = transcript[-1].model if transcript else None
-        events: list[Event] = [Metadata(0, None, "", run_id, model=model, rebuilt=True)]
+        events: list[Event] = [Metadata(None, None, "", run_id, model=model, rebuilt=True)]
         if thinking:
             events.append(Thinking(thinking))
         if text:

@@ -329,7 +329,7 @@ class LabCell(Struct, frozen=True, kw_only=True):
 class WaitingCell(Struct, frozen=True):
     """The first cell that waits in a run for one of its models."""
 
+    id: int
     lab_run_id: int
     user_id: int
     model: int
-    number: int

@@ -329,6 +329,6 @@ lab_cells = Table(
     Column("result", JSON(none_as_null=True)),
     Column("transcript", Text),  # JSON that the lab wrote; last, because lists leave it out
     UniqueConstraint("lab_run_id", "number"),
-    Index(None, "status", "lab_run_id", "model", "number"),
+    Index(None, "status", "lab_run_id", "model"),
     sqlite_autoincrement=True,
 )

@@ -112,12 +112,13 @@ class Lab(Repository):
 
     async def waiting(self) -> list[WaitingCell]:
         """Returns, for each model of each run that is not stopped, the first cell that waits; runs in order of creation."""
+        first = func.min(lab_cells.c.id).label("id")  # ids grow with the numbers
         query = (
-            select(lab_cells.c.lab_run_id, lab_runs.c.user_id, lab_cells.c.model, func.min(lab_cells.c.number).label("number"))
+            select(first, lab_cells.c.lab_run_id, lab_runs.c.user_id, lab_cells.c.model)
             .join(lab_runs, lab_runs.c.id == lab_cells.c.lab_run_id)
             .where(lab_cells.c.status == "waiting", lab_runs.c.status == "running")
             .group_by(lab_cells.c.lab_run_id, lab_runs.c.user_id, lab_cells.c.model)
-            .order_by(lab_cells.c.lab_run_id, func.min(lab_cells.c.number))
+            .order_by(lab_cells.c.lab_run_id, first)
         )
         return await self._all(WaitingCell, query)
 

@@ -62,4 +62,4 @@ def upgrade() -> None:
         sa.UniqueConstraint("stream_id", name="uq_lab_cells_stream_id"),
         sqlite_autoincrement=True,
     )
-    op.create_index("ix_lab_cells_status_lab_run_id_model_number", "lab_cells", ["status", "lab_run_id", "model", "number"])
+    op.create_index("ix_lab_cells_status_lab_run_id_model", "lab_cells", ["status", "lab_run_id", "model"])
