@@ -30,6 +30,7 @@ TAGS: Final = [
     {"name": "events", "description": "One connection for the session list, the sessions in sight and the runs that are followed."},
     {"name": "templates", "description": "Stored prompts with variables and versions."},
     {"name": "maze", "description": "Games in the maze: what the rules say, hints from the model, replays and the leaderboard."},
+    {"name": "lab", "description": "Sets of tasks, and runs that try templates, models and settings on them."},
     {"name": "usage", "description": "What generations cost."},
     {"name": "admin", "description": "For admins: accounts, and what runs and waits."},
     {"name": "system", "description": "Health and models."},

@@ -61,8 +61,8 @@ Offers = Callable[[str | None, bool], Sequence[Offer]]
 
 class Loan(Struct, frozen=True, kw_only=True):
     """The terms of a lent place. `wanted`: called once, when somebody else needs the place. `grace`: seconds that a ticket waits
-    before that. `spared`: how many places of a pool are never lent on such terms, except its only one. `near_end`: whether the work is
-    about to end by itself, so that no place is asked back for the same ticket.
+    before that. `spared`: how many places of a pool are never lent on such terms, except its only one. `near_end`: whether the work
+    is about to end by itself, so that no place is asked back for the same ticket.
     """
 
     wanted: Callable[[], object]

@@ -16,8 +16,8 @@ SPARED: Final = 1
 
 
 class Patience(Struct, frozen=True, kw_only=True):
-    """Times in seconds. `grace`: how long a person waits before a lent place is asked back. `look`: between two reports of a request
-    that waits for a place."""
+    """Times in seconds. `grace`: how long a person waits before a lent place is asked back. `look`: between two reports of a
+    request that waits for a place."""
 
     grace: float = 2
     look: float = 1

@@ -22,7 +22,7 @@ from lam.lab import judges, transcripts
 from lam.lab.borrowing import Borrowing
 from lam.lab.judging import Judging
 from lam.lab.specs import Case, Opinion, Spec
-from lam.lab.transcripts import Exchange, Game, Transcript
+from lam.lab.transcripts import Exchange, Game, Purpose, Transcript
 from lam.maze.actions import Unreadable
 from lam.maze.answers import read, response_format
 from lam.protocol.chat import ChatRequest, Turn
@@ -31,10 +31,9 @@ from lam.protocol.outcome import Outcome
 from lam.protocol.runs import Lease, OpenRun
 from lam.protocol.sampling import JsonSchema, ResponseFormat, Sampling
 from lam.protocol.snapshot import Snapshot
-from lam.protocol.window import estimate
+from lam.storage.costs import cost_of
 from lam.storage.database import Database
 from lam.storage.models import CellStatus, LabCell
-from lam.storage.costs import cost_of
 
 CELL: Final = "cell"
 MOST_FAILURES: Final = 3
@@ -114,7 +113,7 @@ class Attempt:
 
 
 class CellSink:
-    """A `Sink` that stores a cell's result. `attempt`: None for a cell whose gateway died. `changed` is called once it is stored."""
+    """A `Sink` that stores a cell's result. `attempt`: None for a cell whose gateway died. `changed`: called once it is stored."""
 
     def __init__(self, order: CellOrder, attempt: Attempt | None, database: Database, changed: Callable[[CellOrder], None]) -> None:
         self._order = order
@@ -356,14 +355,15 @@ class Cells:
                 raise LlmOverloaded(error.message) from error
             return
         async with self._borrowing.wish(asked.model, self.loan(attempt)) as wish:
-            while (asked.ticket := await wish.granted(self._borrowing.patience.look)) is None:
+            while (ticket := await wish.granted(self._borrowing.patience.look)) is None:
                 yield [Progress("queued") if self._catalog.resolve(asked.model) else Progress("unreachable", reason="no_worker")]
+            asked.ticket = ticket
 
 
 class Request:
     """A request to a model, and what came of it."""
 
-    def __init__(self, purpose: Literal["answer", "hint", "judge"], model: str | None, turns: tuple[Turn, ...], sampling: Sampling) -> None:
+    def __init__(self, purpose: Purpose, model: str | None, turns: tuple[Turn, ...], sampling: Sampling) -> None:
         self.purpose = purpose
         self.model = model
         self.request = ChatRequest(

@@ -1,7 +1,7 @@
 """Sets of tasks from files: JSON, as the API writes them, or CSV, one case per line. Pure.
 
-CSV: the first line names the columns. `name`, `input`, and one judge: `contains`, `equals`, `matches`, `json_schema` or `rubric`; empty
-fields do not count. `ignore_case` is for `contains` and `equals`. Every other column is a variable.
+CSV: the first line names the columns. `name`, `input`, and one judge: `contains`, `equals`, `matches`, `json_schema` or `rubric`;
+empty fields do not count. `ignore_case` is for `contains` and `equals`. Every other column is a variable.
 """
 
 import csv
@@ -56,7 +56,7 @@ def _from_csv(text: str) -> list[dict[str, Any]]:
     try:
         columns = [column.strip() for column in next(reader, [])]
         _require_columns(columns)
-        cases = []
+        cases = list[dict[str, Any]]()
         for row in reader:
             if not any(field.strip() for field in row):
                 continue

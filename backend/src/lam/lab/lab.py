@@ -27,7 +27,20 @@ from lam.lab.judging import Judging
 from lam.lab.news import News, Tell
 from lam.lab.results import Results
 from lam.lab.sets import BUILT_IN
-from lam.lab.specs import Case, Equals, Forcing, FrozenTemplate, Judge, Mazes, Opinion, Setting, Spec, TaskSet, checked_set, checked_spec
+from lam.lab.specs import (
+    Case,
+    Equals,
+    Forcing,
+    FrozenTemplate,
+    Judge,
+    Mazes,
+    Opinion,
+    Setting,
+    Spec,
+    TaskSet,
+    checked_set,
+    checked_spec,
+)
 from lam.lab.tables import Tables
 from lam.maze.actions import Logged
 from lam.maze.state import RULES
@@ -44,6 +57,7 @@ SETS_OF_USER: Final = 200
 RUNS_OF_USER: Final = 500
 LISTED: Final = 100
 REGRESSION: Final = "Regression cases"
+WAITING: Final[tuple[CellStatus, ...]] = ("waiting",)
 STATUSES: Final[tuple[CellStatus, ...]] = ("waiting", "running", "complete", "failed", "stopped")
 
 
@@ -111,7 +125,9 @@ class Lab:
         self._judging = Judging()
         self._tables = Tables()
         self._news = News(tell, self._event)
-        self._feeder = Feeder(database, supervisor, Cells(catalog, borrowing, self._judging), borrowing, catalog, self._cell_changed)
+        self._feeder = Feeder(
+            database, supervisor, Cells(catalog, borrowing, self._judging), borrowing, catalog, self._cell_changed
+        )
 
     async def __aenter__(self) -> Self:
         self._stack = AsyncExitStack()
@@ -172,8 +188,8 @@ class Lab:
     # Runs
 
     async def create(self, user_id: int, new: NewRun) -> Described:
-        """Stores a run and starts it. Raises NotFound, Invalid, UnknownModel, TooManyLabRuns; for a run that somebody waits for also
-        TooManyStreams, QueueFull and ShuttingDown."""
+        """Stores a run and starts it. Raises NotFound, Invalid, UnknownModel, TooManyLabRuns; for a run that somebody waits for
+        also TooManyStreams, QueueFull and ShuttingDown."""
         spec = await self._spec(user_id, new)
         title = " ".join(new.title.split())[:200] or f"{spec.tasks.title}: {', '.join(one.title for one in spec.templates)}"[:200]
         values: dict[str, Any] = {
@@ -292,7 +308,7 @@ class Lab:
             run = await _require_run(unit, run_id, user_id, action, lock=True)
             if run.status == "running":
                 await unit.lab.change_run(run_id, status="stopped", ended_at=datetime.now(UTC))
-            await unit.lab.move_cells(run_id, ("waiting",), "stopped")
+            await unit.lab.move_cells(run_id, WAITING, "stopped")
             cells = await unit.lab.cells(run_id)
         running = [cell.stream_id for cell in cells if cell.status == "running" and cell.stream_id is not None]
         await asyncio.gather(*map(self._supervisor.end_run, running))
@@ -314,7 +330,7 @@ class Lab:
         async with self._feeder.starting, self._database.write() as unit:
             run = await _require_run(unit, run_id, user_id, "stop", lock=True)
             cell = await _require_cell(unit, run_id, number)
-            await unit.lab.move_cells(run_id, ("waiting",), "stopped", number)
+            await unit.lab.move_cells(run_id, WAITING, "stopped", number)
             if run.status == "running" and not await unit.lab.is_open(run_id):
                 await unit.lab.change_run(run_id, status="done", ended_at=datetime.now(UTC))
         if cell.status == "running" and cell.stream_id is not None:
@@ -343,7 +359,7 @@ class Lab:
             _require_own(set_id)
         if spec.tasks.maze is not None:
             addition = replace(spec.tasks.maze, seeds=(spec.tasks.maze.seeds[task],))
-            added: TaskSet = TaskSet(title=f"{REGRESSION}: mazes {addition.size} × {addition.size}", maze=addition)
+            added: TaskSet = TaskSet(title=f"{REGRESSION}: mazes of size {addition.size}", maze=addition)
         else:
             case = _regression((spec.tasks.cases or ())[task], label, judge, opened)
             await self._judging.require_usable([case])
@@ -496,5 +512,3 @@ async def _require_cell(unit: UnitOfWork, run_id: int, number: int) -> LabCell:
     if cell is None:
         raise NotFound(f"The run has no cell {number}.")
     return cell
-
-

@@ -27,8 +27,8 @@ Describe = Callable[[int, int, Collection[int]], Awaitable[dict[str, Any] | None
 
 
 class News:
-    """An async context manager: it owns the task that tells. `describe(run_id, user_id, numbers)`: returns the event for these cells,
-    None when the run is gone."""
+    """An async context manager: it owns the task that tells. `describe(run_id, user_id, numbers)`: returns the event for these
+    cells, None when the run is gone."""
 
     def __init__(self, tell: Tell, describe: Describe) -> None:
         self._tell = tell

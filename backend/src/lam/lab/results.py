@@ -23,10 +23,10 @@ HIGH: Final = 0.975
 RANDOM_GAMES: Final = 20  # of random moves per maze, at most
 MOST_RANDOM_GAMES: Final = 200  # in all, but one per maze
 METHOD: Final = (
-    "Each row has one value per case: the mean over its repeats of solved or passed, 1 or 0. A comparison takes the cases that both rows "
-    "have complete and the mean of the differences between their values. The interval holds the middle 95 % of that mean in "
-    "10 000 samples of as many cases, drawn with replacement (a paired percentile bootstrap with a fixed seed). "
-    "A winner is named only if 0 is outside of the interval. Cells that failed or were stopped, and cases without a verdict, do not count. "
+    "Each row has one value per case: the mean over its repeats of solved or passed, 1 or 0. A comparison takes the cases that "
+    "both rows have complete, and the mean of the differences between their values. The interval holds the middle 95 % of that "
+    "mean in 10 000 samples of as many cases, drawn with replacement (a paired percentile bootstrap with a fixed seed). A winner "
+    "is named only if 0 is outside of the interval. Cells that failed or were stopped, and cases without a verdict, do not count. "
     "Many comparisons at once find a difference by chance now and then: one in twenty where there is none."
 )
 
@@ -46,8 +46,8 @@ class Cell(Struct, frozen=True, kw_only=True):
 class Row(Struct, frozen=True, kw_only=True):
     """The figures of one template with one model and one setting; None where there are none.
 
-    `n`: complete cells. `passed_share`: of those with a verdict. `steps_ratio`: steps divided by the shortest way, the mean of solved
-    mazes. `tokens`: prompt and completion, the mean of cells. `first_token_ms`, `total_ms`: medians.
+    `n`: complete cells. `passed_share`: of those with a verdict. `steps_ratio`: steps divided by the shortest way, the mean of
+    solved mazes. `tokens`: prompt and completion, the mean of cells. `first_token_ms`, `total_ms`: medians.
     """
 
     template: int

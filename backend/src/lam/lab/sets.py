@@ -28,7 +28,9 @@ _CASES: Final = (
         id="formats",
         title="Answers in a form",
         cases=(
-            Case(name="One word", input="Is fire hot? Answer with one word: yes or no.", judge=Equals(value="yes", ignore_case=True)),
+            Case(
+                name="One word", input="Is fire hot? Answer with one word: yes or no.", judge=Equals(value="yes", ignore_case=True)
+            ),
             Case(
                 name="JSON",
                 input='Ada is 36 years old. Write this as a JSON object with the keys "name" and "age", and nothing else.',
@@ -39,8 +41,16 @@ _CASES: Final = (
                 input="Explain in at most 30 words why the sky is blue.",
                 judge=Length(min=5, max=30, unit="words"),
             ),
-            Case(name="ISO date", input="Write the date of 3 May 2024 as YYYY-MM-DD, and nothing else.", judge=Equals(value="2024-05-03")),
-            Case(name="Three lines", input="Name three colours, one per line.", judge=Matches(pattern=r"^\s*[^\n]+\n+[^\n]+\n+[^\n]+\s*$")),
+            Case(
+                name="ISO date",
+                input="Write the date of 3 May 2024 as YYYY-MM-DD, and nothing else.",
+                judge=Equals(value="2024-05-03"),
+            ),
+            Case(
+                name="Three lines",
+                input="Name three colours, one per line.",
+                judge=Matches(pattern=r"^\s*[^\n]+\n+[^\n]+\n+[^\n]+\s*$"),
+            ),
         ),
     ),
 )

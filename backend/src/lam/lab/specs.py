@@ -132,8 +132,8 @@ class Setting(Struct, frozen=True, kw_only=True):
 
 
 class Spec(Struct, frozen=True, kw_only=True):
-    """All that a run of the lab does. `models`: None means the server's default. `forcing`, `steps`, `rules`: for mazes; how answers
-    are forced, the most hints in a game, and the version of the rules."""
+    """All that a run of the lab does. `models`: None means the server's default. `forcing`, `steps`, `rules`: for mazes; how
+    answers are forced, the most hints in a game, and the version of the rules."""
 
     tasks: TaskSet
     templates: tuple[FrozenTemplate, ...]
@@ -217,7 +217,7 @@ def _require_fitting(template: FrozenTemplate, case: Case, name: str, needed: li
     length = filled_length(template.content, case.variables)
     if length > LONGEST_TEXT:
         raise Invalid(
-            f"{name}: the template {template.title!r} would have {length} characters with its values, and {LONGEST_TEXT} are the most."
+            f"{name}: with its values, the template {template.title!r} would have {length} characters; {LONGEST_TEXT} are the most."
         )
 
 

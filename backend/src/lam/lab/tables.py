@@ -50,7 +50,9 @@ class Tables:
             for cell in cells
             if cell.status in ("complete", "failed")
         )
-        key = msgspec.json.encode((run_id, [(cell.number, cell.attempts) for cell in cells if cell.status in ("complete", "failed")]))
+        key = msgspec.json.encode(
+            (run_id, [(cell.number, cell.attempts) for cell in cells if cell.status in ("complete", "failed")])
+        )
         if key not in self._kept:
             try:
                 made: Results = await self._child.ask("results", _Question(spec, ended), Results)

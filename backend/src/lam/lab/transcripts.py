@@ -9,25 +9,28 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct
 
-from lam.lab.specs import Case, FrozenTemplate, Mazes, Opinion, Spec, TaskSet
+from lam.lab.judges import question
+from lam.lab.specs import Case, FrozenTemplate, Mazes, Opinion, Spec
 from lam.maze.actions import Logged
 from lam.maze.answers import Reading
 from lam.maze.carving import generate
 from lam.maze.prompts import pasts, turns
-from lam.maze.rules import Replay, apply, objection, result
+from lam.maze.rules import apply, objection, result
 from lam.maze.state import RULES, Settings, State
 from lam.protocol.chat import Turn
 from lam.protocol.events import Usage
 from lam.protocol.variables import filled
-from lam.lab.judges import question
 
 ONE_LINE: Final = str.maketrans({"\n": " ", "\r": " "})
+
+
+Purpose = Literal["answer", "hint", "judge"]
 
 
 class Exchange(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One request to a model and its answer. `purpose`: who asked. `action`, `legal`, `reading`, `say`: of a hint in a maze."""
 
-    purpose: Literal["answer", "hint", "judge"]
+    purpose: Purpose
     answer: str
     thinking: str = ""
     model: str | None = None

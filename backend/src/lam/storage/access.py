@@ -1,9 +1,9 @@
 """Who may do what with which rows. No other module decides this.
 
-A session, with its messages and streams, is open to people by their role in it; today the only role is `owner`. A template, a set of
-tasks, and a run of the lab with its cells belong to their owner alone, and so does a game until it is on a leaderboard: then everybody
-may watch it. Logins, remembered requests and costs are personal and never shared. To a person without permission a row does not
-exist.
+A session, with its messages and streams, is open to people by their role in it; today the only role is `owner`. A template, a set
+of tasks, and a run of the lab with its cells belong to their owner alone, and so does a game until it is on a leaderboard: then
+everybody may watch it. Logins, remembered requests and costs are personal and never shared. To a person without permission a row
+does not exist.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,0 +1,299 @@
+"""The database: one engine, and short units of work.
+
+A unit of work is one transaction. Nobody keeps one open while waiting for a model, a reader or a person.
+
+It must not know the meaning of a row: repositories do.
+"""
+
+import asyncio
+import logging
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util.exc import CommandError
+from sqlalchemy import Connection, exc, make_url, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from lam.data_folder import make_private
+from lam.errors import ConfigError, StorageDamaged, StorageLost, StorageUnavailable
+from lam.storage.completeness import require_complete
+from lam.storage.database_file import CHECK_SECONDS, RESTORE, DatabaseFile, damage
+from lam.storage.failures import INCOMPLETE, foreign_errors
+from lam.storage.postgresql import patient_engine, postgresql_engine, reason, where
+from lam.storage.repositories.base import Touched
+from lam.storage.repositories.costs import Costs
+from lam.storage.repositories.games import Games
+from lam.storage.repositories.lab import Lab
+from lam.storage.repositories.messages import Messages, Requests
+from lam.storage.repositories.runs import Runs
+from lam.storage.repositories.search import Search
+from lam.storage.repositories.sessions import Sessions
+from lam.storage.repositories.templates import Templates
+from lam.storage.repositories.users import Tokens, Users
+from lam.storage.sqlite import LOCK_SECONDS, sqlite_engine
+
+log = logging.getLogger(__name__)
+
+TURN_SECONDS = 10  # to wait for a connection or the writer's turn, behind others of this process
+
+
+class UnitOfWork:
+    """The repositories of one transaction."""
+
+    def __init__(self, connection: AsyncConnection) -> None:
+        self._connection = connection
+        self.touched = Touched()
+        self.users = Users(connection)
+        self.tokens = Tokens(connection)
+        self.sessions = Sessions(connection, self.touched)
+        self.templates = Templates(connection)
+        self.search = Search(connection)
+        self.costs = Costs(connection)
+        self.messages = Messages(connection)
+        self.runs = Runs(connection)
+        self.requests = Requests(connection)
+        self.games = Games(connection)
+        self.lab = Lab(connection)
+
+    async def try_out(self) -> None:
+        """Rewrites an existing value and reads from every table."""
+        await self._connection.execute(text("UPDATE alembic_version SET version_num = version_num"))
+        await require_complete(self._connection)
+
+
+class Database:
+    """`read()` and `write()` open a unit of work. Both raise StorageUnavailable; `write()` also raises Conflict.
+
+    `write()` raises StorageLost when the next start would not find what it wrote, and it never writes to a damaged database.
+
+    SQLite has one writer at a time. Writers of this process take turns on a lock, which is fair and cheap, instead of polling the
+    file; the busy timeout remains for other processes. PostgreSQL's writers need no turns.
+    """
+
+    def __init__(
+        self, url: str, *, pool_size: int = 5, lock_seconds: float = LOCK_SECONDS, check_seconds: float = CHECK_SECONDS
+    ) -> None:
+        """`lock_seconds`: how long to wait for another process's lock on an SQLite file. `check_seconds`: how long to examine
+        such a file."""
+        self._url = parsed = make_url(url)
+        self._postgresql = parsed.get_backend_name() == "postgresql"
+        self._check_seconds = check_seconds
+        if self._postgresql:
+            self._engine = postgresql_engine(parsed, pool_size=pool_size, turn_seconds=TURN_SECONDS)
+        else:
+            self._engine = sqlite_engine(parsed, pool_size=pool_size, turn_seconds=TURN_SECONDS, lock_seconds=lock_seconds)
+        self._writer = self._engine.execution_options(lam_write=True)
+        self._turn = asyncio.Lock()
+        self._damaged = False
+        self._logged: set[str] = set()
+        self.after_commit: list[Callable[[Touched], None]] = []  # called with the changes of a unit of work
+        self.file = None if self._postgresql else DatabaseFile(Path(parsed.database or ""))
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+        if self.file is not None:
+            await asyncio.to_thread(self.file.close)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[UnitOfWork]:
+        async with self._watched(), foreign_errors():
+            async with self._engine.connect() as connection:
+                yield UnitOfWork(connection)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[UnitOfWork]:
+        async with self._watched(), foreign_errors():
+            async with self._writers_turn():
+                await self._require_file()
+                async with self._writer.begin() as connection:
+                    unit = UnitOfWork(connection)
+                    yield unit
+                await self._require_file()  # after the commit: it may have gone into a file that was removed
+            if unit.touched:
+                self._tell(unit.touched)
+
+    def _tell(self, touched: Touched) -> None:
+        """Calls `after_commit`. An error in a callback is logged: the commit stands."""
+        for callback in self.after_commit:
+            try:
+                callback(touched)
+            except Exception:
+                log.exception("What follows a commit failed")
+
+    @asynccontextmanager
+    async def _watched(self) -> AsyncIterator[None]:
+        try:
+            yield
+        except StorageDamaged as error:
+            if error.__cause__ is not None and error.message not in self._logged:
+                log.critical("%s (%s)", error.message, reason(error.__cause__))
+                self._logged.add(error.message)
+            self._damaged = self._damaged or error.message != INCOMPLETE  # an incomplete one can be restored while we run
+            raise
+
+    def problem(self) -> StorageUnavailable | None:
+        """Why nothing can be stored, as far as is known without asking the database; None when all is well."""
+        if self.file is not None and (happened := self.file.problem()) is not None:
+            return StorageLost(f"Nothing can be stored: {happened}.")
+        return StorageDamaged() if self._damaged and self.file is not None else None
+
+    async def _require_file(self) -> None:
+        """Raises StorageLost, StorageDamaged."""
+        if self.file is None:
+            return
+        if (
+            self.file.shrunk()
+            and (finding := await asyncio.to_thread(damage, self.file.path, self._check_seconds, used=True)) is not None
+        ):
+            self._damaged = True
+            log.critical("The database %s was cut off (%s): %s", self.file.path, finding, RESTORE)
+        problem = self.problem()
+        if isinstance(problem, StorageLost) and problem.message not in self._logged:
+            self._logged.add(problem.message)
+            log.critical("%s", problem.message)
+            await asyncio.to_thread(self.file.rescue)
+        if problem is not None:
+            raise problem
+
+    @asynccontextmanager
+    async def _writers_turn(self) -> AsyncIterator[None]:
+        if self._postgresql:
+            yield
+            return
+        try:
+            async with asyncio.timeout(TURN_SECONDS):  # not wait_for: in Python 3.11 it can swallow a cancellation
+                await self._turn.acquire()
+        except TimeoutError as error:
+            raise StorageUnavailable("The database is busy; try again in a moment.") from error
+        try:
+            yield
+        finally:
+            self._turn.release()
+
+    async def upgrade(self, *, used: bool = False) -> None:
+        """Applies the missing migrations. Raises ConfigError for a database that is damaged or belongs to another program.
+
+        `used`: a gateway has used it before, so an empty SQLite file means lost data.
+        """
+        if self.file is not None:
+            await self.require_sound(used=used)
+            await self._keep_copy(self.file)
+            make_private(self.file.path)
+        async with _unusable(), foreign_errors(), self._migrating() as connection:
+            await connection.run_sync(_upgrade)
+        async with _unusable(), foreign_errors(), self._engine.connect() as connection:
+            await require_complete(connection)
+        if self.file is not None:
+            await asyncio.to_thread(self.file.open)
+
+    async def _keep_copy(self, file: DatabaseFile) -> None:
+        """Copies the file before migrations change it. Raises ConfigError when that fails."""
+        if not await self.pending():
+            return
+        try:
+            copy = await asyncio.to_thread(file.copy)
+        except (OSError, sqlite3.Error) as error:
+            raise ConfigError(
+                f"The database {file.path} has to be brought up to date, and no copy of it can be made first ({error}); "
+                "make room beside it."
+            ) from error
+        if copy is not None:
+            log.warning("The database is brought up to date; it is kept as it was in %s", copy)
+
+    async def require_sound(self, *, used: bool = False) -> None:
+        """Examines an SQLite file, within seconds. Raises ConfigError when it is damaged."""
+        if self.file is None:
+            return
+        if used and not self.file.path.exists():
+            log.warning("The database %s is not there any more; a new one is made", self.file.path)
+        if (finding := await asyncio.to_thread(damage, self.file.path, self._check_seconds, used=used)) is not None:
+            raise ConfigError(f"The database cannot be used: {self.file.path} is damaged ({finding}); {RESTORE}.")
+
+    async def pending(self) -> int | None:
+        """Returns the number of missing migrations, None for an SQLite file that does not exist yet. Changes nothing.
+
+        Raises ConfigError for a database that cannot be used, or not now.
+        """
+        if not self._postgresql and not (file := Path(self._url.database or "")).exists():
+            if file.parent.is_dir():
+                return None
+            raise ConfigError(f"The database {file} cannot be made: there is no folder {file.parent}.")
+        try:
+            async with _unusable(), foreign_errors(), self._engine.connect() as connection:
+                return await connection.run_sync(_pending)
+        except StorageUnavailable as error:
+            name = where(self._url) if self._postgresql else self._url.database
+            raise ConfigError(f"The database {name} cannot be used: {reason(error.__cause__ or error)}.") from error
+
+    @asynccontextmanager
+    async def _migrating(self) -> AsyncIterator[AsyncConnection]:
+        if not self._postgresql:
+            async with self._writer.begin() as connection:
+                yield connection
+            return
+        engine = patient_engine(self._url)
+        try:
+            async with engine.begin() as connection:
+                yield connection
+        finally:
+            await engine.dispose()
+
+    async def check(self) -> None:
+        """Raises StorageUnavailable when the database does not answer."""
+        async with foreign_errors():
+            async with self._engine.connect() as connection:
+                await connection.execute(text("SELECT 1"))
+
+    async def try_out(self) -> None:
+        """Rewrites an existing value and reads from every table. Raises StorageUnavailable when that fails."""
+        async with self.write() as unit:
+            await unit.try_out()
+
+
+def migrations() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def _upgrade(connection: Connection) -> None:
+    config = migrations()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
+
+
+def _pending(connection: Connection) -> int:
+    """Returns the number of missing migrations. Raises CommandError for a database of a later release."""
+    known = ScriptDirectory.from_config(migrations())
+    applied = MigrationContext.configure(connection).get_current_revision()
+    if applied is not None:
+        known.get_revision(applied)
+    return sum(1 for _ in known.iterate_revisions("head", applied or "base"))
+
+
+@asynccontextmanager
+async def _unusable() -> AsyncIterator[None]:
+    """Raises ConfigError for a database that we must not use; StorageUnavailable for one that does not answer passes."""
+    try:
+        yield
+    except CommandError as error:
+        raise ConfigError("The database was made by a newer version of LAM Studio; update it, or set LAM_DATA_DIR.") from error
+    except exc.DBAPIError as error:
+        raise ConfigError(f"The database cannot be used: {error.orig}.") from error
+    except StorageUnavailable as error:
+        cause = error.__cause__
+        # the migrations' own table is missing a row
+        is_halved = isinstance(cause, exc.DBAPIError) and "already exists" in str(cause.orig)
+        if (isinstance(error, StorageDamaged) or is_halved) and isinstance(cause, exc.DBAPIError):
+            raise ConfigError(f"The database cannot be used: it is damaged ({cause.orig}); {RESTORE}.") from error
+        if isinstance(cause, exc.DBAPIError) and "unable to open" in str(cause.orig):
+            raise ConfigError(f"The database cannot be used: its file cannot be opened ({cause.orig}).") from error
+        if isinstance(cause, exc.DatabaseError) and not isinstance(cause, exc.OperationalError):
+            raise ConfigError(f"The database cannot be used: {cause.orig}.") from error
+        raise

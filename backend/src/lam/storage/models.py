@@ -305,8 +305,8 @@ class LabRun(Struct, frozen=True, kw_only=True):
 class LabCell(Struct, frozen=True, kw_only=True):
     """One trial: a template, a model, a setting and a task, as indices into the spec, and how often before (`repeat`).
 
-    `attempts`: how often it was started. `failures`, `given_up`: how many of them failed in a way that may pass, or lost their place
-    to somebody. `stream_id`: of the newest attempt.
+    `attempts`: how often it was started. `failures`, `given_up`: how many of them failed in a way that may pass, or lost their
+    place to somebody. `stream_id`: of the newest attempt.
     """
 
     id: int

@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api/events", tags=["events"])
 FRAMES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Server-Sent Events, each `{stream, n, event}`. `stream`: a run's id, or `sessions` (the list), `session` "
-        "(those in sight), `connection`. docs/protocols/events.md describes them.",
+        "(those in sight), `lab`, `connection`. docs/protocols/events.md describes them.",
         "content": {
             "text/event-stream": {
                 "schema": {"type": "string"},
