@@ -17,6 +17,7 @@ from lam.maze.baselines import RANDOM_MOVES, SHORTEST_PATH, random_legal, shorte
 from lam.maze.rules import Result
 
 RESAMPLES: Final = 10_000
+MOST_DRAWS: Final = 4  # numbers of cases whose samples are kept
 SEED: Final = 20_261_128
 LOW: Final = 0.025
 HIGH: Final = 0.975
@@ -191,7 +192,7 @@ def _by_case(cells: Sequence[Cell]) -> dict[int, float]:
 
 def _comparisons(keys: Sequence[tuple[int, int, int]], values: Sequence[dict[int, float]]) -> list[Comparison]:
     """Compares the rows that differ in one thing: the template, the model or the setting."""
-    draw = _Draws()
+    draw = Draws()
     found = []
     for a, b in combinations(range(len(keys)), 2):
         if sum(one != other for one, other in zip(keys[a], keys[b], strict=True)) != 1:
@@ -202,7 +203,7 @@ def _comparisons(keys: Sequence[tuple[int, int, int]], values: Sequence[dict[int
     return found
 
 
-def _comparison(a: int, b: int, differences: list[float], draw: "_Draws") -> Comparison:
+def _comparison(a: int, b: int, differences: list[float], draw: "Draws") -> Comparison:
     low, high = interval(differences, draw)
     winner: Literal["a", "b"] | None = "a" if low > 0 else "b" if high < 0 else None
     if len(differences) < 2:  # a single case says nothing about others
@@ -210,7 +211,7 @@ def _comparison(a: int, b: int, differences: list[float], draw: "_Draws") -> Com
     return Comparison(a=a, b=b, difference=fmean(differences), low=low, high=high, cases=len(differences), winner=winner)
 
 
-class _Draws:
+class Draws:
     """The cases of each sample, the same for all comparisons of as many cases."""
 
     def __init__(self) -> None:
@@ -218,7 +219,8 @@ class _Draws:
 
     def __call__(self, cases: int) -> list[list[int]]:
         if cases not in self._made:
-            self._made.clear()
+            if len(self._made) >= MOST_DRAWS:
+                self._made.clear()
             rng = random.Random(SEED)  # noqa: S311  # repeatable, and no secret
             self._made[cases] = [rng.choices(range(cases), k=cases) for _ in range(RESAMPLES)]
         return self._made[cases]
@@ -227,7 +229,7 @@ class _Draws:
 def interval(differences: Sequence[float], draw: Callable[[int], list[list[int]]] | None = None) -> tuple[float, float]:
     """Returns the middle 95 % of the mean in samples with replacement."""
     count, value = len(differences), list(differences).__getitem__
-    means = sorted(sum(map(value, sample)) / count for sample in (draw or _Draws())(count))
+    means = sorted(sum(map(value, sample)) / count for sample in (draw or Draws())(count))
     return _quantile(means, LOW), _quantile(means, HIGH)
 
 
