@@ -26,6 +26,8 @@ LamError
 │   ├── GameOver               game_over
 │   ├── RulesChanged           rules_changed         a game of other rules than this gateway's
 │   ├── TooManyGames           too_many_games
+│   ├── TooManyLabRuns         too_many_lab_runs
+│   ├── TooManyLabSets         too_many_lab_sets
 │   ├── TooManyTemplates       too_many_templates
 │   └── TooManyVersions        too_many_versions     of one template
 ├── Throttled                                        carries `retry_after`, seconds
@@ -196,6 +198,16 @@ class RulesChanged(Conflict):
 class TooManyGames(Conflict):
     code = "too_many_games"
     summary = "You have as many games as this gateway keeps for one person; delete some, then try again."
+
+
+class TooManyLabRuns(Conflict):
+    code = "too_many_lab_runs"
+    summary = "You have as many runs in the lab as this gateway keeps for one person; delete some, then try again."
+
+
+class TooManyLabSets(Conflict):
+    code = "too_many_lab_sets"
+    summary = "You have as many sets of tasks as this gateway keeps for one person; delete some, then try again."
 
 
 class TooManyTemplates(Conflict):

@@ -9,7 +9,7 @@ import pytest
 
 from lam.engines.base import Can, Health, RouteLost
 from lam.engines.catalog import Catalog, Model
-from lam.engines.queue import Ticket
+from lam.engines.queue import Loan, Ticket
 from lam.engines.retries import Pauses
 from lam.errors import (
     BrokerUnreachable,
@@ -123,7 +123,7 @@ async def test_time_in_the_queue_does_not_count_against_the_server() -> None:
 async def test_lent_work_that_loses_its_server_ends_and_waits_before_nobody() -> None:
     engine = ScriptedEngine([RouteLost()])
     async with catalog(only=engine) as made:
-        ticket = made.queue.lend("m", lambda: None)
+        ticket = made.queue.lend("m", Loan(wanted=lambda: None))
         assert ticket is not None
         with pytest.raises(NoWorker):
             await events_of(made, request(), ticket)

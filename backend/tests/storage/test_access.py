@@ -94,7 +94,9 @@ async def test_a_member_may_do_what_the_table_allows_the_role(database: Database
 
 
 def test_whose_a_row_is_is_asked_nowhere_else() -> None:
-    asked = re.compile(r"(sessions|templates|tokens|requests|generations)\.c\.user_id\s*(==|!=)(?! *users\.c\.id)|\.in_\(.*user_id")
+    asked = re.compile(
+        r"(sessions|templates|tokens|requests|generations|lab_\w+)\.c\.user_id\s*(==|!=)(?! *users\.c\.id)|\.in_\(.*user_id"
+    )
     home = Path(lam.storage.__file__).parent
     found = [
         f"{path.name}: {line}"

@@ -567,6 +567,262 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/lab/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** My newest hundred runs, newest first */
+        get: operations["list_runs_api_lab_runs_get"];
+        put?: never;
+        /**
+         * Make and start a run
+         * @description Its cells wait for idle places of the models and make way for people.
+         */
+        post: operations["create_run_api_lab_runs_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/runs/{run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One run with its cells */
+        get: operations["get_run_api_lab_runs__run_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a run
+         * @description With its cells. What runs is stopped first.
+         */
+        delete: operations["delete_run_api_lab_runs__run_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/runs/{run_id}/cells/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One cell with its transcript */
+        get: operations["get_cell_api_lab_runs__run_id__cells__number__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/runs/{run_id}/cells/{number}/case": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put a cell's task into a set of mine, as a regression case */
+        post: operations["add_case_api_lab_runs__run_id__cells__number__case_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/runs/{run_id}/cells/{number}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop one cell
+         * @description In any stage; an ended cell stays as it is.
+         */
+        post: operations["stop_cell_api_lab_runs__run_id__cells__number__stop_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/runs/{run_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A run as a file
+         * @description CSV: one line per cell. JSON: everything that is needed to repeat it, the cells and the table.
+         */
+        get: operations["export_run_api_lab_runs__run_id__export_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/runs/{run_id}/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The table, baselines and comparisons
+         * @description Of the cells that have ended so far.
+         */
+        get: operations["get_results_api_lab_runs__run_id__results_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/runs/{run_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Do the stopped and failed cells again
+         * @description No complete cell is done again. A game goes on where it was stopped.
+         */
+        post: operations["resume_run_api_lab_runs__run_id__resume_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/runs/{run_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop a run
+         * @description Its complete cells stay. Does nothing to a run that has ended.
+         */
+        post: operations["stop_run_api_lab_runs__run_id__stop_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/sets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The built-in sets of tasks, and mine */
+        get: operations["list_sets_api_lab_sets_get"];
+        put?: never;
+        /** Make a set of tasks */
+        post: operations["create_set_api_lab_sets_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/sets/{set_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One set of tasks */
+        get: operations["get_set_api_lab_sets__set_id__get"];
+        /**
+         * Replace a set of tasks
+         * @description Runs over it keep what they have.
+         */
+        put: operations["change_set_api_lab_sets__set_id__put"];
+        post?: never;
+        /**
+         * Delete a set of tasks
+         * @description Runs over it keep what they have.
+         */
+        delete: operations["delete_set_api_lab_sets__set_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/sets/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a set from a file
+         * @description JSON as the API writes it, or CSV. docs/guides/lab.md describes the columns.
+         */
+        post: operations["import_set_api_lab_sets_import_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The single tasks of a set, or of all sets */
+        get: operations["list_tasks_api_lab_tasks_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/maze/games": {
         parameters: {
             query?: never;
@@ -1099,6 +1355,21 @@ export interface components {
              */
             state: "connected" | "unreachable";
         };
+        /** ContainsJudge */
+        ContainsJudge: {
+            /**
+             * Ignore Case
+             * @default false
+             */
+            ignore_case: boolean;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "contains";
+            /** Value */
+            value: string;
+        };
         /** Credentials */
         Credentials: {
             /**
@@ -1218,6 +1489,24 @@ export interface components {
             state: "ready" | "loading" | "unreachable";
             /** Waiting */
             waiting: number;
+        };
+        /**
+         * EqualsJudge
+         * @description White space around value and answer does not count.
+         */
+        EqualsJudge: {
+            /**
+             * Ignore Case
+             * @default false
+             */
+            ignore_case: boolean;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "equals";
+            /** Value */
+            value: string;
         };
         /**
          * ErrorAnswer
@@ -1728,6 +2017,567 @@ export interface components {
             /** Width */
             width?: number | null;
         };
+        /** LabBaseline */
+        LabBaseline: {
+            /** N */
+            n: number;
+            /**
+             * Name
+             * @example random legal moves
+             * @example shortest path
+             */
+            name: string;
+            /** Passed Share */
+            passed_share: number;
+            /** Score */
+            score: number;
+            /** Steps Ratio */
+            steps_ratio: number | null;
+        };
+        /** LabCase */
+        LabCase: {
+            /**
+             * Input
+             * @description The user's turn. Empty: the filled template is the user's turn.
+             * @default
+             */
+            input: string;
+            /** Judge */
+            judge?: (components["schemas"]["ContainsJudge"] | components["schemas"]["EqualsJudge"] | components["schemas"]["MatchesJudge"] | components["schemas"]["SchemaJudge"] | components["schemas"]["LengthJudge"] | components["schemas"]["ModelJudge"]) | null;
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /**
+             * Variables
+             * @description Fill the template, which becomes the system prompt.
+             * @default {}
+             */
+            variables: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * LabCellAnswer
+         * @description One trial. `template`, `model`, `setting`, `task`: indices into the spec.
+         */
+        LabCellAnswer: {
+            /** Attempts */
+            attempts: number;
+            /**
+             * Given Up
+             * @description Attempts that made way for somebody.
+             */
+            given_up: number;
+            /** Id */
+            id: number;
+            /** Model */
+            model: number;
+            /** Number */
+            number: number;
+            /**
+             * Passed
+             * @description Solved, or judged; null: no verdict.
+             */
+            passed: boolean | null;
+            /** Repeat */
+            repeat: number;
+            /**
+             * Result
+             * @description Mazes: solved, end, steps, shortest, illegal, repaired, hints, score. Cases: passed, reason, opinion. Both: prompt_tokens, completion_tokens, first_token_ms, total_ms. Failed: code, message.
+             */
+            result: {
+                [key: string]: unknown;
+            } | null;
+            /** Setting */
+            setting: number;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "waiting" | "running" | "complete" | "failed" | "stopped";
+            /**
+             * Stream Id
+             * @description The stream of the newest attempt.
+             */
+            stream_id: string | null;
+            /** Task */
+            task: number;
+            /** Template */
+            template: number;
+        };
+        /**
+         * LabComparison
+         * @description Two rows, by number. `difference`, `low`, `high`: of a minus b, in shares of 1.
+         */
+        LabComparison: {
+            /** A */
+            a: number;
+            /** B */
+            b: number;
+            /** Cases */
+            cases: number;
+            /** Difference */
+            difference: number;
+            /** High */
+            high: number;
+            /** Low */
+            low: number;
+            /**
+             * Winner
+             * @description Only where 0 is outside of the interval.
+             */
+            winner: ("a" | "b") | null;
+        };
+        /** LabCounts */
+        LabCounts: {
+            /** Complete */
+            complete: number;
+            /** Failed */
+            failed: number;
+            /** Running */
+            running: number;
+            /** Stopped */
+            stopped: number;
+            /** Waiting */
+            waiting: number;
+        };
+        /**
+         * LabExchange
+         * @description A request to a model and its answer. `action`, `legal`, `reading`, `say`: of a hint in a maze.
+         */
+        LabExchange: {
+            /** Action */
+            action: {
+                [key: string]: unknown;
+            } | null;
+            /** Answer */
+            answer: string;
+            /** Finish Reason */
+            finish_reason: string | null;
+            /** First Token Ms */
+            first_token_ms: number | null;
+            /** Legal */
+            legal: boolean | null;
+            /** Model */
+            model: string | null;
+            /**
+             * Purpose
+             * @enum {string}
+             */
+            purpose: "answer" | "hint" | "judge";
+            /** Reading */
+            reading: ("exact" | "repaired" | "illegal") | null;
+            /** Say */
+            say: string;
+            /**
+             * Sent
+             * @description What the model was sent; empty where it is not known any more.
+             */
+            sent: components["schemas"]["LabTurn"][];
+            /** Thinking */
+            thinking: string;
+            /** Total Ms */
+            total_ms: number | null;
+            usage: components["schemas"]["LabUsage"] | null;
+        };
+        /**
+         * LabExport
+         * @description A run as a file: what was done, what came out, and the table.
+         */
+        LabExport: {
+            /**
+             * Format
+             * @default lam-lab-run
+             * @constant
+             */
+            format: "lam-lab-run";
+            results: components["schemas"]["LabResults"];
+            run: components["schemas"]["LabRunAnswer"];
+            /**
+             * Version
+             * @default 1
+             * @constant
+             */
+            version: 1;
+        };
+        /** LabMazes */
+        LabMazes: {
+            /**
+             * Fog
+             * @default false
+             */
+            fog: boolean;
+            /**
+             * Germs
+             * @default 0
+             */
+            germs: number;
+            /**
+             * Loops
+             * @default 0
+             */
+            loops: number;
+            /** Seeds */
+            seeds: number[];
+            /**
+             * Size
+             * @description Odd.
+             */
+            size: number;
+        };
+        /** LabResults */
+        LabResults: {
+            /** Baselines */
+            baselines: components["schemas"]["LabBaseline"][];
+            /** Comparisons */
+            comparisons: components["schemas"]["LabComparison"][];
+            /**
+             * Method
+             * @description How the figures are made, in words.
+             */
+            method: string;
+            /** Rows */
+            rows: components["schemas"]["LabRow"][];
+        };
+        /**
+         * LabRow
+         * @description A template with a model and a setting; null where there is no figure.
+         */
+        LabRow: {
+            /** Failed */
+            failed: number;
+            /**
+             * First Token Ms
+             * @description The median.
+             */
+            first_token_ms: number | null;
+            /** Illegal Per Game */
+            illegal_per_game: number | null;
+            /** Model */
+            model: number;
+            /**
+             * N
+             * @description Complete cells.
+             */
+            n: number;
+            /**
+             * Opinions
+             * @description How many verdicts are a model's.
+             */
+            opinions: number;
+            /**
+             * Passed Share
+             * @description Of the complete cells with a verdict, from 0 to 1.
+             */
+            passed_share: number | null;
+            /** Repaired */
+            repaired: number | null;
+            /** Score */
+            score: number | null;
+            /** Setting */
+            setting: number;
+            /**
+             * Steps Ratio
+             * @description Steps divided by the shortest way, the mean of solved mazes.
+             */
+            steps_ratio: number | null;
+            /** Template */
+            template: number;
+            /**
+             * Tokens
+             * @description Prompt and completion, the mean of cells.
+             */
+            tokens: number | null;
+            /**
+             * Total Ms
+             * @description The median.
+             */
+            total_ms: number | null;
+        };
+        /** LabRunAnswer */
+        LabRunAnswer: {
+            /** Cells */
+            cells: components["schemas"]["LabCellAnswer"][];
+            counts: components["schemas"]["LabCounts"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /** Id */
+            id: number;
+            spec: components["schemas"]["LabSpec"];
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "running" | "stopped" | "done";
+            /** Title */
+            title: string;
+            /**
+             * Unserved
+             * @description Models that cells wait for and that no server has at the moment.
+             */
+            unserved: string[];
+        };
+        /** LabSetAnswer */
+        LabSetAnswer: {
+            /** Builtin */
+            builtin: boolean;
+            /** Cases */
+            cases: components["schemas"]["LabCase"][] | null;
+            /**
+             * Id
+             * @description A word for a built-in set, a number for an own one; null for one given with its run.
+             */
+            id: string | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "maze" | "cases";
+            maze: components["schemas"]["LabMazes"] | null;
+            /** Title */
+            title: string;
+        };
+        /**
+         * LabSetBody
+         * @description A set of tasks: either `maze` or `cases`.
+         */
+        LabSetBody: {
+            /** Cases */
+            cases?: components["schemas"]["LabCase"][] | null;
+            maze?: components["schemas"]["LabMazes"] | null;
+            /**
+             * Title
+             * @example Short facts
+             */
+            title: string;
+        };
+        /** LabSetFile */
+        LabSetFile: {
+            /**
+             * Filename
+             * @example cases.csv
+             */
+            filename: string;
+            /** Text */
+            text: string;
+        };
+        /** LabSettingAnswer */
+        LabSettingAnswer: {
+            /** @description What was chosen; null: not chosen. */
+            chosen: components["schemas"]["SamplingValues"];
+            /** @description What is in force. */
+            sampling: components["schemas"]["SamplingValues"];
+            /** Title */
+            title: string;
+        };
+        /** LabSettingBody */
+        LabSettingBody: {
+            /** Frequency Penalty */
+            frequency_penalty?: number | null;
+            /**
+             * Max Tokens
+             * @description A larger value is lowered to what the settings and the context allow. Else the session's, else LLM_MAX_TOKENS.
+             */
+            max_tokens?: number | null;
+            /**
+             * Min P
+             * @description The smallest probability of a token, relative to the most likely one.
+             */
+            min_p?: number | null;
+            /** Presence Penalty */
+            presence_penalty?: number | null;
+            /**
+             * Reasoning
+             * @description `off`, `auto`, or the maximum number of tokens for thinking. Only llama.cpp supports it. Else the session's, else LLM_SKIP_THINKING.
+             */
+            reasoning?: ("off" | "auto") | number | null;
+            /**
+             * Repeat Penalty
+             * @description 1: none.
+             */
+            repeat_penalty?: number | null;
+            /**
+             * Response Format
+             * @description In OpenAI's form: `text`, `json_object`, or `json_schema` with a schema.
+             */
+            response_format?: {
+                json_schema?: {
+                    description?: string;
+                    /** @default answer */
+                    name: string;
+                    schema: {
+                        [key: string]: unknown;
+                    };
+                    strict?: boolean;
+                } | null;
+                /** @enum {unknown} */
+                type: "json_object" | "json_schema" | "text";
+            } | null;
+            /**
+             * Seed
+             * @description Null: a new one for each reply.
+             */
+            seed?: number | null;
+            /**
+             * Stop
+             * @description Texts that end the reply; up to four. An empty list: none.
+             */
+            stop?: string[] | null;
+            /**
+             * Temperature
+             * @description 0 is a valid value. Else the session's, else LLM_TEMPERATURE.
+             */
+            temperature?: number | null;
+            /**
+             * Title
+             * @default
+             */
+            title: string;
+            /**
+             * Top K
+             * @description 0: no limit.
+             */
+            top_k?: number | null;
+            /**
+             * Top P
+             * @description Else the session's, else LLM_TOP_P.
+             */
+            top_p?: number | null;
+            /**
+             * Typical P
+             * @description 1: no limit.
+             */
+            typical_p?: number | null;
+        };
+        /**
+         * LabSpec
+         * @description All that is needed to repeat the run.
+         */
+        LabSpec: {
+            /** Attended */
+            attended: boolean;
+            /**
+             * Forcing
+             * @enum {string}
+             */
+            forcing: "legal" | "shape" | "none";
+            /** Models */
+            models: (string | null)[];
+            /** Repeats */
+            repeats: number;
+            /**
+             * Rules
+             * @description The version of the maze's rules; null for cases.
+             */
+            rules: number | null;
+            set: components["schemas"]["LabSetAnswer"];
+            /** Settings */
+            settings: components["schemas"]["LabSettingAnswer"][];
+            /** Steps */
+            steps: number;
+            /** Templates */
+            templates: components["schemas"]["LabTemplateAnswer"][];
+        };
+        /** LabTask */
+        LabTask: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "maze" | "cases";
+            /** Name */
+            name: string;
+            /**
+             * Number
+             * @description From 0, as in a cell's `task`.
+             */
+            number: number;
+            /** Set Id */
+            set_id: string;
+        };
+        /**
+         * LabTemplateAnswer
+         * @description A template's text as it was when the run was made.
+         */
+        LabTemplateAnswer: {
+            /** Content */
+            content: string;
+            /** Template Id */
+            template_id: number | null;
+            /** Title */
+            title: string;
+            /** Version */
+            version: number | null;
+        };
+        /**
+         * LabTemplateBody
+         * @description A stored template, own or public, or a text of its own.
+         */
+        LabTemplateBody: {
+            /**
+             * Content
+             * @default
+             */
+            content: string;
+            /** Template Id */
+            template_id?: number | null;
+            /**
+             * Title
+             * @default
+             */
+            title: string;
+            /**
+             * Version
+             * @description Null: the newest.
+             */
+            version?: number | null;
+        };
+        /** LabTurn */
+        LabTurn: {
+            /** Content */
+            content: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "system" | "user" | "assistant";
+        };
+        /** LabUsage */
+        LabUsage: {
+            /** Cached Tokens */
+            cached_tokens: number | null;
+            /** Completion Tokens */
+            completion_tokens: number;
+            /** Prompt Tokens */
+            prompt_tokens: number;
+            /** Total Tokens */
+            total_tokens: number;
+        };
+        /** LengthJudge */
+        LengthJudge: {
+            /** Max */
+            max?: number | null;
+            /** Min */
+            min?: number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "length";
+            /**
+             * Unit
+             * @default characters
+             * @enum {string}
+             */
+            unit: "characters" | "words";
+        };
         /** ListedAccount */
         ListedAccount: {
             /**
@@ -1795,6 +2645,46 @@ export interface components {
             steps: number;
             /** Template Id */
             template_id: number | null;
+        };
+        /**
+         * ListedLabRun
+         * @description A run without its cells and texts.
+         */
+        ListedLabRun: {
+            /** Attended */
+            attended: boolean;
+            counts: components["schemas"]["LabCounts"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /** Id */
+            id: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "maze" | "cases";
+            /** Models */
+            models: (string | null)[];
+            /** Repeats */
+            repeats: number;
+            /** Set Title */
+            set_title: string;
+            /** Settings */
+            settings: string[];
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "running" | "stopped" | "done";
+            /** Templates */
+            templates: string[];
+            /** Title */
+            title: string;
         };
         /** ListedSession */
         ListedSession: {
@@ -1937,6 +2827,19 @@ export interface components {
              * @description Accurate to ten minutes.
              */
             last_used_at: string;
+        };
+        /** MatchesJudge */
+        MatchesJudge: {
+            /**
+             * Pattern
+             * @description Found anywhere in the answer; without lookaround and back references.
+             */
+            pattern: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "matches";
         };
         /** MazeSetAnswer */
         MazeSetAnswer: {
@@ -2138,6 +3041,24 @@ export interface components {
             n_ctx: number | null;
             /** Name */
             name: string;
+        };
+        /**
+         * ModelJudge
+         * @description A model says whether the answer meets the rubric: an opinion.
+         */
+        ModelJudge: {
+            /**
+             * Model
+             * @description Null: the model that answered.
+             */
+            model?: string | null;
+            /** Rubric */
+            rubric: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "model";
         };
         /** ModelsAnswer */
         ModelsAnswer: {
@@ -2341,6 +3262,64 @@ export interface components {
                 [key: string]: string;
             } | null;
         };
+        /**
+         * NewLabRun
+         * @description Every template with every model, every setting and every task, as often as `repeats` says: at most 2 000 cells.
+         */
+        NewLabRun: {
+            /**
+             * Attended
+             * @description Somebody waits for it: at most 4 cells, which start at once, like replies, and count like those.
+             * @default false
+             */
+            attended: boolean;
+            /**
+             * Forcing
+             * @description For mazes: what the schema of an answer allows.
+             * @default shape
+             * @enum {string}
+             */
+            forcing: "legal" | "shape" | "none";
+            /**
+             * Models
+             * @description Null: the default model.
+             * @default [
+             *       null
+             *     ]
+             */
+            models: (string | null)[];
+            /**
+             * Repeats
+             * @default 1
+             */
+            repeats: number;
+            /** @description A set for this run alone, instead of `set_id`. */
+            set?: components["schemas"]["LabSetBody"] | null;
+            /** Set Id */
+            set_id?: string | null;
+            /**
+             * Settings
+             * @default [
+             *       {
+             *         "title": ""
+             *       }
+             *     ]
+             */
+            settings: components["schemas"]["LabSettingBody"][];
+            /**
+             * Steps
+             * @description For mazes: the most hints in a game.
+             * @default 200
+             */
+            steps: number;
+            /** Templates */
+            templates: components["schemas"]["LabTemplateBody"][];
+            /**
+             * Title
+             * @default
+             */
+            title: string;
+        };
         /** NewPassword */
         NewPassword: {
             /** Current Password */
@@ -2374,6 +3353,69 @@ export interface components {
              * @example Translator
              */
             title: string;
+        };
+        /**
+         * OpenedLabCell
+         * @description A cell with its transcript; for a maze also what its replay needs.
+         */
+        OpenedLabCell: {
+            /** Actions */
+            actions: {
+                [key: string]: unknown;
+            }[];
+            /** Attempts */
+            attempts: number;
+            /**
+             * Given Up
+             * @description Attempts that made way for somebody.
+             */
+            given_up: number;
+            /** Id */
+            id: number;
+            /** Model */
+            model: number;
+            /** Number */
+            number: number;
+            /**
+             * Passed
+             * @description Solved, or judged; null: no verdict.
+             */
+            passed: boolean | null;
+            /** Repeat */
+            repeat: number;
+            /**
+             * Result
+             * @description Mazes: solved, end, steps, shortest, illegal, repaired, hints, score. Cases: passed, reason, opinion. Both: prompt_tokens, completion_tokens, first_token_ms, total_ms. Failed: code, message.
+             */
+            result: {
+                [key: string]: unknown;
+            } | null;
+            /** Rules */
+            rules: number | null;
+            /** Seed */
+            seed: number | null;
+            /** Setting */
+            setting: number;
+            /** Settings */
+            settings: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "waiting" | "running" | "complete" | "failed" | "stopped";
+            /**
+             * Stream Id
+             * @description The stream of the newest attempt.
+             */
+            stream_id: string | null;
+            /** Task */
+            task: number;
+            /** Template */
+            template: number;
+            /** Transcript */
+            transcript: components["schemas"]["LabExchange"][];
         };
         /** PieceAnswer */
         PieceAnswer: {
@@ -2445,6 +3487,24 @@ export interface components {
             template_title: string | null;
             /** Tokens */
             tokens: number;
+        };
+        /** RegressionCase */
+        RegressionCase: {
+            /**
+             * Judge
+             * @description Null: the case's own; without one the answer has to stay the same.
+             */
+            judge?: (components["schemas"]["ContainsJudge"] | components["schemas"]["EqualsJudge"] | components["schemas"]["MatchesJudge"] | components["schemas"]["SchemaJudge"] | components["schemas"]["LengthJudge"] | components["schemas"]["ModelJudge"]) | null;
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /**
+             * Set Id
+             * @description Null: the own set for such cases, made if it is missing.
+             */
+            set_id?: string | null;
         };
         /** ReplayAnswer */
         ReplayAnswer: {
@@ -2680,6 +3740,62 @@ export interface components {
             temperature: number;
             /** Top P */
             top_p: number;
+        };
+        /** SamplingValues */
+        SamplingValues: {
+            /** Frequency Penalty */
+            frequency_penalty: number | null;
+            /** Max Tokens */
+            max_tokens: number | null;
+            /** Min P */
+            min_p: number | null;
+            /** Presence Penalty */
+            presence_penalty: number | null;
+            /** Reasoning */
+            reasoning: ("off" | "auto") | number | null;
+            /** Repeat Penalty */
+            repeat_penalty: number | null;
+            /** Response Format */
+            response_format: {
+                json_schema?: {
+                    description?: string;
+                    /** @default answer */
+                    name: string;
+                    schema: {
+                        [key: string]: unknown;
+                    };
+                    strict?: boolean;
+                } | null;
+                /** @enum {unknown} */
+                type: "json_object" | "json_schema" | "text";
+            } | null;
+            /** Seed */
+            seed: number | null;
+            /** Stop */
+            stop: string[] | null;
+            /** Temperature */
+            temperature: number | null;
+            /** Top K */
+            top_k: number | null;
+            /** Top P */
+            top_p: number | null;
+            /** Typical P */
+            typical_p: number | null;
+        };
+        /** SchemaJudge */
+        SchemaJudge: {
+            /**
+             * Schema
+             * @description The whole answer is JSON that fits; no remote references.
+             */
+            schema: {
+                [key: string]: unknown;
+            } | boolean;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "json_schema";
         };
         /** SearchAnswer */
         SearchAnswer: {
@@ -3519,6 +4635,7 @@ export type ActionAnswer = components['schemas']['ActionAnswer'];
 export type ActionsOfPlayer = components['schemas']['ActionsOfPlayer'];
 export type AskForHint = components['schemas']['AskForHint'];
 export type BrokerHealth = components['schemas']['BrokerHealth'];
+export type ContainsJudge = components['schemas']['ContainsJudge'];
 export type Credentials = components['schemas']['Credentials'];
 export type DaySums = components['schemas']['DaySums'];
 export type Deletion = components['schemas']['Deletion'];
@@ -3526,6 +4643,7 @@ export type DocumentAnswer = components['schemas']['DocumentAnswer'];
 export type DocumentPart = components['schemas']['DocumentPart'];
 export type EndingError = components['schemas']['EndingError'];
 export type EngineHealth = components['schemas']['EngineHealth'];
+export type EqualsJudge = components['schemas']['EqualsJudge'];
 export type ErrorAnswer = components['schemas']['ErrorAnswer'];
 export type Followed = components['schemas']['Followed'];
 export type FoundAnswer = components['schemas']['FoundAnswer'];
@@ -3536,28 +4654,59 @@ export type HealthAnswer = components['schemas']['HealthAnswer'];
 export type HintAnswer = components['schemas']['HintAnswer'];
 export type HintDetail = components['schemas']['HintDetail'];
 export type ImagePart = components['schemas']['ImagePart'];
+export type LabBaseline = components['schemas']['LabBaseline'];
+export type LabCase = components['schemas']['LabCase'];
+export type LabCellAnswer = components['schemas']['LabCellAnswer'];
+export type LabComparison = components['schemas']['LabComparison'];
+export type LabCounts = components['schemas']['LabCounts'];
+export type LabExchange = components['schemas']['LabExchange'];
+export type LabExport = components['schemas']['LabExport'];
+export type LabMazes = components['schemas']['LabMazes'];
+export type LabResults = components['schemas']['LabResults'];
+export type LabRow = components['schemas']['LabRow'];
+export type LabRunAnswer = components['schemas']['LabRunAnswer'];
+export type LabSetAnswer = components['schemas']['LabSetAnswer'];
+export type LabSetBody = components['schemas']['LabSetBody'];
+export type LabSetFile = components['schemas']['LabSetFile'];
+export type LabSettingAnswer = components['schemas']['LabSettingAnswer'];
+export type LabSettingBody = components['schemas']['LabSettingBody'];
+export type LabSpec = components['schemas']['LabSpec'];
+export type LabTask = components['schemas']['LabTask'];
+export type LabTemplateAnswer = components['schemas']['LabTemplateAnswer'];
+export type LabTemplateBody = components['schemas']['LabTemplateBody'];
+export type LabTurn = components['schemas']['LabTurn'];
+export type LabUsage = components['schemas']['LabUsage'];
+export type LengthJudge = components['schemas']['LengthJudge'];
 export type ListedAccount = components['schemas']['ListedAccount'];
 export type ListedGame = components['schemas']['ListedGame'];
+export type ListedLabRun = components['schemas']['ListedLabRun'];
 export type ListedSession = components['schemas']['ListedSession'];
 export type ListedToken = components['schemas']['ListedToken'];
+export type MatchesJudge = components['schemas']['MatchesJudge'];
 export type MazeSetAnswer = components['schemas']['MazeSetAnswer'];
 export type MessageAnswer = components['schemas']['MessageAnswer'];
 export type MessageChanges = components['schemas']['MessageChanges'];
 export type ModelAnswer = components['schemas']['ModelAnswer'];
+export type ModelJudge = components['schemas']['ModelJudge'];
 export type ModelsAnswer = components['schemas']['ModelsAnswer'];
 export type ModelSums = components['schemas']['ModelSums'];
 export type NewAccount = components['schemas']['NewAccount'];
 export type NewGameFields = components['schemas']['NewGameFields'];
+export type NewLabRun = components['schemas']['NewLabRun'];
 export type NewPassword = components['schemas']['NewPassword'];
 export type NewTemplate = components['schemas']['NewTemplate'];
+export type OpenedLabCell = components['schemas']['OpenedLabCell'];
 export type PieceAnswer = components['schemas']['PieceAnswer'];
 export type PresetAnswer = components['schemas']['PresetAnswer'];
 export type PublicTemplate = components['schemas']['PublicTemplate'];
 export type RankedGame = components['schemas']['RankedGame'];
+export type RegressionCase = components['schemas']['RegressionCase'];
 export type ReplayAnswer = components['schemas']['ReplayAnswer'];
 export type RunAnswer = components['schemas']['RunAnswer'];
 export type RunningStream = components['schemas']['RunningStream'];
 export type SamplingAnswer = components['schemas']['SamplingAnswer'];
+export type SamplingValues = components['schemas']['SamplingValues'];
+export type SchemaJudge = components['schemas']['SchemaJudge'];
 export type SearchAnswer = components['schemas']['SearchAnswer'];
 export type SendMessage = components['schemas']['SendMessage'];
 export type SentAnswer = components['schemas']['SentAnswer'];
@@ -6778,7 +7927,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Server-Sent Events, each `{stream, n, event}`. `stream` is a run's id, `sessions` (the list), `session` (the visible ones) or `connection`. See docs/protocols/events.md. */
+            /** @description Server-Sent Events, each `{stream, n, event}`. `stream` is a run's id, `sessions` (the list), `session` (the visible ones), `lab` or `connection`. See docs/protocols/events.md. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -7027,6 +8176,1868 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HealthAnswer"];
+                };
+            };
+        };
+    };
+    list_runs_api_lab_runs_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListedLabRun"][];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    create_run_api_lab_runs_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLabRun"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabRunAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too much at once; see `Retry-After`. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The queue for this model is full; try again in a moment.",
+                     *       "code": "queue_full"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_run_api_lab_runs__run_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabRunAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    delete_run_api_lab_runs__run_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_cell_api_lab_runs__run_id__cells__number__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The cell's number in its run. */
+                number: number;
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenedLabCell"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    add_case_api_lab_runs__run_id__cells__number__case_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The cell's number in its run. */
+                number: number;
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegressionCase"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabSetAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    stop_cell_api_lab_runs__run_id__cells__number__stop_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The cell's number in its run. */
+                number: number;
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabCellAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    export_run_api_lab_runs__run_id__export_get: {
+        parameters: {
+            query?: {
+                format?: "csv" | "json";
+            };
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabExport"];
+                    "text/csv": string;
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_results_api_lab_runs__run_id__results_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabResults"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    resume_run_api_lab_runs__run_id__resume_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabRunAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    stop_run_api_lab_runs__run_id__stop_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabRunAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_sets_api_lab_sets_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabSetAnswer"][];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    create_set_api_lab_sets_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LabSetBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabSetAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_set_api_lab_sets__set_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                set_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabSetAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    change_set_api_lab_sets__set_id__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                set_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LabSetBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabSetAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    delete_set_api_lab_sets__set_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                set_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    import_set_api_lab_sets_import_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LabSetFile"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabSetAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_tasks_api_lab_tasks_get: {
+        parameters: {
+            query?: {
+                set?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabTask"][];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };

@@ -31,6 +31,7 @@ TAGS: Final = [
     {"name": "events", "description": "One connection for the session list, the visible sessions and their runs."},
     {"name": "templates", "description": "Stored prompts with variables and versions."},
     {"name": "maze", "description": "Games in the maze: what the rules say, hints from the model, replays and the leaderboard."},
+    {"name": "lab", "description": "Sets of tasks, and runs that try templates, models and settings on them."},
     {"name": "usage", "description": "Tokens, speed and outcomes of replies."},
     {"name": "admin", "description": "For admins: accounts, and the replies that run or wait."},
     {"name": "system", "description": "Health and models."},

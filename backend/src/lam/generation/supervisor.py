@@ -247,6 +247,10 @@ class Supervisor:
         """Stops the key's run and waits until its result is stored. Raises SessionBusy when that takes too long."""
         await self._end(run for run in self.running() if run.key == key)
 
+    async def end_run(self, run_id: str) -> None:
+        """Stops a run and waits until its result is stored. Raises SessionBusy when that takes too long."""
+        await self._end(run for run in self.running() if run.id == run_id)
+
     async def end_user(self, user_id: int) -> None:
         """Stops all runs of a user and waits until their results are stored. Raises SessionBusy when that takes too long."""
         await self._end(run for run in self.running() if run.user_id == user_id)

@@ -1,8 +1,9 @@
 """Who may do what with which rows. No other module decides this.
 
-A session, with its messages and streams, is open to people by their role in it; today the only role is `owner`. A template belongs
-to its owner alone, and so does a game until it is on a leaderboard: then everybody may watch it. Logins, remembered requests and
-costs are personal and never shared. To a person without permission a row does not exist.
+A session, with its messages and streams, is open to people by their role in it; today the only role is `owner`. A template, a set
+of tasks, and a run of the lab with its cells belong to their owner alone, and so does a game until it is on a leaderboard: then
+everybody may watch it. Logins, remembered requests and costs are personal and never shared. To a person without permission a row
+does not exist.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +11,7 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import ColumnElement, Table, and_, false, or_
 
-from lam.storage.schema import games, sessions, templates
+from lam.storage.schema import games, lab_runs, lab_sets, sessions, templates
 
 Role = Literal["owner", "steer", "watch"]
 Action = Literal["read", "send", "stop", "rate", "change", "empty", "delete"]
@@ -28,7 +29,8 @@ Holds = Callable[[Any], ColumnElement[bool]]
 # The roles of people in a session, as conditions on its row. Nobody has a role that is missing here.
 IN_SESSION: Final[dict[Role, Holds]] = {"owner": lambda user: sessions.c.user_id == user}
 IN_TEMPLATE: Final[dict[Role, Holds]] = {"owner": lambda user: templates.c.user_id == user}
-
+IN_LAB_SET: Final[dict[Role, Holds]] = {"owner": lambda user: lab_sets.c.user_id == user}
+IN_LAB_RUN: Final[dict[Role, Holds]] = {"owner": lambda user: lab_runs.c.user_id == user}
 IN_GAME: Final[dict[Role, Holds]] = {
     "owner": lambda user: games.c.user_id == user,
     "watch": lambda _: and_(games.c.status == "won", games.c.maze_set.is_not(None)),
@@ -53,6 +55,16 @@ def templates_in_sight(user: Any) -> ColumnElement[bool]:
 def games_open(action: Action, user: Any) -> ColumnElement[bool]:
     """Returns a condition for the games with which `user` may do this. Everybody may read a game that is on a leaderboard."""
     return role_condition(action, user, IN_GAME)
+
+
+def lab_sets_open(action: Action, user: Any) -> ColumnElement[bool]:
+    """Returns a condition for the sets of tasks with which `user` may do this."""
+    return held(action, user, IN_LAB_SET)
+
+
+def lab_runs_open(action: Action, user: Any) -> ColumnElement[bool]:
+    """Returns a condition for the runs of the lab, with their cells, with which `user` may do this."""
+    return held(action, user, IN_LAB_RUN)
 
 
 def own(table: Table, user: Any) -> ColumnElement[bool]:

@@ -272,3 +272,64 @@ class BoardEntry(Struct, frozen=True, kw_only=True):
     tokens: int
     seconds: float
     created_at: datetime
+
+
+class LabSet(Struct, frozen=True, kw_only=True):
+    """A person's own set of tasks. `content`: JSON that the lab wrote."""
+
+    id: int
+    user_id: int
+    title: str
+    kind: Literal["maze", "cases"]
+    content: str
+    created_at: datetime
+    updated_at: datetime
+
+
+LabStatus = Literal["running", "stopped", "done"]
+CellStatus = Literal["waiting", "running", "complete", "failed", "stopped"]
+
+
+class LabRun(Struct, frozen=True, kw_only=True):
+    """A run over a set of tasks. `spec`: JSON that the lab wrote: all that is needed to repeat it."""
+
+    id: int
+    user_id: int
+    title: str
+    status: LabStatus
+    spec: str
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class LabCell(Struct, frozen=True, kw_only=True):
+    """One trial: a template, a model, a setting and a task, as indices into the spec, and how often before (`repeat`).
+
+    `attempts`: how often it was started. `failures`, `given_up`: how many of them failed in a way that may pass, or lost their
+    place to somebody. `stream_id`: of the newest attempt.
+    """
+
+    id: int
+    lab_run_id: int
+    number: int
+    template: int
+    model: int
+    setting: int
+    task: int
+    repeat: int
+    status: CellStatus
+    attempts: int
+    failures: int
+    given_up: int
+    stream_id: str | None
+    passed: bool | None
+    result: dict[str, Any] | None
+
+
+class WaitingCell(Struct, frozen=True):
+    """The first cell that waits in a run for one of its models."""
+
+    id: int
+    lab_run_id: int
+    user_id: int
+    model: int

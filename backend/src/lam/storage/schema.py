@@ -280,3 +280,55 @@ hints = Table(
     UniqueConstraint("game_id", "number"),
     sqlite_autoincrement=True,
 )
+
+lab_sets = Table(
+    "lab_sets",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("users"),
+    Column("title", String(200), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("content", Text, nullable=False),  # JSON that the lab wrote: the mazes or the cases
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index(None, "user_id"),
+    sqlite_autoincrement=True,
+)
+
+lab_runs = Table(
+    "lab_runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("users"),
+    Column("title", String(200), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("spec", Text, nullable=False),  # JSON that the lab wrote: all that is needed to repeat it
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Index(None, "user_id"),
+    sqlite_autoincrement=True,
+)
+
+lab_cells = Table(
+    "lab_cells",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("lab_runs"),
+    Column("number", Integer, nullable=False),
+    Column("template", Integer, nullable=False),  # this and the next four: indices into the spec
+    Column("model", Integer, nullable=False),
+    Column("setting", Integer, nullable=False),
+    Column("task", Integer, nullable=False),
+    Column("repeat", Integer, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),  # attempts that failed in a way that may pass
+    Column("given_up", Integer, nullable=False),  # attempts whose place somebody else needed
+    Column("stream_id", String(64), unique=True),  # of the newest attempt
+    Column("passed", Boolean),
+    Column("result", JSON(none_as_null=True)),
+    Column("transcript", Text),  # JSON that the lab wrote; last, because lists leave it out
+    UniqueConstraint("lab_run_id", "number"),
+    Index(None, "status", "lab_run_id", "model"),
+    sqlite_autoincrement=True,
+)

@@ -18,7 +18,7 @@ router = APIRouter(prefix="/api/events", tags=["events"])
 FRAMES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Server-Sent Events, each `{stream, n, event}`. `stream` is a run's id, `sessions` (the list), `session` "
-        "(the visible ones) or `connection`. See docs/protocols/events.md.",
+        "(the visible ones), `lab` or `connection`. See docs/protocols/events.md.",
         "content": {
             "text/event-stream": {
                 "schema": {"type": "string"},
