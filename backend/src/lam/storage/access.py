@@ -59,12 +59,12 @@ def games_open(action: Action, user: Any) -> ColumnElement[bool]:
 
 def lab_sets_open(action: Action, user: Any) -> ColumnElement[bool]:
     """Returns a condition for the sets of tasks with which `user` may do this."""
-    return held(action, user, IN_LAB_SET)
+    return role_condition(action, user, IN_LAB_SET)
 
 
 def lab_runs_open(action: Action, user: Any) -> ColumnElement[bool]:
     """Returns a condition for the runs of the lab, with their cells, with which `user` may do this."""
-    return held(action, user, IN_LAB_RUN)
+    return role_condition(action, user, IN_LAB_RUN)
 
 
 def own(table: Table, user: Any) -> ColumnElement[bool]:
