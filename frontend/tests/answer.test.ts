@@ -44,7 +44,9 @@ describe("laws", () => {
       fc.property(
         fc.oneof(
           written.map((one) => one.text),
-          fc.string({ unit: fc.constantFrom(..."{}[]\",:\\usaydo tr1 \ud83d\ude00") }),
+          fc.string({
+            unit: fc.constantFrom("{", "}", "[", "]", '"', ",", ":", "\\", "u", "say", "do", " ", "1", "\ud83d", "\ude00"),
+          }),
         ),
         fc.array(fc.nat(200)),
         (whole, cuts) => {
@@ -118,6 +120,6 @@ test.each([
 });
 
 test("an object that is no JSON has no action", () => {
-  const reader = readAnswer("{\"do\": {\"action\": \"wait\"}, 'say': 1}");
+  const reader = readAnswer('{"do": {"action": "wait"}, \'say\': 1}');
   expect(view(reader)).toEqual({ say: "", action: undefined, isComplete: true, isBroken: true });
 });

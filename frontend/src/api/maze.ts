@@ -3,7 +3,7 @@
 import { queryOptions } from "@tanstack/react-query";
 
 import type { Numbered } from "../protocol/events";
-import type { Action, Settings } from "../protocol/maze";
+import type { Action, Logged, Settings } from "../protocol/maze";
 import { batches, request } from "./streams";
 
 type Mode = "manual" | "lam";
@@ -39,8 +39,8 @@ export interface NewGame {
   temperature?: number;
 }
 
-interface LoggedAction {
-  action: Action;
+export interface LoggedAction {
+  action: Logged;
   legal: boolean;
   /** The number of the hint that it came from. */
   hint: number | null;
@@ -90,7 +90,7 @@ export interface Hint {
   status: string;
   say: string;
   reading: "exact" | "repaired" | "illegal" | null;
-  action: Action | null;
+  action: Logged | null;
   legal: boolean | null;
   answer: string;
   first_token_ms: number | null;

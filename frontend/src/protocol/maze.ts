@@ -70,6 +70,33 @@ export interface State {
   status: "playing" | "won" | "germ" | "oxygen";
 }
 
+/** The action of decoded JSON; null for any other shape. */
+export function actionOf(value: unknown): Action | null {
+  if (typeof value !== "object" || value === null) return null;
+  const { action, direction, directions, ...more } = value as Readonly<Record<string, unknown>>;
+  if (Object.keys(more).length > 0) return null;
+  switch (action) {
+    case "move":
+    case "break_wall":
+      return isDirection(direction) && directions === undefined ? { action, direction } : null;
+    case "path": {
+      const isPath = Array.isArray(directions) && directions.length >= 1 && directions.length <= LONGEST_PATH;
+      return isPath && directions.every(isDirection) && direction === undefined ? { action, directions } : null;
+    }
+    case "slow_germs":
+    case "freeze_germs":
+    case "scan":
+    case "wait":
+      return direction === undefined && directions === undefined ? { action } : null;
+    default:
+      return null;
+  }
+}
+
+function isDirection(value: unknown): value is Direction {
+  return DIRECTIONS.some((direction) => direction === value);
+}
+
 /** A log that is no game's log; the message says why. */
 export class BadLog extends Error {
   override readonly name = "BadLog";
@@ -81,6 +108,15 @@ export function exitTile(size: number): number {
 
 function startTile(size: number): number {
   return size + 1;
+}
+
+/** Whether the player has seen the tile; the exit is always known. */
+export function isKnown({ known }: State, tile: number): boolean {
+  return known === "" || known[tile] === KNOWN;
+}
+
+export function isWall({ grid }: State, tile: number): boolean {
+  return grid[tile] === WALL;
 }
 
 /** What leads from a tile to the next one in that direction. */

@@ -1,6 +1,7 @@
 /** What somebody chose last for a game in the maze, kept in the browser. Knows no React. */
 
 import type { Forcing, Game, NewGame } from "../api/maze";
+import type { Settings } from "../protocol/maze";
 import { Subscribable } from "./subscribable";
 
 export interface MazeChoice {
@@ -61,6 +62,14 @@ function read(): MazeChoice {
 }
 
 export const mazeChoice = new MazeChoiceStore();
+
+export const SIZES = Array.from({ length: 15 }, (_, at) => 5 + 2 * at);
+export const MOST_GERMS = 12;
+
+/** The settings of a maze of one's own; the gateway fills in the rest in the same way. */
+export function settingsOf(chosen: Pick<Settings, "size" | "loops" | "germs" | "fog">): Settings {
+  return { ...chosen, oxygen: 0, powers: { break_wall: 3, slow_germs: 2, freeze_germs: 2, scan: 3 } };
+}
 
 export function randomSeed(): number {
   return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
