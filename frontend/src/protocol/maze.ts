@@ -24,7 +24,7 @@ export type Power = (typeof POWERS)[number];
 
 export type Action =
   | { action: "move"; direction: Direction }
-  | { action: "path"; directions: readonly Direction[] }
+  | { action: "path"; directions: Direction[] }
   | { action: "break_wall"; direction: Direction }
   | { action: "slow_germs" }
   | { action: "freeze_germs" }
@@ -36,15 +36,18 @@ export type Logged = Action | { action: "unreadable" };
 /** How often each power may be used. */
 export type Powers = Record<Power, number>;
 
-/** `size`: tiles of a side, odd. `loops`: percent of the walls between cells that are opened. `oxygen`: ticks; 0: by the maze. */
+/** `size`: tiles of a side, odd. `loops`: percent of the walls between cells that are opened. `oxygen`: ticks; 0: by the maze.
+ * `powers`: else `USUAL_POWERS`. */
 export interface Settings {
   size: number;
   loops: number;
   germs: number;
   fog: boolean;
   oxygen: number;
-  powers: Powers;
+  powers?: Powers;
 }
+
+export const USUAL_POWERS: Readonly<Powers> = { break_wall: 3, slow_germs: 2, freeze_germs: 2, scan: 3 };
 
 /** Why an action is illegal; `rules.py` says what each means. */
 export type Objection = "unreadable" | "wall" | "fog" | "spent" | "border" | "open";
@@ -137,7 +140,7 @@ export function offset(size: number, direction: Direction): number {
 
 /** A number below `n`, and the next state of the random numbers (mulberry32, by Tommy Ettinger, public domain). A choice among one draws
  * nothing. */
-function choice(random: number, n: number): [number, number] {
+export function choice(random: number, n: number): [number, number] {
   if (n <= 1) return [0, random];
   const next = (random + 0x6d2b79f5) >>> 0;
   let mixed = Math.imul(next ^ (next >>> 15), next | 1);
@@ -150,7 +153,7 @@ function choice(random: number, n: number): [number, number] {
 /** The state at tick 0. The exit can always be reached. Throws BadLog for a seed that is no 32-bit number. */
 export function generate(seed: number, settings: Settings): State {
   if (!Number.isInteger(seed) || seed < 0 || seed > LARGEST_SEED) throw new BadLog(`a seed is a number from 0 to ${LARGEST_SEED}`);
-  const { size, fog, oxygen, powers } = settings;
+  const { size, fog, oxygen, powers = USUAL_POWERS } = settings;
   const tiles = new Array<string>(size * size).fill(WALL);
   let random = carve(tiles, size, seed);
   random = openLoops(tiles, size, settings.loops, random);

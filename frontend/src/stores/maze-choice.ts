@@ -1,6 +1,6 @@
 /** What somebody chose last for a game in the maze, kept in the browser. Knows no React. */
 
-import type { Forcing, Game, NewGame } from "../api/maze";
+import type { Game, NewGame } from "../api/maze";
 import type { Settings } from "../protocol/maze";
 import { Subscribable } from "./subscribable";
 
@@ -20,7 +20,7 @@ export interface MazeChoice {
   variables: Record<string, string>;
   prompt: string;
   model: string | null;
-  forcing: Forcing;
+  forcing: Game["forcing"];
 }
 
 const KEY = "maze-choice";
@@ -68,7 +68,7 @@ export const MOST_GERMS = 12;
 
 /** The settings of a maze of one's own; the gateway fills in the rest in the same way. */
 export function settingsOf(chosen: Pick<Settings, "size" | "loops" | "germs" | "fog">): Settings {
-  return { ...chosen, oxygen: 0, powers: { break_wall: 3, slow_germs: 2, freeze_germs: 2, scan: 3 } };
+  return { ...chosen, oxygen: 0 };
 }
 
 export function randomSeed(): number {

@@ -13,10 +13,6 @@ export class MazeClock {
     private readonly periodMs: number,
   ) {}
 
-  get isRunning(): boolean {
-    return this.timer !== null;
-  }
-
   isHeldBy(hold: Hold): boolean {
     return this.holds.has(hold);
   }

@@ -14,7 +14,7 @@ const GATHER_MS = 250;
 const MOST_SENT = 50;
 
 export interface LogGateway {
-  act: (game: number, after: number, actions: readonly Action[], isLast?: boolean) => Promise<Game>;
+  act: (game: number, after: number, actions: Action[], isLast?: boolean) => Promise<Game>;
   game: (game: number) => Promise<Game>;
 }
 
@@ -63,7 +63,7 @@ export class GameLog extends Subscribable {
   /** Does that, unless it is illegal now. */
   add(action: Action): boolean {
     if (!legal(this.now, action) || this.game.status !== "playing") return false;
-    this.entries = [...this.entries, { action, legal: true, hint: null }];
+    this.entries = [...this.entries, { action, legal: true }];
     this.states = [...this.states, apply(this.now, action)];
     if (this.now.status === "playing") this.gathering ??= setTimeout(() => void this.settle(), GATHER_MS);
     else void this.settle();

@@ -141,8 +141,8 @@ export class MazePlay extends Subscribable {
     return this.clock.isHeldBy("person");
   }
 
-  get isClockRunning(): boolean {
-    return this.clock.isRunning;
+  get doesClockWait(): boolean {
+    return this.clock.isHeldBy("hint");
   }
 
   // Playing oneself
@@ -160,6 +160,7 @@ export class MazePlay extends Subscribable {
       this.acts++;
       this.actedAt = this.count;
     }
+    this.clock.setHeld("hint", false);
     this.clock.acted();
     this.overtake();
     this.notify();
@@ -202,7 +203,7 @@ export class MazePlay extends Subscribable {
 
   // Hints
 
-  /** Asks the model what to do now. In manual play time stands still until it has answered. */
+  /** Asks the model what to do now. In manual play time stands still until somebody acts: answers want to be read. */
   ask(): void {
     if (!this.game.mine || this.isOver || this.isAsking) return;
     this.look(null);
@@ -332,7 +333,6 @@ export class MazePlay extends Subscribable {
   }
 
   private async ended(hint: LiveHint): Promise<void> {
-    if (this.hint === hint) this.clock.setHeld("hint", false);
     if (hint.problem !== null || hint.isStopped) this.isRunning = false;
     const before = this.count;
     try {
@@ -356,7 +356,6 @@ export class MazePlay extends Subscribable {
     const { hint } = this;
     if (hint === null || hint.after === this.count) return;
     hint.isOvertaken = true;
-    this.clock.setHeld("hint", false);
     if (!hint.over) hint.stream.stop().catch(() => undefined); // the gateway ends it with the next hint, too
   }
 

@@ -34,7 +34,7 @@ export function Board({ state, from, trail, preview, tickMs }: Props) {
     if (last.current === state) return;
     const follows = from !== null && from.state === last.current && !isStill();
     last.current = state;
-    if (follows) motion.pass(passage(from.state, from.action), tickMs);
+    if (follows) motion.pass([...passage(from.state, from.action).slice(0, -1), state], tickMs);
     else motion.jump(state);
   }, [motion, state, from, tickMs]);
   useEffect(() => {

@@ -93,7 +93,7 @@ function Past({ hint, play }: { hint: Hint; play: MazePlay }) {
   const state = play.log.states[hint.after];
   return (
     <>
-      {hint.say === "" ? <p className="muted">{maze.silent}</p> : <p className="said">{hint.say}</p>}
+      {hint.say ? <p className="said">{hint.say}</p> : <p className="muted">{maze.silent}</p>}
       {hint.action !== null && state !== undefined && (
         <Proposal action={hint.action} state={state} isDone={play.game.mode === "lam"} onFollow={null} />
       )}

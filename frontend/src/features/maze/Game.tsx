@@ -45,12 +45,19 @@ export function Game({ play }: { play: MazePlay }) {
       <section className="maze-stage" aria-label={words.pages.maze}>
         <Gauges play={play} />
         <Frame play={play} onDirection={isPlayer ? keys.direction : null} />
-        {isPlayer && <Pad play={play} />}
+        <Notes play={play} />
       </section>
       <aside className="maze-side">
         <Outcome play={play} />
         <Bubble play={play} />
-        {isPlayer ? <ManualControls play={play} /> : <LamControls play={play} />}
+        {isPlayer ? (
+          <div className="maze-deck">
+            <Pad play={play} />
+            <ManualControls play={play} />
+          </div>
+        ) : (
+          <LamControls play={play} />
+        )}
         <InWords play={play} />
         <Inside play={play} />
       </aside>
@@ -79,7 +86,6 @@ function Frame({ play, onDirection }: { play: MazePlay; onDirection: ((direction
       {...(isPlayer && swipes)}
     >
       <Moving play={play} />
-      <Notes play={play} />
     </div>
   );
 }
@@ -123,7 +129,7 @@ function noteOf(play: MazePlay): string {
   if (log.replaced > 0 && play.isManual) return maze.replaced;
   if (!play.isManual || play.isOver || !play.game.mine) return "";
   if (play.isPast) return maze.paused;
-  if (play.isAsking && play.hint?.isOvertaken === false) return maze.clockWaits;
+  if (play.doesClockWait) return play.isAsking ? maze.clockWaits : maze.clockWaitsForYou;
   if (play.isClockStopped) return maze.clockStopped;
   return play.acts === 0 ? maze.begins : "";
 }

@@ -1,5 +1,3 @@
-import { Gauge } from "lucide-react";
-
 import type { MazePlay } from "../../stores/maze-play";
 import { words } from "../../words";
 import { usePlay } from "./play";
@@ -24,9 +22,7 @@ export function Gauges({ play }: { play: MazePlay }) {
         {isLow && <span className="problem">{maze.low}</span>}
       </div>
       <ul>
-        <li>
-          <Gauge aria-hidden /> {maze.ticks(tick, shortest)}
-        </li>
+        <li>{maze.ticks(tick, shortest)}</li>
         {illegal > 0 && <li className="problem">{maze.illegalCount(illegal)}</li>}
         {frozen > 0 && <li>{maze.frozen(frozen)}</li>}
         {slowed > 0 && <li>{maze.slowed(slowed)}</li>}

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { Link } from "wouter";
 
 import { leaderboard, mazeSets } from "../../api/maze";
+import type { RankedGame } from "../../api/schema";
 import { DataTable } from "../../components/DataTable";
 import { Problem } from "../../components/Problem";
 import { gamePath } from "../../site";
@@ -52,9 +53,7 @@ export function Leaderboard({ first }: { first: string }) {
   );
 }
 
-type Row = NonNullable<Awaited<ReturnType<NonNullable<ReturnType<typeof leaderboard>["queryFn"]>>>>[number];
-
-function Rows({ title, rows, mode }: { title: string; rows: readonly Row[]; mode: "lam" | "manual" }) {
+function Rows({ title, rows, mode }: { title: string; rows: readonly RankedGame[]; mode: "lam" | "manual" }) {
   const { maze, format } = words;
   return (
     <DataTable title={title} heads={mode === "lam" ? maze.boardHeads : maze.manualHeads}>

@@ -1,8 +1,10 @@
 import { useMutation } from "@tanstack/react-query";
 import { RotateCcw, SkipForward } from "lucide-react";
+import { useState } from "react";
 import { Link, useLocation } from "wouter";
 
-import { newGame, type Game } from "../../api/maze";
+import { deleteGame, newGame, type Game } from "../../api/maze";
+import { Confirm } from "../../components/Confirm";
 import { Problem } from "../../components/Problem";
 import { gamePath, pathOf } from "../../site";
 import { choiceOf, mazeChoice, newGameOf } from "../../stores/maze-choice";
@@ -53,6 +55,8 @@ function Onward({ game }: { game: Game }) {
     mutationFn: (more: { maze?: number }) => newGame({ ...newGameOf({ ...mazeChoice.get(), ...choiceOf(game) }), ...more }),
     onSuccess: ({ id }) => navigate(gamePath(id)),
   });
+  const [isAsking, setAsking] = useState(false);
+  const remove = useMutation({ mutationFn: () => deleteGame(game.id), onSuccess: () => navigate(pathOf("maze")) });
   return (
     <>
       <div className="buttons">
@@ -64,11 +68,23 @@ function Onward({ game }: { game: Game }) {
             <SkipForward aria-hidden /> {maze.next}
           </button>
         )}
+        <button type="button" className="quiet" onClick={() => setAsking(true)}>
+          {maze.delete}
+        </button>
         <Link href={pathOf("maze")} className="button quiet" onClick={() => mazeChoice.set(choiceOf(game))}>
           {maze.change}
         </Link>
       </div>
-      <Problem of={begin.error} />
+      <Problem of={begin.error ?? remove.error} />
+      {isAsking && (
+        <Confirm
+          title={maze.deleteTitle}
+          text={maze.deleteText}
+          does={maze.delete}
+          onClose={() => setAsking(false)}
+          onYes={() => remove.mutate()}
+        />
+      )}
     </>
   );
 }

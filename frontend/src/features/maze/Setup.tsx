@@ -101,7 +101,7 @@ function Where({ choice, change }: ChoiceProps) {
         )}
       </div>
       <p className="muted" id="maze-about">
-        {choice.set === null ? maze.seedHint : set && `${set.description} ${maze.sizeOf(set.size)}.`}
+        {choice.set === null ? maze.seedHint : set && `${set.description} ${maze.sizeOf(set.settings.size)}.`}
       </p>
       <Problem of={error} />
       {choice.set === null && <OwnMaze choice={choice} change={change} />}

@@ -70,7 +70,7 @@ const Entry = memo(function Entry({ hint, play }: { hint: Hint; play: MazePlay }
           <span className="for-ears">{maze.hintNumber(number)}</span>
           <span aria-hidden>{number}</span>
         </span>
-        <span className="reason">{say === "" ? <span className="muted">{maze.silent}</span> : say}</span>
+        <span className="reason">{say || <span className="muted">{maze.silent}</span>}</span>
         <span className="action">{action === null ? "" : actionText(action)}</span>
         <Verdict hint={hint} />
         <span className="figures muted">{first_token_ms === null ? "" : maze.firstTokenShort(first_token_ms)}</span>
@@ -83,7 +83,7 @@ const Entry = memo(function Entry({ hint, play }: { hint: Hint; play: MazePlay }
 function Verdict({ hint: { status, reading, legal } }: { hint: Hint }) {
   const { maze } = words;
   const says = maze.statuses[status];
-  if (says !== undefined) return <span className="verdict muted">{says}</span>;
+  if (says !== null) return <span className="verdict muted">{says}</span>;
   const isIllegal = reading === "illegal" || legal === false;
   return (
     <span className={isIllegal ? "verdict problem" : "verdict muted"}>

@@ -1,15 +1,19 @@
-import type { Game, MazeSet } from "../../api/maze";
+import type { Game } from "../../api/maze";
+import type { ListedGame, MazeSetAnswer } from "../../api/schema";
 import { words } from "../../words";
 
 /** *Small, maze 3* */
-export function titleOf({ set, maze, seed }: Pick<Game, "set" | "maze" | "seed">, sets: readonly MazeSet[] | undefined): string {
+export function titleOf(
+  { set, maze, seed }: Pick<Game, "set" | "maze" | "seed">,
+  sets: readonly MazeSetAnswer[] | undefined,
+): string {
   if (set === null) return words.maze.seedTitle(seed);
   return words.maze.title(sets?.find(({ name }) => name === set)?.title ?? set, maze ?? 0);
 }
 
 /** *842 points*, or how else it stands. */
-export function stateText({ status, result }: Pick<Game, "status" | "result">): string {
-  return status === "won" ? words.maze.score(result.score ?? 0) : words.maze.states[status];
+export function stateText({ status, score }: Pick<ListedGame, "status" | "score">): string {
+  return status === "won" ? words.maze.score(score ?? 0) : words.maze.states[status];
 }
 
 /** *You play · no prompt · tiny-1b* */
