@@ -1,7 +1,7 @@
 import { useEffect, useState } from "react";
 
 import type { LiveStream } from "../../stores/live-stream";
-import { waiting } from "./status";
+import { waiting } from "../../stores/reply-status";
 
 /** One sentence for what is being waited for; while the model thinks it counts the seconds. */
 export function Waiting({ stream }: { stream: LiveStream }) {

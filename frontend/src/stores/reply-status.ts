@@ -1,8 +1,8 @@
 /** What a reply is waiting for, how it ended, and what it cost, in words. */
 
-import type { Progress, Timings, Usage } from "../../protocol/events";
-import type { LiveStream } from "../../stores/live-stream";
-import { words } from "../../words";
+import type { Progress, Timings, Usage } from "../protocol/events";
+import type { LiveStream } from "./live-stream";
+import { words } from "../words";
 
 /** One sentence for what is being waited for; null once text comes. `now` and `since` in milliseconds. */
 export function waiting(stream: LiveStream, thinkingSince: number | null, now: number): string | null {
