@@ -74,7 +74,10 @@ class Drawn {
     const fog = this.draw(2) === 1;
     const oxygen = this.draw(2) * this.draw(500);
     const [break_wall, slow_germs, freeze_germs, scan] = POWERS.map(() => this.draw(10)) as [number, number, number, number];
-    return { settings: { size, loops, germs, fog, oxygen, powers: { break_wall, slow_germs, freeze_germs, scan } }, seed: this.random };
+    return {
+      settings: { size, loops, germs, fog, oxygen, powers: { break_wall, slow_germs, freeze_germs, scan } },
+      seed: this.random,
+    };
   }
 
   action(): Action {
