@@ -54,14 +54,14 @@ def maze(mazes: int) -> dict[str, Any]:
     written = '{"say": "' + "a short sentence " * 10 + '", "do": {"action": "path", "directions": ["up", "left"]}}'
     logs = [(seed, log) for seed, (_, log) in enumerate(games) if log]
     return {
-        "generate_us": cpu_us([lambda seed=seed: generate(seed, SETTINGS) for seed in range(mazes)]),
-        "legal_us": cpu_us([lambda pair=pair: rules.legal(*pair) for pair in moves]),
-        "apply_us": cpu_us([lambda pair=pair: rules.apply(*pair) for pair in moves]),
-        "actions_us": cpu_us([lambda state=state: rules.actions_of(state) for state in states]),
-        "schema_us": cpu_us([lambda state=state: answers.schema(state, "legal") for state in states]),
-        "prompt_us": cpu_us([lambda state=state: prompts.turns("Play.", state, []) for state in states]),
-        "read_us": cpu_us([lambda: answers.read(written)] * mazes),
-        "replay_us_per_action": rounded(
+        "cpu_us_generate": cpu_us([lambda seed=seed: generate(seed, SETTINGS) for seed in range(mazes)]),
+        "cpu_us_legal": cpu_us([lambda pair=pair: rules.legal(*pair) for pair in moves]),
+        "cpu_us_apply": cpu_us([lambda pair=pair: rules.apply(*pair) for pair in moves]),
+        "cpu_us_actions": cpu_us([lambda state=state: rules.actions_of(state) for state in states]),
+        "cpu_us_schema": cpu_us([lambda state=state: answers.schema(state, "legal") for state in states]),
+        "cpu_us_prompt": cpu_us([lambda state=state: prompts.turns("Play.", state, []) for state in states]),
+        "cpu_us_read": cpu_us([lambda: answers.read(written)] * mazes),
+        "cpu_us_replay_an_action": rounded(
             cpu_us([lambda game=game: rules.replay(game[0], SETTINGS, game[1]) for game in logs])
             * len(logs)
             / sum(len(log) for _, log in logs)
