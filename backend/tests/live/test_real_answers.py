@@ -36,7 +36,7 @@ async def answer(url: str, state: State, forcing: Forcing, **chosen: Any) -> dic
 def states() -> Iterator[State]:
     """Beginnings and middles of games in every set."""
     for number, known in enumerate(SETS):
-        for state, _ in islice(played(known.seeds[0], known.settings, number, 9), 0, None, 4):
+        for state, _ in islice(played(known.seeds[0], known.settings, number, 5), 0, None, 4):
             yield state
 
 
@@ -54,7 +54,7 @@ async def test_an_answer_forced_to_be_legal_is_legal(llama_url: str) -> None:
 
 async def test_an_answer_forced_into_the_shape_can_be_read_unless_it_is_cut(llama_url: str) -> None:
     state = generate(1, LOOPS)
-    for seed in range(6):
+    for seed in range(4):
         choice = await answer(llama_url, state, "shape", seed=seed, max_tokens=300)
         assert choice["finish_reason"] == "stop"
         assert read(choice["message"]["content"]).reading == "exact"
