@@ -128,6 +128,7 @@ bench-full: $(VENV)/.installed-dev  ## The same beside LiteLLM and Open WebUI to
 	$(BIN)/python bench/peers.py
 	$(BIN)/python bench/run.py --full
 	$(BIN)/python bench/library.py --keep
+	$(BIN)/python bench/maze.py --keep
 
 clean:  ## Remove what was installed and built here
 	rm -rf $(VENV) frontend/node_modules backend/src/lam/page backend/.mypy_cache backend/.ruff_cache backend/.import_linter_cache

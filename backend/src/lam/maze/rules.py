@@ -32,6 +32,8 @@ SLOW_TICKS: Final = 20
 FREEZE_TICKS: Final = 8
 SCAN_SIGHT: Final = 6
 MOST_WALKS: Final = 64
+ILLEGAL_POINTS: Final = 25
+POWER_POINTS: Final = 50
 
 Objection = Literal["unreadable", "wall", "fog", "spent", "border", "open"]
 
@@ -185,7 +187,7 @@ def score(state: State) -> int:
     """
     if state.status != "won":
         return 0
-    return max(1, 1000 * state.shortest // state.tick - 25 * state.illegal - 50 * state.used)
+    return max(1, 1000 * state.shortest // state.tick - ILLEGAL_POINTS * state.illegal - POWER_POINTS * state.used)
 
 
 def result(state: State) -> Result:
