@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 
 from lam.client.client import Client
+from lam.engines.retries import Pauses
 from lam.errors import Conflict, Invalid, NotFound, TooManyStreams
 from lam.gateway import Bounds
 from lam.lab.borrowing import Patience
@@ -610,3 +611,96 @@ async def test_two_thousand_cells_are_stored_and_listed(client: Client, scripted
     assert stopped["counts"]["stopped"] == 2000
     with pytest.raises(Invalid, match="at most 2000 cells"):
         await client.call("POST", "/api/lab/runs", new_run(set={"title": "Many", "cases": cases}, templates=templates * 2))
+
+
+async def test_a_person_gets_the_place_that_is_never_lent_and_no_cell_makes_way(client: Client, scripted: ScriptedServer) -> None:
+    model = Held()
+    scripted.reply = model
+    cases = [{"name": str(n), "input": f"Capital {n}?"} for n in range(6)]
+    run = await client.call("POST", "/api/lab/runs", new_run(set={"title": "Many", "cases": cases}))
+    await scripted.seen(3)
+    assert isinstance((await chat(client))[-1], Done)
+    assert len(scripted.requests) == 4, "three of four places"
+    model.holds = False
+    scripted.step(100)
+    done = await finished(client, run["id"])
+    assert [cell["attempts"] for cell in done["cells"]] == [1] * 6
+
+
+async def test_cells_wait_while_their_models_server_is_away_and_the_run_says_so(scripted: ScriptedServer, tmp_path: Path) -> None:
+    scripted.reply = Held()
+    patience = Patience(grace=0.1, look=0.05, rest=0.2)
+    bounds = Bounds(lab=patience, pauses=Pauses(refused=0.02, first=0.01))
+    async with running_gateway(tmp_path / "data", bounds=bounds, llm_server_url=scripted.url, llm_timeout=0.3) as gateway:
+        async with gateway.client() as client:
+            run = await client.call("POST", "/api/lab/runs", new_run())
+            path = f"/api/lab/runs/{run['id']}"
+            await scripted.seen(2)
+            await scripted.vanish()
+
+            async def says_so() -> bool:
+                return (await client.call("GET", path))["unserved"] == ["scripted"]
+
+            await until(says_so)
+            attempts = [cell["attempts"] for cell in (await client.call("GET", path))["cells"]]
+
+            async def tried_often() -> bool:
+                return all(
+                    cell["attempts"] > before + 3
+                    for cell, before in zip((await client.call("GET", path))["cells"], attempts, strict=True)
+                )
+
+            await until(tried_often)
+            scripted.reply = answers
+            await scripted.listen()
+            done = await finished(client, run["id"])
+            assert (done["counts"]["complete"], done["unserved"]) == (2, [])
+
+
+async def test_a_cell_that_a_dead_gateway_left_without_a_run_is_done(scripted: ScriptedServer, tmp_path: Path) -> None:
+    scripted.reply = answers
+    async with running_gateway(tmp_path / "data", llm_server_url=scripted.url) as gateway, gateway.client() as client:
+        run = await client.call("POST", "/api/lab/runs", new_run())
+        done = await finished(client, run["id"])
+        async with gateway.parts.database.write() as unit:
+            await unit.lab.move_cells(run["id"], ("complete",), "running", 0)
+            await unit.lab.change_run(run["id"], status="running", ended_at=None)
+    async with running_gateway(tmp_path / "data", llm_server_url=scripted.url) as gateway, gateway.client() as client:
+        again = await finished(client, run["id"])
+    assert [cell["attempts"] for cell in again["cells"]] == [2, 1]
+    assert again["counts"] == done["counts"]
+    assert len(scripted.requests) == 3
+
+
+async def test_a_run_under_other_rules_of_the_maze_fails_with_the_reason(
+    client: Client, gateway: Gateway, scripted: ScriptedServer
+) -> None:
+    scripted.reply = play
+    body = {"set_id": "practice", "templates": [{"title": "T", "content": "You walk."}]}
+    run = await client.call("POST", "/api/lab/runs", body)
+    await client.call("POST", f"/api/lab/runs/{run['id']}/stop")
+    async with gateway.parts.database.write() as unit:
+        stored = await unit.lab.run(run["id"])
+        assert stored is not None
+        await unit.lab.change_run(run["id"], spec=stored.spec.replace('"rules":1', '"rules":0'))
+    gateway.parts.lab._feeder.forget(run["id"])
+    await client.call("POST", f"/api/lab/runs/{run['id']}/resume")
+    done = await finished(client, run["id"])
+    assert {cell["result"]["code"] for cell in done["cells"] if cell["status"] == "failed"} == {"rules_changed"}
+    opened = await client.call("GET", f"/api/lab/runs/{run['id']}/cells/0")
+    assert all(hint["sent"] == [] for hint in opened["transcript"])
+
+
+async def test_a_game_whose_answers_are_too_long_fails(scripted: ScriptedServer, tmp_path: Path) -> None:
+    scripted.reply = Reply(("x" * 600,))
+    async with running_gateway(tmp_path / "data", llm_server_url=scripted.url, lam_max_reply_chars=1000) as gateway:
+        async with gateway.client() as client:
+            body = {"set": {"title": "One", "maze": {"size": 7, "seeds": [1]}}, "templates": [{"title": "T", "content": "x"}]}
+            run = await client.call("POST", "/api/lab/runs", body)
+            (cell,) = (await finished(client, run["id"]))["cells"]
+    assert (cell["status"], cell["result"]["code"]) == ("failed", "too_large")
+
+
+async def test_a_template_for_a_maze_needs_defaults(client: Client) -> None:
+    with pytest.raises(Invalid, match="needs a value for who"):
+        await client.call("POST", "/api/lab/runs", {"set_id": "practice", "templates": [{"title": "T", "content": "{{who}}"}]})
