@@ -184,7 +184,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
         further = [CellKind(database), *(make(database) for make in kinds)]
         recovered = await recover(store, [replies, TitleKind(database), hints, *further], owner)
         if recovered:
-            log.warning("%d replies were interrupted by the last stop of the gateway; their text is kept", recovered)
+            log.warning("%d runs were interrupted by the last stop of the gateway; what they had is kept", recovered)
         engine = await stack.enter_async_context(engine_of(settings, bounds))
         catalog = await stack.enter_async_context(
             Catalog(
