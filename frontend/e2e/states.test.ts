@@ -4,15 +4,14 @@
  */
 
 import { mkdirSync, readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { words } from "../src/words";
+import { violations } from "./axe";
 import { Studio } from "./studio";
 
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PICTURES = new URL("./pictures/", import.meta.url).pathname;
 const RICH = readFileSync(new URL("./rich.md", import.meta.url), "utf8");
 
@@ -26,12 +25,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await studio.close();
 });
-
-async function violations(page: Page): Promise<string[]> {
-  const found: unknown = await page.evaluate(`(async () => { ${AXE}; const { violations } = await axe.run();
-    return violations.map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html).join(" ")); })()`);
-  return found as string[];
-}
 
 async function ask(page: Page, text: string): Promise<void> {
   await page.getByLabel(words.composer.label, { exact: true }).fill(text);

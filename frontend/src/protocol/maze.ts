@@ -4,9 +4,8 @@
  * and ways between them.
  */
 
-export const RULES = 1;
 export const LARGEST_SEED = 2 ** 32 - 1;
-export const SIGHT = 2;
+const SIGHT = 2;
 export const DIRECTIONS = ["up", "down", "left", "right"] as const;
 export const POWERS = ["break_wall", "slow_germs", "freeze_germs", "scan"] as const;
 
@@ -34,7 +33,7 @@ export type Action =
 export type Logged = Action | { action: "unreadable" };
 
 /** How often each power may be used. */
-export type Powers = Record<Power, number>;
+type Powers = Record<Power, number>;
 
 /** `size`: tiles of a side, odd. `loops`: percent of the walls between cells that are opened. `oxygen`: ticks; 0: by the maze.
  * `powers`: else `USUAL_POWERS`. */
@@ -249,7 +248,7 @@ function placeGerms(ways: readonly number[], { size, germs: most }: Settings, be
 }
 
 /** The steps from `start` to each tile, -1 where no way leads. */
-export function distances(grid: string, size: number, start: number): number[] {
+function distances(grid: string, size: number, start: number): number[] {
   const steps = new Array<number>(grid.length).fill(-1);
   steps[start] = 0;
   const queue = [start];

@@ -294,7 +294,6 @@ export const en = {
     germs: "Germs",
     fog: "Fog: only what you have come near is visible",
     preview: "Preview of the maze",
-    noPreview: "You see the maze when the game begins.",
     instructions: "Prompt",
     instructionsHint: "The model always gets the rules, the map and the format of the answer. A prompt tells it how to think.",
     sources: { none: "None: the rules only", template: "One of my templates", own: "Written here" },
@@ -319,7 +318,6 @@ export const en = {
       none: "The model must write the JSON by itself. What can’t be read is illegal.",
     },
     begin: "Start the game",
-    beginLam: "Start and let it play",
 
     // Lists
     states: { playing: "not finished", germ: "caught by a germ", oxygen: "out of oxygen", given_up: "given up" },
@@ -424,7 +422,6 @@ export const en = {
     readings: { exact: "as written", repaired: "repaired", illegal: "unreadable" },
     legal: "possible",
     illegal: "illegal, so it waited",
-    illegalAdvice: "not possible here",
     firstToken: (ms: number) => `first token after ${number(ms / 1000, 1)} s`,
     firstTokenShort: (ms: number) => `${number(ms / 1000, 1)} s`,
 

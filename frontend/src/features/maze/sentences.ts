@@ -47,7 +47,7 @@ export function objectionText(state: State, action: Logged): string | null {
   return reason === null ? null : maze.objections[reason];
 }
 
-export function placeText(tile: number, size: number): string {
+function placeText(tile: number, size: number): string {
   return maze.place(Math.floor(tile / size), tile % size);
 }
 
