@@ -68,6 +68,5 @@ async def test_an_answer_forced_into_the_shape_can_be_read_unless_it_is_cut(llam
 async def test_the_server_takes_a_schema_with_the_most_paths(llama_url: str) -> None:
     state = next(state for seed in range(100) if len(rules.walks(state := generate(seed, LOOPS))) > 40)
     assert len(json.dumps(schema(state, "legal"))) > 2000
-    assert (
-        read((await answer(llama_url, state, "legal", words=LONGEST_SAY, max_tokens=400))["message"]["content"]).action is not None
-    )
+    choice = await answer(llama_url, state, "legal", words=LONGEST_SAY, max_tokens=400)
+    assert read(choice["message"]["content"]).action is not None
