@@ -33,7 +33,18 @@ INSTALL = {
 STREAMS = ("test_branches", "test_conversations", "test_endings", "test_maze", "test_resume", "test_stop", "test_stream")
 # What `--quick` leaves out: tests that start a gateway, a command, another program, or count instructions for a while.
 WITH_PROGRAMS = ("api", "cli", "guard", "live", "documents/test_reader", "test_imports")
-WITHOUT_DATABASE = ("accounts", "test_logs", "test_data_folder", "documents", "engines", "llama", "protocol", "streams")
+WITHOUT_DATABASE = (
+    "accounts",
+    "test_logs",
+    "test_data_folder",
+    "documents",
+    "engines",
+    "lab",
+    "llama",
+    "maze",
+    "protocol",
+    "streams",
+)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from lam.maze import rules
-from lam.maze.answers import Forcing, read, response_format, schema
+from lam.maze.answers import LONGEST_SAY, Forcing, read, response_format, schema
 from lam.maze.carving import generate
 from lam.maze.sets import SETS
 from lam.maze.state import Settings, State
@@ -22,9 +22,11 @@ pytestmark = pytest.mark.live
 LOOPS = Settings(size=33, loops=100, germs=12)  # many ways, so that the schema lists as many paths as it may
 
 
-async def answer(url: str, state: State, forcing: Forcing, **chosen: Any) -> dict[str, Any]:
-    """The server's choice, its text and its reason to finish, for a short and hot question."""
+async def answer(url: str, state: State, forcing: Forcing, *, words: int = 6, **chosen: Any) -> dict[str, Any]:
+    """The server's choice, its text and its reason to finish, for a short and hot question. `words`: characters to say, few since
+    the action is what matters."""
     form = msgspec.to_builtins(response_format(state, forcing))
+    form["json_schema"]["schema"]["properties"]["say"]["maxLength"] = words
     body = {"messages": [{"role": "user", "content": "Play. Answer in JSON."}], "temperature": 1.5, "response_format": form}
     async with aiohttp.ClientSession() as http:
         async with http.post(f"{url}/v1/chat/completions", json=body | chosen) as response:
@@ -66,4 +68,5 @@ async def test_an_answer_forced_into_the_shape_can_be_read_unless_it_is_cut(llam
 async def test_the_server_takes_a_schema_with_the_most_paths(llama_url: str) -> None:
     state = next(state for seed in range(100) if len(rules.walks(state := generate(seed, LOOPS))) > 40)
     assert len(json.dumps(schema(state, "legal"))) > 2000
-    assert read((await answer(llama_url, state, "legal", max_tokens=300))["message"]["content"]).action is not None
+    choice = await answer(llama_url, state, "legal", words=LONGEST_SAY, max_tokens=400)
+    assert read(choice["message"]["content"]).action is not None
