@@ -2726,6 +2726,11 @@ export interface components {
             min_p: number | null;
             /** Model */
             model: string | null;
+            /**
+             * Pinned
+             * @description Whether the session stays at the top of the page's list.
+             */
+            pinned: boolean;
             /** Presence Penalty */
             presence_penalty: number | null;
             /** Reasoning */
@@ -4018,6 +4023,11 @@ export interface components {
             min_p: number | null;
             /** Model */
             model: string | null;
+            /**
+             * Pinned
+             * @description Whether the session stays at the top of the page's list.
+             */
+            pinned: boolean;
             /** Presence Penalty */
             presence_penalty: number | null;
             /** Reasoning */
@@ -4107,6 +4117,11 @@ export interface components {
             min_p?: number | null;
             /** Model */
             model?: string | null;
+            /**
+             * Pinned
+             * @description Whether the session stays at the top of the list; default: false.
+             */
+            pinned?: boolean | null;
             /** Presence Penalty */
             presence_penalty?: number | null;
             /**
@@ -4199,6 +4214,11 @@ export interface components {
             min_p?: number | null;
             /** Model */
             model?: string | null;
+            /**
+             * Pinned
+             * @description Whether the session stays at the top of the list; default: false.
+             */
+            pinned?: boolean | null;
             /** Presence Penalty */
             presence_penalty?: number | null;
             /**
