@@ -19,6 +19,7 @@ import { useConversations } from "./events";
 import { Navigation } from "./Navigation";
 
 const Templates = lazy(() => import("../pages/Templates").then(({ Templates }) => ({ default: Templates })));
+const Lab = lazy(() => import("../pages/Lab").then(({ Lab }) => ({ default: Lab })));
 const Usage = lazy(() => import("../pages/Usage").then(({ Usage }) => ({ default: Usage })));
 const Settings = lazy(() => import("../pages/Settings").then(({ Settings }) => ({ default: Settings })));
 const Admin = lazy(() => import("../pages/Admin").then(({ Admin }) => ({ default: Admin })));
@@ -31,6 +32,7 @@ const PAGES: Record<PageName, (id: string | undefined) => ReactNode> = {
     return /^\d{1,9}$/.test(id) ? <Studio session={Number(id)} /> : <NotFound />;
   },
   templates: (id) => <Templates chosen={id ?? null} />,
+  lab: (id) => <Lab part={id ?? null} />,
   usage: () => <Usage />,
   settings: () => <Settings />,
   admin: () => <Admin />,

@@ -6,8 +6,9 @@ import { useEffect, useState } from "react";
 import { BrowserEvents } from "../stores/browser-events";
 import { Conversations } from "../stores/conversation";
 import { drafts } from "../stores/drafts";
+import { labRuns } from "../stores/lab";
 import type { MessageAnswer } from "../api/schema";
-import { listsOf } from "./lists";
+import { labOf, listsOf } from "./lists";
 
 interface Stored {
   queryKey: unknown;
@@ -19,6 +20,7 @@ export function useConversations(isSignedIn: boolean): Conversations {
   const queries = useQueryClient();
   const [{ events, conversations }] = useState(() => {
     const made = new BrowserEvents();
+    labRuns.streams = made;
     return { events: made, conversations: new Conversations(made, drafts, listsOf(queries)) };
   });
   useEffect(() => {
@@ -31,6 +33,7 @@ export function useConversations(isSignedIn: boolean): Conversations {
     const cache = queries.getQueryCache();
     const undo = [
       events.listen(conversations),
+      events.listen(labOf(queries)),
       cache.subscribe(({ query, type }) => {
         if (type === "updated") take(query);
         else if (type === "removed") take(query, null);

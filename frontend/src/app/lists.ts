@@ -2,10 +2,12 @@
 
 import type { QueryClient } from "@tanstack/react-query";
 
-import { me, sessionList } from "../api/queries";
+import { labRunList, me, sessionList } from "../api/queries";
 import { outdate, refresh } from "../api/refresh";
 import { changed, sessionChanges } from "../api/session-changes";
+import type { Listener } from "../stores/browser-events";
 import type { Lists } from "../stores/conversation";
+import { labRuns, listed } from "../stores/lab";
 
 export function listsOf(queries: QueryClient): Lists {
   return {
@@ -31,5 +33,18 @@ export function listsOf(queries: QueryClient): Lists {
       else void refresh(queries, ["messages"]);
     },
     refused: () => void refresh(queries, me.queryKey),
+  };
+}
+
+/** The lab's runs, and the list of them, as events tell of them. */
+export function labOf(queries: QueryClient): Listener {
+  return {
+    lab(event) {
+      labRuns.take(event);
+      const all = queries.getQueryData(labRunList.queryKey);
+      if (all?.some(({ id }) => id === event.run)) queries.setQueryData(labRunList.queryKey, listed(all, event));
+      else void refresh(queries, labRunList.queryKey);
+    },
+    missed: () => void refresh(queries, ["lab"]),
   };
 }

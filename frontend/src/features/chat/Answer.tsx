@@ -2,16 +2,16 @@ import { memo } from "react";
 
 import type { MessageAnswer } from "../../api/schema";
 import { Markdown } from "../../components/markdown/Markdown";
+import { useEachChange } from "../../components/streams";
 import type { LiveReply } from "../../stores/conversation";
 import { words } from "../../words";
 import { Actions } from "./Actions";
 import type { Conversation } from "./conversation";
 import { LeftOut } from "./LeftOut";
 import { announced, seen } from "./seen";
-import { useEachChange } from "./streams";
 import { Thoughts } from "./Thoughts";
 import { ToolCalls } from "./ToolCalls";
-import { Waiting } from "./Waiting";
+import { Waiting } from "../../components/Waiting";
 
 interface Props {
   /** The reply as it is stored; null until it is known. */

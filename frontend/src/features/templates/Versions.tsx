@@ -1,11 +1,11 @@
 import { useQuery } from "@tanstack/react-query";
 
+import { templateVersions } from "../../api/queries";
 import { words } from "../../words";
-import { versions } from "./templates";
 
 /** What a template said before. */
 export function Versions({ id, current, onUse }: { id: number; current: number; onUse: (content: string) => void }) {
-  const all = useQuery(versions(id));
+  const all = useQuery(templateVersions(id));
   const earlier = all.data?.filter(({ version }) => version !== current) ?? [];
   if (earlier.length === 0) return null;
   return (

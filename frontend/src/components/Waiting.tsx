@@ -1,10 +1,9 @@
 import { useEffect, useState } from "react";
 
-import type { LiveStream } from "../../stores/live-stream";
-import { waiting } from "./status";
+import { waiting, type OnTheWay } from "./status";
 
 /** One sentence for what is being waited for; while the model thinks it counts the seconds. */
-export function Waiting({ stream }: { stream: LiveStream }) {
+export function Waiting({ stream }: { stream: OnTheWay }) {
   const isThinking = stream.snapshot.thinking !== "" && stream.snapshot.text === "" && !stream.over;
   const [since, setSince] = useState<number | null>(null);
   const [now, setNow] = useState(0);
