@@ -45,9 +45,6 @@ export const templates = queryOptions({
   queryFn: () => answered(api.GET("/api/templates")),
 });
 
-/** The event connection tells of each change: see stores/lab.ts. */
-export const labRunList = queryOptions({ queryKey: ["lab", "runs"], queryFn: () => lab.runs() });
-
 export const labSets = queryOptions({ queryKey: ["lab", "sets"], queryFn: () => lab.sets() });
 
 export function templateVersions(id: number) {

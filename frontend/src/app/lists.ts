@@ -2,9 +2,10 @@
 
 import type { QueryClient } from "@tanstack/react-query";
 
-import { labRunList, me, sessionList } from "../api/queries";
+import { me, sessionList } from "../api/queries";
 import { outdate, refresh } from "../api/refresh";
 import { changed, sessionChanges } from "../api/session-changes";
+import { labRunList } from "../features/lab/lab";
 import type { Listener } from "../stores/browser-events";
 import type { Lists } from "../stores/conversation";
 import { labRuns, listed } from "../stores/lab";

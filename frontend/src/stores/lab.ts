@@ -3,7 +3,7 @@
  * that answer too, which may be older. Knows no React, and no cache of lists.
  */
 
-import type { Cell, Counts, LabRun, ListedRun } from "../api/lab";
+import { lab, type Cell, type Counts, type LabRun, type ListedRun, type NewLabRun } from "../api/lab";
 import type { Runs } from "./live-stream";
 import { Subscribable } from "./subscribable";
 
@@ -40,9 +40,30 @@ export class LabRuns extends Subscribable {
   /** What brings the events of the trials' streams. */
   streams: Runs | null = null;
 
-  /** To be taken when a run is asked for. */
+  /** To be taken when something is asked for. */
   get mark(): number {
     return this.number;
+  }
+
+  /** Asks for a run. Throws ApiError. */
+  async read(id: number): Promise<void> {
+    const { mark } = this;
+    this.answered(await lab.run(id), mark);
+  }
+
+  /** Begins one, and gives its number. Throws ApiError. */
+  async begin(run: NewLabRun): Promise<number> {
+    const { mark } = this;
+    const begun = await lab.begin(run);
+    this.answered(begun, mark);
+    return begun.id;
+  }
+
+  /** All of them. Throws ApiError. */
+  async list(): Promise<ListedRun[]> {
+    const { mark } = this;
+    const all = await lab.runs();
+    return this.frames.filter(({ number }) => number > mark).reduce((list, { event }) => listed(list, event), all);
   }
 
   get(id: number): LabView | undefined {
@@ -70,11 +91,6 @@ export class LabRuns extends Subscribable {
   forget(id: number): void {
     this.views.delete(id);
     this.notify();
-  }
-
-  /** The list with what was told since the mark. */
-  applied(list: ListedRun[], mark: number): ListedRun[] {
-    return this.frames.filter(({ number }) => number > mark).reduce((all, { event }) => listed(all, event), list);
   }
 }
 

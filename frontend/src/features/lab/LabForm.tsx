@@ -42,7 +42,7 @@ export function LabForm({ set: wanted }: { set: string | null }) {
       return;
     }
     begin.mutate(request.run, {
-      onSuccess: ({ id }) => {
+      onSuccess: (id) => {
         kept = null;
         navigate(labPath(id));
       },

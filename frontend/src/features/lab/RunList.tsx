@@ -1,12 +1,12 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
 
-import { labRunList } from "../../api/queries";
 import { DataTable } from "../../components/DataTable";
 import { Problem } from "../../components/Problem";
 import { labPath } from "../../site";
 import { finished, total } from "../../stores/lab";
 import { words } from "../../words";
+import { labRunList } from "./lab";
 
 /** All runs, the newest first. */
 export function RunList() {

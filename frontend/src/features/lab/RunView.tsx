@@ -5,6 +5,7 @@ import { ApiError } from "../../api/http";
 import type { Game } from "../../api/lab";
 import { Confirm } from "../../components/Confirm";
 import { Problem } from "../../components/Problem";
+import { Tabs } from "../../components/Tabs";
 import { labPath, pathOf } from "../../site";
 import { finished, total, type LabView } from "../../stores/lab";
 import { words } from "../../words";
@@ -32,25 +33,24 @@ interface Props {
 }
 
 /** A run: how far it is, all its trials, and what is asked for of them. */
-export function RunView({ id, cell, onOpen, replay, missing }: Props) {
-  const { view, error } = useLabRun(id);
-  const [chosen, setChosen] = useState<Tab | null>(null);
+export function RunView({ missing, ...props }: Props) {
+  const { view, error } = useLabRun(props.id);
   if (error instanceof ApiError && error.status === 404) return missing;
   if (view === undefined) return error ? <Problem of={error} /> : <p className="muted">{words.options.loading}</p>;
+  return <Shown view={view} {...props} />;
+}
+
+/** Until somebody chooses: what goes on if the run was opened while it ran, else its results. */
+function Shown({ id, view, cell, onOpen, replay }: Omit<Props, "missing"> & { view: LabView }) {
+  const [tab, setTab] = useState<Tab>(view.run.status === "running" ? "live" : "results");
   return (
     <>
       <Head view={view} />
       <Matrix view={view} onOpen={onOpen} />
-      <Tabs chosen={chosen} isRunning={view.run.status === "running"} onChoose={setChosen}>
-        {(tab) =>
-          tab === "live" ? (
-            <Streams id={id} view={view} onOpen={onOpen} />
-          ) : tab === "results" ? (
-            <Outcomes id={id} view={view} />
-          ) : (
-            <SetupOf spec={view.run.spec} />
-          )
-        }
+      <Tabs label={words.lab.run.views} titles={words.lab.run.tabs} order={TABS} chosen={tab} onChoose={setTab}>
+        {tab === "live" && <Streams id={id} view={view} onOpen={onOpen} />}
+        {tab === "results" && <Outcomes id={id} view={view} />}
+        {tab === "setup" && <SetupOf spec={view.run.spec} />}
       </Tabs>
       {cell !== null && <Trial key={cell} id={id} view={view} cell={cell} replay={replay} onClose={() => onOpen(null)} />}
     </>
@@ -110,51 +110,5 @@ function Head({ view }: { view: LabView }) {
         />
       )}
     </section>
-  );
-}
-
-/** One of several views. Until somebody chooses: what goes on when the run was opened while it ran, else its results. */
-function Tabs({
-  chosen,
-  isRunning,
-  onChoose,
-  children,
-}: {
-  chosen: Tab | null;
-  isRunning: boolean;
-  onChoose: (tab: Tab) => void;
-  children: (tab: Tab) => ReactNode;
-}) {
-  const [first] = useState<Tab>(isRunning ? "live" : "results");
-  const tab = chosen ?? first;
-  return (
-    <>
-      <div className="tabs" role="tablist" aria-label={words.lab.run.views}>
-        {TABS.map((name) => (
-          <button
-            key={name}
-            type="button"
-            role="tab"
-            id={`tab-${name}`}
-            aria-selected={name === tab}
-            aria-controls="tab-panel"
-            tabIndex={name === tab ? 0 : -1}
-            onClick={() => onChoose(name)}
-            onKeyDown={(event) => {
-              const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
-              const to = TABS[(TABS.indexOf(name) + step + TABS.length) % TABS.length];
-              if (step === 0 || to === undefined) return;
-              onChoose(to);
-              document.getElementById(`tab-${to}`)?.focus();
-            }}
-          >
-            {words.lab.run.tabs[name]}
-          </button>
-        ))}
-      </div>
-      <div role="tabpanel" id="tab-panel" aria-labelledby={`tab-${tab}`}>
-        {children(tab)}
-      </div>
-    </>
   );
 }

@@ -4,23 +4,18 @@ import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/r
 import { useEffect, useRef, useSyncExternalStore } from "react";
 
 import { lab, type NewCase, type NewLabRun, type NewSet } from "../../api/lab";
-import { labRunList, labSets } from "../../api/queries";
+import { labSets } from "../../api/queries";
 import { refresh } from "../../api/refresh";
 import { finished, labRuns, type LabView } from "../../stores/lab";
 
 /** How often the results of a run that goes on are asked for, at most. */
 const RESULTS_MS = 3_000;
 
+/** The event connection tells of each change: see stores/lab.ts. */
+export const labRunList = queryOptions({ queryKey: ["lab", "runs"], queryFn: () => labRuns.list() });
+
 function runOf(id: number) {
-  return queryOptions({
-    queryKey: ["lab", "run", id],
-    queryFn: async () => {
-      const { mark } = labRuns;
-      labRuns.answered(await lab.run(id), mark);
-      return id;
-    },
-    staleTime: 0,
-  });
+  return queryOptions({ queryKey: ["lab", "run", id], queryFn: () => labRuns.read(id).then(() => id), staleTime: 0 });
 }
 
 /** A run as it is at every moment; undefined until it has been read. */
@@ -63,7 +58,7 @@ export function transcriptOf(id: number, cell: number) {
 export function useBegin() {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: (run: NewLabRun) => lab.begin(run),
+    mutationFn: (run: NewLabRun) => labRuns.begin(run),
     onSuccess: () => refresh(queries, labRunList.queryKey),
   });
 }
