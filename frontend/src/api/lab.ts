@@ -7,7 +7,7 @@ import { request } from "./streams";
 export type Judge =
   | { type: "contains" | "equals"; value: string; ignore_case?: boolean }
   | { type: "matches"; pattern: string }
-  | { type: "json_schema"; schema: Record<string, unknown> }
+  | { type: "json_schema"; schema: Record<string, unknown> | boolean }
   | { type: "length"; min?: number | null; max?: number | null; unit: "characters" | "words" }
   | { type: "model"; rubric: string; model?: string | null };
 
@@ -26,9 +26,9 @@ export interface MazeTasks {
   seeds: number[];
 }
 
+/** Either mazes or cases. */
 export interface NewSet {
   title: string;
-  kind: "maze" | "cases";
   maze: MazeTasks | null;
   cases: Case[] | null;
 }
@@ -36,7 +36,7 @@ export interface NewSet {
 /** `id`: a word for a built-in one, else a number. */
 export interface LabSet extends NewSet {
   id: string;
-  description?: string | null;
+  kind: "maze" | "cases";
   builtin: boolean;
 }
 
@@ -66,11 +66,15 @@ export interface NewLabRun {
 export interface Spec {
   templates: { title: string; content: string; template_id: number | null; version: number | null }[];
   models: (string | null)[];
-  settings: Setting[];
-  set: NewSet & { id?: string | null };
+  /** `chosen`: by the person; `sampling`: all that is in force. */
+  settings: { title: string; chosen: Setting; sampling: Setting }[];
+  /** Without an id: it was given with the run. */
+  set: Omit<LabSet, "id"> & { id: string | null };
   repeats: number;
   forcing: Forcing;
   steps: number;
+  rules: number | null;
+  attended: boolean;
 }
 
 export type CellStatus = "waiting" | "running" | "complete" | "failed" | "stopped";
@@ -122,7 +126,7 @@ export interface Cell {
 
 export type RunStatus = "running" | "stopped" | "done";
 
-export interface ListedRun {
+interface AnyRun {
   id: number;
   title: string;
   status: RunStatus;
@@ -131,34 +135,42 @@ export interface ListedRun {
   counts: Counts;
 }
 
-export interface LabRun extends ListedRun {
+export interface ListedRun extends AnyRun {
+  set_title: string;
+  templates: string[];
+  models: (string | null)[];
+  attended: boolean;
+}
+
+/** `unserved`: models that trials wait for and that no server has at the moment. */
+export interface LabRun extends AnyRun {
   spec: Spec;
+  unserved: string[];
   cells: Cell[];
 }
 
+/** A request to a model and its answer. `action`, `legal`, `reading`, `say`: of a step in a maze. */
 export interface Exchange {
+  purpose: "answer" | "hint" | "judge";
   sent: { role: string; content: string }[];
   answer: string;
-  thinking: string | null;
+  thinking: string;
+  model: string | null;
   usage: { prompt_tokens: number; completion_tokens: number } | null;
   first_token_ms: number | null;
   total_ms: number | null;
-  say?: string | null;
-  action?: Record<string, unknown> | null;
-  legal?: boolean | null;
-  reading?: "exact" | "repaired" | "illegal" | null;
+  say: string;
+  action: Record<string, unknown> | null;
+  legal: boolean | null;
+  reading: "exact" | "repaired" | "illegal" | null;
 }
 
 /** A trial with all that was said in it, and what its maze is replayed from. */
 export interface Transcript extends Cell {
   transcript: Exchange[];
-  game?: Game | null;
-}
-
-export interface Game {
-  seed: number;
-  rules: number;
-  settings: Record<string, unknown>;
+  rules: number | null;
+  seed: number | null;
+  settings: Record<string, unknown> | null;
   actions: Record<string, unknown>[];
 }
 
@@ -172,6 +184,8 @@ export interface Measures {
   tokens: number | null;
   first_token_ms: number | null;
   total_ms: number | null;
+  score: number | null;
+  opinions: number;
   failed: number;
 }
 
@@ -217,7 +231,6 @@ async function call<T>(method: string, path: string, body?: unknown): Promise<T>
 
 export const lab = {
   sets: () => call<LabSet[]>("GET", "/sets"),
-  set: (id: string) => call<LabSet>("GET", `/sets/${id}`),
   makeSet: (set: NewSet) => call<LabSet>("POST", "/sets", set),
   changeSet: (id: string, set: NewSet) => call<LabSet>("PUT", `/sets/${id}`, set),
   deleteSet: (id: string) => call<null>("DELETE", `/sets/${id}`),

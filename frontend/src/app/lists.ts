@@ -43,7 +43,8 @@ export function labOf(queries: QueryClient): Listener {
     lab(event) {
       labRuns.take(event);
       const all = queries.getQueryData(labRunList.queryKey);
-      if (all?.some(({ id }) => id === event.run)) queries.setQueryData(labRunList.queryKey, listed(all, event));
+      const changes = all && listed(all, event);
+      if (changes) queries.setQueryData(labRunList.queryKey, changes);
       else void refresh(queries, labRunList.queryKey);
     },
     missed: () => void refresh(queries, ["lab"]),

@@ -3,18 +3,14 @@
  * that answer too, which may be older. Knows no React, and no cache of lists.
  */
 
-import { lab, type Cell, type Counts, type LabRun, type ListedRun, type NewLabRun } from "../api/lab";
+import { lab, type Cell, type Counts, type LabRun, type ListedRun, type NewLabRun, type RunStatus } from "../api/lab";
 import type { Runs } from "./live-stream";
 import { Subscribable } from "./subscribable";
 
-/** What the event connection tells of a run: how many cells there are in each state, and those that changed. */
-export interface LabEvent {
-  type: "lab";
-  run: number;
-  counts: Counts;
-  cells: Cell[];
-  status?: ListedRun["status"];
-}
+/** What the event connection tells of a run: how it stands, and the cells that changed; or that it is gone. */
+export type LabEvent =
+  | { type: "lab"; run: number; status: RunStatus; counts: Counts; unserved: string[]; cells: Cell[] }
+  | { type: "lab_deleted"; run: number };
 
 /** Trials of the same prompt, model and setting, in the order of their numbers. */
 export interface LabRow {
@@ -63,7 +59,7 @@ export class LabRuns extends Subscribable {
   async list(): Promise<ListedRun[]> {
     const { mark } = this;
     const all = await lab.runs();
-    return this.frames.filter(({ number }) => number > mark).reduce((list, { event }) => listed(list, event), all);
+    return this.frames.filter(({ number }) => number > mark).reduce((list, { event }) => listed(list, event) ?? list, all);
   }
 
   get(id: number): LabView | undefined {
@@ -74,41 +70,37 @@ export class LabRuns extends Subscribable {
   answered(run: LabRun, mark: number): void {
     const later = this.frames.filter(({ number, event }) => number > mark && event.run === run.id);
     const { cells, ...about } = run;
-    const view = later.reduce<LabView>((before, { event }) => changed(before, event), { run: about, rows: rowsOf(cells) });
-    this.views.set(run.id, view);
-    this.notify();
+    this.put(
+      run.id,
+      later.reduce<LabView | undefined>((before, { event }) => changed(before, event), { run: about, rows: rowsOf(cells) }),
+    );
   }
 
   take(event: LabEvent): void {
     this.frames.push({ number: ++this.number, event });
     if (this.frames.length > KEPT) this.frames.shift();
-    const before = this.views.get(event.run);
-    if (before === undefined) return;
-    this.views.set(event.run, changed(before, event));
-    this.notify();
+    if (this.views.has(event.run)) this.put(event.run, changed(this.views.get(event.run), event));
   }
 
-  forget(id: number): void {
-    this.views.delete(id);
+  private put(id: number, view: LabView | undefined): void {
+    if (view === undefined) this.views.delete(id);
+    else this.views.set(id, view);
     this.notify();
   }
 }
 
 export const labRuns = new LabRuns();
 
-/** The list of runs after an event; the same list if no run in it changed. */
-export function listed(list: ListedRun[], { run, counts, status }: LabEvent): ListedRun[] {
-  if (!list.some(({ id }) => id === run)) return list;
-  return list.map((one) => (one.id === run ? { ...one, counts, status: status ?? statusOf(one.status, counts) } : one));
+/** The list of runs after an event; null where it must be read again, since it lacks the run. */
+export function listed(list: ListedRun[], event: LabEvent): ListedRun[] | null {
+  const { run } = event;
+  if (event.type === "lab_deleted") return list.filter(({ id }) => id !== run);
+  const { counts, status } = event;
+  if (!list.some(({ id }) => id === run)) return null;
+  return list.map((one) => (one.id === run ? { ...one, counts, status } : one));
 }
 
-/** What a run's status is once its cells are in these states. */
-export function statusOf(before: ListedRun["status"], { waiting, running, stopped }: Counts): ListedRun["status"] {
-  if (waiting + running > 0) return before === "stopped" && running > 0 ? "stopped" : "running";
-  return stopped > 0 ? "stopped" : "done";
-}
-
-export function rowsOf(cells: readonly Cell[]): LabRow[] {
+function rowsOf(cells: readonly Cell[]): LabRow[] {
   const rows = new Map<string, Cell[]>();
   for (const cell of cells) {
     const key = keyOf(cell);
@@ -126,9 +118,11 @@ export function rowsOf(cells: readonly Cell[]): LabRow[] {
     .sort((one, other) => one.template - other.template || one.model - other.model || one.setting - other.setting);
 }
 
-export function changed(view: LabView, { counts, cells, status }: LabEvent): LabView {
+function changed(view: LabView | undefined, event: LabEvent): LabView | undefined {
+  if (view === undefined || event.type === "lab_deleted") return undefined;
+  const { counts, status, unserved } = event;
   const news = new Map<string, Map<number, Cell>>();
-  for (const cell of cells) {
+  for (const cell of event.cells) {
     const key = keyOf(cell);
     news.set(key, (news.get(key) ?? new Map<number, Cell>()).set(cell.number, cell));
   }
@@ -136,7 +130,7 @@ export function changed(view: LabView, { counts, cells, status }: LabEvent): Lab
     const its = news.get(keyOf(row));
     return its === undefined ? row : { ...row, cells: row.cells.map((cell) => its.get(cell.number) ?? cell) };
   });
-  return { run: { ...view.run, counts, status: status ?? statusOf(view.run.status, counts) }, rows };
+  return { run: { ...view.run, counts, status, unserved }, rows };
 }
 
 /** How many cells need nothing any more. */

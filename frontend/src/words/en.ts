@@ -31,7 +31,6 @@ interface Counted {
 interface Described {
   kind: "maze" | "cases";
   maze: { size: number; loops: number; germs: number; fog: boolean } | null;
-  description?: string | null;
 }
 
 export const en = {
@@ -307,13 +306,12 @@ export const en = {
       variables: "Variables",
       required: "needs a value",
       input: "Message",
-      inputHint: "What somebody would write to the model, such as “Good morning”",
+      inputHint: "What somebody writes to the model. Without one, the prompt itself is the message.",
       begin: "Try it",
       beginHint: "Ctrl Enter",
       stop: "Stop",
       empty: "The reply appears here, word by word. It is not kept as a conversation.",
       missing: (names: readonly string[]) => `Give ${list(names)} a value.`,
-      noInput: "Write a message.",
       noText: "The prompt is empty. Write it first.",
       sent: "What the model was sent",
       difference: "What differs between the prompts",
@@ -341,8 +339,7 @@ export const en = {
       const ends: Record<string, string> = {
         germ: "caught by a germ",
         oxygen: "out of oxygen",
-        given_up: "gave up",
-        playing: "reached the limit of answers",
+        given_up: "the limit of answers was reached",
       };
       return `not solved: ${ends[end] ?? end} after ${plural(steps, { one: "step", other: "steps" })}`;
     },
@@ -461,6 +458,7 @@ export const en = {
         const state = { running: "Running", stopped: "Stopped", done: "Done" }[status];
         return `${state}: ${parts.join(", ")}.`;
       },
+      unserved: (models: readonly string[]) => `No server has ${list(models)} at the moment. Its trials wait until one has.`,
       progress: "Trials finished",
       stopAll: "Stop all",
       resume: "Resume",
@@ -506,6 +504,7 @@ export const en = {
           steps_ratio: "Steps ÷ shortest",
           illegal_per_game: "Illegal per game",
           repaired: "Repaired answers",
+          score: "Score",
           tokens: "Tokens",
           first_token_ms: "First token",
           total_ms: "Whole time",
@@ -515,6 +514,7 @@ export const en = {
           steps_ratio: "Steps ÷ shortest",
           illegal_per_game: "Illegal",
           repaired: "Repaired",
+          score: "Score",
           tokens: "Tokens",
           first_token_ms: "First token",
           total_ms: "Whole time",
@@ -556,6 +556,7 @@ export const en = {
       stop: "Stop this trial",
       step: (at: number, of: number) => `Answer ${number(at)} of ${number(of)}`,
       answer: "What the model answered",
+      judge: "What the judging model answered",
       noAnswer: "(nothing)",
       sent: "What the model was sent",
       role: (role: string) => ({ system: "System prompt", user: "User", assistant: "Assistant" })[role] ?? role,
@@ -569,10 +570,11 @@ export const en = {
       },
       empty: (status: string) => (status === "waiting" ? "This trial waits for its turn." : "Nothing was said in this trial yet."),
       makeCase: "Make this a case",
-      makeCaseHint: "The same variables and input become a case, so that every later prompt is tried on it too.",
+      makeCaseHint:
+        "The same variables and input become a case, so that every later prompt is tried on it too. Without a judge, the answer has to stay what it was.",
       makeMazeHint: "The same maze becomes part of a set of your own, so that every later prompt is tried on it too.",
       intoSet: "Set",
-      newSet: "A new set",
+      newSet: "Regression cases",
       make: "Add the case",
       made: (title: string) => `Added to “${title}”.`,
     },
@@ -585,14 +587,14 @@ export const en = {
       builtin: "Built in",
       empty: "None yet.",
       missing: "This set doesn’t exist, or it was deleted.",
-      about: ({ kind, maze, description }: Described, tasks: number) => {
+      about: ({ kind, maze }: Described, tasks: number) => {
         if (kind === "cases" || maze === null) return plural(tasks, { one: "case", other: "cases" });
         const parts = [
           `${plural(tasks, { one: "maze", other: "mazes" })} of ${maze.size} × ${maze.size}`,
           ...(maze.germs > 0 ? [plural(maze.germs, { one: "germ", other: "germs" })] : []),
           ...(maze.fog ? ["fog"] : []),
         ];
-        return description ? `${parts.join(", ")}. ${description}` : parts.join(", ");
+        return parts.join(", ");
       },
       seeds: (seeds: readonly number[]) => `Seeds: ${seeds.join(", ")}.`,
       kind: "What it is made of",
@@ -624,8 +626,9 @@ export const en = {
       teach: "A set is a list of tasks. Make one with the form, or import a file.",
       csv: "A CSV file",
       csvExample:
-        "name,input,language,judge,expected\nGreeting,Good morning,French,contains,bonjour\nFarewell,Goodbye,German,contains,Wiedersehen",
-      csvHint: "Columns that have no meaning of their own, such as language here, are variables of the prompt.",
+        "name,input,language,contains,ignore_case\nGreeting,Good morning,French,bonjour,yes\nFarewell,Goodbye,German,wiedersehen,yes",
+      csvHint:
+        "A case has one judge: a column contains, equals, matches, json_schema or rubric. Every other column, such as language here, is a variable of the prompt.",
       json: "A JSON file",
       jsonExample:
         '{\n  "title": "Greetings",\n  "cases": [\n    {\n      "name": "Greeting",\n      "variables": { "language": "French" },\n      "input": "Good morning",\n      "judge": { "type": "contains", "value": "bonjour", "ignore_case": true }\n    }\n  ]\n}',

@@ -2,7 +2,7 @@ import { useState, type ReactNode } from "react";
 import { useLocation } from "wouter";
 
 import { ApiError } from "../../api/http";
-import type { Game } from "../../api/lab";
+import type { Transcript } from "../../api/lab";
 import { Confirm } from "../../components/Confirm";
 import { Problem } from "../../components/Problem";
 import { Tabs } from "../../components/Tabs";
@@ -27,7 +27,7 @@ interface Props {
   cell: number | null;
   onOpen: (cell: number | null) => void;
   /** Shows a maze again from its log. */
-  replay?: (game: Game) => ReactNode;
+  replay?: (trial: Transcript) => ReactNode;
   /** What is shown where there is no such run. */
   missing: ReactNode;
 }
@@ -68,6 +68,7 @@ function Head({ view }: { view: LabView }) {
     <section className="run-head" aria-label={title}>
       <h2>{title}</h2>
       <p role="status">{say.sentence(status, counts)}</p>
+      {view.run.unserved.length > 0 && <p className="problem">{say.unserved(view.run.unserved)}</p>}
       <progress max={Math.max(1, total(counts))} value={finished(counts)} aria-label={say.progress} />
       <div className="buttons">
         {status === "running" && (

@@ -23,7 +23,7 @@ export function SetupOf({ spec }: { spec: Spec }) {
         </div>
         <div>
           <dt>{say.settings}</dt>
-          <dd>{spec.settings.map((setting, at) => describe(setting, settingName(spec, at))).join("; ")}</dd>
+          <dd>{spec.settings.map((setting, at) => describe(setting.chosen, settingName(spec, at))).join("; ")}</dd>
         </div>
         <div>
           <dt>{say.tasks}</dt>

@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState, type ReactNode } from "react";
 
-import type { Cell, Exchange, Game, Spec } from "../../api/lab";
+import type { Cell, Exchange, Spec, Transcript } from "../../api/lab";
 import { refresh } from "../../api/refresh";
 import { Dialog } from "../../components/Dialog";
 import { Problem } from "../../components/Problem";
@@ -17,7 +17,7 @@ interface Props {
   id: number;
   view: LabView;
   cell: number;
-  replay?: ((game: Game) => ReactNode) | undefined;
+  replay?: ((trial: Transcript) => ReactNode) | undefined;
   onClose: () => void;
 }
 
@@ -52,7 +52,7 @@ export function Trial({ id, view, cell: number, replay, onClose }: Props) {
         </div>
         {makes && data && <CaseForm run={id} cell={cell} spec={spec} onDone={() => setMakes(false)} />}
         <Problem of={error ?? stop.error} />
-        {data?.game && replay?.(data.game)}
+        {data?.seed != null && replay?.(data)}
         {data?.transcript.length === 0 && <p className="muted">{say.empty(cell.status)}</p>}
         <ol className="exchanges">
           {data?.transcript.map((exchange, at) => (
@@ -92,17 +92,15 @@ function Facts({ cell, spec }: { cell: Cell; spec: Spec }) {
 }
 
 function Said({ exchange, number, of }: { exchange: Exchange; number: number; of: number }) {
-  const { sent, answer, thinking, usage, first_token_ms, total_ms, action, legal, reading, say: bubble } = exchange;
+  const { purpose, sent, answer, thinking, model, usage, first_token_ms, total_ms, action, legal, reading, say: bubble } = exchange;
   const say = words.lab.transcript;
   return (
     <article className="exchange">
-      {of > 1 && <h3>{say.step(number, of)}</h3>}
+      {purpose === "hint" && <h3>{say.step(number, of)}</h3>}
       {bubble && <p>{words.lab.says(bubble)}</p>}
-      {action !== undefined && (
-        <p className="muted">{say.action(action === null ? null : JSON.stringify(action), legal ?? null, reading ?? null)}</p>
-      )}
-      <details className="document wide" open={of === 1 || undefined}>
-        <summary>{say.answer}</summary>
+      {purpose === "hint" && <p className="muted">{say.action(action === null ? null : JSON.stringify(action), legal, reading)}</p>}
+      <details className="document wide" open={purpose !== "hint" || undefined}>
+        <summary>{purpose === "judge" ? say.judge : say.answer}</summary>
         <pre tabIndex={0}>{answer === "" ? say.noAnswer : answer}</pre>
       </details>
       {thinking && (
@@ -120,7 +118,7 @@ function Said({ exchange, number, of }: { exchange: Exchange; number: number; of
           </div>
         ))}
       </details>
-      <p className="muted">{figures(null, usage, { first_token_ms, total_ms })}</p>
+      <p className="muted">{figures(model, usage, { first_token_ms, total_ms })}</p>
     </article>
   );
 }

@@ -79,10 +79,7 @@ export function useStopCell(id: number) {
 export function useDeleteRun() {
   const queries = useQueryClient();
   return useMutation({
-    mutationFn: async (id: number) => {
-      await lab.remove(id);
-      labRuns.forget(id);
-    },
+    mutationFn: (id: number) => lab.remove(id),
     onSuccess: () => refresh(queries, labRunList.queryKey),
   });
 }

@@ -1,10 +1,10 @@
 /** What is measured of each row, and how it is written. Pure. */
 
-import type { Baseline, Measures, NewSet } from "../../api/lab";
+import type { Baseline, LabSet, Measures } from "../../api/lab";
 import { words } from "../../words";
 
-type Kind = NewSet["kind"];
-type Measured = Exclude<keyof Measures, "n" | "failed">;
+type Kind = LabSet["kind"];
+type Measured = Exclude<keyof Measures, "n" | "failed" | "opinions">;
 
 interface Measure {
   name: Measured;
@@ -22,6 +22,7 @@ export const MEASURES: readonly Measure[] = [
   { name: "steps_ratio", kinds: MAZE, write: number(2) },
   { name: "illegal_per_game", kinds: MAZE, write: number(1) },
   { name: "repaired", kinds: MAZE, write: number(1) },
+  { name: "score", kinds: MAZE, write: number(0) },
   { name: "tokens", kinds: BOTH, write: number(0) },
   { name: "first_token_ms", kinds: BOTH, write: seconds },
   { name: "total_ms", kinds: BOTH, write: seconds },

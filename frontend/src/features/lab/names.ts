@@ -20,7 +20,7 @@ export function modelName(spec: Spec, at: number): string {
 }
 
 export function settingName(spec: Spec, at: number): string {
-  return spec.settings[at]?.title ?? words.lab.form.setting(at + 1);
+  return spec.settings[at]?.title || words.lab.form.setting(at + 1);
 }
 
 /** A row's name: its prompt, and of model and setting what differs between rows. */
@@ -34,5 +34,5 @@ export function rowName(spec: Spec, { template, model, setting }: Place): string
 export function taskName(spec: Spec, at: number): string {
   const { set } = spec;
   if (set.kind === "maze") return words.lab.maze(at + 1, set.maze?.seeds[at] ?? null);
-  return set.cases?.[at]?.name ?? words.lab.task(at + 1);
+  return set.cases?.[at]?.name || words.lab.task(at + 1);
 }

@@ -31,7 +31,7 @@ export interface CaseDraft {
 
 export interface SetDraft {
   title: string;
-  kind: NewSet["kind"];
+  kind: LabSet["kind"];
   size: string;
   loops: string;
   germs: string;
@@ -88,7 +88,7 @@ export function readJudge(draft: JudgeDraft): Read<Judge | null> {
     case "matches":
       return draft.pattern === "" ? { problem: say.noPattern } : { value: { type: draft.type, pattern: draft.pattern } };
     case "json_schema": {
-      const schema = objectIn(draft.schema);
+      const schema = schemaIn(draft.schema);
       return schema === null ? { problem: say.notSchema } : { value: { type: draft.type, schema } };
     }
     case "length":
@@ -138,7 +138,7 @@ export function readSet(draft: SetDraft): Read<NewSet> {
   if (title === "") return { problem: words.lab.sets.problems.noTitle };
   if (draft.kind === "maze") {
     const maze = readMaze(draft);
-    return "problem" in maze ? maze : { value: { title, kind: "maze", maze: maze.value, cases: null } };
+    return "problem" in maze ? maze : { value: { title, maze: maze.value, cases: null } };
   }
   if (draft.cases.length === 0) return { problem: words.lab.sets.problems.noCase };
   const cases: Case[] = [];
@@ -147,7 +147,7 @@ export function readSet(draft: SetDraft): Read<NewSet> {
     if ("problem" in read) return { problem: words.lab.sets.problems.inCase(at + 1, read.problem) };
     cases.push(read.value);
   }
-  return { value: { title, kind: "cases", maze: null, cases } };
+  return { value: { title, maze: null, cases } };
 }
 
 function readCase({ name, variables, input, judge }: CaseDraft, at: number): Read<Case> {
@@ -179,9 +179,10 @@ function readMaze({ size, loops, germs, fog, seeds }: SetDraft): Read<MazeTasks>
   return { value: { size: edge, loops: open, germs: walkers, fog, seeds: all } };
 }
 
-function objectIn(text: string): Record<string, unknown> | null {
+function schemaIn(text: string): Record<string, unknown> | boolean | null {
   try {
     const value = JSON.parse(text) as unknown;
+    if (typeof value === "boolean") return value;
     return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as Record<string, unknown>) : null;
   } catch {
     return null;

@@ -51,13 +51,12 @@ export function readAttempt(title: string, attempt: Attempt, texts: Texts): { ru
   const all = asked(sides, texts);
   const missing = all.filter((one) => one.default === null && !values[one.name]).map(({ name }) => name);
   if (missing.length > 0) return { problem: say.missing(missing) };
-  if (input.trim() === "") return { problem: say.noInput };
   const chosen = Object.fromEntries(all.flatMap(({ name }) => (values[name] ? [[name, values[name]]] : [])));
   const cases = [{ name: say.case, variables: chosen, input, judge: null }];
   return {
     runs: sides.map((side) => ({
       title: say.title(title),
-      set: { title: say.case, kind: "cases", maze: null, cases },
+      set: { title: say.case, maze: null, cases },
       templates: [{ title, content: textOf(side, texts) }],
       models: [side.model],
       attended: true,
