@@ -263,8 +263,8 @@ describe("a set", () => {
     await page.goto(`${studio.url}/lab/sets`);
     await page.getByRole("link", { name: words.lab.sets.new }).click();
     await page.getByLabel(words.templates.title, { exact: true }).fill("Sums");
-    await page.getByLabel(words.lab.sets.input).fill("2 + 2?");
-    await page.getByLabel(words.lab.judges.judge, { exact: true }).selectOption("matches");
+    await page.getByLabel(words.lab.sets.input, { exact: true }).fill("2 + 2?");
+    await page.getByRole("combobox", { name: words.lab.judges.judge, exact: true }).selectOption("matches");
     await page.getByRole("button", { name: words.templates.create }).click();
     await page.getByRole("alert").getByText("Case 1: Write the pattern.").waitFor();
     await page.getByLabel(words.lab.judges.pattern).fill("\\b4\\b");
@@ -322,6 +322,7 @@ describe.each([
       .getByText(/The|would/)
       .waitFor();
     await page.locator(".cell[data-mark=passed]").first().waitFor();
+    await cue(0.4); // the rest takes its time
     await look.at("lab 05 running");
     await page.locator(".pane").first().scrollIntoViewIfNeeded();
     await look.at("lab 06 running, streams");
@@ -379,7 +380,7 @@ describe.each([
     await page.getByText("Capitals").waitFor();
     await look.at("lab 19 sets");
     await page.goto(`${studio.url}/lab/sets?set=new`);
-    await page.getByLabel(words.lab.judges.judge, { exact: true }).selectOption("model");
+    await page.getByRole("combobox", { name: words.lab.judges.judge, exact: true }).selectOption("model");
     await page.getByRole("button", { name: words.lab.sets.addVariable }).click();
     await look.at("lab 20 new set");
     await page.getByLabel(words.lab.sets.kinds.maze).check();

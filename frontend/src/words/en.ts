@@ -314,13 +314,15 @@ export const en = {
       missing: (names: readonly string[]) => `Give ${list(names)} a value.`,
       noText: "The prompt is empty. Write it first.",
       sent: "What the model was sent",
-      difference: "What differs between the prompts",
+      difference: "What changes from the first prompt to the second",
       title: (template: string) => `Try: ${template}`,
       case: "Try",
+      tried: (version: string, model: string) => `${version} · ${model}`,
     },
   },
 
   lab: {
+    promptPlace: (title: string, at: number) => `${title} (${number(at)})`,
     promptVersion: (title: string, version: number) => `${title}, version ${number(version)}`,
     defaultModel: "default model",
     maze: (at: number, seed: number | null) => (seed === null ? `maze ${number(at)}` : `maze ${number(at)} (seed ${seed})`),
@@ -329,7 +331,7 @@ export const en = {
     trial: (name: string, outcome: string) => `${name}: ${outcome}`,
     share: (part: number, whole: number) => `${number(part)} of ${number(whole)}`,
     failedCount: (count: number) => `${number(count)} failed`,
-    points,
+    seconds: (value: number, digits: number) => `${number(value, digits)} s`,
     says: (text: string) => `“${text}”`,
     settingAs: (name: string, values: readonly string[]) =>
       values.length === 0 ? `${name}: the server’s defaults` : `${name}: ${list(values)}`,
@@ -474,10 +476,16 @@ export const en = {
     live: {
       nothing: (status: "running" | "stopped" | "done") =>
         status === "running" ? "No trial is running yet." : "No trial is running.",
-      others: (running: number, waiting: number) =>
-        running + waiting === 0
-          ? "No other trial is running or waiting."
-          : `Besides these, ${number(running)} running and ${number(waiting)} waiting.`,
+      others: (running: number, waiting: number) => {
+        if (running + waiting === 0) return "No other trial is running or waiting.";
+        const parts = [
+          ...(running > 0 ? [`${number(running)} running`] : []),
+          ...(waiting > 0 ? [`${number(waiting)} waiting`] : []),
+        ];
+        return `Other trials: ${parts.join(", ")}.`;
+      },
+      writing: "Writing",
+      starting: "Starting",
       pane: (at: number) => `Stream ${number(at)}`,
       choose: (at: number) => `Trial in stream ${number(at)}`,
       newest: (name: string) => `Newest: ${name}`,
@@ -496,14 +504,15 @@ export const en = {
       row: "Prompt",
       trials: "Trials",
       failed: "Failed",
-      baseline: "baseline",
+      baseline: "(baseline)",
+      isBetter: (name: string) => `${name} better`,
       notMeasured: "not measured",
       heads: {
         maze: {
           passed_share: "Solved",
           steps_ratio: "Steps ÷ shortest",
-          illegal_per_game: "Illegal per game",
-          repaired: "Repaired answers",
+          illegal_per_game: "Illegal/game",
+          repaired: "Repaired",
           score: "Score",
           tokens: "Tokens",
           first_token_ms: "First token",
@@ -521,7 +530,7 @@ export const en = {
         },
       },
       interval: (difference: number, low: number, high: number) =>
-        `Difference ${points(difference)} points, with 95% certainty ${between(low, high)}`,
+        `Difference ${points(difference)} points, 95% interval ${between(low, high)}`,
     },
 
     verdict: {
@@ -529,15 +538,15 @@ export const en = {
       better: (
         [winner, other]: readonly [string, string],
         [share, less]: readonly [number, number],
-        { low, high, cases }: { low: number; high: number; cases: number },
+        { by, low, high, cases }: { by: number; low: number; high: number; cases: number },
       ) =>
-        `“${winner}” is better than “${other}”: ${percent(share)} against ${percent(less)} on ${plural(cases, { one: "task", other: "tasks" })}. The true difference is ${between(low, high)}, with 95% certainty.`,
+        `“${winner}” is better than “${other}”: ${percent(share)} against ${percent(less)} on ${plural(cases, { one: "task", other: "tasks" })}. The difference is ${points(by)} points; its 95% interval, ${between(low, high)}, leaves out 0.`,
       noDifference: (
         [a, b]: readonly [string, string],
         [share, less]: readonly [number, number],
         { low, high, cases }: { low: number; high: number; cases: number },
       ) =>
-        `No difference shown between “${a}” and “${b}”: ${percent(share)} against ${percent(less)} on ${plural(cases, { one: "task", other: "tasks" })}. The true difference could be anything from ${between(low, high)}.`,
+        `No difference shown between “${a}” and “${b}”: ${percent(share)} against ${percent(less)} on ${plural(cases, { one: "task", other: "tasks" })}. The 95% interval of the difference, ${between(low, high)}, includes 0.`,
       chance: (share: number, behind: readonly string[], rows: number) => {
         const chance = `Random legal moves solve ${percent(share)}.`;
         if (behind.length === 0) return chance;
@@ -547,7 +556,6 @@ export const en = {
     },
 
     transcript: {
-      title: (trial: number) => `Trial ${number(trial + 1)}`,
       outcome: "Outcome",
       game: "Game",
       time: "Time",

@@ -21,7 +21,7 @@ export function CaseForm({ run, cell, spec, onDone }: { run: number; cell: Cell;
   const sets = useQuery(labSets);
   const make = useMakeCase(run, cell.number);
   const say = words.lab.transcript;
-  const own = sets.data?.filter(({ builtin, kind }) => !builtin && kind === spec.set.kind) ?? [];
+  const own = sets.data?.filter(({ builtin, kind, title }) => !builtin && kind === spec.set.kind && title !== say.newSet) ?? [];
   const submit = (event: SubmitEvent<HTMLFormElement>): void => {
     event.preventDefault();
     const read = readJudge(judge);

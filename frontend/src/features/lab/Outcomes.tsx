@@ -37,6 +37,10 @@ function Verdicts({ spec, results }: { spec: Spec; results: Results }) {
   const chance = againstChance(spec, results);
   const range = Math.max(0.1, ...results.comparisons.flatMap(({ low, high }) => [Math.abs(low), Math.abs(high)]));
   const say = words.lab.results;
+  const nameOf = (at: number): string => {
+    const row = results.rows[at];
+    return row === undefined ? words.common.unknown : rowName(spec, row);
+  };
   return (
     <section className="verdicts" aria-label={say.verdict}>
       <h2>{say.verdict}</h2>
@@ -45,7 +49,9 @@ function Verdicts({ spec, results }: { spec: Spec; results: Results }) {
         {all.map(({ comparison, isClear, sentence }) => (
           <li key={`${comparison.a} ${comparison.b}`} data-clear={isClear || undefined}>
             <p>{sentence}</p>
-            {comparison.cases > 0 && <Interval comparison={comparison} range={range} />}
+            {comparison.cases > 0 && (
+              <Interval comparison={comparison} range={range} names={[nameOf(comparison.a), nameOf(comparison.b)]} />
+            )}
           </li>
         ))}
       </ul>
@@ -57,7 +63,13 @@ function Verdicts({ spec, results }: { spec: Spec; results: Results }) {
 function Figures({ spec, results }: { spec: Spec; results: Results }) {
   const measures = measuresOf(spec.set.kind);
   const say = words.lab.results;
-  const heads = [say.row, say.trials, ...measures.map(({ name }) => say.heads[spec.set.kind][name]), say.failed];
+  const hasFailed = results.rows.some(({ failed }) => failed > 0);
+  const heads = [
+    say.row,
+    say.trials,
+    ...measures.map(({ name }) => say.heads[spec.set.kind][name]),
+    ...(hasFailed ? [say.failed] : []),
+  ];
   return (
     <>
       <h2>{say.table}</h2>
@@ -69,7 +81,7 @@ function Figures({ spec, results }: { spec: Spec; results: Results }) {
             {measures.map((measure) => (
               <td key={measure.name}>{written(measure, row)}</td>
             ))}
-            <td>{words.format.number(row.failed)}</td>
+            {hasFailed && <td>{words.format.number(row.failed)}</td>}
           </tr>
         ))}
         {results.baselines.map((row) => (
@@ -81,7 +93,7 @@ function Figures({ spec, results }: { spec: Spec; results: Results }) {
             {measures.map((measure) => (
               <td key={measure.name}>{written(measure, row)}</td>
             ))}
-            <td />
+            {hasFailed && <td />}
           </tr>
         ))}
       </DataTable>

@@ -29,7 +29,16 @@ export function Bars({ bars, top }: { bars: readonly Bar[]; top: number | null }
 }
 
 /** The difference between two rows and its interval, on a line from `-range` to `range` with nought in the middle. */
-export function Interval({ comparison, range }: { comparison: Comparison; range: number }) {
+export function Interval({
+  comparison,
+  range,
+  names: [a, b],
+}: {
+  comparison: Comparison;
+  range: number;
+  /** Of the two rows. */
+  names: readonly [string, string];
+}) {
   const { difference, low, high } = comparison;
   const at = (value: number): number => 50 + (48 * value) / range;
   const line = (x: number, from: number, to: number, name: string) => (
@@ -50,9 +59,8 @@ export function Interval({ comparison, range }: { comparison: Comparison; range:
         {line(at(difference), 1, 9, "mean")}
       </svg>
       <figcaption className="muted">
-        <span>{words.lab.points(-range)}</span>
-        <span>{words.lab.points(0)}</span>
-        <span>{words.lab.points(range)}</span>
+        <span>{words.lab.results.isBetter(b)}</span>
+        <span>{words.lab.results.isBetter(a)}</span>
       </figcaption>
     </figure>
   );

@@ -16,31 +16,23 @@ export function SetupOf({ spec }: { spec: Spec }) {
           <pre tabIndex={0}>{content}</pre>
         </details>
       ))}
-      <dl className="facts">
-        <div>
-          <dt>{say.models}</dt>
-          <dd>{words.format.list(spec.models.map((_, at) => modelName(spec, at)))}</dd>
-        </div>
-        <div>
-          <dt>{say.settings}</dt>
-          <dd>{spec.settings.map((setting, at) => describe(setting.chosen, settingName(spec, at))).join("; ")}</dd>
-        </div>
-        <div>
-          <dt>{say.tasks}</dt>
-          <dd>
-            {spec.set.title}. {words.lab.sets.about(spec.set, taskCount(spec.set))}
-            {spec.set.maze && ` ${words.lab.sets.seeds(spec.set.maze.seeds)}`}
-          </dd>
-        </div>
-        <div>
-          <dt>{say.repeats}</dt>
-          <dd>{words.format.number(spec.repeats)}</dd>
-        </div>
+      <dl className="lab-facts">
+        <dt>{say.models}</dt>
+        <dd>{words.format.list(spec.models.map((_, at) => modelName(spec, at)))}</dd>
+        <dt>{say.settings}</dt>
+        <dd>{spec.settings.map((setting, at) => describe(setting.chosen, settingName(spec, at))).join("; ")}</dd>
+        <dt>{say.tasks}</dt>
+        <dd>
+          {spec.set.title}. {words.lab.sets.about(spec.set, taskCount(spec.set))}
+          {spec.set.maze && ` ${words.lab.sets.seeds(spec.set.maze.seeds)}`}
+        </dd>
+        <dt>{say.repeats}</dt>
+        <dd>{words.format.number(spec.repeats)}</dd>
         {spec.set.kind === "maze" && (
-          <div>
+          <>
             <dt>{say.forcing}</dt>
             <dd>{say.forcings[spec.forcing]}</dd>
-          </div>
+          </>
         )}
       </dl>
     </section>

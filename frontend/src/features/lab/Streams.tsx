@@ -1,4 +1,3 @@
-import { Square } from "lucide-react";
 import { useEffect, useState, useSyncExternalStore } from "react";
 
 import type { Cell, Spec } from "../../api/lab";
@@ -9,8 +8,7 @@ import type { LiveStream } from "../../stores/live-stream";
 import { Panes, type Pane } from "../../stores/panes";
 import { words } from "../../words";
 import { useStopCell } from "./lab";
-import { rowName, taskName } from "./names";
-import { outcomeOf } from "./outcome";
+import { outcomeOf, trialName } from "./outcome";
 
 /** How much of a text a pane shows: its end. All of it is in the trial's transcript. */
 const SHOWN_UNITS = 6_000;
@@ -61,7 +59,7 @@ interface PaneProps {
 function PaneView({ id, pane, place, cell, running, spec, onChoose, onOpen }: PaneProps) {
   const stop = useStopCell(id);
   const say = words.lab.live;
-  const name = (one: Cell): string => `${rowName(spec, one)}, ${taskName(spec, one.task)}`;
+  const name = (one: Cell): string => trialName(spec, one);
   const choices = [cell, ...running.filter(({ number }) => number !== cell.number)];
   return (
     <section className="pane" aria-label={say.pane(place + 1)}>
@@ -81,25 +79,33 @@ function PaneView({ id, pane, place, cell, running, spec, onChoose, onOpen }: Pa
         {cell.status === "running" && (
           <button
             type="button"
-            className="quiet icon"
+            className="quiet"
             aria-label={say.stop(name(cell))}
-            title={say.stop(name(cell))}
             disabled={stop.isPending}
             onClick={() => stop.mutate(cell.number)}
           >
-            <Square aria-hidden />
+            {words.composer.stop}
           </button>
         )}
       </header>
       <LiveText stream={pane.stream} label={name(cell)} />
       <footer className="muted">
-        {pane.stream && cell.status === "running" ? <Waiting stream={pane.stream} /> : <p>{outcomeOf(spec, cell)}</p>}
+        {pane.stream && cell.status === "running" ? <Standing stream={pane.stream} /> : <p>{outcomeOf(spec, cell)}</p>}
         <button type="button" className="quiet" onClick={() => onOpen(cell.number)}>
           {say.open}
         </button>
       </footer>
     </section>
   );
+}
+
+/** What a trial that runs is at. */
+function Standing({ stream }: { stream: LiveStream }) {
+  useEachChange(stream);
+  const { text, thinking, progress } = stream.snapshot;
+  if (stream.connection !== "lost" && text !== "") return <p>{words.lab.live.writing}</p>;
+  if (stream.connection !== "lost" && thinking === "" && progress === null) return <p>{words.lab.live.starting}</p>;
+  return <Waiting stream={stream} />;
 }
 
 function LiveText({ stream, label }: { stream: LiveStream | undefined; label: string }) {

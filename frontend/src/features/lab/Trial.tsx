@@ -1,5 +1,5 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState, type ReactNode } from "react";
+import { Fragment, useEffect, useState, type ReactNode } from "react";
 
 import type { Cell, Exchange, Spec, Transcript } from "../../api/lab";
 import { refresh } from "../../api/refresh";
@@ -11,7 +11,7 @@ import { words } from "../../words";
 import { CaseForm } from "./CaseForm";
 import { transcriptOf, useStopCell } from "./lab";
 import { modelName } from "./names";
-import { outcomeOf, sentenceOf } from "./outcome";
+import { outcomeOf, trialName } from "./outcome";
 
 interface Props {
   id: number;
@@ -36,9 +36,8 @@ export function Trial({ id, view, cell: number, replay, onClose }: Props) {
   if (cell === undefined) return null;
   const say = words.lab.transcript;
   return (
-    <Dialog title={say.title(number)} wide onClose={onClose}>
+    <Dialog title={trialName(spec, cell)} wide onClose={onClose}>
       <div className="transcript">
-        <p>{sentenceOf(spec, cell)}</p>
         <Facts cell={cell} spec={spec} />
         <div className="buttons">
           {cell.status === "running" && (
@@ -71,7 +70,7 @@ function Facts({ cell, spec }: { cell: Cell; spec: Spec }) {
   const { result } = cell;
   const facts: [name: string, value: string][] = [
     [say.outcome, outcomeOf(spec, cell)],
-    [words.lab.form.models, modelName(spec, cell.model)],
+    [words.options.model, modelName(spec, cell.model)],
   ];
   if (spec.set.kind === "maze" && result?.score !== undefined)
     facts.push([say.game, words.lab.game(result.score, result.illegal ?? 0, result.repaired ?? 0)]);
@@ -80,12 +79,12 @@ function Facts({ cell, spec }: { cell: Cell; spec: Spec }) {
     facts.push([say.tokens, words.lab.tokens(result.prompt_tokens ?? 0, result.completion_tokens)]);
   if (cell.attempts > 1 || cell.given_up > 0) facts.push([say.attempts, words.lab.attempts(cell.attempts, cell.given_up)]);
   return (
-    <dl className="facts">
+    <dl className="lab-facts">
       {facts.map(([name, value]) => (
-        <div key={name}>
+        <Fragment key={name}>
           <dt>{name}</dt>
           <dd>{value}</dd>
-        </div>
+        </Fragment>
       ))}
     </dl>
   );

@@ -13,7 +13,6 @@ interface Measure {
 }
 
 const number = (digits: number) => (value: number) => words.format.number(value, digits);
-const seconds = (value: number): string => words.usage.seconds(value / 1000);
 const BOTH: readonly Kind[] = ["maze", "cases"];
 const MAZE: readonly Kind[] = ["maze"];
 
@@ -21,11 +20,11 @@ export const MEASURES: readonly Measure[] = [
   { name: "passed_share", kinds: BOTH, write: (value) => words.format.percent(value) },
   { name: "steps_ratio", kinds: MAZE, write: number(2) },
   { name: "illegal_per_game", kinds: MAZE, write: number(1) },
-  { name: "repaired", kinds: MAZE, write: number(1) },
+  { name: "repaired", kinds: MAZE, write: number(0) },
   { name: "score", kinds: MAZE, write: number(0) },
   { name: "tokens", kinds: BOTH, write: number(0) },
-  { name: "first_token_ms", kinds: BOTH, write: seconds },
-  { name: "total_ms", kinds: BOTH, write: seconds },
+  { name: "first_token_ms", kinds: BOTH, write: (value) => words.lab.seconds(value / 1000, 2) },
+  { name: "total_ms", kinds: BOTH, write: (value) => words.lab.seconds(value / 1000, 1) },
 ];
 
 export function measuresOf(kind: Kind): readonly Measure[] {

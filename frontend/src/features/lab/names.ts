@@ -9,10 +9,15 @@ interface Place {
   setting: number;
 }
 
+/** With its version, where titles alone do not tell the prompts apart. */
 export function promptName(spec: Spec, at: number): string {
   const prompt = spec.templates[at];
   if (prompt === undefined) return words.common.unknown;
-  return prompt.version === null ? prompt.title : words.lab.promptVersion(prompt.title, prompt.version);
+  const { title, version } = prompt;
+  const same = spec.templates.filter((other) => other.title === title);
+  if (same.length === 1) return title;
+  const isTold = version !== null && same.filter((other) => other.version === version).length === 1;
+  return isTold ? words.lab.promptVersion(title, version) : words.lab.promptPlace(title, at + 1);
 }
 
 export function modelName(spec: Spec, at: number): string {

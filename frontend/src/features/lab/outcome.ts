@@ -14,9 +14,13 @@ export function markOf({ status, passed }: Pick<Cell, "status" | "passed">): Mar
 
 /** What is read aloud, and stands beside the matrix: which trial it is, and how it went. */
 export function sentenceOf(spec: Spec, cell: Cell): string {
+  return words.lab.trial(trialName(spec, cell), outcomeOf(spec, cell));
+}
+
+export function trialName(spec: Spec, cell: Cell): string {
   const name = [rowName(spec, cell), taskName(spec, cell.task)];
   if (spec.repeats > 1) name.push(words.lab.repeat(cell.repeat + 1));
-  return words.lab.trial(name.join(", "), outcomeOf(spec, cell));
+  return name.join(", ");
 }
 
 export function outcomeOf(spec: Spec, cell: Cell): string {

@@ -12,7 +12,7 @@ import { Panes } from "../../stores/panes";
 import { words } from "../../words";
 
 /** One reply of a template that is tried, as it comes and when it has ended. */
-export function TriedReply({ run, number }: { run: number; number: number }) {
+export function TriedReply({ run, name }: { run: number; name: string }) {
   const { error } = useQuery({ queryKey: ["lab", "run", run], queryFn: () => labRuns.read(run).then(() => run), staleTime: 0 });
   const view = useSyncExternalStore(labRuns.subscribe, () => labRuns.get(run));
   const [panes] = useState(() => new Panes(labRuns, run));
@@ -33,9 +33,9 @@ export function TriedReply({ run, number }: { run: number; number: number }) {
   const text = stream?.snapshot.text || (said?.answer ?? "");
   const say = words.templates.trial;
   return (
-    <article className="answer" aria-busy={!isOver} aria-label={say.side(number)}>
+    <article className="answer" aria-busy={!isOver} aria-label={name}>
       <header>
-        <h3>{view === undefined ? "" : (view.run.spec.models[0] ?? words.lab.defaultModel)}</h3>
+        <h3>{view === undefined ? name : say.tried(name, view.run.spec.models[0] ?? words.lab.defaultModel)}</h3>
         {cell !== undefined && !isOver && (
           <button type="button" disabled={stop.isPending} onClick={() => stop.mutate()}>
             {say.stop}

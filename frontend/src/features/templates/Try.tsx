@@ -12,19 +12,25 @@ import { TriedReply } from "./TriedReply";
 import { unsaved } from "./unsaved";
 
 /** What was tried of each template, and the runs that it made: there again when one comes back. */
-const kept = new Map<number, { attempt: Attempt; runs: readonly number[] }>();
+const kept = new Map<number, Kept>();
+
+interface Kept {
+  attempt: Attempt;
+  /** Each with what was tried in it. */
+  runs: readonly { id: number; name: string }[];
+}
 
 /** A template is tried right here: variables and a message on the left, the reply on the right; two versions or models side by side. */
 export function Try({ template }: { template: TemplateAnswer }) {
   const { id, version: current } = template;
   const draft = unsaved.get(id) ?? template;
   const versions = useQuery(templateVersions(id));
-  const [{ attempt, runs }, setKept] = useState(() => kept.get(id) ?? { attempt: FRESH, runs: [] });
+  const [{ attempt, runs }, setKept] = useState<Kept>(() => kept.get(id) ?? { attempt: FRESH, runs: [] });
   const [problem, setProblem] = useState<string | null>(null);
   const texts: Texts = { written: draft.content, stored: versions.data ?? [] };
   const say = words.templates.trial;
 
-  const keep = (state: { attempt: Attempt; runs: readonly number[] }): void => {
+  const keep = (state: Kept): void => {
     kept.set(id, state);
     setKept(state);
   };
@@ -39,7 +45,11 @@ export function Try({ template }: { template: TemplateAnswer }) {
         setProblem(read.problem);
         return;
       }
-      keep({ attempt, runs: await Promise.all(read.runs.map((run) => labRuns.begin(run))) });
+      const names = attempt.sides.map(({ version }) =>
+        version === null ? say.written(draft.content === template.content, current) : words.templates.version(version),
+      );
+      const ids = await Promise.all(read.runs.map((run) => labRuns.begin(run)));
+      keep({ attempt, runs: ids.map((run, at) => ({ id: run, name: names[at] ?? "" })) });
     },
   });
   const submit = (event?: SubmitEvent<HTMLFormElement>): void => {
@@ -52,6 +62,7 @@ export function Try({ template }: { template: TemplateAnswer }) {
   const [first, second] = attempt.sides;
   return (
     <div className="try">
+      <h2 className="title">{template.title}</h2>
       <form className="fields" onSubmit={submit} onKeyDown={onKeyDown} noValidate>
         {attempt.sides.map((side, at) => (
           <SideFields
@@ -110,8 +121,8 @@ export function Try({ template }: { template: TemplateAnswer }) {
       </form>
       <div className="tried" data-count={runs.length}>
         {runs.length === 0 && <p className="muted">{say.empty}</p>}
-        {runs.map((run, at) => (
-          <TriedReply key={run} run={run} number={at + 1} />
+        {runs.map(({ id: run, name }) => (
+          <TriedReply key={run} run={run} name={name} />
         ))}
         {first && second && textOf(first, texts) !== textOf(second, texts) && (
           <details className="document wide">
