@@ -9,9 +9,12 @@ NODE_OK := $(shell node -e 'const [a, b] = process.versions.node.split(".").map(
 NPM := cd frontend && $(if $(NODE_OK),,PATH="$(CURDIR)/$(BIN):$$PATH") npm
 LOCKS := backend/requirements/local.txt backend/requirements/model.txt backend/pyproject.toml
 
+# What has been compiled is kept, whatever the shell says: the tests start hundreds of processes.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help install page run test quick check fix contracts pictures lock bench bench-full clean \
-  test-sqlite test-postgresql test-mqtt test-quick test-browser test-page check-page quick-page
+  test-sqlite test-postgresql test-mqtt test-quick test-browser test-page check-page quick-page quick-test-page
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -67,7 +70,7 @@ test: $(DEV) page  ## Every test and every check, two at a time
 	@$(SIDE_BY_SIDE) test-sqlite test-browser test-postgresql check-page test-mqtt test-page check
 
 quick: $(DEV)  ## What needs no server: format, lint, types, imports, and the tests of what is pure or in memory
-	@$(SIDE_BY_SIDE) quick-page test-page test-quick check
+	@$(SIDE_BY_SIDE) test-quick quick-page quick-test-page check
 
 test-sqlite: $(VENV)/.installed-dev
 	cd backend && ../$(BIN)/python -m pytest
@@ -87,6 +90,9 @@ test-browser: page frontend/node_modules/.installed-dev
 test-page: frontend/node_modules/.installed-dev
 	$(NPM) test --silent
 
+quick-test-page: frontend/node_modules/.installed-dev
+	$(NPM) run --silent quick-test
+
 check-page: frontend/node_modules/.installed-dev
 	$(NPM) run --silent check
 
@@ -102,7 +108,7 @@ fix: $(VENV)/.installed-dev frontend/node_modules/.installed-dev  ## Format and 
 	cd backend && ../$(BIN)/ruff format . ../bench && ../$(BIN)/ruff check --fix . ../bench
 	$(NPM) run --silent format
 
-contracts: $(VENV)/.installed-dev frontend/node_modules/.installed-dev  ## Write what is generated anew: contracts/openapi.json, docs/reference, types and settings of the page
+contracts: $(VENV)/.installed-dev frontend/node_modules/.installed-dev  ## Write what is generated anew: contracts/openapi.json, contracts/mazes, docs/reference, types and settings of the page
 	cd backend && ../$(BIN)/python scripts/generate.py
 	$(NPM) run --silent types
 

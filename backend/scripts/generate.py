@@ -1,5 +1,5 @@
 """Writes what is generated: contracts/openapi.json, docs/reference/ and the page's table of settings from the code,
-docs/performance.md from the results of the benches. A test fails where they differ."""
+contracts/mazes/ from the rules of the maze, docs/performance.md from the results of the benches. A test fails where they differ."""
 
 import json
 import sys
@@ -32,6 +32,7 @@ def generated() -> dict[Path, str]:
         ROOT / "docs" / "performance.md": performance_page(),
         ROOT / "frontend" / "src" / "api" / "sampling.gen.ts": controls(),
         ROOT / "frontend" / "src" / "words" / "sampling.gen.ts": control_words(),
+        **maze_contracts(),
     }
 
 
@@ -90,6 +91,14 @@ def performance_page() -> str:
     import report
 
     return str(report.page())
+
+
+def maze_contracts() -> dict[Path, str]:
+    """Games of the maze, for the tests of both languages; the files of this folder are no package."""
+    sys.path.insert(0, str(ROOT / "backend" / "scripts"))
+    import mazes
+
+    return {ROOT / "contracts" / "mazes" / name: text for name, text in mazes.contracts().items()}
 
 
 FROM_THE_TABLE = "/** Written by `make contracts` from lam/protocol/sampling.py; edit that instead. */"

@@ -1,12 +1,14 @@
 """Fixtures: a real gateway on a real port in front of the scripted server, and real programs where a test needs them."""
 
 import os
+import random
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from lam.llama.model import NAME, demo_model
@@ -18,6 +20,8 @@ from .brokers import Mosquitto, running_mosquitto
 from .postgresql import running_postgresql
 from .running import Gateway, running_gateway
 
+TESTS = Path(__file__).parent
+SAMPLE = 10  # of what is tried with hundreds of examples, what is enough for `--quick`
 INSTALL = {
     "initdb": "apt-get install postgresql",
     "mosquitto": "apt-get install mosquitto",
@@ -26,7 +30,7 @@ INSTALL = {
     "openssl": "apt-get install openssl",
 }
 # What knows no database is tested once, with SQLite.
-STREAMS = ("test_branches", "test_conversations", "test_endings", "test_resume", "test_stop", "test_stream")
+STREAMS = ("test_branches", "test_conversations", "test_endings", "test_maze", "test_resume", "test_stop", "test_stream")
 # What `--quick` leaves out: tests that start a gateway, a command, another program, or count instructions for a while.
 WITH_PROGRAMS = ("api", "cli", "guard", "live", "documents/test_reader", "test_imports")
 WITHOUT_DATABASE = ("accounts", "test_logs", "test_data_folder", "documents", "engines", "llama", "protocol", "streams")
@@ -38,16 +42,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--database", choices=("sqlite", "postgresql"), default="sqlite", help="What the gateways under test run on.")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    hypothesis.settings.register_profile("quick", max_examples=SAMPLE)
+    if config.getoption("--quick"):
+        hypothesis.settings.load_profile("quick")
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Does not even import what is left out as a whole: some of it makes hostile files, or reads the contract, at once."""
+    path = collection_path.relative_to(TESTS).as_posix() if collection_path.is_relative_to(TESTS) else ""
+    return True if config.getoption("--quick") and path.removesuffix(".py") in WITH_PROGRAMS else None
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out what the run on SQLite has already tested, or what is about SQLite alone."""
     if config.getoption("--database") == "sqlite":
         left_out = [item for item in items if item.get_closest_marker("postgresql")]
     else:
-        tests = Path(__file__).parent
         left_out = [
             item
             for item in items
-            if item.get_closest_marker("sqlite") or item.path.relative_to(tests).as_posix().startswith(WITHOUT_DATABASE)
+            if item.get_closest_marker("sqlite") or item.path.relative_to(TESTS).as_posix().startswith(WITHOUT_DATABASE)
         ]
     if config.getoption("--mode") == "mqtt":  # what is about streams, and holds in both modes
         left_out = [item for item in items if item.get_closest_marker("sse") or not _is_about_streams(item)]
@@ -59,8 +74,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _starts_programs(item: pytest.Item) -> bool:
-    path = item.path.relative_to(Path(__file__).parent).as_posix()
-    return path.startswith(WITH_PROGRAMS) or "gateway" in getattr(item, "fixturenames", ())
+    return "gateway" in getattr(item, "fixturenames", ())
 
 
 def _is_about_streams(item: pytest.Item) -> bool:
@@ -120,6 +134,13 @@ def _usual_umask() -> Iterator[None]:
     before = os.umask(0o022)
     yield
     os.umask(before)
+
+
+@pytest.fixture(scope="session")
+def enough(pytestconfig: pytest.Config) -> Callable[[range], Sequence[int]]:
+    """All of a range; with `--quick` a sample."""
+    quick = pytestconfig.getoption("--quick")
+    return lambda numbers: random.Random(0).sample(numbers, min(len(numbers), SAMPLE)) if quick else numbers
 
 
 @pytest.fixture

@@ -39,8 +39,15 @@ def prepare(data: Path, url: str) -> None:
     if url != f"sqlite+aiosqlite:///{data / 'lam.db'}" or data.exists():
         return
     data.mkdir(mode=0o700, parents=True)
-    shutil.copy(_sqlite_template(), data / "lam.db")
-    (data / "lam.db").chmod(0o600)
+    migrated(data)
+
+
+def migrated(data: Path) -> str:
+    """Puts a migrated SQLite file into a folder. Returns the URL of the folder's database."""
+    if postgresql is None:
+        shutil.copy(_sqlite_template(), data / "lam.db")
+        (data / "lam.db").chmod(0o600)
+    return url_for(data)
 
 
 @functools.cache
@@ -79,7 +86,7 @@ def locked(data: Path) -> Iterator[None]:
     """Another program's transaction that lets nobody else write, as long as it lasts."""
     if postgresql is not None:
         tables = "users, tokens, sessions, messages, runs, checkpoints, requests, generations, templates"
-        with postgresql.held(url_for(data), f"LOCK TABLE {tables} IN EXCLUSIVE MODE"):
+        with postgresql.transaction(url_for(data), f"LOCK TABLE {tables} IN EXCLUSIVE MODE"):
             yield
         return
     other = sqlite3.connect(data / "lam.db", isolation_level=None)

@@ -58,7 +58,7 @@ class PostgreSQL:
         return self._run(*command).strip()
 
     @contextmanager
-    def held(self, url: str, statement: str) -> Iterator[Callable[[str], None]]:
+    def transaction(self, url: str, statement: str) -> Iterator[Callable[[str], None]]:
         """Another program's transaction that has executed the statement and does not end; it takes further ones."""
         command = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "lam", "-d", url.rpartition("/")[2], "-qAtX")
         psql = str(self._programs / "psql")

@@ -13,7 +13,7 @@ LINE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z (DEBUG|INFO|WARNING|E
 
 
 @contextmanager
-def written(name: str) -> Iterator[tuple[logging.Logger, io.StringIO]]:
+def log_to(name: str) -> Iterator[tuple[logging.Logger, io.StringIO]]:
     stream = io.StringIO()
     handler = logging.StreamHandler(stream)
     handler.setFormatter(LineFormatter())
@@ -26,7 +26,7 @@ def written(name: str) -> Iterator[tuple[logging.Logger, io.StringIO]]:
 
 
 def test_every_line_begins_with_time_and_level() -> None:
-    with written("lam.test") as (log, stream):
+    with log_to("lam.test") as (log, stream):
         log.warning("%d replies", 3)
         log.error("Failed login")
     lines = stream.getvalue().splitlines()
@@ -48,14 +48,14 @@ def test_every_line_begins_with_time_and_level() -> None:
     ],
 )
 def test_what_strangers_write_stays_on_its_line_and_shows_itself(text: str, line: str) -> None:
-    with written("lam.test") as (log, stream):
+    with log_to("lam.test") as (log, stream):
         log.warning("%s", text)
     assert stream.getvalue().rstrip("\n").split(": ", 1)[1] == line
     assert len(stream.getvalue().splitlines()) == 1
 
 
 def test_no_line_of_a_traceback_looks_like_a_line_of_the_log() -> None:
-    with written("lam.test") as (log, stream):
+    with log_to("lam.test") as (log, stream):
         try:
             raise ValueError("x\n2026-11-25T00:00:00.000Z CRITICAL lam: forged \u202e")
         except ValueError:

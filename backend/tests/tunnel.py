@@ -14,7 +14,7 @@ from lam.protocol.events import Chunk, Event
 
 from .brokers import Mosquitto
 from .mqtt_proxy import Proxy
-from .running import Gateway, running_gateway
+from .running import Gateway, running_gateway, worker_for
 
 
 @contextlib.asynccontextmanager
@@ -63,3 +63,15 @@ def text(events: list[Event]) -> str:
 def break_connection(connection: Connection) -> None:
     """As if the network had cut it."""
     connection._client._connection._transport.abort()
+
+
+@contextlib.asynccontextmanager
+async def reached(way: str, llama_url: str, data: Path, broker: Mosquitto) -> AsyncIterator[Gateway]:
+    """A gateway that asks the model server by itself, or through a worker."""
+    if way == "sse":
+        async with running_gateway(data, llm_server_url=llama_url) as gateway:
+            yield gateway
+        return
+    async with mqtt_gateway(data, broker, llm_server_url=llama_url) as gateway, worker_for(gateway.parts.settings):
+        await until_ready(gateway)
+        yield gateway

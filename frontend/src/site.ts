@@ -19,6 +19,7 @@ const PLACES = {
   signIn: { path: "/sign-in", who: "visitor" },
   studio: { path: "/", who: "user", below: "/c/:id" },
   templates: { path: "/templates", who: "user", below: "/templates/:id" },
+  maze: { path: "/maze", who: "user", below: "/maze/:id" },
   lab: { path: "/lab", who: "user", below: "/lab/:id" },
   usage: { path: "/usage", who: "user" },
   settings: { path: "/settings", who: "user" },
@@ -45,6 +46,11 @@ export function pagesFor({ isAdmin }: { isAdmin: boolean }): readonly SitePage[]
 
 export function pathOf(name: PageName): string {
   return PLACES[name].path;
+}
+
+/** Where a game in the maze is played, watched and replayed. */
+export function gamePath(game: number): string {
+  return `${PLACES.maze.path}/${game}`;
 }
 
 /** Where a session is read, or a message in it. */

@@ -15,16 +15,20 @@ const ELEMENTS = new Set(
   ),
 );
 
+const STEP = process.env["QUICK"] === undefined ? 1 : 7;
+const ACTS = /\s(on\w+|style|src|srcset|srcdoc|action|formaction|background|poster)=/;
+const HARMLESS = /^(https?:|\/\/|mailto:|#|$)/;
+
 describe.each(CASES)("%s", (text) => {
   test.each([true, false])("is harmless at every length, growing: %s", (growing) => {
-    for (let end = 1; end <= text.length; end++) {
+    const harm = new Set<string>();
+    for (let end = text.length; end > 0; end -= STEP) {
       const html = renderToStaticMarkup(<Markdown text={text.slice(0, end)} growing={growing} />).replaceAll(OUR_ICON, "");
-      for (const [tag, name, attributes] of html.matchAll(/<([a-z0-9]+)((?:\s[^<>]*)?)>/g)) {
-        expect(ELEMENTS, tag).toContain(name);
-        expect(attributes, tag).not.toMatch(/\s(on\w+|style|src|srcset|srcdoc|action|formaction|background|poster)=/);
-        for (const [, href] of (attributes ?? "").matchAll(/\shref="([^"]*)"/g))
-          expect(href, tag).toMatch(/^(https?:|\/\/|mailto:|#|$)/);
+      for (const [tag, name, attributes = ""] of html.matchAll(/<([a-z0-9]+)((?:\s[^<>]*)?)>/g)) {
+        const leads = [...attributes.matchAll(/\shref="([^"]*)"/g)].map(([, href = ""]) => href);
+        if (!ELEMENTS.has(name ?? "") || ACTS.test(attributes) || !leads.every((href) => HARMLESS.test(href))) harm.add(tag);
       }
     }
+    expect(harm).toEqual(new Set());
   });
 });

@@ -4,11 +4,14 @@ LamError
 ├── ConfigError                invalid_settings      the start stops with one sentence
 ├── Unauthorized               unauthorized          no token, or one that is no longer good
 ├── Forbidden                  forbidden             a cookie request from a foreign page; closed registration
+│   └── NotAllowed             not_allowed           the right to do this is missing
 ├── NotFound                   not_found             unknown, or somebody else's
 ├── Invalid                    invalid               the request cannot be carried out as it is written
 │   ├── RequestIdReused        request_id_reused
 │   ├── UnknownModel           unknown_model
 │   ├── NotSupported           not_supported         the model's server cannot do this
+│   ├── IllegalAction          illegal_action        the rules of the maze forbid it in this state
+│   ├── ReplayDiffers          replay_differs        a claim about a game that its replay does not confirm
 │   └── DocumentError                                a file whose text is not to be had
 │       ├── DocumentUnsupported  document_unsupported  not a kind that is read here
 │       ├── DocumentDisguised    document_disguised    its name says one kind, its content another
@@ -19,6 +22,12 @@ LamError
 ├── Conflict                   conflict
 │   ├── SessionBusy            session_busy          carries the running stream's id
 │   ├── TooManySessions        too_many_sessions     the user has as many as LAM_MAX_SESSIONS_PER_USER
+│   ├── OutOfStep              out_of_step           the client does not know the newest state of a game
+│   ├── GameOver               game_over
+│   ├── RulesChanged           rules_changed         a game of other rules than this gateway's
+│   ├── TooManyGames           too_many_games
+│   ├── TooManyLabRuns         too_many_lab_runs
+│   ├── TooManyLabSets         too_many_lab_sets
 │   ├── TooManyTemplates       too_many_templates
 │   └── TooManyVersions        too_many_versions     of one template
 ├── Throttled                                        carries `retry_after`, seconds
@@ -78,6 +87,11 @@ class Forbidden(LamError):
     summary = "This is not allowed here."
 
 
+class NotAllowed(Forbidden):
+    code = "not_allowed"
+    summary = "You have no right to do this here."
+
+
 class NotFound(LamError):
     code = "not_found"
     summary = "There is no such thing, or it is not yours."
@@ -101,6 +115,16 @@ class UnknownModel(Invalid):
 class NotSupported(Invalid):
     code = "not_supported"
     summary = "The model's server cannot do this."
+
+
+class IllegalAction(Invalid):
+    code = "illegal_action"
+    summary = "The rules do not allow this action in this state of the game."
+
+
+class ReplayDiffers(Invalid):
+    code = "replay_differs"
+    summary = "The gateway replayed the game and came to another result."
 
 
 class DocumentError(Invalid):
@@ -154,6 +178,36 @@ class SessionBusy(Conflict):
 class TooManySessions(Conflict):
     code = "too_many_sessions"
     summary = "You have as many sessions as this gateway keeps for one person; delete some, then try again."
+
+
+class OutOfStep(Conflict):
+    code = "out_of_step"
+    summary = "The game has moved on since you read it; read it again."
+
+
+class GameOver(Conflict):
+    code = "game_over"
+    summary = "This game is over."
+
+
+class RulesChanged(Conflict):
+    code = "rules_changed"
+    summary = "This game was played by rules that this gateway no longer has; it cannot be replayed."
+
+
+class TooManyGames(Conflict):
+    code = "too_many_games"
+    summary = "You have as many games as this gateway keeps for one person; delete some, then try again."
+
+
+class TooManyLabRuns(Conflict):
+    code = "too_many_lab_runs"
+    summary = "You have as many runs in the lab as this gateway keeps for one person; delete some, then try again."
+
+
+class TooManyLabSets(Conflict):
+    code = "too_many_lab_sets"
+    summary = "You have as many sets of tasks as this gateway keeps for one person; delete some, then try again."
 
 
 class TooManyTemplates(Conflict):
@@ -293,9 +347,9 @@ class BrokerUnreachable(GenerationError):
     code = "broker_unreachable"
     summary = "The MQTT broker cannot be reached."
 
-    def __init__(self, message: str | None = None, *, begun: bool = False) -> None:
+    def __init__(self, message: str | None = None, *, interrupts: bool = False) -> None:
         super().__init__(message)
-        if begun:
+        if interrupts:
             self.outcome = "interrupted"
 
 

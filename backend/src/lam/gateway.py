@@ -31,7 +31,7 @@ from lam.api.headers import SecurityHeaders
 from lam.api.listed import Listed
 from lam.api.metrics import Metrics
 from lam.api.middleware import BodyLimit, TrailingSlash
-from lam.api.routers import accounts, admin, chat, events, messages, sessions, system, templates, usage
+from lam.api.routers import accounts, admin, chat, events, lab, maze, messages, sessions, system, templates, usage
 from lam.api.services import Services
 from lam.chat.changes import Changes
 from lam.chat.messages import Messages
@@ -48,7 +48,8 @@ from lam.data_folder import DataFolder
 from lam.documents.reader import DocumentReader
 from lam.engines.base import Engine
 from lam.engines.catalog import Catalog
-from lam.engines.mqtt_workers import MqttWorkersEngine, Silences
+from lam.engines.mqtt_workers import MqttWorkersEngine
+from lam.engines.open_job import Silences
 from lam.engines.openai_http import OpenAIHttpEngine, Probing
 from lam.engines.prompt_portal import PromptPortalEngine
 from lam.engines.queue import Settling
@@ -57,6 +58,11 @@ from lam.generation.contracts import Kind
 from lam.generation.pump import Limits
 from lam.generation.recovery import recover
 from lam.generation.supervisor import Supervisor, Waits
+from lam.lab.borrowing import Patience as LabPatience
+from lam.lab.cells import CellKind
+from lam.lab.lab import Lab
+from lam.maze.games import GAMES_OF_USER, Games
+from lam.maze.hints import Hints
 from lam.mqtt.connection import Broker, Pace
 from lam.settings import Settings
 from lam.storage.database import Database
@@ -87,10 +93,12 @@ class Bounds(Struct, frozen=True, kw_only=True):
     silences: Silences = Silences()
     broker: Pace = Pace()
     lock: Watch = Watch()
+    lab: LabPatience = LabPatience()
     readiness: Belief = Belief()
     database_check: float = CHECK_SECONDS  # to examine an SQLite file at startup
     login_delay: float = FIRST_DELAY  # delay of the first login that waits
     tokens_of_user: int = TOKENS_OF_USER
+    games_of_user: int = GAMES_OF_USER
     templates_of_user: int = TEMPLATES_OF_USER
     versions_of_template: int = VERSIONS_OF_TEMPLATE
 
@@ -130,7 +138,7 @@ def create_app(settings: Settings, *, bounds: Bounds = USUAL, kinds: Sequence[Ma
     )
     errors.install(app)
     # before sessions: `chat` has /sessions/import
-    for part in (accounts, chat, sessions, messages, events, templates, usage, admin, system):
+    for part in (accounts, chat, sessions, messages, events, templates, maze, lab, usage, admin, system):
         app.include_router(part.router)
     app.include_router(accounts.profile_router)
     app.include_router(system.metrics_router)
@@ -172,9 +180,9 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
         readiness = Readiness(database, bounds.readiness)
         stack.push_async_callback(readiness.close)
         store, owner = RunStore(database), f"{settings.mqtt_client_id[:48]}-{secrets.token_hex(4)}"
-        replies = Replies(database)
-        further = [make(database) for make in kinds]
-        recovered = await recover(store, [replies, TitleKind(database), *further], owner)
+        replies, hints = Replies(database), Hints(database)
+        further = [CellKind(database), *(make(database) for make in kinds)]
+        recovered = await recover(store, [replies, TitleKind(database), hints, *further], owner)
         if recovered:
             log.warning("%d replies were interrupted by the last stop of the gateway; their text is kept", recovered)
         engine = await stack.enter_async_context(engine_of(settings, bounds))
@@ -215,7 +223,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
         if token != kept:
             folder.write(folder.token, token)
         titles = await stack.enter_async_context(Titles(database, catalog, supervisor, enabled=settings.lam_titles))
-        streams = Streams(supervisor, shelf, [replies, *further])
+        streams = Streams(supervisor, shelf, [replies, hints, *further])
         open_streams = await stack.enter_async_context(OpenStreams(accounts_.still_good, bounds.connections))
         metrics = await stack.enter_async_context(
             Metrics(
@@ -234,6 +242,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
         database.after_commit.append(lambda touched: changes.sessions_touched(touched.sessions, touched.removed))
         supervisor.after_start.append(changes.run_started)
         supervisor.after_end.append(changes.run_ended)
+        lab_ = await stack.enter_async_context(Lab(settings, database, catalog, supervisor, changes, bounds.lab))
         search_index = await stack.enter_async_context(SearchIndex(database))
         yield Services(
             settings=settings,
@@ -247,6 +256,8 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
             messages=Messages(settings, database, catalog, supervisor, streams, titles),
             streams=streams,
             templates=Templates(database, most=bounds.templates_of_user, most_versions=bounds.versions_of_template),
+            games=Games(settings, database, catalog, supervisor, most=bounds.games_of_user),
+            lab=lab_,
             search=Search(database, search_index),
             transfer=Transfer(database, most_sessions=settings.lam_max_sessions_per_user),
             usage=UsageReport(database),

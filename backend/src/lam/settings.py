@@ -27,50 +27,54 @@ class Settings(BaseSettings):
     )
 
     llm_comm_mode: Literal["sse", "mqtt"] = Field(
-        "sse", description="How models are reached: `sse` (HTTP) or `mqtt` (workers at a broker), in any case."
+        "sse", description="How the gateway reaches models: `sse` (a server over HTTP) or `mqtt` (workers at a broker)."
     )
     llm_server_url: str = Field("http://127.0.0.1:8080", description="Base URL of the model server, with or without `/v1`.")
-    llm_api_key: str | None = Field(None, description="Sent to the model server as a Bearer token.")
-    llm_model: str | None = Field(None, description="The model to ask for; unset: the server's first.")
-    llm_slots: int = Field(0, ge=0, description="Replies at once; 0: what the server says, 8 when it does not say.")
+    llm_api_key: str | None = Field(None, description="Bearer token for the model server.")
+    llm_model: str | None = Field(None, description="The default model; unset: the first one the server lists.")
+    llm_slots: int = Field(
+        0, ge=0, description="Maximum number of replies at a time; 0: as many as the server reports, or 8 if it reports none."
+    )
     llm_timeout: float = Field(
         300,
         gt=0,
-        description="Seconds without a sign of life from the model: before the first token pings and progress count, "
-        "after it only events do.",
+        description="Seconds without a sign of life after which the model is given up. Before the first token pings and progress "
+        "count as signs of life, after it only events.",
     )
-    llm_temperature: float = Field(0.7, ge=0, le=2, description="Used where neither request nor session say.")
-    llm_top_p: float = Field(0.9, gt=0, le=1, description="Used where neither request nor session say.")
-    llm_max_tokens: int = Field(2048, ge=1, description="Used where neither request nor session say.")
-    llm_max_tokens_limit: int = Field(0, ge=0, description="No reply is longer, whatever is asked; 0: the context's.")
+    llm_temperature: float = Field(0.7, ge=0, le=2, description="Default for requests and sessions that set no temperature.")
+    llm_top_p: float = Field(0.9, gt=0, le=1, description="Default for requests and sessions that set no top_p.")
+    llm_max_tokens: int = Field(2048, ge=1, description="Default for requests and sessions that set no max_tokens.")
+    llm_max_tokens_limit: int = Field(0, ge=0, description="Upper limit for max_tokens; 0: the size of the context.")
     llm_max_history_tokens: int = Field(
         0,
         ge=0,
-        description="Prompt tokens at most; 0: the slot's context less min(max_tokens, a quarter of the context).",
+        description="Maximum number of prompt tokens; 0: the slot's context less min(max_tokens, a quarter of the context).",
     )
-    llm_skip_thinking: bool = Field(False, description="Ask the model not to think.")
+    llm_skip_thinking: bool = Field(False, description="Whether to ask the model not to think.")
 
-    mqtt_broker_host: str = Field("127.0.0.1", description="The broker that workers and gateway connect to.")
-    mqtt_broker_port: int = Field(1883, ge=1, le=65535, description="Its port; 8883 is usual with TLS.")
+    mqtt_broker_host: str = Field("127.0.0.1", description="Address of the broker that the gateway and the workers connect to.")
+    mqtt_broker_port: int = Field(1883, ge=1, le=65535, description="Port of the broker; usually 8883 with TLS.")
     mqtt_username: str | None = Field(None, description="User name at the broker.")
     mqtt_password: str | None = Field(None, description="Password at the broker.")
-    mqtt_tls: bool = Field(False, description="Speak TLS with the broker; its certificate is checked.")
+    mqtt_tls: bool = Field(False, description="Use TLS; the certificate of the broker is verified.")
     mqtt_ca_file: Path | None = Field(
-        None, description="Certificates (PEM) that may have signed the broker's, besides those the system trusts."
+        None, description="File with CA certificates (PEM) to trust for the broker, in addition to those of the system."
     )
     mqtt_version: Literal["5", "3.1.1"] = Field(
-        "5", description="The version of MQTT to try first; a broker that does not take 5 is asked with 3.1.1."
+        "5", description="The version of MQTT to try first; if the broker does not accept 5, 3.1.1 is used."
     )
-    mqtt_client_id: str = Field("lam-gateway", description="The gateway's name at the broker; its instance is added.")
-    mqtt_topic_prefix: str = Field("lam/v1", description="What all topics begin with.")
+    mqtt_client_id: str = Field("lam-gateway", description="The name of the gateway at the broker; a random suffix is added.")
+    mqtt_topic_prefix: str = Field("lam/v1", description="Prefix of all topics.")
     mqtt_dialect: Literal["lam", "prompt_portal"] = Field(
-        "lam", description="What the workers speak: `lam`, or `prompt_portal`, which older ones do."
+        "lam", description="Protocol of the workers: `lam`, or `prompt_portal` for older workers."
     )
     mqtt_max_packet: int = Field(
-        524288, ge=4096, description="Bytes of a message at most, or the broker's own maximum where it says a smaller one."
+        524288,
+        ge=4096,
+        description="Maximum size of a message in bytes; a smaller maximum reported by the broker takes precedence.",
     )
     mqtt_chunk_size: int = Field(
-        10, ge=0, description="Simulated streaming: characters a chunk (whole grapheme clusters); 0: the whole text in one."
+        10, ge=0, description="Simulated streaming: characters per chunk (whole grapheme clusters); 0: the whole text in one chunk."
     )
     mqtt_chunk_delay: float = Field(0.01, ge=0, description="Simulated streaming: seconds between chunks; 0: no pauses.")
 
@@ -79,9 +83,9 @@ class Settings(BaseSettings):
         description="`postgresql+asyncpg://user:password@host:port/database`, or `sqlite+aiosqlite:///` and the path of a file; "
         "unset: SQLite in the data folder.",
     )
-    database_pool_size: int = Field(5, ge=1, description="Database connections at most.")
+    database_pool_size: int = Field(5, ge=1, description="Maximum number of database connections.")
     secret_key: str | None = Field(
-        None, description="Key of the token hashes, 32 characters or more; unset: made on the first start."
+        None, description="Key for the token hashes, at least 32 characters; unset: generated on the first start."
     )
 
     lam_host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -91,35 +95,41 @@ class Settings(BaseSettings):
         description="Folder for the database, the secret and the local token; unset: the platform's user data folder.",
     )
     lam_registration: Literal["closed", "open"] = Field(
-        "closed", description="Who may register: `open` or `closed`. `lam up` opens it unless it is set."
+        "closed", description="Whether anybody may register: `open` or `closed`. `lam up` uses `open` if this is unset."
     )
-    lam_public_url: str | None = Field(None, description="The address people type, when a proxy stands in between.")
+    lam_public_url: str | None = Field(
+        None, description="The address that people open in a browser, if there is a proxy in between."
+    )
     lam_cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
-        (), description="Other origins whose pages may call the API, separated by commas."
+        (), description="Origins of other pages that may call the API, separated by commas."
     )
     lam_trusted_proxies: Annotated[tuple[str, ...], NoDecode] = Field(
-        LOOPBACK, description="Addresses or networks whose `X-Forwarded-For` is believed, separated by commas."
+        LOOPBACK, description="Addresses or networks of proxies whose `X-Forwarded-For` is trusted, separated by commas."
     )
-    lam_titles: bool = Field(True, description="Ask the model for a short title after the first reply of a session.")
+    lam_titles: bool = Field(True, description="Whether the model writes a short title after the first reply of a session.")
     lam_metrics: Literal["auto", "on", "off"] = Field(
         "auto",
-        description="`/metrics` for Prometheus: `on` for everybody who can reach the gateway, `off`, or `auto`: only for callers "
-        "on this machine, and not where the gateway has a public address.",
+        description="Who gets `/metrics` (Prometheus). `on`: all who can reach the gateway. `off`: nobody. `auto`: callers on "
+        "this machine, if the gateway has no public address.",
     )
-    lam_max_streams_per_user: int = Field(4, ge=1, description="Replies one user may have waiting or running.")
-    lam_max_sessions_per_user: int = Field(20_000, ge=1, description="Sessions one user may keep.")
-    lam_max_queue: int = Field(256, ge=0, description="Replies that may wait for one model.")
+    lam_max_streams_per_user: int = Field(4, ge=1, description="Maximum number of waiting and running replies per user.")
+    lam_max_sessions_per_user: int = Field(20_000, ge=1, description="Maximum number of sessions per user.")
+    lam_max_queue: int = Field(256, ge=0, description="Maximum number of replies that wait for one model.")
     lam_max_reply_chars: int = Field(
-        2_000_000, ge=1, description="Characters of a reply, thoughts included; a longer one is cut there and ends as `length`."
+        2_000_000,
+        ge=1,
+        description="Maximum length of a reply in characters, including thoughts; a longer one is cut and ends with `length`.",
     )
     lam_max_connections: int = Field(
         0,
         ge=0,
-        description="Connections at once; 0, and at most: the descriptors the process may open (`ulimit -n`), less 64. "
-        "A new one beyond that takes the place of the longest silent one.",
+        description="Maximum number of connections; 0: the number of files the process may open (`ulimit -n`) less 64, which is "
+        "also the upper limit. Beyond the maximum a new connection replaces the one that was silent the longest.",
     )
-    lam_detach_seconds: float = Field(10, ge=0, description="How long a `cancel` run goes on without a reader.")
-    lam_drain_seconds: float = Field(20, ge=0, description="How long running replies may go on after SIGTERM.")
+    lam_detach_seconds: float = Field(
+        10, ge=0, description="How long a reply with `on_disconnect: cancel` continues without a reader."
+    )
+    lam_drain_seconds: float = Field(20, ge=0, description="How long running replies may continue after SIGTERM.")
 
     @field_validator("llm_comm_mode", "mqtt_dialect", "lam_registration", "lam_metrics", mode="before")
     @classmethod

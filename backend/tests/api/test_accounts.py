@@ -227,7 +227,7 @@ async def test_a_waiting_caller_whose_token_is_revoked_gets_no_answer(gateway: G
     async with await gateway.user(ADA["email"]) as ada:
         body = {"session_id": (await ada.create_session())["id"], "content": "hi", "on_disconnect": "continue"}
         waiting = asyncio.create_task(ada.call("POST", "/api/chatbot/messages", body))
-        await scripted.seen()
+        await scripted.arrival()
         await ada.call("POST", "/api/auth/logout")
         with pytest.raises(Unauthorized):
             await asyncio.wait_for(waiting, 50)  # goal: 5 s

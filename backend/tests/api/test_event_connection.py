@@ -41,7 +41,7 @@ class Reader:
         return [frame["n"] for frame in frames(b"".join(self.writes)) if frame["stream"] == stream]
 
 
-class Told:
+class Line:
     """A connection that is written to a reader."""
 
     def __init__(self, position: int = 0, *, complete: bool = True) -> None:
@@ -52,7 +52,7 @@ class Told:
         self._position = position
         self._complete = complete
 
-    async def __aenter__(self) -> "Told":
+    async def __aenter__(self) -> "Line":
         self._stack = ExitStack()
         self._stack.enter_context(self.connection.open(self.feed, self._position, complete=self._complete))
         self._writing = asyncio.create_task(LogWriter(self.connection, 0, self.reader.send).run())
@@ -64,7 +64,7 @@ class Told:
         await asyncio.gather(self._writing, return_exceptions=True)
         self._stack.close()
 
-    async def written(self) -> None:
+    async def let_write(self) -> None:
         """Gives the writer its turn."""
         for _ in range(3):
             await asyncio.sleep(0)
@@ -88,105 +88,105 @@ def metadata(stream_id: str) -> Event:
 
 async def test_what_is_written_is_the_golden_transcript() -> None:
     first, second = MemoryLog(), MemoryLog()
-    async with Told() as told:
-        told.feed.append(session(1, "New Chat"))
-        await told.written()
-        told.connection.watch([7])
-        told.connection.describe(7, 40, None)
-        await told.written()
-        told.feed.append(Change(2, "session", 7, {"type": "run", "session_id": 7, "stream_id": "Zmlyc3Q"}))
-        await told.written()
-        told.connection.follow({"Zmlyc3Q": Following("Zmlyc3Q", first), "c2Vjb25k": Following("c2Vjb25k", second)})
-        await told.written()
+    async with Line() as line:
+        line.feed.append(session(1, "New Chat"))
+        await line.let_write()
+        line.connection.watch([7])
+        line.connection.describe(7, 40, None)
+        await line.let_write()
+        line.feed.append(Change(2, "session", 7, {"type": "run", "session_id": 7, "stream_id": "Zmlyc3Q"}))
+        await line.let_write()
+        line.connection.follow({"Zmlyc3Q": Following("Zmlyc3Q", first), "c2Vjb25k": Following("c2Vjb25k", second)})
+        await line.let_write()
         first.append([metadata("Zmlyc3Q")])
-        await told.written()
+        await line.let_write()
         second.append([metadata("c2Vjb25k")])
-        await told.written()
+        await line.let_write()
         first.append([Chunk("Once")])
-        await told.written()
+        await line.let_write()
         second.append([Chunk("Zwölf\u2028")])
-        await told.written()
-        told.connection.follow({"Zmlyc3Q": None, "c2Vjb25k": None, "b3RoZXI": Refused("b3RoZXI", "not_found")})
-        await told.written()
+        await line.let_write()
+        line.connection.follow({"Zmlyc3Q": None, "c2Vjb25k": None, "b3RoZXI": Refused("b3RoZXI", "not_found")})
+        await line.let_write()
         first.append([Chunk(" upon")])
-        await told.written()
+        await line.let_write()
         first.append([Done(42, "Once upon", "stop", "SmolLM2-135M-Instruct", False, None, None)])
-        await told.written()
+        await line.let_write()
         first.close()
-        told.feed.append(Change(3, "session", 9, {"type": "messages", "session_id": 9}))
-        await told.written()
-        told.feed.append(Change(4, "session", 7, {"type": "messages", "session_id": 7}))
-        await told.written()
-        told.feed.append(session(5, "Once upon a time"))
-        await told.written()
-        told.connection.follow({"c2Vjb25k": Following("c2Vjb25k", second, 1)})
-        await told.written()
-        told.feed.append(Change(6, "sessions", 9, {"type": "deleted", "session_id": 9}))
-        await told.written()
-        whole = await told.settle()
+        line.feed.append(Change(3, "session", 9, {"type": "messages", "session_id": 9}))
+        await line.let_write()
+        line.feed.append(Change(4, "session", 7, {"type": "messages", "session_id": 7}))
+        await line.let_write()
+        line.feed.append(session(5, "Once upon a time"))
+        await line.let_write()
+        line.connection.follow({"c2Vjb25k": Following("c2Vjb25k", second, 1)})
+        await line.let_write()
+        line.feed.append(Change(6, "sessions", 9, {"type": "deleted", "session_id": 9}))
+        await line.let_write()
+        whole = await line.settle()
     assert whole == (TRANSCRIPTS / "two-runs.sse").read_bytes()
 
 
 async def test_a_reader_that_takes_nothing_for_a_while_misses_nothing_and_gets_small_writes() -> None:
     log, other = MemoryLog(), MemoryLog()
-    async with Told() as told:
-        told.connection.follow({"a": Following("a", log), "b": Following("b", other)})
+    async with Line() as line:
+        line.connection.follow({"a": Following("a", log), "b": Following("b", other)})
         log.append([Chunk("x")])
-        told.reader.open.clear()
+        line.reader.open.clear()
         for _ in range(100):
             log.append([Chunk("y" * 3000)])
             other.append([Chunk("z" * 30)])
-        assert len(told.reader.writes) <= 3
-        told.reader.open.set()
+        assert len(line.reader.writes) <= 3
+        line.reader.open.set()
         log.close()
-        await told.settle()
-    assert told.reader.of("a") == list(range(1, 102))
-    assert told.reader.of("b") == list(range(1, 101))
-    assert max(len(write) for write in told.reader.writes) <= WRITE_BYTES
+        await line.settle()
+    assert line.reader.of("a") == list(range(1, 102))
+    assert line.reader.of("b") == list(range(1, 101))
+    assert max(len(write) for write in line.reader.writes) <= WRITE_BYTES
 
 
 @pytest.mark.parametrize("sizes", [[3 * PULL_BYTES, 10, 10], [10, 3 * PULL_BYTES, 10], [3 * PULL_BYTES, 3 * PULL_BYTES, 10]])
 async def test_an_event_larger_than_a_write_holds_nothing_up(sizes: list[int]) -> None:
     log, other = MemoryLog(), MemoryLog()
-    async with Told() as told:
-        told.connection.follow({"a": Following("a", log), "b": Following("b", other)})
+    async with Line() as line:
+        line.connection.follow({"a": Following("a", log), "b": Following("b", other)})
         log.append([Chunk("x" * size) for size in sizes])
         other.append([Chunk("end")])
         async with asyncio.timeout(5):
-            while told.reader.of("b") != [1]:
+            while line.reader.of("b") != [1]:
                 await asyncio.sleep(0.005)
-    assert told.reader.of("a") == [1, 2, 3]
+    assert line.reader.of("a") == [1, 2, 3]
 
 
 async def test_a_reader_that_is_too_slow_for_its_changes_is_told_to_load_anew() -> None:
-    async with Told() as told:
-        told.reader.open.clear()
+    async with Line() as line:
+        line.reader.open.clear()
         for number in range(1, KEEP_CHANGES + 3):
-            told.feed.append(Change(number, "sessions", 7, {"type": "deleted", "session_id": number}))
-        told.reader.open.set()
-        whole = frames(await told.settle())
+            line.feed.append(Change(number, "sessions", 7, {"type": "deleted", "session_id": number}))
+        line.reader.open.set()
+        whole = frames(await line.settle())
     assert [frame["event"]["type"] for frame in whole if frame["stream"] == "connection"] == ["open", "reset"]
     assert [frame["n"] for frame in whole if frame["stream"] == "sessions"][-1] == KEEP_CHANGES + 2
 
 
 async def test_a_run_that_is_followed_no_more_is_not_listened_to() -> None:
     log = MemoryLog()
-    async with Told() as told:
-        told.connection.follow({"a": Following("a", log)})
+    async with Line() as line:
+        line.connection.follow({"a": Following("a", log)})
         log.append([Chunk("x")])
-        while told.reader.of("a") != [1]:
+        while line.reader.of("a") != [1]:
             await asyncio.sleep(0)
-        told.connection.follow({})
+        line.connection.follow({})
         log.append([Chunk("y")])
         assert log._listeners == {}
-    assert told.reader.of("a") == [1]
+    assert line.reader.of("a") == [1]
 
 
 @pytest.mark.parametrize("size", [1, 7, 100_000])
 def test_the_golden_transcript_folds_into_what_stands_beside_it(size: int) -> None:
     wire, decoder = (TRANSCRIPTS / "two-runs.sse").read_bytes(), Decoder()
     arrived = [one for at in range(0, len(wire), size) for one in decoder.feed(wire[at : at + size])]
-    told: dict[str, Any] = {
+    folded: dict[str, Any] = {
         "connection": None,
         "cursor": arrived[-1].id.decode(),
         "titles": {},
@@ -197,17 +197,17 @@ def test_the_golden_transcript_folds_into_what_stands_beside_it(size: int) -> No
     for frame in (msgspec.json.decode(one.data) for one in arrived):
         stream, event = frame["stream"], frame["event"]
         if stream == "connection":
-            told["connection"] = event["id"]
+            folded["connection"] = event["id"]
         elif stream == "sessions":
-            told["titles"] |= {str(event["session"]["id"]): event["session"]["title"]} if event["type"] == "session" else {}
+            folded["titles"] |= {str(event["session"]["id"]): event["session"]["title"]} if event["type"] == "session" else {}
         elif stream == "session":
-            told["in_session"].append(event["type"])
+            folded["in_session"].append(event["type"])
         elif event["type"] == "closed":
-            told["closed"][stream] = event["reason"]
+            folded["closed"][stream] = event["reason"]
         else:
-            run = told["runs"].setdefault(stream, {"text": "", "last": 0, "terminal": None})
+            run = folded["runs"].setdefault(stream, {"text": "", "last": 0, "terminal": None})
             if frame["n"] > run["last"]:
                 run["last"] = frame["n"]
                 run["text"] += event["content"] if event["type"] == "chunk" else ""
                 run["terminal"] = "done" if event["type"] == "done" else None
-    assert told == msgspec.json.decode((TRANSCRIPTS / "two-runs.json").read_bytes())
+    assert folded == msgspec.json.decode((TRANSCRIPTS / "two-runs.json").read_bytes())

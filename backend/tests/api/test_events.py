@@ -18,6 +18,7 @@ from lam.protocol.sse import Decoder
 from lam.testing.server import Reply, ScriptedServer
 
 from ..running import Gateway, gateway_process, raw_stream, running_gateway
+from ..waiting import until
 
 Frame = dict[str, Any]
 
@@ -85,8 +86,8 @@ async def new(client: Client) -> int:
     return int((await client.create_session())["id"])
 
 
-async def begun(client: Client, session: int, **options: Any) -> str:
-    """A run that nobody reads; its stream."""
+async def start_run(client: Client, session: int, **options: Any) -> str:
+    """Starts a run that nobody reads. Returns its stream."""
     async with raw_stream(client, session, on_disconnect="continue", **options) as stream:
         first = await stream.until(Metadata)
         assert isinstance(first, Metadata)
@@ -124,7 +125,7 @@ async def test_an_imported_session_and_a_title_that_the_model_gives_are_told(scr
     ):
         async with events(client) as frames:
             session = await new(client)
-            await begun(client, session)
+            await start_run(client, session)
             ended = (await frames.next("sessions", "session"))["event"]["session"]
             while ended["running"] or ended["title"] == "Hello":
                 ended = (await frames.next("sessions", "session"))["event"]["session"]
@@ -142,9 +143,10 @@ async def test_the_marks_of_a_session_change_when_its_reply_begins_ends_and_is_r
     scripted.reply = Reply(("a",), hold=True)
     async with gateway.client() as client, events(client) as frames:
         session = await new(client)
-        await begun(client, session)
+        await start_run(client, session)
         while not (listed := (await frames.next("sessions", "session"))["event"]["session"])["running"]:
             pass
+        await until(lambda: not any(run.readers for run in gateway.parts.supervisor.running()))
         scripted.step(2)
         while (listed := (await frames.next("sessions", "session"))["event"]["session"])["running"]:
             pass
@@ -159,8 +161,8 @@ async def test_a_session_in_sight_tells_of_runs_that_begin_there_and_of_new_mess
     async with gateway.client() as client:
         session, other = await new(client), await new(client)
         async with events(client, f"?session={session}") as frames:
-            await begun(client, other)
-            stream = await begun(client, session)
+            await start_run(client, other)
+            stream = await start_run(client, session)
             run = await frames.next("session", "run")
             assert run["event"] == {"type": "run", "session_id": session, "stream_id": stream}
             assert (await frames.next("session", "messages"))["event"] == {"type": "messages", "session_id": session}
@@ -176,7 +178,7 @@ async def test_a_session_that_comes_in_sight_says_what_its_newest_message_is_and
     scripted.reply = Reply(("a",), hold=True)
     async with gateway.client() as client, events(client) as frames:
         empty, running = await new(client), await new(client)
-        stream = await begun(client, running)
+        stream = await start_run(client, running)
         newest = (await client.call("GET", f"/api/chatbot/sessions/{running}/messages"))[-1]["id"]
         await frames.follow(session=[empty])
         nothing = {"type": "followed", "session_id": empty, "active_message_id": None, "stream_id": None}
@@ -194,7 +196,7 @@ async def test_a_run_is_followed_from_any_number_and_what_is_read_is_what_its_ow
 ) -> None:
     scripted.reply = Reply(tuple("abcdef"), hold=True)
     async with gateway.client() as client, events(client) as frames:
-        stream = await begun(client, await new(client))
+        stream = await start_run(client, await new(client))
         await frames.follow(run=[stream])
         scripted.step(3)
         while frames.text(stream) != "abc":
@@ -215,7 +217,7 @@ async def test_a_run_that_is_asked_for_again_from_an_earlier_number_is_sent_agai
 ) -> None:
     scripted.reply = Reply(tuple("abc"), hold=True)
     async with gateway.client() as client, events(client) as frames:
-        stream = await begun(client, await new(client))
+        stream = await start_run(client, await new(client))
         await frames.follow(run=[stream])
         scripted.step(2)
         while frames.text(stream) != "ab":
@@ -232,7 +234,7 @@ async def test_a_run_that_is_asked_for_again_from_an_earlier_number_is_sent_agai
 
 async def test_a_rebuilt_run_is_followed_from_its_first_event(gateway: Gateway) -> None:
     async with gateway.client() as client, events(client) as frames:
-        stream = await begun(client, await new(client))
+        stream = await start_run(client, await new(client))
         await frames.follow(run=[stream])
         await frames.next(stream, "done")
         gateway.parts.streams._shelf.clear()
@@ -244,7 +246,7 @@ async def test_a_rebuilt_run_is_followed_from_its_first_event(gateway: Gateway) 
 @pytest.mark.parametrize(("after", "reason"), [("@999", "invalid"), ("@LAST", "ended"), (None, "not_found")])
 async def test_a_run_that_cannot_be_followed_is_closed_with_the_reason(after: str | None, reason: str, gateway: Gateway) -> None:
     async with gateway.client() as client, events(client) as frames:
-        stream = await begun(client, await new(client))
+        stream = await start_run(client, await new(client))
         last = [number async for number, _ in client.follow(stream)][-1]
         wish = "nothing" if after is None else stream + after.replace("LAST", str(last))
         await frames.follow(run=[wish])
@@ -278,7 +280,7 @@ async def test_whoever_follows_a_run_counts_as_its_reader_until_it_lets_go(scrip
 async def test_a_connection_that_breaks_ends_its_reading(gateway: Gateway, scripted: ScriptedServer) -> None:
     scripted.reply = Reply(("a",), hold=True)
     async with gateway.client() as client:
-        stream = await begun(client, await new(client))
+        stream = await start_run(client, await new(client))
         run = gateway.parts.supervisor.get(stream)
         assert run is not None
         async with events(client, f"?run={stream}@0") as frames:
@@ -336,8 +338,8 @@ async def test_a_session_that_is_not_ones_own_is_404_and_closed_where_it_is_one_
             await frames.follow(session=[theirs, mine])
             closed = await frames.next("session", "closed")
             assert closed["event"] == {"type": "closed", "session_id": theirs, "reason": "not_found"}
-            await begun(owner, theirs)
-            await begun(thief, mine)
+            await start_run(owner, theirs)
+            await start_run(thief, mine)
             assert (await frames.next("session", "run"))["event"]["session_id"] == mine
             assert all(
                 frame["event"].get("session_id") == mine for frame in frames.all if frame["stream"] == "session" and frame != closed
@@ -347,7 +349,7 @@ async def test_a_session_that_is_not_ones_own_is_404_and_closed_where_it_is_one_
 async def test_nobody_hears_of_anothers_sessions_nor_follows_anothers_run(gateway: Gateway) -> None:
     async with gateway.client() as owner, await gateway.user("thief@example.org") as thief, events(thief) as frames:
         session = await new(owner)
-        stream = await begun(owner, session)
+        stream = await start_run(owner, session)
         await frames.follow(run=[stream])
         assert (await frames.next(stream, "closed"))["event"]["reason"] == "not_found"
         mine = await new(thief)
@@ -396,7 +398,7 @@ async def test_a_gateway_that_stops_ends_it_after_the_last_event_of_its_runs(scr
     scripted.reply = Reply(("a", "b"), hold=True)
     async with gateway_process(tmp_path / "data", llm_server_url=scripted.url, lam_drain_seconds=0.2) as (process, gateway):
         async with gateway.client() as client, events(client) as frames:
-            stream = await begun(client, await new(client))
+            stream = await start_run(client, await new(client))
             await frames.follow(run=[stream])
             scripted.step(1)
             await frames.next(stream, "chunk")
@@ -414,7 +416,7 @@ async def test_many_runs_at_full_speed_arrive_whole_and_in_order_on_one_connecti
     words = tuple(f"word{number} " for number in range(3000))
     scripted.reply = Reply(words)
     async with gateway.client() as client, events(client) as frames:
-        streams = [await begun(client, await new(client)) for _ in range(4)]
+        streams = [await start_run(client, await new(client)) for _ in range(4)]
         await frames.follow(run=streams)
         for stream in streams:
             if not any(frame["stream"] == stream and frame["event"]["type"] == "done" for frame in frames.all):

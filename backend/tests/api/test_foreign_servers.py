@@ -14,7 +14,7 @@ import pytest
 from lam.engines.openai_http import Probing
 from lam.errors import SessionBusy
 from lam.gateway import Bounds
-from lam.protocol.events import Done, Error, Event, Metadata, Progress
+from lam.protocol.events import Chunk, Done, Error, Event, Metadata, Progress
 from lam.testing.server import Reply, ScriptedServer
 
 from ..running import collect, raw_stream, running_gateway
@@ -167,7 +167,7 @@ async def test_a_default_model_that_got_another_name_is_asked_for_by_that(script
     ):
         first, second = [(await client.create_session())["id"] for _ in range(2)]
         running = asyncio.create_task(collect(client, first))
-        await scripted.seen()
+        await scripted.arrival()
         waiting = asyncio.create_task(collect(client, second))
         while gateway.parts.catalog.queue.waiting == 0:
             await asyncio.sleep(0.01)
@@ -283,7 +283,7 @@ async def test_an_answer_or_an_ended_stream_proves_the_model_free(reply: Reply, 
             assert not any(isinstance(event, Progress) and event.stage == "queued" and event.position for event in events)
             while gateway.parts.supervisor.running():
                 await asyncio.sleep(0)
-            assert gateway.parts.catalog.queue.taken <= 1  # a title may be asked for
+            assert gateway.parts.catalog.queue.in_use <= 1  # a title may be asked for
 
 
 @pytest.mark.sse
@@ -295,11 +295,11 @@ async def test_the_place_of_a_stopped_run_is_free_after_a_second_where_the_serve
     async with running_gateway(tmp_path / "data", llm_server_url=scripted.url, llm_slots=1) as gateway, gateway.client() as client:
         async with raw_stream(client, (await client.create_session())["id"]) as stream:
             metadata = await stream.until(Metadata)
-            await scripted.seen()
+            await scripted.arrival()
             await client.stop(metadata.stream_id)  # type: ignore[union-attr]
             await stream.rest()
-        assert gateway.parts.catalog.queue.taken == 1
-        while gateway.parts.catalog.queue.taken:
+        assert gateway.parts.catalog.queue.in_use == 1
+        while gateway.parts.catalog.queue.in_use:
             await asyncio.sleep(0.02)
 
 
@@ -316,11 +316,9 @@ async def test_a_running_reply_is_proof_of_life(scripted: ScriptedServer, tmp_pa
     ):
         assert (await client.call("GET", "/api/health"))["ready"]
         async with raw_stream(client, (await client.create_session())["id"]) as stream:
-            await scripted.seen()
-            await stream.until(Metadata)
+            scripted.step()
+            await stream.until(Chunk)
             scripted.hangs |= {"/props", "/v1/models", "/slots"}
-            while gateway.parts.catalog.engines["default"]._replies == 0:  # type: ignore[attr-defined]
-                await asyncio.sleep(0.01)
             assert (await client.call("GET", "/api/health"))["ready"]
             scripted.step(10)
             await stream.rest()

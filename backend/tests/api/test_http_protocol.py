@@ -266,7 +266,7 @@ async def test_a_stream_and_a_long_wait_are_never_cut(hasty: Gateway, scripted: 
         sessions = [(await client.create_session())["id"] for _ in range(2)]
         events = asyncio.create_task(ending(client, sessions[0]))
         waiting = asyncio.create_task(client.call("POST", "/api/chatbot/messages", {"session_id": sessions[1], "content": "hi"}))
-        await scripted.seen(2)
+        await scripted.arrival(2)
         async with connection(hasty) as later:
             await later.send(b"GET / HTTP/1.1\r\n")
             assert await later.status() == 408

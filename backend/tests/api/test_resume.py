@@ -175,7 +175,7 @@ async def test_a_send_waits_for_the_run_before_it_to_end(gateway: Gateway, scrip
     async with gateway.client() as client:
         session = (await client.create_session())["id"]
         one = asyncio.create_task(collect(client, session, "one"))
-        await scripted.seen()
+        await scripted.arrival()
         two = asyncio.create_task(collect(client, session, "two"))
         await asyncio.sleep(0.2)  # Time itself: that the second one waits is seen from nowhere
         scripted.step(2)
@@ -189,7 +189,7 @@ async def test_a_cancel_run_that_nobody_reads_makes_way(gateway: Gateway, script
         session = (await client.create_session())["id"]
         async with raw_stream(client, session, "one") as stream:
             await stream.until(Metadata)
-            await scripted.seen()
+            await scripted.arrival()
         scripted.reply = Reply()
         events = await collect(client, session, "two")
         assert isinstance(events[-1], Done)

@@ -42,7 +42,7 @@ async def test_a_stop_closes_the_connection_to_the_model_in_every_stage(
         session = await client.create_session()
         async with raw_stream(client, session["id"]) as stream:
             await stream.until(sign)
-            request = await scripted.seen()
+            request = await scripted.arrival()
             asked = time.monotonic()
             done = await stopped(client, stream)
         while scripted.active:
@@ -59,7 +59,7 @@ async def test_a_stopped_queued_run_leaves_the_running_one_alone(scripted: Scrip
     async with running_gateway(tmp_path / "data", llm_server_url=scripted.url, llm_slots=1) as gateway, gateway.client() as client:
         one, two, three = [(await client.create_session())["id"] for _ in range(3)]
         async with raw_stream(client, one) as running, raw_stream(client, two) as queued, raw_stream(client, three) as last:
-            await scripted.seen()
+            await scripted.arrival()
             assert (await queued.until(Progress)) == Progress("queued", position=0)
             assert (await last.until(Progress)) == Progress("queued", position=1)
             done = await stopped(client, queued)
@@ -79,7 +79,7 @@ async def test_the_next_run_waits_until_the_server_is_seen_idle(scripted: Script
     async with running_gateway(tmp_path / "data", llm_server_url=scripted.url, llm_slots=1) as gateway, gateway.client() as client:
         one, two = [(await client.create_session())["id"] for _ in range(2)]
         async with raw_stream(client, one) as running, raw_stream(client, two) as queued:
-            await scripted.seen()
+            await scripted.arrival()
             await queued.until(Progress)
             scripted.frozen_slots = 1  # the server goes on with what nobody wants any more
             await stopped(client, running)
@@ -87,7 +87,7 @@ async def test_the_next_run_waits_until_the_server_is_seen_idle(scripted: Script
             await until(lambda: scripted.questions["/slots"] >= looked + 3)
             assert len(scripted.requests) == 1
             scripted.frozen_slots = 0
-            await scripted.seen(2)
+            await scripted.arrival(2)
             scripted.step(1)
             assert isinstance((await queued.rest())[-1], Done)
 
@@ -156,7 +156,7 @@ async def test_a_cancel_run_is_stopped_some_time_after_its_last_reader_left(scri
         session = (await client.create_session())["id"]
         async with raw_stream(client, session) as stream:
             await stream.until(Chunk)
-        request = await scripted.seen()
+        request = await scripted.arrival()
         while not request.left_early:
             await asyncio.sleep(0.01)
         while (stored := (await client.call("GET", f"/api/chatbot/sessions/{session}/messages"))[1])["status"] == "streaming":
@@ -193,10 +193,10 @@ async def test_a_continue_run_needs_no_reader(scripted: ScriptedServer, tmp_path
         session, other = [(await client.create_session())["id"] for _ in range(2)]
         async with raw_stream(client, session, on_disconnect="continue") as stream:
             await stream.until(Metadata)
-        await scripted.seen()
+        await scripted.arrival()
         async with raw_stream(client, other) as stream:
             await stream.until(Metadata)
-        later = await scripted.seen(2)
+        later = await scripted.arrival(2)
         await until(lambda: later.left_early)  # whose readers left after those of the first
         scripted.step(2)
         while (stored := (await client.call("GET", f"/api/chatbot/sessions/{session}/messages"))[1])["status"] == "streaming":
@@ -212,7 +212,7 @@ async def test_deleting_and_resetting_a_session_stop_its_reply_first(gateway: Ga
             async with raw_stream(client, session) as stream:
                 first = await stream.until(Metadata)
                 assert isinstance(first, Metadata)
-                await scripted.seen(number)
+                await scripted.arrival(number)
                 await client.call(method, f"/api/chatbot/sessions/{session}{suffix}")
                 done = (await stream.rest())[-1]
                 assert isinstance(done, Done)

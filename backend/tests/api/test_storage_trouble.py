@@ -370,7 +370,7 @@ async def test_a_lost_reply_ends_with_the_reason(scripted: ScriptedServer, tmp_p
     async with running_gateway(data, llm_server_url=scripted.url) as gateway, gateway.client() as client:
         session = (await client.create_session())["id"]
         reply = asyncio.create_task(collect(client, session))
-        await scripted.seen()
+        await scripted.arrival()
         scripted.step(2)
         remove(data)
         scripted.step(18)

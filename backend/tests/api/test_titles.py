@@ -41,7 +41,7 @@ async def until_title(client: Client, session: int, wanted: str) -> None:
 
 def idle(gateway: Gateway) -> bool:
     """No run, and no question for a title."""
-    return not (gateway.parts.supervisor.running() or gateway.parts.catalog.queue.taken)
+    return not (gateway.parts.supervisor.running() or gateway.parts.catalog.queue.in_use)
 
 
 async def test_the_first_reply_brings_a_title_from_the_model(titled: Gateway, scripted: ScriptedServer) -> None:
@@ -68,7 +68,7 @@ async def test_until_then_the_first_words_serve_and_a_given_title_stays(titled: 
         session, named = (await client.create_session())["id"], (await client.create_session(title="New Chat"))["id"]
         await collect(client, session, "Tell me  a story")
         assert await title(client, session) == "Tell me a story"
-        await scripted.seen(2)
+        await scripted.arrival(2)
         await client.call("PATCH", f"/api/chatbot/sessions/{session}", {"title": "Mine"})
         scripted.step(3)
         while scripted.active:
@@ -91,7 +91,7 @@ async def test_a_title_makes_way_for_a_reply_and_is_asked_for_again(titled: Gate
     async with titled.client() as client:
         session = (await client.create_session())["id"]
         await collect(client, session, "First")
-        question = await scripted.seen(2)
+        question = await scripted.arrival(2)
         assert asks_for_title(question.body)
         patient = False
         events = await asyncio.wait_for(collect(client, session, "Second"), 20)
@@ -106,18 +106,18 @@ async def test_no_title_is_asked_for_while_somebody_waits(titled: Gateway, scrip
     async with titled.client() as client:
         one, two = [(await client.create_session())["id"] for _ in range(2)]
         first = asyncio.create_task(collect(client, one, "say one"))
-        await scripted.seen()
+        await scripted.arrival()
         second = asyncio.create_task(collect(client, two, "say two"))
         while titled.parts.catalog.queue.waiting == 0:
             await asyncio.sleep(0.005)
         scripted.step(2)
         await first
-        await scripted.seen(2)
+        await scripted.arrival(2)
         while len(titled.parts.supervisor.running()) > 1 or any(task.get_name() == f"title-{one}" for task in asyncio.all_tasks()):
             await asyncio.sleep(0.005)  # until the title of the first has found no place
         scripted.step(2)
         await second
-        await scripted.seen(3)
+        await scripted.arrival(3)
         assert [asks_for_title(request.body) for request in scripted.requests] == [False, False, True]
         await until_title(client, two, "A Fine Title")
         assert await title(client, one) == "say one"
@@ -133,7 +133,7 @@ async def test_a_reply_that_failed_or_a_title_without_words_leaves_the_first_wor
         assert len(scripted.requests) == 1
         scripted.reply = lambda body: Reply(('"…"',)) if asks_for_title(body) else Reply()
         await collect(client, session, "Second words")
-        await scripted.seen(3)
+        await scripted.arrival(3)
         while scripted.active:
             await asyncio.sleep(0.01)
         assert await title(client, session) == "First words"
@@ -173,6 +173,6 @@ async def test_a_route_that_thinks_gives_no_title_of_its_thoughts(titled: Gatewa
     async with titled.client() as client:
         session = (await client.create_session())["id"]
         await collect(client, session, "How much is two and two?")
-        await scripted.seen(2)
+        await scripted.arrival(2)
         await until(lambda: idle(titled))
         assert await title(client, session) == "How much is two and two?"

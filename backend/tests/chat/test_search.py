@@ -27,7 +27,7 @@ def is_offered(text: str, question: str) -> bool:
         return any(each.startswith(word.text) if word.beginning else each == word.text for each in words)
 
     lookups = [lookup(term) for term in terms_of(question)]
-    return all(all(map(holds, each.words)) or (each.joined is not None and holds(each.joined)) for each in lookups)
+    return all(all(map(holds, each.words)) or (each.as_one is not None and holds(each.as_one)) for each in lookups)
 
 
 @pytest.mark.parametrize("case", TABLE["matches"], ids=lambda case: case["about"])
@@ -91,7 +91,7 @@ _AWKWARD = st.text(
 )
 
 
-@settings(max_examples=3000)
+@settings(max_examples=30 * settings().max_examples)
 @given(st.one_of(_AWKWARD, st.text(max_size=100)), st.one_of(_AWKWARD, st.text(min_size=1, max_size=30)))
 def test_whatever_matches_is_in_the_index(text: str, question: str) -> None:
     terms = terms_of(question)
@@ -100,7 +100,7 @@ def test_whatever_matches_is_in_the_index(text: str, question: str) -> None:
             assert is_offered(whole, question)
 
 
-@settings(max_examples=300)
+@settings(max_examples=3 * settings().max_examples)
 @given(_AWKWARD)
 def test_every_text_is_found_by_itself(text: str) -> None:
     assert all(pattern([term]).search(fold(text)) for term in terms_of(text))

@@ -242,7 +242,7 @@ async def test_a_catalog_streams_over_it(subject: Subject) -> None:
             async with catalog.generate(asked(), ticket) as batches:
                 events = [event async for batch in batches for event in batch]
         assert "".join(event.content for event in events if isinstance(event, Chunk)) == "".join(PIECES)
-        assert catalog.queue.taken == 0
+        assert catalog.queue.in_use == 0
 
 
 async def test_a_server_and_a_broker_in_one_gateway(mosquitto: Mosquitto) -> None:

@@ -1,24 +1,16 @@
 """PDFs: forms, notes, passwords, and pages without text."""
 
 import io
-from pathlib import Path
 
 import pytest
 from pypdf import PdfReader, PdfWriter
 
-from lam.documents.reader import Document, DocumentReader
 from lam.errors import DocumentBroken, DocumentEmpty, DocumentEncrypted
 
 from .hostile import CATALOG, good_pdf, page, pdf, stream
+from .reading import read
 
 TEXT = b"BT /F 12 Tf 20 200 Td (Page text) Tj ET"
-
-
-async def read(data: bytes, folder: Path) -> Document:
-    path = folder / "file"
-    path.write_bytes(data)
-    with path.open("rb") as file:
-        return await DocumentReader().read("a.pdf", file)
 
 
 def form(*fields: bytes, contents: bytes = TEXT, more: tuple[bytes, ...] = (), about: bytes = b"") -> bytes:
@@ -57,18 +49,18 @@ FIELDS = {
 
 
 @pytest.mark.parametrize("what", FIELDS)
-async def test_what_was_filled_in_or_noted_is_read(what: str, tmp_path: Path) -> None:
+def test_what_was_filled_in_or_noted_is_read(what: str) -> None:
     field, text = FIELDS[what]
-    assert (await read(form(field), tmp_path)).text == f"Page text\n{text}"
+    assert read(form(field)).text == f"Page text\n{text}"
 
 
 @pytest.mark.parametrize("what", FIELDS)
-async def test_a_form_without_any_other_text_is_read(what: str, tmp_path: Path) -> None:
+def test_a_form_without_any_other_text_is_read(what: str) -> None:
     field, text = FIELDS[what]
-    assert (await read(form(field, contents=b""), tmp_path)).text == text
+    assert read(form(field, contents=b"")).text == text
 
 
-async def test_what_nobody_filled_in_and_passwords_are_left_out(tmp_path: Path) -> None:
+def test_what_nobody_filled_in_and_passwords_are_left_out() -> None:
     fields = (
         widget(b"Tx", b"empty", b""),
         widget(b"Tx", b"secret", b"/Ff 8192 /V (hunter2)"),
@@ -76,35 +68,35 @@ async def test_what_nobody_filled_in_and_passwords_are_left_out(tmp_path: Path) 
         annotation(b"Popup", b"/Contents (twice)"),
         annotation(b"Link", b"/Contents (link)"),
     )
-    assert (await read(form(*fields), tmp_path)).text == "Page text"
+    assert read(form(*fields)).text == "Page text"
 
 
-async def test_a_field_with_two_places_and_a_field_of_a_group_are_given_once(tmp_path: Path) -> None:
+def test_a_field_with_two_places_and_a_field_of_a_group_are_given_once() -> None:
     parent = b"<< /FT /Tx /T (total) /V (42) /Kids [6 0 R 7 0 R] /Parent 9 0 R >>"
     group = b"<< /T (order) /Kids [8 0 R] >>"
     place = annotation(b"Widget", b"/Parent 8 0 R")
-    assert (await read(form(place, place, more=(parent, group)), tmp_path)).text == "Page text\norder.total: 42"
+    assert read(form(place, place, more=(parent, group))).text == "Page text\norder.total: 42"
 
 
-async def test_each_button_of_a_choice_is_given(tmp_path: Path) -> None:
+def test_each_button_of_a_choice_is_given() -> None:
     def button(name: bytes, state: bytes) -> bytes:
         return annotation(b"Widget", b"/Parent 8 0 R /AS /%s /AP << /N << /%s 5 0 R /Off 5 0 R >> >>" % (state, name))
 
     parent = b"<< /FT /Btn /Ff 32768 /T (size) /V /large /Kids [6 0 R 7 0 R] >>"
-    text = (await read(form(button(b"small", b"Off"), button(b"large", b"large"), more=(parent,)), tmp_path)).text
+    text = read(form(button(b"small", b"Off"), button(b"large", b"large"), more=(parent,))).text
     assert text == "Page text\n[ ] size: small\n[x] size: large"
 
 
-async def test_a_field_that_stands_on_no_page_is_given_in_the_end(tmp_path: Path) -> None:
+def test_a_field_that_stands_on_no_page_is_given_in_the_end() -> None:
     catalog = b"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [6 0 R] >> >>"
     data = pdf(catalog, *page(stream(TEXT))[1:], widget(b"Tx", b"hidden", b"/V (value)"))
-    assert (await read(data, tmp_path)).text == "Page text\n\nhidden: value"
+    assert read(data).text == "Page text\n\nhidden: value"
 
 
-async def test_a_form_in_xfa_gives_its_values(tmp_path: Path) -> None:
+def test_a_form_in_xfa_gives_its_values() -> None:
     data = b"<xfa:datasets xmlns:xfa='x'><xfa:data><f><name>Ann</name><city>K\xc3\xb6ln</city></f></xfa:data></xfa:datasets>"
     catalog = b"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [] /XFA [(datasets) 6 0 R] >> >>"
-    assert (await read(pdf(catalog, *page(stream(TEXT))[1:], stream(data)), tmp_path)).text == "Page text\n\nname: Ann\ncity: Köln"
+    assert read(pdf(catalog, *page(stream(TEXT))[1:], stream(data))).text == "Page text\n\nname: Ann\ncity: Köln"
 
 
 ALGORITHMS = ("RC4-40", "RC4-128", "AES-128", "AES-256-R5", "AES-256")
@@ -119,26 +111,26 @@ def locked(user: str, owner: str | None, algorithm: str) -> bytes:
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-async def test_a_pdf_with_only_an_owners_password_is_read(algorithm: str, tmp_path: Path) -> None:
-    assert (await read(locked("", "owner", algorithm), tmp_path)).text == "Page text\nname: Ann"
+def test_a_pdf_with_only_an_owners_password_is_read(algorithm: str) -> None:
+    assert read(locked("", "owner", algorithm)).text == "Page text\nname: Ann"
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
-async def test_a_pdf_with_a_users_password_is_refused(algorithm: str, tmp_path: Path) -> None:
+def test_a_pdf_with_a_users_password_is_refused(algorithm: str) -> None:
     with pytest.raises(DocumentEncrypted):
-        await read(locked("secret", "owner", algorithm), tmp_path)
+        read(locked("secret", "owner", algorithm))
 
 
 SCAN = b"/XObject << /I 6 0 R >>"
 IMAGE = stream(b"\0", b"/Type /XObject /Subtype /Image /Width 1 /Height 1 /BitsPerComponent 8 /ColorSpace /DeviceGray")
 
 
-async def test_a_scan_is_refused_with_what_to_do(tmp_path: Path) -> None:
+def test_a_scan_is_refused_with_what_to_do() -> None:
     with pytest.raises(DocumentEmpty, match="OCR"):
-        await read(pdf(*page(stream(b"/I Do"), SCAN), IMAGE), tmp_path)
+        read(pdf(*page(stream(b"/I Do"), SCAN), IMAGE))
 
 
-async def test_pages_that_are_only_pictures_are_named(tmp_path: Path) -> None:
+def test_pages_that_are_only_pictures_are_named() -> None:
     def scanned(number: int) -> bytes:
         return (
             b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 9] /Contents %d 0 R /Resources << /XObject << /I 6 0 R >> >> >>"
@@ -147,34 +139,34 @@ async def test_pages_that_are_only_pictures_are_named(tmp_path: Path) -> None:
 
     kids = b"<< /Type /Pages /Kids [3 0 R 7 0 R 8 0 R] /Count 3 >>"
     _, _, first, contents, font = page(stream(TEXT))
-    answer = await read(pdf(CATALOG, kids, first, contents, font, IMAGE, scanned(9), scanned(9), stream(b"/I Do")), tmp_path)
+    answer = read(pdf(CATALOG, kids, first, contents, font, IMAGE, scanned(9), scanned(9), stream(b"/I Do")))
     assert answer.text.strip() == "Page text"
     assert answer.notices == ["Pages 2 to 3 hold only pictures, whose text cannot be read."]
 
 
-async def test_attached_files_are_mentioned(tmp_path: Path) -> None:
+def test_attached_files_are_mentioned() -> None:
     writer = PdfWriter(clone_from=PdfReader(io.BytesIO(good_pdf("Invoice"))))
     writer.add_attachment("data.xml", b"<x/>")
     out = io.BytesIO()
     writer.write(out)
-    answer = await read(out.getvalue(), tmp_path)
+    answer = read(out.getvalue())
     assert (answer.text, answer.notices) == ("Invoice", ["One file is attached to the document; only its pages are read."])
 
 
 @pytest.mark.parametrize("before", [b"\n", b"\xef\xbb\xbf", b" \r\n\r\n"])
-async def test_white_space_in_front_of_a_pdf_is_borne(before: bytes, tmp_path: Path) -> None:
-    assert (await read(before + good_pdf("Hello"), tmp_path)).text == "Hello"
+def test_white_space_in_front_of_a_pdf_is_borne(before: bytes) -> None:
+    assert read(before + good_pdf("Hello")).text == "Hello"
 
 
-async def test_fields_that_hold_themselves_do_no_harm(tmp_path: Path) -> None:
+def test_fields_that_hold_themselves_do_no_harm() -> None:
     circle = b"<< /T (a) /Kids [7 0 R 7 0 R 6 0 R] /Parent 7 0 R >>"
     back = b"<< /T (b) /FT /Tx /V (value) /Kids [6 0 R 6 0 R 7 0 R] /Parent 6 0 R >>"
     catalog = b"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [6 0 R 7 0 R 6 0 R] >> >>"
-    assert (await read(pdf(catalog, *page(stream(TEXT))[1:], circle, back), tmp_path)).text.startswith("Page text")
+    assert read(pdf(catalog, *page(stream(TEXT))[1:], circle, back)).text.startswith("Page text")
 
 
-async def test_a_form_in_xfa_that_declares_entities_is_refused(tmp_path: Path) -> None:
+def test_a_form_in_xfa_that_declares_entities_is_refused() -> None:
     data = b"<!DOCTYPE x [<!ENTITY a 'ha'>]><x>&a;</x>"
     catalog = b"<< /Type /Catalog /Pages 2 0 R /AcroForm << /Fields [] /XFA [(datasets) 6 0 R] >> >>"
     with pytest.raises(DocumentBroken):
-        await read(pdf(catalog, *page(stream(TEXT))[1:], stream(data)), tmp_path)
+        read(pdf(catalog, *page(stream(TEXT))[1:], stream(data)))

@@ -1,19 +1,10 @@
 """Plain text: in whichever encoding, where it can be told; else an error, and never other letters without a word."""
 
-from pathlib import Path
-
 import pytest
 
-from lam.documents.reader import Document, DocumentReader
 from lam.errors import DocumentBroken, DocumentUnsupported
 
-
-async def read(data: bytes, folder: Path) -> Document:
-    path = folder / "file"
-    path.write_bytes(data)
-    with path.open("rb") as file:
-        return await DocumentReader().read("a.txt", file)
-
+from .reading import read
 
 MARKED = [
     ("utf-8", "Grüße 世界"),
@@ -30,13 +21,13 @@ MARKED = [
 
 
 @pytest.mark.parametrize(("encoding", "text"), MARKED)
-async def test_text_whose_bytes_say_their_encoding_is_read_without_a_notice(encoding: str, text: str, tmp_path: Path) -> None:
-    answer = await read(text.encode(encoding), tmp_path)
+def test_text_whose_bytes_say_their_encoding_is_read_without_a_notice(encoding: str, text: str) -> None:
+    answer = read(text.encode(encoding))
     assert (answer.text, answer.notices) == (text, [])
 
 
-async def test_a_mark_of_the_other_byte_order_is_read(tmp_path: Path) -> None:
-    assert (await read(b"\xfe\xff" + "Grüße".encode("utf-16-be"), tmp_path)).text == "Grüße"
+def test_a_mark_of_the_other_byte_order_is_read() -> None:
+    assert read(b"\xfe\xff" + "Grüße".encode("utf-16-be")).text == "Grüße"
 
 
 GUESSED = [
@@ -63,39 +54,37 @@ GUESSED = [
 
 
 @pytest.mark.parametrize(("encoding", "name", "text"), GUESSED)
-async def test_text_in_an_older_encoding_is_read_and_the_encoding_named(
-    encoding: str, name: str, text: str, tmp_path: Path
-) -> None:
-    answer = await read(text.encode(encoding), tmp_path)
+def test_text_in_an_older_encoding_is_read_and_the_encoding_named(encoding: str, name: str, text: str) -> None:
+    answer = read(text.encode(encoding))
     assert answer.text == text
     [notice] = answer.notices
     assert name in notice
 
 
 @pytest.mark.parametrize("data", [b"caf\xe9 \xff", bytes(range(128, 256)) * 2, b"\x80", "Grüße".encode("cp437")])
-async def test_an_encoding_that_cannot_be_told_is_an_error(data: bytes, tmp_path: Path) -> None:
+def test_an_encoding_that_cannot_be_told_is_an_error(data: bytes) -> None:
     with pytest.raises(DocumentBroken, match="UTF-8"):
-        await read(data, tmp_path)
+        read(data)
 
 
 @pytest.mark.parametrize(
     "data", [b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"MZ\x90\0\3\0\0\0", b"\x7fELF\2\1\1\0\0\0", bytes(300), b"text\0and\0nul"]
 )
-async def test_the_files_of_programs_are_no_text(data: bytes, tmp_path: Path) -> None:
+def test_the_files_of_programs_are_no_text(data: bytes) -> None:
     with pytest.raises(DocumentUnsupported if data.strip(b"\0") else Exception):
-        await read(data, tmp_path)
+        read(data)
 
 
-async def test_damaged_characters_are_replaced_and_counted(tmp_path: Path) -> None:
-    answer = await read("世界".encode() * 50 + b"\xe4\xb8", tmp_path)
+def test_damaged_characters_are_replaced_and_counted() -> None:
+    answer = read("世界".encode() * 50 + b"\xe4\xb8")
     assert answer.text == "世界" * 50 + "\ufffd"
     assert answer.notices == ["1 damaged character was replaced by \ufffd."]
 
 
-async def test_surrogates_that_were_written_one_by_one_are_joined(tmp_path: Path) -> None:
-    assert (await read(b"so \xed\xa0\xbd\xed\xb9\x82", tmp_path)).text == "so 🙂"
+def test_surrogates_that_were_written_one_by_one_are_joined() -> None:
+    assert read(b"so \xed\xa0\xbd\xed\xb9\x82").text == "so 🙂"
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
-async def test_lines_end_in_one_way(end: str, tmp_path: Path) -> None:
-    assert (await read(f"a{end}b{end}".encode(), tmp_path)).text == "a\nb\n"
+def test_lines_end_in_one_way(end: str) -> None:
+    assert read(f"a{end}b{end}".encode()).text == "a\nb\n"

@@ -9,7 +9,7 @@ import pytest
 
 from lam.engines.base import Can, Health, RouteLost
 from lam.engines.catalog import Catalog, Model
-from lam.engines.queue import Ticket
+from lam.engines.queue import Loan, Ticket
 from lam.engines.retries import Pauses
 from lam.errors import (
     BrokerUnreachable,
@@ -71,12 +71,12 @@ async def test_who_names_no_model_gets_the_first_servers_default_from_whoever_se
     assert [asked.model for asked in second.requests] == ["m"]  # not its own default
 
 
-@pytest.mark.parametrize("failure", [LlmUnreachable(), LlmLoading(), LlmOverloaded(), RouteLost(), RouteLost(taken=True)])
+@pytest.mark.parametrize("failure", [LlmUnreachable(), LlmLoading(), LlmOverloaded(), RouteLost(), RouteLost(had_job=True)])
 async def test_a_route_that_fails_before_anything_was_shown_is_followed_by_the_next(failure: Exception) -> None:
     first, second = ScriptedEngine([failure]), ScriptedEngine([DONE])
     async with catalog(first=first, second=second) as made:
         assert text_of(await events_of(made, request())) == "!"
-        assert made.queue.taken == 0
+        assert made.queue.in_use == 0
     assert (len(first.requests), len(second.requests)) == (1, 1)
 
 
@@ -86,7 +86,7 @@ async def test_a_failure_that_every_route_would_share_ends_the_run(failure: Gene
     async with catalog(first=first, second=second) as made:
         with pytest.raises(type(failure)):
             await events_of(made, request())
-        assert made.queue.taken == 0
+        assert made.queue.in_use == 0
     assert second.requests == []
 
 
@@ -123,23 +123,23 @@ async def test_time_in_the_queue_does_not_count_against_the_server() -> None:
 async def test_lent_work_that_loses_its_server_ends_and_waits_before_nobody() -> None:
     engine = ScriptedEngine([RouteLost()])
     async with catalog(only=engine) as made:
-        ticket = made.queue.lend("m", lambda: None)
+        ticket = made.queue.lend("m", Loan(wanted=lambda: None))
         assert ticket is not None
         with pytest.raises(NoWorker):
             await events_of(made, request(), ticket)
-        assert (made.queue.waiting, made.queue.taken) == (0, 0)
+        assert (made.queue.waiting, made.queue.in_use) == (0, 0)
 
 
 async def test_a_loading_server_is_not_waited_for_longer_than_the_timeout() -> None:
     async with catalog(timeout=0.3, only=ScriptedEngine([LlmLoading()])) as made:
         with pytest.raises(LlmLoading):
             await events_of(made, request())
-        assert made.queue.taken == 0
+        assert made.queue.in_use == 0
 
 
 async def test_what_kills_its_servers_is_not_passed_on_for_ever() -> None:
-    engine = ScriptedEngine([RouteLost(taken=True)], places=1)
-    async with catalog(**{f"s{number}": ScriptedEngine([RouteLost(taken=True)]) for number in range(12)}) as made:
+    engine = ScriptedEngine([RouteLost(had_job=True)], places=1)
+    async with catalog(**{f"s{number}": ScriptedEngine([RouteLost(had_job=True)]) for number in range(12)}) as made:
         with pytest.raises(WorkerLost):
             await events_of(made, request())
     assert engine.requests == []
@@ -158,9 +158,9 @@ async def test_a_place_whose_reader_left_is_seen_free_before_it_is_given_out() -
         async with made.generate(request(), ticket) as batches:
             await anext(batches)
             await anext(batches)
-        assert (engine.closed, made.queue.taken) == (1, 1)  # it settles
+        assert (engine.closed, made.queue.in_use) == (1, 1)  # it settles
         async with asyncio.timeout(5):
-            while made.queue.taken:
+            while made.queue.in_use:
                 await asyncio.sleep(0.01)
 
 
@@ -168,8 +168,8 @@ async def test_a_place_is_given_back_though_its_producer_was_never_begun() -> No
     async with catalog(only=ScriptedEngine()) as made:
         ticket = made.queue.enter("m", 1)
         async with made.generate(request(), ticket):
-            assert made.queue.taken == 1
-        assert made.queue.taken == 0
+            assert made.queue.in_use == 1
+        assert made.queue.in_use == 0
 
 
 async def test_an_error_before_the_producer_is_made_gives_the_place_back() -> None:
@@ -177,7 +177,7 @@ async def test_an_error_before_the_producer_is_made_gives_the_place_back() -> No
         with pytest.raises(KeyError):
             with made.place("m", 1):
                 raise KeyError
-        assert made.queue.taken == 0
+        assert made.queue.in_use == 0
 
 
 async def test_who_waits_is_told_the_position_then_the_model() -> None:

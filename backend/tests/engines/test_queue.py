@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from lam.engines.base import Pool, Route
-from lam.engines.queue import Offer, Queue, Settling, Ticket
+from lam.engines.queue import Loan, Offer, Queue, Settling, Ticket
 from lam.errors import QueueFull
 from lam.protocol.chat import ChatRequest
 from lam.testing.engine import ScriptedEngine
@@ -206,14 +206,146 @@ async def test_a_run_that_lost_its_place_is_the_next() -> None:
 async def test_a_lent_place_is_asked_back_once_somebody_waits_for_it() -> None:
     queue = one(1)
     asked: list[str] = []
-    lent = queue.lend("m", lambda: asked.append("back"))
+    lent = queue.lend("m", Loan(wanted=lambda: asked.append("back")))
     assert lent is not None
-    assert queue.lend("m", lambda: None) is None
+    assert queue.lend("m", Loan(wanted=lambda: None)) is None
     waiting = queue.enter("m", 1)
     queue.enter("m", 2)
     assert asked == ["back"]
     lent.leave(model_is_free=True)
     assert waiting.position is None
+
+
+class Borrower:
+    """Borrows places on the lab's terms and keeps the names of those that are asked back."""
+
+    def __init__(self, queue: Queue, grace: float = 0.02) -> None:
+        self.queue = queue
+        self.grace = grace
+        self.asked: list[str] = []
+        self.near: set[str] = set()
+        self.news = asyncio.Event()
+
+    def borrow(self, name: str) -> Ticket | None:
+        def wanted() -> None:
+            self.asked.append(name)
+            self.news.set()
+
+        loan = Loan(wanted=wanted, grace=self.grace, spared=1, near_end=lambda: name in self.near)
+        return self.queue.lend("m", loan)
+
+    async def next_asked(self) -> list[str]:
+        async with asyncio.timeout(5):
+            await self.news.wait()
+        self.news.clear()
+        return self.asked
+
+
+@pytest.mark.parametrize(("places", "lent"), [(1, 1), (2, 1), (4, 3)])
+async def test_all_places_but_one_are_lent_or_the_only_one(places: int, lent: int) -> None:
+    borrower = Borrower(one(places))
+    assert [borrower.borrow(name) is not None for name in "abcde"] == [True] * lent + [False] * (5 - lent)
+
+
+async def test_no_place_is_lent_that_somebody_has() -> None:
+    queue = one(2)
+    people = [queue.enter("m", user) for user in (1, 2)]
+    assert Borrower(queue).borrow("a") is None
+    people[0].leave(model_is_free=True)
+    assert Borrower(queue).borrow("a") is not None
+
+
+async def test_the_newest_lent_place_is_asked_back_once_somebody_has_waited_for_a_while() -> None:
+    queue = one(3)
+    borrower = Borrower(queue)
+    borrower.borrow("old")
+    new = borrower.borrow("new")
+    assert new is not None
+    person = queue.enter("m", 1)
+    assert person.position is None, "one place is never lent"
+    waiting = queue.enter("m", 2)
+    assert borrower.asked == [], "not at once"
+    assert await borrower.next_asked() == ["new"]
+    new.leave(model_is_free=True)
+    assert waiting.position is None
+    await queue.close()
+
+
+async def test_one_place_is_asked_back_for_each_who_waits_and_no_more() -> None:
+    queue = one(4)
+    borrower = Borrower(queue)
+    for name in ("first", "second", "third"):
+        borrower.borrow(name)
+    queue.enter("m", 1)
+    queue.enter("m", 2)
+    await borrower.next_asked()
+    later = queue.enter("m", 3)  # looks again; the place for the earlier one is on its way
+    assert borrower.asked == ["third"]
+    assert await borrower.next_asked() == ["third", "second"]
+    later.leave(model_is_free=True)
+    assert borrower.asked == ["third", "second"]
+    await queue.close()
+
+
+async def test_whoever_leaves_in_time_takes_no_place_back() -> None:
+    queue = one(1)
+    borrower = Borrower(queue, grace=0.1)
+    borrower.borrow("a")
+    hasty, patient = queue.enter("m", 1), queue.enter("m", 2)
+    hasty.leave(model_is_free=True)
+    assert await borrower.next_asked() == ["a"]
+    patient.leave(model_is_free=True)
+    await queue.close()
+
+
+async def test_no_place_is_asked_back_while_one_is_about_to_be_free() -> None:
+    queue = one(3)
+    borrower = Borrower(queue)
+    ending = borrower.borrow("ending")
+    borrower.borrow("new")
+    assert ending is not None
+    borrower.near = {"ending"}
+    queue.enter("m", 1)
+    waiting = queue.enter("m", 2)
+    await asyncio.sleep(0.1)  # Time itself: longer than the grace
+    assert borrower.asked == []
+    ending.leave(model_is_free=True)
+    assert waiting.position is None
+    await queue.close()
+
+
+async def test_work_that_only_seems_near_its_end_is_asked_back_after_all() -> None:
+    queue = one(1)
+    borrower = Borrower(queue)
+    borrower.borrow("slow")
+    borrower.near = {"slow"}
+    queue.enter("m", 1)
+    await asyncio.sleep(0.1)  # Time itself: longer than the grace
+    borrower.near = set()
+    assert await borrower.next_asked() == ["slow"]
+    await queue.close()
+
+
+async def test_what_makes_way_at_once_is_asked_before_what_may_wait() -> None:
+    queue = one(3)
+    borrower, titles = Borrower(queue), list[str]()
+    queue.lend("m", Loan(wanted=lambda: titles.append("title")))
+    borrower.borrow("cell")
+    queue.enter("m", 1)
+    queue.enter("m", 2)
+    assert (titles, borrower.asked) == (["title"], [])
+    await queue.close()
+
+
+async def test_who_borrows_hears_of_every_place_that_becomes_free() -> None:
+    server = Server("s", 1)
+    servers = Servers(server)
+    heard: list[int] = []
+    servers.queue.after_change.append(lambda: heard.append(servers.queue.taken))
+    servers.queue.enter("m", 1).leave(model_is_free=True)
+    assert heard == [0]
+    servers.change(lambda: setattr(server, "places", 2))
+    assert heard == [0, 0]
 
 
 async def test_a_place_whose_run_was_cut_off_is_given_back_when_the_server_is_seen_idle() -> None:

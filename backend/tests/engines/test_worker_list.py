@@ -20,7 +20,7 @@ class Listed:
             lambda seen: self.moved.append((seen.name, seen.away_since is None)),
             lambda seen: self.gone.append((seen.name, seen.status.instance)),
             away=AWAY_SECONDS,
-            unheard=SILENT_SECONDS,
+            forget=SILENT_SECONDS,
         )
 
     def hear(self, worker: str, instance: str = "1", state: State = "ready", slots: int = 2, **more: Any) -> bool:

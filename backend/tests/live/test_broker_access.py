@@ -143,7 +143,7 @@ async def test_a_worker_can_neither_read_nor_answer_anothers_job_nor_speak_for_i
         while not any(worker.state == "ready" for worker in engine.workers()):
             await asyncio.sleep(0.01)
         task = asyncio.create_task(collect(client, (await client.create_session())["id"]))
-        await scripted.seen()
+        await scripted.arrival()
         (job,) = engine._jobs
         forged = b'{"job": "%s", "seq": 2, "events": [{"type": "chunk", "content": "forged"}]}' % job.encode()
         thief.publish(topics.frames(engine.name, engine.instance, "one", job), forged)

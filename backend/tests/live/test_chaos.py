@@ -95,12 +95,12 @@ async def test_whatever_dies_every_stream_ends_and_says_the_truth(
         engine = engine_of(gateway)
         open_job = engine._open
 
-        def noted(worker: Any, request: Any) -> OpenJob:
+        def note(worker: Any, request: Any) -> OpenJob:
             job = open_job(worker, request)
-            attempts.setdefault(request.turns[-1].content, []).append(job.key)
+            attempts.setdefault(request.turns[-1].content, []).append((job.worker.name, job.worker.status.instance))
             return job
 
-        monkeypatch.setattr(engine, "_open", noted)
+        monkeypatch.setattr(engine, "_open", note)
         await until_ready(gateway, len(workers))
 
         async def talk() -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 from msgspec import UNSET
 
-from lam.engines.mqtt_workers import MqttWorkersEngine, Silences
+from lam.engines.mqtt_workers import MqttWorkersEngine
+from lam.engines.open_job import Silences
 from lam.errors import LamError
 from lam.gateway import Bounds
 from lam.generation.pump import Limits
@@ -59,7 +60,7 @@ async def test_two_worker_processes_serve_one_gateway(broker: Mosquitto, scripte
         assert [worker["name"] for worker in health["workers"]] == ["one", "two"]
         sessions = [(await client.create_session())["id"] for _ in range(3)]
         tasks = [asyncio.create_task(collect(client, session)) for session in sessions]
-        await scripted.seen(2)
+        await scripted.arrival(2)
         await until(lambda: gateway.parts.catalog.queue.waiting == 1)
         assert len(scripted.requests) == 2, "the third waits at the gateway"
         scripted.step(6)
@@ -68,7 +69,7 @@ async def test_two_worker_processes_serve_one_gateway(broker: Mosquitto, scripte
         assert any(isinstance(event, Progress) and event.stage == "queued" for events in replies for event in events)
         broker.kill()
         broker.start()
-        while any(seen.unheard for seen in engine_of(gateway)._workers.all()) or engine_of(gateway).connection.reconnects < 2:
+        while any(worker.is_silent for worker in engine_of(gateway)._workers.all()) or engine_of(gateway).connection.reconnects < 2:
             await asyncio.sleep(0.01)
         one.terminate()
         assert one.stderr
@@ -118,7 +119,7 @@ async def test_a_broker_that_dies_and_returns_ends_nothing(broker: Mosquitto, sc
         await until_ready(gateway)
         sessions = [(await client.create_session())["id"] for _ in range(4)]
         tasks = [asyncio.create_task(collect(client, session)) for session in sessions]
-        await scripted.seen(4)
+        await scripted.arrival(4)
         for _ in range(3):
             await asyncio.sleep(0.7)  # Time itself: some of the reply comes in between
             broker.kill()
@@ -184,7 +185,7 @@ async def test_a_broker_that_is_away_for_longer_than_a_worker_may_be_silent_ends
     broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pace = Pace(longest_pause=0.3)  # else the worker may be back too late for that
-    bounds = Bounds(broker=pace, silences=Silences(silent=1, lost=4))
+    bounds = Bounds(broker=pace, silences=Silences(silent=1, give_up=4))
     pieces = tuple(f"{number} " for number in range(120))
     scripted.reply = Reply(pieces, rate=30)
     async with (
@@ -450,7 +451,7 @@ async def test_a_message_larger_than_a_packet_ends_its_own_run_only(scripted: Sc
             await until_ready(gateway)
             sessions = [(await client.create_session())["id"] for _ in range(20)]
             tasks = [asyncio.create_task(collect(client, session)) for session in sessions[1:]]
-            await scripted.seen(19)
+            await scripted.arrival(19)
             error = (await collect(client, sessions[0], "x" * 30_000))[-1]
             assert isinstance(error, Error)
             assert (error.code, error.retryable) == ("too_large", False)
@@ -512,7 +513,7 @@ async def test_messages_that_mean_nothing_are_ignored_by_both_sides(
         await until_ready(gateway)
         engine = engine_of(gateway)
         task = asyncio.create_task(collect(client, (await client.create_session())["id"]))
-        await scripted.seen()
+        await scripted.arrival()
         while not stranger.connected:
             await asyncio.sleep(0.01)
         (job,) = engine._jobs
@@ -678,7 +679,7 @@ async def test_what_waits_goes_to_the_model_that_a_new_worker_brings(
         async with worker_process(scripted.url, broker, "one", "--slots", "1") as process:
             await until_ready(gateway)
             running = asyncio.create_task(collect(client, first))
-            await scripted.seen()
+            await scripted.arrival()
             waiting = asyncio.create_task(collect(client, second))
             while gateway.parts.catalog.queue.waiting == 0:
                 await asyncio.sleep(0.01)

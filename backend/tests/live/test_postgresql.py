@@ -108,7 +108,7 @@ async def test_the_lock_is_taken_again_when_the_database_returns(server: Postgre
         await asyncio.to_thread(server.start)
         while "is there" not in caplog.text and "was lost" not in caplog.text:
             await asyncio.sleep(0.01)
-        while not await held(server, url):
+        while not await lock_is_held(server, url):
             await asyncio.sleep(0.05)
         with pytest.raises(ConfigError, match="Another gateway"):
             await second(url)
@@ -119,7 +119,7 @@ async def test_the_lock_is_taken_again_when_the_database_returns(server: Postgre
 async def test_a_gateway_learns_that_another_one_took_its_database(server: PostgreSQL) -> None:
     url = server.database()
     async with exclusive(url, watch=Watch(every=0.3, regain=0.5)) as lost:
-        with server.held(url, TAKE_LOCK):
+        with server.transaction(url, TAKE_LOCK):
             await asyncio.wait_for(lost.wait(), 20)
 
 
@@ -130,14 +130,14 @@ async def test_a_gateway_whose_database_was_taken_stops_with_a_sentence(
     async with gateway_process(tmp_path / "data", llm_server_url=scripted.url, database_url=url) as (process, gateway):
         async with gateway.client() as client:
             await collect(client, (await client.create_session())["id"])
-        with server.held(url, TAKE_LOCK):
+        with server.transaction(url, TAKE_LOCK):
             assert process.stderr
             said = (await asyncio.wait_for(process.stderr.read(), 120)).decode()
             assert await process.wait() == 1
     assert "Another gateway has taken the database" in said
 
 
-async def held(server: PostgreSQL, url: str) -> bool:
+async def lock_is_held(server: PostgreSQL, url: str) -> bool:
     query = "SELECT count(*) FROM pg_locks JOIN pg_database d ON d.oid = database WHERE locktype = 'advisory' AND datname = "
     return await asyncio.to_thread(server.sql, "postgres", f"{query} '{url.rpartition('/')[2]}'") == "1"
 

@@ -93,7 +93,7 @@ async def test_sigterm_with_fifty_live_streams_saves_every_reply_and_exits_in_ti
             sessions = [(await client.create_session())["id"] for _ in range(50)]
             prompts = ["short" if number % 2 else "long" for number in range(50)]
             tasks = [asyncio.create_task(collect(client, *pair)) for pair in zip(sessions, prompts, strict=True)]
-            await scripted.seen(50)
+            await scripted.arrival(50)
             asked = time.monotonic()
             process.send_signal(signal.SIGTERM)
             await until_refused(client, sessions[0])
@@ -192,7 +192,7 @@ async def test_fifty_streams_leave_a_pool_of_one_connection_to_others(scripted: 
     ):
         sessions = [(await client.create_session())["id"] for _ in range(50)]
         tasks = [asyncio.create_task(collect(client, session)) for session in sessions]
-        await scripted.seen(50)
+        await scripted.arrival(50)
         assert (await client.call("GET", "/api/health"))["engine"]["running"] == 50
         assert len(await client.call("GET", "/api/chatbot/sessions")) == 50
         assert (await client.create_session())["id"] == 51

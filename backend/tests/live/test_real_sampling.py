@@ -1,8 +1,6 @@
 """The real llama.cpp server does what the settings of sampling ask for, over both ways to it."""
 
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +10,8 @@ import pytest
 from lam.protocol.events import Done
 
 from ..brokers import Mosquitto
-from ..running import Gateway, collect, running_gateway, worker_for
-from ..tunnel import mqtt_gateway, until_ready
+from ..running import collect
+from ..tunnel import reached
 
 pytestmark = pytest.mark.live
 
@@ -23,18 +21,6 @@ SCHEMA = {
     "required": ["city", "large"],
     "additionalProperties": False,
 }
-
-
-@asynccontextmanager
-async def reached(way: str, llama_url: str, data: Path, broker: Mosquitto) -> AsyncIterator[Gateway]:
-    """A gateway that asks the model server by itself, or through a worker."""
-    if way == "sse":
-        async with running_gateway(data, llm_server_url=llama_url) as gateway:
-            yield gateway
-        return
-    async with mqtt_gateway(data, broker, llm_server_url=llama_url) as gateway, worker_for(gateway.parts.settings):
-        await until_ready(gateway)
-        yield gateway
 
 
 @pytest.mark.parametrize("way", ["sse", "mqtt"])

@@ -50,7 +50,7 @@ async def test_what_comes_back_is_what_was_sent(name: str, scripted: ScriptedSer
             session = (await client.create_session())["id"]
             async with raw_stream(client, session, on_disconnect="continue") as stream:
                 metadata = await stream.until(Metadata)
-                await scripted.seen()
+                await scripted.arrival()
                 scripted.step(steps)
                 await stream.until(kind)
                 while scripted.requests[0].sent < steps:

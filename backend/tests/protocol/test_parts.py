@@ -22,7 +22,7 @@ from lam.protocol.parts import (
     text_of,
     to_stored,
     with_text,
-    written,
+    written_form,
 )
 
 MARK = '<document name="a.txt" characters="{}">\n{}\n</document>\n\n'
@@ -48,12 +48,12 @@ contents = st.lists(st.one_of(marks, st.sampled_from(["What?", "\n", "🙂", ""]
 
 @given(contents)
 def test_an_older_text_is_the_written_form_of_its_parts(content: str) -> None:
-    assert written(parts_of(content)) == content
+    assert written_form(parts_of(content)) == content
 
 
 @given(st.lists(documents, max_size=3), texts)
 def test_written_documents_are_told_apart_again(sent: list[Document], text: str) -> None:
-    content = written(message_parts(text, sent))
+    content = written_form(message_parts(text, sent))
     found, rest = apart(content)
     assert [document.text for document in found][: len(sent)] == [document.text for document in sent]
     if not text.startswith("<document"):
@@ -64,8 +64,12 @@ def test_written_documents_are_told_apart_again(sent: list[Document], text: str)
 def test_parts_come_back_from_their_row(parts: Parts) -> None:
     stored = json.loads(json.dumps(to_stored(parts)))
     if stored is None:
-        assert older_parts("user", written(parts)) == older_parts("assistant", written(parts)) == message_parts(written(parts))
-        assert text_of(parts) == written(parts)
+        assert (
+            older_parts("user", written_form(parts))
+            == older_parts("assistant", written_form(parts))
+            == message_parts(written_form(parts))
+        )
+        assert text_of(parts) == written_form(parts)
     else:
         assert from_stored(stored) == parts
 
@@ -81,7 +85,7 @@ def test_a_message_of_one_text_needs_no_row_beside_its_content() -> None:
 
 @pytest.mark.parametrize("name", ['a "draft".txt', "two\nlines.txt"])
 def test_a_name_that_would_break_the_marks_is_written_differently_and_kept(name: str) -> None:
-    content = written([Document(name, "x"), Text("?")])
+    content = written_form([Document(name, "x"), Text("?")])
     assert [document.text for document in apart(content)[0]] == ["x"]
     assert from_stored(to_stored([Document(name, "x"), Text("?")]) or []) == (Document(name, "x"), Text("?"))
 
@@ -106,7 +110,7 @@ def test_a_message_of_the_first_release_has_its_documents_and_its_calls() -> Non
 
 def test_pictures_and_tools_have_no_written_form() -> None:
     parts: list[Part] = [Image("m1"), Text("Look: "), ToolCall("c", "look", "{}"), ToolResult("c", "a cat"), Text("a cat")]
-    assert written(parts) == text_of(parts) == "Look: a cat"
+    assert written_form(parts) == text_of(parts) == "Look: a cat"
 
 
 def test_a_message_is_about_its_text_or_else_its_first_document() -> None:

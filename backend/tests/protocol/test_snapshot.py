@@ -20,7 +20,7 @@ from lam.protocol.events import (
     Usage,
 )
 from lam.protocol.facts import Facts, Failure
-from lam.protocol.snapshot import Reply, Snapshot, condensed, content_events, events_of
+from lam.protocol.snapshot import Reply, Snapshot, condense, content_events, events_of
 from lam.protocol.text import utf16_length
 
 
@@ -144,7 +144,7 @@ def state(snapshot: Snapshot) -> tuple[parts.Parts, str]:
 @given(events, st.lists(st.integers(0, 30), max_size=4))
 def test_checkpoints_taken_at_any_moment_fold_to_what_the_events_fold_to(told: list[Event], moments: list[int]) -> None:
     edges = [0, *sorted(min(moment, len(told)) for moment in moments), len(told)]
-    saved = [event for a, b in pairwise(edges) for event in condensed(told[a:b])]
+    saved = [event for a, b in pairwise(edges) for event in condense(told[a:b])]
     assert state(fold(*saved)) == state(fold(*told))
 
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lam.protocol.chat import ChatRequest, Turn, joined
+from lam.protocol.chat import ChatRequest, Turn, merge_turns
 from lam.protocol.sampling import Sampling
 from lam.protocol.window import at_most, budget, cuts, estimate, trimmed
 
@@ -65,4 +65,4 @@ def test_the_bound_is_never_below_the_bytes() -> None:
 
 def test_empty_replies_are_left_out_and_user_turns_joined() -> None:
     told = [Turn("user", "a"), Turn("assistant", ""), Turn("user", "b"), Turn("assistant", "c"), Turn("user", "d")]
-    assert joined(told) == (Turn("user", "a\n\nb"), Turn("assistant", "c"), Turn("user", "d"))
+    assert merge_turns(told) == (Turn("user", "a\n\nb"), Turn("assistant", "c"), Turn("user", "d"))

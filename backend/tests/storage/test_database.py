@@ -39,8 +39,7 @@ NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    opened = Database(databases.url_for(tmp_path))
-    await opened.upgrade()
+    opened = Database(databases.migrated(tmp_path))
     yield opened
     await opened.close()
 

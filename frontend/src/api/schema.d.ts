@@ -11,7 +11,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The replies that run or wait, the oldest first */
+        /** List the replies that run or wait, oldest first */
         get: operations["list_runs_api_admin_runs_get"];
         put?: never;
         post?: never;
@@ -28,12 +28,12 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** All accounts, the oldest first */
+        /** List all accounts, oldest first */
         get: operations["list_users_api_admin_users_get"];
         put?: never;
         /**
-         * Make an account for somebody
-         * @description Also where registration is closed.
+         * Create an account for somebody
+         * @description Works while registration is closed, too.
          */
         post: operations["add_account_api_admin_users_post"];
         delete?: never;
@@ -53,13 +53,13 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Delete somebody's account
-         * @description With all in it; running replies are stopped first.
+         * Delete an account
+         * @description Deletes everything in it; running replies are stopped first.
          */
         delete: operations["delete_users_account_api_admin_users__user_id__delete"];
         options?: never;
         head?: never;
-        /** Change somebody's account */
+        /** Change an account */
         patch: operations["change_account_api_admin_users__user_id__patch"];
         trace?: never;
     };
@@ -74,8 +74,8 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * Delete the account and all in it
-         * @description Asks for the password once more. This machine's local account has none, and stays.
+         * Delete my account and everything in it
+         * @description Requires the password. The local account of this machine has no password and cannot be deleted.
          */
         delete: operations["delete_account_api_auth_account_delete"];
         options?: never;
@@ -94,7 +94,7 @@ export interface paths {
         put?: never;
         /**
          * Change the password
-         * @description Every other login of the account ends, and no device is known any more.
+         * @description Ends every other login of the account and forgets its known devices.
          */
         post: operations["change_password_api_auth_change_password_post"];
         delete?: never;
@@ -114,9 +114,9 @@ export interface paths {
         put?: never;
         /**
          * Log in
-         * @description Programs use the token as a Bearer; for the page the same token is set as an HttpOnly cookie, and ends the one before.
+         * @description Programs send the token as a Bearer token. The page gets the same token as an HttpOnly cookie, which replaces the one before.
          *
-         *     The cookie `lam_device` lets this browser's later logins wait behind no stranger, until the password changes.
+         *     The cookie `lam_device` identifies this browser: until the password changes, attempts by strangers do not delay its logins.
          */
         post: operations["log_in_api_auth_login_post"];
         delete?: never;
@@ -149,7 +149,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who am I */
+        /** The account that is logged in */
         get: operations["me_api_auth_me_get"];
         put?: never;
         post?: never;
@@ -169,8 +169,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Make an account
-         * @description A password has 8 characters or more, of any kind, and is not one that everybody tries first.
+         * Create an account
+         * @description A password has at least 8 characters of any kind and must not be a common one.
          */
         post: operations["register_api_auth_register_post"];
         delete?: never;
@@ -186,7 +186,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Where I am logged in, the last used first */
+        /** List my logins, most recently used first */
         get: operations["list_tokens_api_auth_tokens_get"];
         put?: never;
         post?: never;
@@ -208,7 +208,7 @@ export interface paths {
         post?: never;
         /**
          * End one of my logins
-         * @description Its open streams are closed within seconds; the replies go on.
+         * @description Open streams of this login are closed within seconds; the replies continue.
          */
         delete: operations["revoke_token_api_auth_tokens__token_id__delete"];
         options?: never;
@@ -227,7 +227,7 @@ export interface paths {
         put?: never;
         /**
          * Send a message and wait for the whole reply
-         * @description The same run as with `/messages/stream`. Who disconnects counts as a reader that left.
+         * @description Starts the same run as `/messages/stream`. Disconnecting counts as a reader leaving.
          */
         post: operations["send_api_chatbot_messages_post"];
         delete?: never;
@@ -278,8 +278,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * System prompts to begin with
-         * @description For everybody, signed in or not.
+         * List the built-in system prompts
+         * @description Needs no login.
          */
         get: operations["presets_api_chatbot_presets_get"];
         put?: never;
@@ -299,7 +299,7 @@ export interface paths {
         };
         /**
          * Search titles and messages
-         * @description First sessions whose title matches, the last used first; then messages on any branch, the newest first.
+         * @description Sessions whose title matches come first, most recently used first; then messages of any branch, newest first.
          */
         get: operations["search_api_chatbot_search_get"];
         put?: never;
@@ -317,10 +317,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** My sessions, the last used first */
+        /** List my sessions, most recently used first */
         get: operations["list_sessions_api_chatbot_sessions_get"];
         put?: never;
-        /** Begin a session */
+        /** Create a session */
         post: operations["create_session_api_chatbot_sessions_post"];
         delete?: never;
         options?: never;
@@ -335,20 +335,20 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One session */
+        /** Get a session */
         get: operations["get_session_api_chatbot_sessions__session_id__get"];
         put?: never;
         post?: never;
         /**
          * Delete a session
-         * @description A running reply is stopped first; its streams are 404 afterwards.
+         * @description A running reply is stopped first. Its streams answer 404 afterwards.
          */
         delete: operations["delete_session_api_chatbot_sessions__session_id__delete"];
         options?: never;
         head?: never;
         /**
          * Change a session
-         * @description An absent field is untouched, null clears; in force from the next message.
+         * @description Absent fields stay as they are; null clears a field. Changes apply from the next message on.
          */
         patch: operations["change_session_api_chatbot_sessions__session_id__patch"];
         trace?: never;
@@ -360,7 +360,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** A session as a file */
+        /** Export a session */
         get: operations["export_session_api_chatbot_sessions__session_id__export_get"];
         put?: never;
         post?: never;
@@ -377,7 +377,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The newest messages, oldest first */
+        /** List the newest messages, oldest first */
         get: operations["list_messages_api_chatbot_sessions__session_id__messages_get"];
         put?: never;
         post?: never;
@@ -398,7 +398,7 @@ export interface paths {
         put?: never;
         /**
          * Empty a session
-         * @description A new key and no messages; a running reply is stopped first.
+         * @description Deletes the messages and gives the session a new key. A running reply is stopped first.
          */
         post: operations["reset_session_api_chatbot_sessions__session_id__reset_post"];
         delete?: never;
@@ -414,7 +414,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The running stream */
+        /** Get the running stream */
         get: operations["running_stream_api_chatbot_sessions__session_id__stream_get"];
         put?: never;
         post?: never;
@@ -434,8 +434,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Make a session from an exported file
-         * @description A new session of yours, with all branches. Nothing is stored when the file is not valid.
+         * Import an exported session
+         * @description Creates a new session with all branches. Nothing is stored if the file is invalid.
          */
         post: operations["import_session_api_chatbot_sessions_import_post"];
         delete?: never;
@@ -453,7 +453,9 @@ export interface paths {
         };
         /**
          * Replay and follow a stream
-         * @description Events after the given number, then live until the end. A stream whose log is gone is rebuilt, with `rebuilt: true`.
+         * @description Sends the events after that number, then new ones until the end.
+         *
+         *     A stream that is no longer in memory is rebuilt from the stored message, with `rebuilt: true`.
          */
         get: operations["follow_api_chatbot_streams__stream_id__get"];
         put?: never;
@@ -475,7 +477,7 @@ export interface paths {
         put?: never;
         /**
          * Stop a reply
-         * @description In any stage; the text so far is kept. After the end nothing changes.
+         * @description Works in every stage and keeps the text so far. After the end it changes nothing.
          */
         post: operations["stop_api_chatbot_streams__stream_id__stop_post"];
         delete?: never;
@@ -494,9 +496,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * The text of a document
-         * @description pdf, docx, txt or md, 20 MiB at most. What it is, is decided by its content; it is read in a process of its own, and nothing
-         *     of it is kept.
+         * Extract the text of a document
+         * @description Takes pdf, docx, txt or md, up to 20 MiB. The content decides the type. A separate process reads the file; nothing is
+         *     stored.
          */
         post: operations["upload_document_api_chatbot_upload_document_post"];
         delete?: never;
@@ -514,7 +516,7 @@ export interface paths {
         };
         /**
          * Follow the session list, sessions and runs on one connection
-         * @description The first frame is `open`, or `reset` where changes may have been missed since `Last-Event-ID`: then load anew.
+         * @description The first frame is `open`, or `reset` if you may have missed changes since `Last-Event-ID`: then load everything again.
          */
         get: operations["connect_api_events_get"];
         put?: never;
@@ -536,7 +538,7 @@ export interface paths {
         put?: never;
         /**
          * Choose what an event connection follows
-         * @description A session or run that is not yours is answered by a frame `closed`; the others are followed.
+         * @description For a session or run that is not yours you get a `closed` frame; the others are followed.
          */
         post: operations["follow_api_events__connection_id__post"];
         delete?: never;
@@ -554,9 +556,452 @@ export interface paths {
         };
         /**
          * Health
-         * @description 200 whenever the process serves. Who is signed in is also told about the engine and the database.
+         * @description 200 while the process serves. With a login the answer includes the engine and the database.
          */
         get: operations["health_api_health_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/runs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** My newest hundred runs, newest first */
+        get: operations["list_runs_api_lab_runs_get"];
+        put?: never;
+        /**
+         * Make and start a run
+         * @description Its cells wait for idle places of the models and make way for people.
+         */
+        post: operations["create_run_api_lab_runs_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/runs/{run_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One run with its cells */
+        get: operations["get_run_api_lab_runs__run_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a run
+         * @description With its cells. What runs is stopped first.
+         */
+        delete: operations["delete_run_api_lab_runs__run_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/runs/{run_id}/cells/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One cell with its transcript */
+        get: operations["get_cell_api_lab_runs__run_id__cells__number__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/runs/{run_id}/cells/{number}/case": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Put a cell's task into a set of mine, as a regression case */
+        post: operations["add_case_api_lab_runs__run_id__cells__number__case_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/runs/{run_id}/cells/{number}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop one cell
+         * @description In any stage; an ended cell stays as it is.
+         */
+        post: operations["stop_cell_api_lab_runs__run_id__cells__number__stop_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/runs/{run_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A run as a file
+         * @description CSV: one line per cell. JSON: everything that is needed to repeat it, the cells and the table.
+         */
+        get: operations["export_run_api_lab_runs__run_id__export_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/runs/{run_id}/results": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The table, baselines and comparisons
+         * @description Of the cells that have ended so far.
+         */
+        get: operations["get_results_api_lab_runs__run_id__results_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/runs/{run_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Do the stopped and failed cells again
+         * @description No complete cell is done again. A game goes on where it was stopped.
+         */
+        post: operations["resume_run_api_lab_runs__run_id__resume_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/runs/{run_id}/stop": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop a run
+         * @description Its complete cells stay. Does nothing to a run that has ended.
+         */
+        post: operations["stop_run_api_lab_runs__run_id__stop_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/sets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The built-in sets of tasks, and mine */
+        get: operations["list_sets_api_lab_sets_get"];
+        put?: never;
+        /** Make a set of tasks */
+        post: operations["create_set_api_lab_sets_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/sets/{set_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One set of tasks */
+        get: operations["get_set_api_lab_sets__set_id__get"];
+        /**
+         * Replace a set of tasks
+         * @description Runs over it keep what they have.
+         */
+        put: operations["change_set_api_lab_sets__set_id__put"];
+        post?: never;
+        /**
+         * Delete a set of tasks
+         * @description Runs over it keep what they have.
+         */
+        delete: operations["delete_set_api_lab_sets__set_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/sets/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a set from a file
+         * @description JSON as the API writes it, or CSV. docs/guides/lab.md describes the columns.
+         */
+        post: operations["import_set_api_lab_sets_import_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/lab/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The single tasks of a set, or of all sets */
+        get: operations["list_tasks_api_lab_tasks_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/maze/games": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** My games, the newest first */
+        get: operations["list_games_api_maze_games_get"];
+        put?: never;
+        /**
+         * Start a game
+         * @description A maze of a set, or one of your own by seed and settings.
+         */
+        post: operations["start_game_api_maze_games_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/maze/games/{game_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One game
+         * @description Yours, or one that is on a leaderboard.
+         */
+        get: operations["get_game_api_maze_games__game_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a game
+         * @description Stops its hint first. The game leaves the leaderboard.
+         */
+        delete: operations["delete_game_api_maze_games__game_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/maze/games/{game_id}/act": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Do something in a game you play
+         * @description All of the actions are applied, or none. Sending them again changes nothing. Where the model plays: 403 `not_allowed`.
+         */
+        post: operations["act_api_maze_games__game_id__act_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/maze/games/{game_id}/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a game
+         * @description A game that is not over is given up. What you claim about it is compared with the gateway's own replay: 422
+         *     `replay_differs` says where they part.
+         */
+        post: operations["finish_api_maze_games__game_id__finish_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/maze/games/{game_id}/hint": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Ask the model what to do, and stream its answer
+         * @description Where you play, a newer hint ends the older one. Where the model plays, the end of the hint moves the world.
+         */
+        post: operations["ask_api_maze_games__game_id__hint_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/maze/games/{game_id}/hints/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One hint, and what the model got
+         * @description Only in your own games.
+         */
+        get: operations["get_hint_api_maze_games__game_id__hints__number__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/maze/games/{game_id}/replay": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A game with all its hints
+         * @description Seed, settings and actions are enough to see every state again.
+         */
+        get: operations["replay_api_maze_games__game_id__replay_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/maze/leaderboard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The best games of a set
+         * @description One game for each person, template and maze. The games that people play have a board of their own, which proves the log and
+         *     not the player.
+         */
+        get: operations["leaderboard_api_maze_leaderboard_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/maze/sets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The maze sets
+         * @description The same for everybody. Their mazes never change, so that games can be compared.
+         */
+        get: operations["list_sets_api_maze_sets_get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -572,7 +1017,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Models that can be asked for */
+        /** List the available models */
         get: operations["models_api_models_get"];
         put?: never;
         post?: never;
@@ -589,7 +1034,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who am I, at the address that the earlier system's page asks */
+        /** The account that is logged in (path of the earlier system) */
         get: operations["me_api_profile_me_get"];
         put?: never;
         post?: never;
@@ -606,10 +1051,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** My templates, the last changed first */
+        /** List my templates, most recently changed first */
         get: operations["list_templates_api_templates_get"];
         put?: never;
-        /** Make a template */
+        /** Create a template */
         post: operations["create_template_api_templates_post"];
         delete?: never;
         options?: never;
@@ -624,20 +1069,20 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One template */
+        /** Get a template */
         get: operations["get_template_api_templates__template_id__get"];
         put?: never;
         post?: never;
         /**
          * Delete a template
-         * @description With all its versions. Sessions keep the text they took.
+         * @description Deletes all its versions. Sessions keep the text they have.
          */
         delete: operations["delete_template_api_templates__template_id__delete"];
         options?: never;
         head?: never;
         /**
          * Change a template
-         * @description A changed content becomes the next version; sessions keep the text they took.
+         * @description Changed content becomes a new version; sessions keep the text they have.
          */
         patch: operations["change_template_api_templates__template_id__patch"];
         trace?: never;
@@ -649,7 +1094,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The newest hundred versions, the newest first */
+        /** List the newest 100 versions, newest first */
         get: operations["list_versions_api_templates__template_id__versions_get"];
         put?: never;
         post?: never;
@@ -666,7 +1111,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** One version */
+        /** Get a version */
         get: operations["get_version_api_templates__template_id__versions__version__get"];
         put?: never;
         post?: never;
@@ -684,8 +1129,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * All my templates as a file
-         * @description The newest version of each.
+         * Export my templates
+         * @description Contains the newest version of each template.
          */
         get: operations["export_templates_api_templates_export_get"];
         put?: never;
@@ -706,8 +1151,8 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Make templates from a file
-         * @description All of them, or none when one is not valid. Each becomes a new template.
+         * Import templates
+         * @description Each becomes a new template. If one is invalid, none is imported.
          */
         post: operations["import_templates_api_templates_import_post"];
         delete?: never;
@@ -724,8 +1169,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * A public template
-         * @description For everybody, signed in or not, while it is public and active.
+         * Get a public template
+         * @description Needs no login. 404 unless the template is public and active.
          */
         get: operations["public_template_api_templates_public__template_id__get"];
         put?: never;
@@ -743,7 +1188,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Tokens, speed and outcomes per day, session and model */
+        /** Usage by day, session and model */
         get: operations["usage_api_usage_get"];
         put?: never;
         post?: never;
@@ -773,16 +1218,130 @@ export interface components {
         };
         /**
          * AccountChanges
-         * @description An absent field is untouched.
+         * @description Absent fields stay as they are.
          */
         AccountChanges: {
             /** Is Admin */
             is_admin?: boolean | null;
             /**
              * Password
-             * @description Ends all log-ins of the account.
+             * @description A new password; ends all logins of the account.
              */
             password?: string | null;
+        };
+        /** ActionAnswer */
+        ActionAnswer: {
+            /** Action */
+            action: {
+                /** @enum {unknown} */
+                action: "move";
+                /** @enum {unknown} */
+                direction: "down" | "left" | "right" | "up";
+            } | {
+                /** @enum {unknown} */
+                action: "path";
+                directions: ("down" | "left" | "right" | "up")[];
+            } | {
+                /** @enum {unknown} */
+                action: "break_wall";
+                /** @enum {unknown} */
+                direction: "down" | "left" | "right" | "up";
+            } | {
+                /** @enum {unknown} */
+                action: "slow_germs";
+            } | {
+                /** @enum {unknown} */
+                action: "freeze_germs";
+            } | {
+                /** @enum {unknown} */
+                action: "scan";
+            } | {
+                /** @enum {unknown} */
+                action: "wait";
+            } | {
+                /** @enum {unknown} */
+                action: "unreadable";
+            };
+            /** Legal */
+            legal: boolean;
+        };
+        /** ActionsOfPlayer */
+        ActionsOfPlayer: {
+            /** Actions */
+            actions: ({
+                /** @enum {unknown} */
+                action: "move";
+                /** @enum {unknown} */
+                direction: "down" | "left" | "right" | "up";
+            } | {
+                /** @enum {unknown} */
+                action: "path";
+                directions: ("down" | "left" | "right" | "up")[];
+            } | {
+                /** @enum {unknown} */
+                action: "break_wall";
+                /** @enum {unknown} */
+                direction: "down" | "left" | "right" | "up";
+            } | {
+                /** @enum {unknown} */
+                action: "slow_germs";
+            } | {
+                /** @enum {unknown} */
+                action: "freeze_germs";
+            } | {
+                /** @enum {unknown} */
+                action: "scan";
+            } | {
+                /** @enum {unknown} */
+                action: "wait";
+            })[];
+            /**
+             * After
+             * @description How many actions of the game you know.
+             */
+            after: number;
+        };
+        /** AskForHint */
+        AskForHint: {
+            /**
+             * Actions
+             * @description What you did since; applied first.
+             * @default []
+             */
+            actions: ({
+                /** @enum {unknown} */
+                action: "move";
+                /** @enum {unknown} */
+                direction: "down" | "left" | "right" | "up";
+            } | {
+                /** @enum {unknown} */
+                action: "path";
+                directions: ("down" | "left" | "right" | "up")[];
+            } | {
+                /** @enum {unknown} */
+                action: "break_wall";
+                /** @enum {unknown} */
+                direction: "down" | "left" | "right" | "up";
+            } | {
+                /** @enum {unknown} */
+                action: "slow_germs";
+            } | {
+                /** @enum {unknown} */
+                action: "freeze_germs";
+            } | {
+                /** @enum {unknown} */
+                action: "scan";
+            } | {
+                /** @enum {unknown} */
+                action: "wait";
+            })[];
+            /**
+             * After
+             * @description How many actions of the game you know; null: whatever the state is.
+             */
+            after?: number | null;
+            /** On Disconnect */
+            on_disconnect?: ("cancel" | "continue") | null;
         };
         /** BrokerHealth */
         BrokerHealth: {
@@ -795,6 +1354,21 @@ export interface components {
              * @enum {string}
              */
             state: "connected" | "unreachable";
+        };
+        /** ContainsJudge */
+        ContainsJudge: {
+            /**
+             * Ignore Case
+             * @default false
+             */
+            ignore_case: boolean;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "contains";
+            /** Value */
+            value: string;
         };
         /** Credentials */
         Credentials: {
@@ -813,7 +1387,7 @@ export interface components {
         DaySums: {
             /**
              * Cached Tokens
-             * @description Prompt tokens that the model had read before.
+             * @description Prompt tokens that the model had in its cache.
              */
             cached_tokens: number;
             /** Cancelled */
@@ -831,7 +1405,7 @@ export interface components {
             failed: number;
             /**
              * First Token Ms
-             * @description The mean, in milliseconds.
+             * @description The mean time to the first token, in milliseconds.
              */
             first_token_ms: number | null;
             /**
@@ -843,14 +1417,14 @@ export interface components {
             interrupted: number;
             /**
              * Metered
-             * @description How many of them have token counts, counted by the model's server or estimated.
+             * @description Number of replies and titles with token counts, from the model's server or estimated.
              */
             metered: number;
             /** Prompt Tokens */
             prompt_tokens: number;
             /**
              * Tokens Per Second
-             * @description The mean.
+             * @description The mean speed.
              */
             tokens_per_second: number | null;
         };
@@ -858,7 +1432,7 @@ export interface components {
         Deletion: {
             /**
              * Password
-             * @description The account's, once more.
+             * @description The password of the account.
              */
             password: string;
         };
@@ -868,12 +1442,12 @@ export interface components {
             filename: string;
             /**
              * Length
-             * @description Characters of the text.
+             * @description Length of the text in characters.
              */
             length: number;
             /**
              * Notices
-             * @description Sentences about what of the file is not in the text; absent where nothing is missing.
+             * @description Sentences about content of the file that is missing from the text; absent if nothing is missing.
              */
             notices?: string[] | null;
             /** Text */
@@ -917,6 +1491,24 @@ export interface components {
             waiting: number;
         };
         /**
+         * EqualsJudge
+         * @description White space around value and answer does not count.
+         */
+        EqualsJudge: {
+            /**
+             * Ignore Case
+             * @default false
+             */
+            ignore_case: boolean;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "equals";
+            /** Value */
+            value: string;
+        };
+        /**
          * ErrorAnswer
          * @description What every failure before the first event looks like.
          */
@@ -939,12 +1531,12 @@ export interface components {
         };
         /**
          * Followed
-         * @description All that the connection follows from now on; what is not named is followed no more.
+         * @description Everything the connection follows from now on. It stops following whatever is not in these lists.
          */
         Followed: {
             /**
              * Run
-             * @description `ID@N`: a run's stream, from the event after number N, also where that was sent already. `ID`: from where this connection is, or from the first event.
+             * @description `ID@N`: a run's stream starting after event N, even if those events were sent already. `ID`: from the current position of this connection, or from the first event.
              * @default []
              * @example [
              *       "Zm9vYmFy@17"
@@ -953,7 +1545,7 @@ export interface components {
             run: string[];
             /**
              * Session
-             * @description Sessions in sight: runs that begin in them, and changes of their messages.
+             * @description Visible sessions: reports runs that start in them and changes of their messages.
              * @default []
              */
             session: number[];
@@ -967,7 +1559,7 @@ export interface components {
             created_at: string | null;
             /**
              * Message Id
-             * @description Null: it is the title that matches.
+             * @description Null: the title matches.
              */
             message_id: number | null;
             /** Role */
@@ -981,13 +1573,240 @@ export interface components {
             snippet: components["schemas"]["PieceAnswer"][] | null;
             /**
              * Title
-             * @description The session's title in pieces; put together they are the title.
+             * @description The session's title, in pieces.
              */
             title: components["schemas"]["PieceAnswer"][];
         };
+        /** GameAnswer */
+        GameAnswer: {
+            /** Actions */
+            actions: components["schemas"]["ActionAnswer"][];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Forcing
+             * @enum {string}
+             */
+            forcing: "legal" | "shape" | "none";
+            /** Id */
+            id: number;
+            /** Maze */
+            maze: number | null;
+            /** Mine */
+            mine: boolean;
+            /**
+             * Mode
+             * @enum {string}
+             */
+            mode: "manual" | "lam";
+            /** Model */
+            model: string | null;
+            /**
+             * Prompt
+             * @description Null in another person's game.
+             */
+            prompt: string | null;
+            result: components["schemas"]["GameResult"];
+            /** Rules */
+            rules: number;
+            /** Seed */
+            seed: number;
+            /** Set */
+            set: string | null;
+            /**
+             * Settings
+             * @description What a maze is like.
+             *
+             *         `size`: tiles of a side, odd. `loops`: percent of the walls between cells that are opened after the maze is carved. `germs`: at
+             *         most so many. `oxygen`: ticks; 0 means four times the shortest way plus `size`, and it is never less than the shortest way.
+             */
+            settings: {
+                /** @default false */
+                fog: boolean;
+                /** @default 2 */
+                germs: number;
+                /** @default 10 */
+                loops: number;
+                /** @default 0 */
+                oxygen: number;
+                /**
+                 * Powers
+                 * @description How often each power may be used.
+                 */
+                powers?: {
+                    /** @default 3 */
+                    break_wall: number;
+                    /** @default 2 */
+                    freeze_germs: number;
+                    /** @default 3 */
+                    scan: number;
+                    /** @default 2 */
+                    slow_germs: number;
+                };
+                /** @default 9 */
+                size: number;
+            };
+            /**
+             * State
+             * @description A game at one tick.
+             *
+             *         `grid`: one character per tile, WALL or OPEN. `known`: one per tile, KNOWN or UNKNOWN; empty without fog. `came`: the tile that
+             *         each germ came from, -1 at first. `random`: the state of the random numbers. `oxygen`, `slowed`, `frozen`: ticks left. `powers`:
+             *         uses left. `illegal`, `used`: illegal actions and powers used so far. `shortest`: steps from the start to the exit.
+             */
+            state: {
+                came: number[];
+                /** @default 0 */
+                frozen: number;
+                germs: number[];
+                grid: string;
+                /** @default 0 */
+                illegal: number;
+                known: string;
+                oxygen: number;
+                player: number;
+                /**
+                 * Powers
+                 * @description How often each power may be used.
+                 */
+                powers: {
+                    /** @default 3 */
+                    break_wall: number;
+                    /** @default 2 */
+                    freeze_germs: number;
+                    /** @default 3 */
+                    scan: number;
+                    /** @default 2 */
+                    slow_germs: number;
+                };
+                random: number;
+                /**
+                 * Settings
+                 * @description What a maze is like.
+                 *
+                 *         `size`: tiles of a side, odd. `loops`: percent of the walls between cells that are opened after the maze is carved. `germs`: at
+                 *         most so many. `oxygen`: ticks; 0 means four times the shortest way plus `size`, and it is never less than the shortest way.
+                 */
+                settings: {
+                    /** @default false */
+                    fog: boolean;
+                    /** @default 2 */
+                    germs: number;
+                    /** @default 10 */
+                    loops: number;
+                    /** @default 0 */
+                    oxygen: number;
+                    /**
+                     * Powers
+                     * @description How often each power may be used.
+                     */
+                    powers?: {
+                        /** @default 3 */
+                        break_wall: number;
+                        /** @default 2 */
+                        freeze_germs: number;
+                        /** @default 3 */
+                        scan: number;
+                        /** @default 2 */
+                        slow_germs: number;
+                    };
+                    /** @default 9 */
+                    size: number;
+                };
+                shortest: number;
+                /** @default 0 */
+                slowed: number;
+                /**
+                 * @default playing
+                 * @enum {unknown}
+                 */
+                status: "germ" | "oxygen" | "playing" | "won";
+                /** @default 0 */
+                tick: number;
+                /** @default 0 */
+                used: number;
+            };
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "playing" | "won" | "germ" | "oxygen" | "given_up";
+            /**
+             * Stream Id
+             * @description The running hint's.
+             */
+            stream_id: string | null;
+            /** Template Id */
+            template_id: number | null;
+            /** Template Title */
+            template_title: string | null;
+            /** Template Version */
+            template_version: number | null;
+        };
+        /**
+         * GameClaims
+         * @description What you think the game was; it must be what the gateway's replay says.
+         */
+        GameClaims: {
+            /** Actions */
+            actions?: {
+                [key: string]: unknown;
+            }[] | null;
+            /** Rules */
+            rules?: number | null;
+            /** Score */
+            score?: number | null;
+            /** Seed */
+            seed?: number | null;
+        };
+        /**
+         * GameResult
+         * @description Computed by the gateway's replay. `score` is null while the game is played.
+         */
+        GameResult: {
+            /**
+             * First Token Ms
+             * @description The median of the hints.
+             */
+            first_token_ms: number | null;
+            /** Illegal */
+            illegal: number;
+            /**
+             * Powers
+             * @description How many were used.
+             */
+            powers: number;
+            /** Score */
+            score: number | null;
+            /**
+             * Seconds
+             * @description Of the model in all hints; of the game where you played.
+             */
+            seconds: number;
+            /**
+             * Shortest
+             * @description Steps from the start to the exit, through no wall.
+             */
+            shortest: number;
+            /**
+             * Steps
+             * @description Ticks of the world.
+             */
+            steps: number;
+            /**
+             * Tokens
+             * @description Of all hints.
+             */
+            tokens: number;
+        };
         /**
          * HealthAnswer
-         * @description All but the first five is told to those who are signed in; broker and workers in mqtt mode.
+         * @description Without a login only the first five fields are set. `broker` and `workers` exist in mqtt mode.
          */
         HealthAnswer: {
             broker?: components["schemas"]["BrokerHealth"] | null;
@@ -995,7 +1814,7 @@ export interface components {
             database?: ("ready" | "unavailable") | null;
             /**
              * Database Detail
-             * @description Why nothing can be stored, and what to do.
+             * @description Why the database is unavailable, and what to do.
              */
             database_detail?: string | null;
             engine?: components["schemas"]["EngineHealth"] | null;
@@ -1008,7 +1827,7 @@ export interface components {
             ready: boolean;
             /**
              * Registration
-             * @description Whether anybody may make an account.
+             * @description Whether anybody may create an account.
              * @enum {string}
              */
             registration: "open" | "closed";
@@ -1023,6 +1842,167 @@ export interface components {
             /** Workers */
             workers?: components["schemas"]["WorkerHealth"][] | null;
         };
+        /** HintAnswer */
+        HintAnswer: {
+            /** Action */
+            action: {
+                /** @enum {unknown} */
+                action: "move";
+                /** @enum {unknown} */
+                direction: "down" | "left" | "right" | "up";
+            } | {
+                /** @enum {unknown} */
+                action: "path";
+                directions: ("down" | "left" | "right" | "up")[];
+            } | {
+                /** @enum {unknown} */
+                action: "break_wall";
+                /** @enum {unknown} */
+                direction: "down" | "left" | "right" | "up";
+            } | {
+                /** @enum {unknown} */
+                action: "slow_germs";
+            } | {
+                /** @enum {unknown} */
+                action: "freeze_germs";
+            } | {
+                /** @enum {unknown} */
+                action: "scan";
+            } | {
+                /** @enum {unknown} */
+                action: "wait";
+            } | null;
+            /**
+             * After
+             * @description How many actions came before it.
+             */
+            after: number;
+            /** Answer */
+            answer: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Error */
+            error: string | null;
+            /** First Token Ms */
+            first_token_ms: number | null;
+            /** Forcing */
+            forcing: ("legal" | "shape" | "none") | null;
+            /** Legal */
+            legal: boolean | null;
+            /** Model */
+            model: string | null;
+            /** Number */
+            number: number;
+            /**
+             * Reading
+             * @description `exact`: JSON as it is. `repaired`: after brackets and quotes were closed. `illegal`: it named no action.
+             */
+            reading: ("exact" | "repaired" | "illegal") | null;
+            /** Say */
+            say: string | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "streaming" | "complete" | "cancelled" | "interrupted" | "failed";
+            /** Stream Id */
+            stream_id: string;
+            /** Tokens */
+            tokens: number | null;
+            /** Total Ms */
+            total_ms: number | null;
+        };
+        /** HintDetail */
+        HintDetail: {
+            /** Action */
+            action: {
+                /** @enum {unknown} */
+                action: "move";
+                /** @enum {unknown} */
+                direction: "down" | "left" | "right" | "up";
+            } | {
+                /** @enum {unknown} */
+                action: "path";
+                directions: ("down" | "left" | "right" | "up")[];
+            } | {
+                /** @enum {unknown} */
+                action: "break_wall";
+                /** @enum {unknown} */
+                direction: "down" | "left" | "right" | "up";
+            } | {
+                /** @enum {unknown} */
+                action: "slow_germs";
+            } | {
+                /** @enum {unknown} */
+                action: "freeze_germs";
+            } | {
+                /** @enum {unknown} */
+                action: "scan";
+            } | {
+                /** @enum {unknown} */
+                action: "wait";
+            } | null;
+            /**
+             * After
+             * @description How many actions came before it.
+             */
+            after: number;
+            /** Answer */
+            answer: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Error */
+            error: string | null;
+            /** First Token Ms */
+            first_token_ms: number | null;
+            /** Forcing */
+            forcing: ("legal" | "shape" | "none") | null;
+            /** Legal */
+            legal: boolean | null;
+            /** Model */
+            model: string | null;
+            /** Number */
+            number: number;
+            /**
+             * Reading
+             * @description `exact`: JSON as it is. `repaired`: after brackets and quotes were closed. `illegal`: it named no action.
+             */
+            reading: ("exact" | "repaired" | "illegal") | null;
+            /** Say */
+            say: string | null;
+            /**
+             * Sent
+             * @description What the model got.
+             */
+            sent: components["schemas"]["SentTurn"][];
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "streaming" | "complete" | "cancelled" | "interrupted" | "failed";
+            /** Stream Id */
+            stream_id: string;
+            /** Thinking */
+            thinking: string | null;
+            /** Timings */
+            timings: {
+                [key: string]: unknown;
+            } | null;
+            /** Tokens */
+            tokens: number | null;
+            /** Total Ms */
+            total_ms: number | null;
+            /** Usage */
+            usage: {
+                [key: string]: unknown;
+            } | null;
+        };
         /** ImagePart */
         ImagePart: {
             /** Height */
@@ -1036,6 +2016,567 @@ export interface components {
             type: "image";
             /** Width */
             width?: number | null;
+        };
+        /** LabBaseline */
+        LabBaseline: {
+            /** N */
+            n: number;
+            /**
+             * Name
+             * @example random legal moves
+             * @example shortest path
+             */
+            name: string;
+            /** Passed Share */
+            passed_share: number;
+            /** Score */
+            score: number;
+            /** Steps Ratio */
+            steps_ratio: number | null;
+        };
+        /** LabCase */
+        LabCase: {
+            /**
+             * Input
+             * @description The user's turn. Empty: the filled template is the user's turn.
+             * @default
+             */
+            input: string;
+            /** Judge */
+            judge?: (components["schemas"]["ContainsJudge"] | components["schemas"]["EqualsJudge"] | components["schemas"]["MatchesJudge"] | components["schemas"]["SchemaJudge"] | components["schemas"]["LengthJudge"] | components["schemas"]["ModelJudge"]) | null;
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /**
+             * Variables
+             * @description Fill the template, which becomes the system prompt.
+             * @default {}
+             */
+            variables: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * LabCellAnswer
+         * @description One trial. `template`, `model`, `setting`, `task`: indices into the spec.
+         */
+        LabCellAnswer: {
+            /** Attempts */
+            attempts: number;
+            /**
+             * Given Up
+             * @description Attempts that made way for somebody.
+             */
+            given_up: number;
+            /** Id */
+            id: number;
+            /** Model */
+            model: number;
+            /** Number */
+            number: number;
+            /**
+             * Passed
+             * @description Solved, or judged; null: no verdict.
+             */
+            passed: boolean | null;
+            /** Repeat */
+            repeat: number;
+            /**
+             * Result
+             * @description Mazes: solved, end, steps, shortest, illegal, repaired, hints, score. Cases: passed, reason, opinion. Both: prompt_tokens, completion_tokens, first_token_ms, total_ms. Failed: code, message.
+             */
+            result: {
+                [key: string]: unknown;
+            } | null;
+            /** Setting */
+            setting: number;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "waiting" | "running" | "complete" | "failed" | "stopped";
+            /**
+             * Stream Id
+             * @description The stream of the newest attempt.
+             */
+            stream_id: string | null;
+            /** Task */
+            task: number;
+            /** Template */
+            template: number;
+        };
+        /**
+         * LabComparison
+         * @description Two rows, by number. `difference`, `low`, `high`: of a minus b, in shares of 1.
+         */
+        LabComparison: {
+            /** A */
+            a: number;
+            /** B */
+            b: number;
+            /** Cases */
+            cases: number;
+            /** Difference */
+            difference: number;
+            /** High */
+            high: number;
+            /** Low */
+            low: number;
+            /**
+             * Winner
+             * @description Only where 0 is outside of the interval.
+             */
+            winner: ("a" | "b") | null;
+        };
+        /** LabCounts */
+        LabCounts: {
+            /** Complete */
+            complete: number;
+            /** Failed */
+            failed: number;
+            /** Running */
+            running: number;
+            /** Stopped */
+            stopped: number;
+            /** Waiting */
+            waiting: number;
+        };
+        /**
+         * LabExchange
+         * @description A request to a model and its answer. `action`, `legal`, `reading`, `say`: of a hint in a maze.
+         */
+        LabExchange: {
+            /** Action */
+            action: {
+                [key: string]: unknown;
+            } | null;
+            /** Answer */
+            answer: string;
+            /** Finish Reason */
+            finish_reason: string | null;
+            /** First Token Ms */
+            first_token_ms: number | null;
+            /** Legal */
+            legal: boolean | null;
+            /** Model */
+            model: string | null;
+            /**
+             * Purpose
+             * @enum {string}
+             */
+            purpose: "answer" | "hint" | "judge";
+            /** Reading */
+            reading: ("exact" | "repaired" | "illegal") | null;
+            /** Say */
+            say: string;
+            /**
+             * Sent
+             * @description What the model was sent; empty where it is not known any more.
+             */
+            sent: components["schemas"]["LabTurn"][];
+            /** Thinking */
+            thinking: string;
+            /** Total Ms */
+            total_ms: number | null;
+            usage: components["schemas"]["LabUsage"] | null;
+        };
+        /**
+         * LabExport
+         * @description A run as a file: what was done, what came out, and the table.
+         */
+        LabExport: {
+            /**
+             * Format
+             * @default lam-lab-run
+             * @constant
+             */
+            format: "lam-lab-run";
+            results: components["schemas"]["LabResults"];
+            run: components["schemas"]["LabRunAnswer"];
+            /**
+             * Version
+             * @default 1
+             * @constant
+             */
+            version: 1;
+        };
+        /** LabMazes */
+        LabMazes: {
+            /**
+             * Fog
+             * @default false
+             */
+            fog: boolean;
+            /**
+             * Germs
+             * @default 0
+             */
+            germs: number;
+            /**
+             * Loops
+             * @default 0
+             */
+            loops: number;
+            /** Seeds */
+            seeds: number[];
+            /**
+             * Size
+             * @description Odd.
+             */
+            size: number;
+        };
+        /** LabResults */
+        LabResults: {
+            /** Baselines */
+            baselines: components["schemas"]["LabBaseline"][];
+            /** Comparisons */
+            comparisons: components["schemas"]["LabComparison"][];
+            /**
+             * Method
+             * @description How the figures are made, in words.
+             */
+            method: string;
+            /** Rows */
+            rows: components["schemas"]["LabRow"][];
+        };
+        /**
+         * LabRow
+         * @description A template with a model and a setting; null where there is no figure.
+         */
+        LabRow: {
+            /** Failed */
+            failed: number;
+            /**
+             * First Token Ms
+             * @description The median.
+             */
+            first_token_ms: number | null;
+            /** Illegal Per Game */
+            illegal_per_game: number | null;
+            /** Model */
+            model: number;
+            /**
+             * N
+             * @description Complete cells.
+             */
+            n: number;
+            /**
+             * Opinions
+             * @description How many verdicts are a model's.
+             */
+            opinions: number;
+            /**
+             * Passed Share
+             * @description Of the complete cells with a verdict, from 0 to 1.
+             */
+            passed_share: number | null;
+            /** Repaired */
+            repaired: number | null;
+            /** Score */
+            score: number | null;
+            /** Setting */
+            setting: number;
+            /**
+             * Steps Ratio
+             * @description Steps divided by the shortest way, the mean of solved mazes.
+             */
+            steps_ratio: number | null;
+            /** Template */
+            template: number;
+            /**
+             * Tokens
+             * @description Prompt and completion, the mean of cells.
+             */
+            tokens: number | null;
+            /**
+             * Total Ms
+             * @description The median.
+             */
+            total_ms: number | null;
+        };
+        /** LabRunAnswer */
+        LabRunAnswer: {
+            /** Cells */
+            cells: components["schemas"]["LabCellAnswer"][];
+            counts: components["schemas"]["LabCounts"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /** Id */
+            id: number;
+            spec: components["schemas"]["LabSpec"];
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "running" | "stopped" | "done";
+            /** Title */
+            title: string;
+            /**
+             * Unserved
+             * @description Models that cells wait for and that no server has at the moment.
+             */
+            unserved: string[];
+        };
+        /** LabSetAnswer */
+        LabSetAnswer: {
+            /** Builtin */
+            builtin: boolean;
+            /** Cases */
+            cases: components["schemas"]["LabCase"][] | null;
+            /**
+             * Id
+             * @description A word for a built-in set, a number for an own one; null for one given with its run.
+             */
+            id: string | null;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "maze" | "cases";
+            maze: components["schemas"]["LabMazes"] | null;
+            /** Title */
+            title: string;
+        };
+        /**
+         * LabSetBody
+         * @description A set of tasks: either `maze` or `cases`.
+         */
+        LabSetBody: {
+            /** Cases */
+            cases?: components["schemas"]["LabCase"][] | null;
+            maze?: components["schemas"]["LabMazes"] | null;
+            /**
+             * Title
+             * @example Short facts
+             */
+            title: string;
+        };
+        /** LabSetFile */
+        LabSetFile: {
+            /**
+             * Filename
+             * @example cases.csv
+             */
+            filename: string;
+            /** Text */
+            text: string;
+        };
+        /** LabSettingAnswer */
+        LabSettingAnswer: {
+            /** @description What was chosen; null: not chosen. */
+            chosen: components["schemas"]["SamplingValues"];
+            /** @description What is in force. */
+            sampling: components["schemas"]["SamplingValues"];
+            /** Title */
+            title: string;
+        };
+        /** LabSettingBody */
+        LabSettingBody: {
+            /** Frequency Penalty */
+            frequency_penalty?: number | null;
+            /**
+             * Max Tokens
+             * @description A larger value is lowered to what the settings and the context allow. Else the session's, else LLM_MAX_TOKENS.
+             */
+            max_tokens?: number | null;
+            /**
+             * Min P
+             * @description The smallest probability of a token, relative to the most likely one.
+             */
+            min_p?: number | null;
+            /** Presence Penalty */
+            presence_penalty?: number | null;
+            /**
+             * Reasoning
+             * @description `off`, `auto`, or the maximum number of tokens for thinking. Only llama.cpp supports it. Else the session's, else LLM_SKIP_THINKING.
+             */
+            reasoning?: ("off" | "auto") | number | null;
+            /**
+             * Repeat Penalty
+             * @description 1: none.
+             */
+            repeat_penalty?: number | null;
+            /**
+             * Response Format
+             * @description In OpenAI's form: `text`, `json_object`, or `json_schema` with a schema.
+             */
+            response_format?: {
+                json_schema?: {
+                    description?: string;
+                    /** @default answer */
+                    name: string;
+                    schema: {
+                        [key: string]: unknown;
+                    };
+                    strict?: boolean;
+                } | null;
+                /** @enum {unknown} */
+                type: "json_object" | "json_schema" | "text";
+            } | null;
+            /**
+             * Seed
+             * @description Null: a new one for each reply.
+             */
+            seed?: number | null;
+            /**
+             * Stop
+             * @description Texts that end the reply; up to four. An empty list: none.
+             */
+            stop?: string[] | null;
+            /**
+             * Temperature
+             * @description 0 is a valid value. Else the session's, else LLM_TEMPERATURE.
+             */
+            temperature?: number | null;
+            /**
+             * Title
+             * @default
+             */
+            title: string;
+            /**
+             * Top K
+             * @description 0: no limit.
+             */
+            top_k?: number | null;
+            /**
+             * Top P
+             * @description Else the session's, else LLM_TOP_P.
+             */
+            top_p?: number | null;
+            /**
+             * Typical P
+             * @description 1: no limit.
+             */
+            typical_p?: number | null;
+        };
+        /**
+         * LabSpec
+         * @description All that is needed to repeat the run.
+         */
+        LabSpec: {
+            /** Attended */
+            attended: boolean;
+            /**
+             * Forcing
+             * @enum {string}
+             */
+            forcing: "legal" | "shape" | "none";
+            /** Models */
+            models: (string | null)[];
+            /** Repeats */
+            repeats: number;
+            /**
+             * Rules
+             * @description The version of the maze's rules; null for cases.
+             */
+            rules: number | null;
+            set: components["schemas"]["LabSetAnswer"];
+            /** Settings */
+            settings: components["schemas"]["LabSettingAnswer"][];
+            /** Steps */
+            steps: number;
+            /** Templates */
+            templates: components["schemas"]["LabTemplateAnswer"][];
+        };
+        /** LabTask */
+        LabTask: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "maze" | "cases";
+            /** Name */
+            name: string;
+            /**
+             * Number
+             * @description From 0, as in a cell's `task`.
+             */
+            number: number;
+            /** Set Id */
+            set_id: string;
+        };
+        /**
+         * LabTemplateAnswer
+         * @description A template's text as it was when the run was made.
+         */
+        LabTemplateAnswer: {
+            /** Content */
+            content: string;
+            /** Template Id */
+            template_id: number | null;
+            /** Title */
+            title: string;
+            /** Version */
+            version: number | null;
+        };
+        /**
+         * LabTemplateBody
+         * @description A stored template, own or public, or a text of its own.
+         */
+        LabTemplateBody: {
+            /**
+             * Content
+             * @default
+             */
+            content: string;
+            /** Template Id */
+            template_id?: number | null;
+            /**
+             * Title
+             * @default
+             */
+            title: string;
+            /**
+             * Version
+             * @description Null: the newest.
+             */
+            version?: number | null;
+        };
+        /** LabTurn */
+        LabTurn: {
+            /** Content */
+            content: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "system" | "user" | "assistant";
+        };
+        /** LabUsage */
+        LabUsage: {
+            /** Cached Tokens */
+            cached_tokens: number | null;
+            /** Completion Tokens */
+            completion_tokens: number;
+            /** Prompt Tokens */
+            prompt_tokens: number;
+            /** Total Tokens */
+            total_tokens: number;
+        };
+        /** LengthJudge */
+        LengthJudge: {
+            /** Max */
+            max?: number | null;
+            /** Min */
+            min?: number | null;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "length";
+            /**
+             * Unit
+             * @default characters
+             * @enum {string}
+             */
+            unit: "characters" | "words";
         };
         /** ListedAccount */
         ListedAccount: {
@@ -1052,16 +2593,98 @@ export interface components {
             is_admin: boolean;
             /**
              * Last Used At
-             * @description When one of its log-ins was last used, to ten minutes.
+             * @description When a login of the account was last used, accurate to ten minutes.
              */
             last_used_at: string | null;
             /**
              * Running
-             * @description Replies that run or wait.
+             * @description Number of replies that run or wait.
              */
             running: number;
             /** Sessions */
             sessions: number;
+        };
+        /** ListedGame */
+        ListedGame: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /** Id */
+            id: number;
+            /** Illegal */
+            illegal: number;
+            /** Maze */
+            maze: number | null;
+            /**
+             * Mode
+             * @enum {string}
+             */
+            mode: "manual" | "lam";
+            /** Model */
+            model: string | null;
+            /** Rules */
+            rules: number;
+            /** Score */
+            score: number | null;
+            /** Seed */
+            seed: number;
+            /** Set */
+            set: string | null;
+            /** Shortest */
+            shortest: number;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "playing" | "won" | "germ" | "oxygen" | "given_up";
+            /** Steps */
+            steps: number;
+            /** Template Id */
+            template_id: number | null;
+        };
+        /**
+         * ListedLabRun
+         * @description A run without its cells and texts.
+         */
+        ListedLabRun: {
+            /** Attended */
+            attended: boolean;
+            counts: components["schemas"]["LabCounts"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /** Id */
+            id: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "maze" | "cases";
+            /** Models */
+            models: (string | null)[];
+            /** Repeats */
+            repeats: number;
+            /** Set Title */
+            set_title: string;
+            /** Settings */
+            settings: string[];
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "running" | "stopped" | "done";
+            /** Templates */
+            templates: string[];
+            /** Title */
+            title: string;
         };
         /** ListedSession */
         ListedSession: {
@@ -1096,7 +2719,7 @@ export interface components {
             max_tokens: number | null;
             /**
              * Message Count
-             * @description On all branches.
+             * @description Counts all branches.
              */
             message_count: number;
             /** Min P */
@@ -1125,14 +2748,14 @@ export interface components {
             } | null;
             /**
              * Running
-             * @description A reply is being produced.
+             * @description Whether a reply is being produced.
              */
             running: boolean;
             /** Seed */
             seed: number | null;
             /**
              * Session Key
-             * @description New with each reset.
+             * @description Changes with each reset.
              * @example user1-0f1e2d3c4b
              */
             session_key: string;
@@ -1146,7 +2769,7 @@ export interface components {
             template_id: number | null;
             /**
              * Template Version
-             * @description Which version of the template the prompt was taken from.
+             * @description The version of the template that the system prompt comes from.
              */
             template_version: number | null;
             /**
@@ -1162,7 +2785,7 @@ export interface components {
             typical_p: number | null;
             /**
              * Unread
-             * @description A reply ended while nobody was reading.
+             * @description Whether a reply ended while nobody was reading.
              */
             unread: boolean;
             /**
@@ -1173,7 +2796,7 @@ export interface components {
         };
         /**
          * ListedToken
-         * @description One place where the account is logged in. Secrets are not kept, so none is told.
+         * @description A login of the account, without its secret, which is not stored.
          */
         ListedToken: {
             /**
@@ -1183,17 +2806,17 @@ export interface components {
             created_at: string;
             /**
              * Current
-             * @description The one that asks.
+             * @description Whether this request uses it.
              */
             current: boolean;
             /**
              * Device
-             * @description What the program said it is (User-Agent).
+             * @description The User-Agent of the program.
              */
             device: string | null;
             /**
              * Expires At
-             * @description Null: it does not.
+             * @description Null: never.
              */
             expires_at: string | null;
             /** Id */
@@ -1201,9 +2824,72 @@ export interface components {
             /**
              * Last Used At
              * Format: date-time
-             * @description To ten minutes.
+             * @description Accurate to ten minutes.
              */
             last_used_at: string;
+        };
+        /** MatchesJudge */
+        MatchesJudge: {
+            /**
+             * Pattern
+             * @description Found anywhere in the answer; without lookaround and back references.
+             */
+            pattern: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "matches";
+        };
+        /** MazeSetAnswer */
+        MazeSetAnswer: {
+            /** Description */
+            description: string;
+            /**
+             * Mazes
+             * @description How many there are; their numbers begin with 1.
+             */
+            mazes: number;
+            /**
+             * Name
+             * @example small
+             */
+            name: string;
+            /**
+             * Settings
+             * @description What a maze is like.
+             *
+             *         `size`: tiles of a side, odd. `loops`: percent of the walls between cells that are opened after the maze is carved. `germs`: at
+             *         most so many. `oxygen`: ticks; 0 means four times the shortest way plus `size`, and it is never less than the shortest way.
+             */
+            settings: {
+                /** @default false */
+                fog: boolean;
+                /** @default 2 */
+                germs: number;
+                /** @default 10 */
+                loops: number;
+                /** @default 0 */
+                oxygen: number;
+                /**
+                 * Powers
+                 * @description How often each power may be used.
+                 */
+                powers?: {
+                    /** @default 3 */
+                    break_wall: number;
+                    /** @default 2 */
+                    freeze_germs: number;
+                    /** @default 3 */
+                    scan: number;
+                    /** @default 2 */
+                    slow_germs: number;
+                };
+                /** @default 9 */
+                size: number;
+            };
+            /** Title */
+            title: string;
         };
         /** MessageAnswer */
         MessageAnswer: {
@@ -1219,7 +2905,7 @@ export interface components {
              */
             created_at: string;
             /**
-             * @description Why a reply failed or was interrupted, as its stream said it.
+             * @description Why a reply failed or was interrupted; the same as in its stream.
              * @example null
              */
             error: components["schemas"]["EndingError"] | null;
@@ -1230,7 +2916,7 @@ export interface components {
             id: number;
             /**
              * In Context
-             * @description False: the model is not told this message any more, because it was refused as too long or filtered.
+             * @description False: the model no longer gets this message, because it was refused as too long or was filtered.
              * @default true
              */
             in_context: boolean;
@@ -1249,13 +2935,13 @@ export interface components {
             } | null;
             /**
              * Parent Id
-             * @description The message it comes after; null: the first.
+             * @description The message that this one follows; null for the first.
              * @example 1
              */
             parent_id: number | null;
             /**
              * Parts
-             * @description What the message is made of: documents, text, tool calls, tool results.
+             * @description The parts of the message: documents, text, tool calls and tool results.
              * @example [
              *       {
              *         "text": "Once upon a time",
@@ -1266,13 +2952,13 @@ export interface components {
             parts: (components["schemas"]["TextPart"] | components["schemas"]["DocumentPart"] | components["schemas"]["ImagePart"] | components["schemas"]["ToolCallPart"] | components["schemas"]["ToolResultPart"])[];
             /**
              * Rating
-             * @description What its reader thinks of a reply.
+             * @description The rating of a reply by its reader.
              * @example null
              */
             rating: ("good" | "bad") | null;
             /**
              * Request Id
-             * @description The client_request_id it was sent with.
+             * @description The client_request_id of the request.
              * @example null
              */
             request_id: string | null;
@@ -1289,7 +2975,7 @@ export interface components {
             session_id: number;
             /**
              * Siblings
-             * @description The versions of this message, itself included, in the order of their making.
+             * @description The ids of all versions of this message, including this one, oldest first.
              */
             siblings: number[];
             /**
@@ -1300,13 +2986,13 @@ export interface components {
             status: "streaming" | "complete" | "cancelled" | "interrupted" | "failed";
             /**
              * Stream Id
-             * @description Of a reply: the stream that brought it.
+             * @description The stream of a reply.
              * @example c2FtcGxlLXN0cmVhbS1pZC0x
              */
             stream_id: string | null;
             /**
              * Thinking
-             * @description The model's reasoning, never part of the answer.
+             * @description The model's reasoning; not part of the answer.
              * @example null
              */
             thinking: string | null;
@@ -1341,7 +3027,7 @@ export interface components {
         MessageChanges: {
             /**
              * Rating
-             * @description Null takes it back.
+             * @description Null removes the rating.
              * @example good
              */
             rating: ("good" | "bad") | null;
@@ -1350,17 +3036,35 @@ export interface components {
         ModelAnswer: {
             /**
              * N Ctx
-             * @description Tokens a conversation may hold, where the server says it.
+             * @description Context size in tokens; null if the server does not report it.
              */
             n_ctx: number | null;
             /** Name */
             name: string;
         };
+        /**
+         * ModelJudge
+         * @description A model says whether the answer meets the rubric: an opinion.
+         */
+        ModelJudge: {
+            /**
+             * Model
+             * @description Null: the model that answered.
+             */
+            model?: string | null;
+            /** Rubric */
+            rubric: string;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "model";
+        };
         /** ModelsAnswer */
         ModelsAnswer: {
             /**
              * Default
-             * @description The model that answers when none is named.
+             * @description The model for requests that name none.
              */
             default: string | null;
             /** Models */
@@ -1371,7 +3075,7 @@ export interface components {
         ModelSums: {
             /**
              * Cached Tokens
-             * @description Prompt tokens that the model had read before.
+             * @description Prompt tokens that the model had in its cache.
              */
             cached_tokens: number;
             /** Cancelled */
@@ -1384,7 +3088,7 @@ export interface components {
             failed: number;
             /**
              * First Token Ms
-             * @description The mean, in milliseconds.
+             * @description The mean time to the first token, in milliseconds.
              */
             first_token_ms: number | null;
             /**
@@ -1396,7 +3100,7 @@ export interface components {
             interrupted: number;
             /**
              * Metered
-             * @description How many of them have token counts, counted by the model's server or estimated.
+             * @description Number of replies and titles with token counts, from the model's server or estimated.
              */
             metered: number;
             /** Model */
@@ -1405,7 +3109,7 @@ export interface components {
             prompt_tokens: number;
             /**
              * Tokens Per Second
-             * @description The mean.
+             * @description The mean speed.
              */
             tokens_per_second: number | null;
         };
@@ -1421,6 +3125,200 @@ export interface components {
              * @example correct horse battery
              */
             password: string;
+        };
+        /**
+         * NewGameFields
+         * @description A maze of a set (`set`, `maze`), or one of your own (`seed` and settings).
+         */
+        NewGameFields: {
+            /** Fog */
+            fog?: boolean | null;
+            /**
+             * Forcing
+             * @description What holds the answer in form, where the model's server can: see the guide.
+             * @default legal
+             * @enum {string}
+             */
+            forcing: "legal" | "shape" | "none";
+            /** Frequency Penalty */
+            frequency_penalty?: number | null;
+            /** Germs */
+            germs?: number | null;
+            /** Loops */
+            loops?: number | null;
+            /**
+             * Max Tokens
+             * @description A larger value is lowered to what the settings and the context allow. Else the session's, else LLM_MAX_TOKENS.
+             */
+            max_tokens?: number | null;
+            /**
+             * Maze
+             * @description Its number in the set; else 1.
+             */
+            maze?: number | null;
+            /**
+             * Min P
+             * @description The smallest probability of a token, relative to the most likely one.
+             */
+            min_p?: number | null;
+            /**
+             * Mode
+             * @description `manual`: you move; `lam`: the model does.
+             * @enum {string}
+             */
+            mode: "manual" | "lam";
+            /** Model */
+            model?: string | null;
+            /** Oxygen */
+            oxygen?: number | null;
+            /** Powers */
+            powers?: {
+                /** @default 3 */
+                break_wall: number;
+                /** @default 2 */
+                freeze_germs: number;
+                /** @default 3 */
+                scan: number;
+                /** @default 2 */
+                slow_germs: number;
+            } | null;
+            /** Presence Penalty */
+            presence_penalty?: number | null;
+            /**
+             * Prompt
+             * @description The model's instruction, instead of a template.
+             */
+            prompt?: string | null;
+            /**
+             * Reasoning
+             * @description `off`, `auto`, or the maximum number of tokens for thinking. Only llama.cpp supports it. Else the session's, else LLM_SKIP_THINKING.
+             */
+            reasoning?: ("off" | "auto") | number | null;
+            /**
+             * Repeat Penalty
+             * @description 1: none.
+             */
+            repeat_penalty?: number | null;
+            /**
+             * Response Format
+             * @description In OpenAI's form: `text`, `json_object`, or `json_schema` with a schema.
+             */
+            response_format?: {
+                json_schema?: {
+                    description?: string;
+                    /** @default answer */
+                    name: string;
+                    schema: {
+                        [key: string]: unknown;
+                    };
+                    strict?: boolean;
+                } | null;
+                /** @enum {unknown} */
+                type: "json_object" | "json_schema" | "text";
+            } | null;
+            /** Seed */
+            seed?: number | null;
+            /**
+             * Set
+             * @example small
+             */
+            set?: string | null;
+            /** Size */
+            size?: number | null;
+            /**
+             * Stop
+             * @description Texts that end the reply; up to four. An empty list: none.
+             */
+            stop?: string[] | null;
+            /**
+             * Temperature
+             * @description 0 is a valid value. Else the session's, else LLM_TEMPERATURE.
+             */
+            temperature?: number | null;
+            /**
+             * Template Id
+             * @description One of your templates; its text is the model's instruction.
+             */
+            template_id?: number | null;
+            /** Template Version */
+            template_version?: number | null;
+            /**
+             * Top K
+             * @description 0: no limit.
+             */
+            top_k?: number | null;
+            /**
+             * Top P
+             * @description Else the session's, else LLM_TOP_P.
+             */
+            top_p?: number | null;
+            /**
+             * Typical P
+             * @description 1: no limit.
+             */
+            typical_p?: number | null;
+            /** Variables */
+            variables?: {
+                [key: string]: string;
+            } | null;
+        };
+        /**
+         * NewLabRun
+         * @description Every template with every model, every setting and every task, as often as `repeats` says: at most 2 000 cells.
+         */
+        NewLabRun: {
+            /**
+             * Attended
+             * @description Somebody waits for it: at most 4 cells, which start at once, like replies, and count like those.
+             * @default false
+             */
+            attended: boolean;
+            /**
+             * Forcing
+             * @description For mazes: what the schema of an answer allows.
+             * @default shape
+             * @enum {string}
+             */
+            forcing: "legal" | "shape" | "none";
+            /**
+             * Models
+             * @description Null: the default model.
+             * @default [
+             *       null
+             *     ]
+             */
+            models: (string | null)[];
+            /**
+             * Repeats
+             * @default 1
+             */
+            repeats: number;
+            /** @description A set for this run alone, instead of `set_id`. */
+            set?: components["schemas"]["LabSetBody"] | null;
+            /** Set Id */
+            set_id?: string | null;
+            /**
+             * Settings
+             * @default [
+             *       {
+             *         "title": ""
+             *       }
+             *     ]
+             */
+            settings: components["schemas"]["LabSettingBody"][];
+            /**
+             * Steps
+             * @description For mazes: the most hints in a game.
+             * @default 200
+             */
+            steps: number;
+            /** Templates */
+            templates: components["schemas"]["LabTemplateBody"][];
+            /**
+             * Title
+             * @default
+             */
+            title: string;
         };
         /** NewPassword */
         NewPassword: {
@@ -1446,7 +3344,7 @@ export interface components {
             is_active: boolean;
             /**
              * Is Public
-             * @description Anybody who knows its number may read it.
+             * @description Whether anybody who knows its id may read it.
              * @default false
              */
             is_public: boolean;
@@ -1456,11 +3354,74 @@ export interface components {
              */
             title: string;
         };
+        /**
+         * OpenedLabCell
+         * @description A cell with its transcript; for a maze also what its replay needs.
+         */
+        OpenedLabCell: {
+            /** Actions */
+            actions: {
+                [key: string]: unknown;
+            }[];
+            /** Attempts */
+            attempts: number;
+            /**
+             * Given Up
+             * @description Attempts that made way for somebody.
+             */
+            given_up: number;
+            /** Id */
+            id: number;
+            /** Model */
+            model: number;
+            /** Number */
+            number: number;
+            /**
+             * Passed
+             * @description Solved, or judged; null: no verdict.
+             */
+            passed: boolean | null;
+            /** Repeat */
+            repeat: number;
+            /**
+             * Result
+             * @description Mazes: solved, end, steps, shortest, illegal, repaired, hints, score. Cases: passed, reason, opinion. Both: prompt_tokens, completion_tokens, first_token_ms, total_ms. Failed: code, message.
+             */
+            result: {
+                [key: string]: unknown;
+            } | null;
+            /** Rules */
+            rules: number | null;
+            /** Seed */
+            seed: number | null;
+            /** Setting */
+            setting: number;
+            /** Settings */
+            settings: {
+                [key: string]: unknown;
+            } | null;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "waiting" | "running" | "complete" | "failed" | "stopped";
+            /**
+             * Stream Id
+             * @description The stream of the newest attempt.
+             */
+            stream_id: string | null;
+            /** Task */
+            task: number;
+            /** Template */
+            template: number;
+            /** Transcript */
+            transcript: components["schemas"]["LabExchange"][];
+        };
         /** PieceAnswer */
         PieceAnswer: {
             /**
              * Match
-             * @description This is what was looked for.
+             * @description Whether this piece matches the search.
              */
             match: boolean;
             /** Text */
@@ -1495,9 +3456,232 @@ export interface components {
             /** Version */
             version: number;
         };
+        /** RankedGame */
+        RankedGame: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Game Id */
+            game_id: number;
+            /** Illegal */
+            illegal: number;
+            /** Maze */
+            maze: number;
+            /** Name */
+            name: string;
+            /** Rank */
+            rank: number;
+            /** Score */
+            score: number;
+            /** Seconds */
+            seconds: number;
+            /** Shortest */
+            shortest: number;
+            /** Steps */
+            steps: number;
+            /** Template Id */
+            template_id: number | null;
+            /** Template Title */
+            template_title: string | null;
+            /** Tokens */
+            tokens: number;
+        };
+        /** RegressionCase */
+        RegressionCase: {
+            /**
+             * Judge
+             * @description Null: the case's own; without one the answer has to stay the same.
+             */
+            judge?: (components["schemas"]["ContainsJudge"] | components["schemas"]["EqualsJudge"] | components["schemas"]["MatchesJudge"] | components["schemas"]["SchemaJudge"] | components["schemas"]["LengthJudge"] | components["schemas"]["ModelJudge"]) | null;
+            /**
+             * Name
+             * @default
+             */
+            name: string;
+            /**
+             * Set Id
+             * @description Null: the own set for such cases, made if it is missing.
+             */
+            set_id?: string | null;
+        };
+        /** ReplayAnswer */
+        ReplayAnswer: {
+            /** Actions */
+            actions: components["schemas"]["ActionAnswer"][];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Ended At */
+            ended_at: string | null;
+            /**
+             * Forcing
+             * @enum {string}
+             */
+            forcing: "legal" | "shape" | "none";
+            /** Hints */
+            hints: components["schemas"]["HintAnswer"][];
+            /** Id */
+            id: number;
+            /** Maze */
+            maze: number | null;
+            /** Mine */
+            mine: boolean;
+            /**
+             * Mode
+             * @enum {string}
+             */
+            mode: "manual" | "lam";
+            /** Model */
+            model: string | null;
+            /**
+             * Prompt
+             * @description Null in another person's game.
+             */
+            prompt: string | null;
+            result: components["schemas"]["GameResult"];
+            /** Rules */
+            rules: number;
+            /** Seed */
+            seed: number;
+            /** Set */
+            set: string | null;
+            /**
+             * Settings
+             * @description What a maze is like.
+             *
+             *         `size`: tiles of a side, odd. `loops`: percent of the walls between cells that are opened after the maze is carved. `germs`: at
+             *         most so many. `oxygen`: ticks; 0 means four times the shortest way plus `size`, and it is never less than the shortest way.
+             */
+            settings: {
+                /** @default false */
+                fog: boolean;
+                /** @default 2 */
+                germs: number;
+                /** @default 10 */
+                loops: number;
+                /** @default 0 */
+                oxygen: number;
+                /**
+                 * Powers
+                 * @description How often each power may be used.
+                 */
+                powers?: {
+                    /** @default 3 */
+                    break_wall: number;
+                    /** @default 2 */
+                    freeze_germs: number;
+                    /** @default 3 */
+                    scan: number;
+                    /** @default 2 */
+                    slow_germs: number;
+                };
+                /** @default 9 */
+                size: number;
+            };
+            /**
+             * State
+             * @description A game at one tick.
+             *
+             *         `grid`: one character per tile, WALL or OPEN. `known`: one per tile, KNOWN or UNKNOWN; empty without fog. `came`: the tile that
+             *         each germ came from, -1 at first. `random`: the state of the random numbers. `oxygen`, `slowed`, `frozen`: ticks left. `powers`:
+             *         uses left. `illegal`, `used`: illegal actions and powers used so far. `shortest`: steps from the start to the exit.
+             */
+            state: {
+                came: number[];
+                /** @default 0 */
+                frozen: number;
+                germs: number[];
+                grid: string;
+                /** @default 0 */
+                illegal: number;
+                known: string;
+                oxygen: number;
+                player: number;
+                /**
+                 * Powers
+                 * @description How often each power may be used.
+                 */
+                powers: {
+                    /** @default 3 */
+                    break_wall: number;
+                    /** @default 2 */
+                    freeze_germs: number;
+                    /** @default 3 */
+                    scan: number;
+                    /** @default 2 */
+                    slow_germs: number;
+                };
+                random: number;
+                /**
+                 * Settings
+                 * @description What a maze is like.
+                 *
+                 *         `size`: tiles of a side, odd. `loops`: percent of the walls between cells that are opened after the maze is carved. `germs`: at
+                 *         most so many. `oxygen`: ticks; 0 means four times the shortest way plus `size`, and it is never less than the shortest way.
+                 */
+                settings: {
+                    /** @default false */
+                    fog: boolean;
+                    /** @default 2 */
+                    germs: number;
+                    /** @default 10 */
+                    loops: number;
+                    /** @default 0 */
+                    oxygen: number;
+                    /**
+                     * Powers
+                     * @description How often each power may be used.
+                     */
+                    powers?: {
+                        /** @default 3 */
+                        break_wall: number;
+                        /** @default 2 */
+                        freeze_germs: number;
+                        /** @default 3 */
+                        scan: number;
+                        /** @default 2 */
+                        slow_germs: number;
+                    };
+                    /** @default 9 */
+                    size: number;
+                };
+                shortest: number;
+                /** @default 0 */
+                slowed: number;
+                /**
+                 * @default playing
+                 * @enum {unknown}
+                 */
+                status: "germ" | "oxygen" | "playing" | "won";
+                /** @default 0 */
+                tick: number;
+                /** @default 0 */
+                used: number;
+            };
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "playing" | "won" | "germ" | "oxygen" | "given_up";
+            /**
+             * Stream Id
+             * @description The running hint's.
+             */
+            stream_id: string | null;
+            /** Template Id */
+            template_id: number | null;
+            /** Template Title */
+            template_title: string | null;
+            /** Template Version */
+            template_version: number | null;
+        };
         /**
          * RunAnswer
-         * @description A reply that runs or waits, without a word of what is said in it.
+         * @description A reply that runs or waits, without its text.
          */
         RunAnswer: {
             /**
@@ -1507,7 +3691,7 @@ export interface components {
             began_at: string;
             /**
              * Characters
-             * @description Of the answer so far.
+             * @description Length of the answer so far.
              */
             characters: number;
             /** Email */
@@ -1516,14 +3700,14 @@ export interface components {
             model: string | null;
             /**
              * Position
-             * @description Of one that is queued: how many start before it.
+             * @description While queued: how many replies start before it.
              */
             position: number | null;
             /** Readers */
             readers: number;
             /**
              * Stage
-             * @description Null: it has only begun.
+             * @description Null: it has just started.
              */
             stage: ("queued" | "unreachable" | "loading" | "prompt" | "thinking" | "text") | null;
             /** User Id */
@@ -1557,6 +3741,62 @@ export interface components {
             /** Top P */
             top_p: number;
         };
+        /** SamplingValues */
+        SamplingValues: {
+            /** Frequency Penalty */
+            frequency_penalty: number | null;
+            /** Max Tokens */
+            max_tokens: number | null;
+            /** Min P */
+            min_p: number | null;
+            /** Presence Penalty */
+            presence_penalty: number | null;
+            /** Reasoning */
+            reasoning: ("off" | "auto") | number | null;
+            /** Repeat Penalty */
+            repeat_penalty: number | null;
+            /** Response Format */
+            response_format: {
+                json_schema?: {
+                    description?: string;
+                    /** @default answer */
+                    name: string;
+                    schema: {
+                        [key: string]: unknown;
+                    };
+                    strict?: boolean;
+                } | null;
+                /** @enum {unknown} */
+                type: "json_object" | "json_schema" | "text";
+            } | null;
+            /** Seed */
+            seed: number | null;
+            /** Stop */
+            stop: string[] | null;
+            /** Temperature */
+            temperature: number | null;
+            /** Top K */
+            top_k: number | null;
+            /** Top P */
+            top_p: number | null;
+            /** Typical P */
+            typical_p: number | null;
+        };
+        /** SchemaJudge */
+        SchemaJudge: {
+            /**
+             * Schema
+             * @description The whole answer is JSON that fits; no remote references.
+             */
+            schema: {
+                [key: string]: unknown;
+            } | boolean;
+            /**
+             * @description discriminator enum property added by openapi-typescript
+             * @enum {string}
+             */
+            type: "json_schema";
+        };
         /** SearchAnswer */
         SearchAnswer: {
             /** Results */
@@ -1564,12 +3804,12 @@ export interface components {
         };
         /**
          * SendMessage
-         * @description A new turn. Null means not given: it clears nothing.
+         * @description A new turn. Null means the same as an absent field.
          */
         SendMessage: {
             /**
              * Client Request Id
-             * @description Your own name for this request, unique for 24 h: sent again, it gets the first run's stream.
+             * @description Your own id for this request, unique for 24 hours. Sending it again returns the stream of the first run.
              */
             client_request_id?: string | null;
             /**
@@ -1580,12 +3820,12 @@ export interface components {
             content?: string | null;
             /**
              * Continue
-             * @description Go on where this reply was cut, stopped or interrupted; true: the newest of the active path. The stream opens with one chunk that holds the text so far, and `metadata.continues` gives its length.
+             * @description Continues this reply, which was cut, stopped or interrupted; true: the newest of the active path. The stream starts with one chunk with the text so far; `metadata.continues` is its length.
              */
             continue?: number | boolean | null;
             /**
              * Documents
-             * @description Texts that go along, in front of `content`; with their marks (see `content` of a message) all together up to 100000 characters. Null, as from a client of the first release: documents are looked for in `content`.
+             * @description Documents in front of `content`. All together, with their marks (see `content` of a message), up to 100000 characters. Null, as from a client of the first release: documents may be written in `content`.
              * @example null
              */
             documents?: components["schemas"]["SentDocument"][] | null;
@@ -1593,39 +3833,39 @@ export interface components {
             frequency_penalty?: number | null;
             /**
              * Max Tokens
-             * @description Lowered, never refused, to what the settings and the context leave. Else the session's, else LLM_MAX_TOKENS.
+             * @description A larger value is lowered to what the settings and the context allow. Else the session's, else LLM_MAX_TOKENS.
              */
             max_tokens?: number | null;
             /**
              * Min P
-             * @description The least probability of a word, as a part of the likeliest one's.
+             * @description The smallest probability of a token, relative to the most likely one.
              */
             min_p?: number | null;
             /**
              * Model
-             * @description For this message only; one of GET /api/models.
+             * @description The model for this message only; see GET /api/models.
              */
             model?: string | null;
             /**
              * On Disconnect
-             * @description What happens to the reply when nobody reads it for LAM_DETACH_SECONDS; `cancel` unless given.
+             * @description What happens to the reply after nobody has read it for LAM_DETACH_SECONDS; default: `cancel`.
              */
             on_disconnect?: ("cancel" | "continue") | null;
             /**
              * Parent Id
-             * @description The reply after which this turn comes, 0: the beginning. With an earlier turn's parent it is edited.
+             * @description The reply that this turn follows; 0: the beginning. The parent of an earlier turn makes this an edit of it.
              */
             parent_id?: number | null;
             /** Presence Penalty */
             presence_penalty?: number | null;
             /**
              * Reasoning
-             * @description `off`, `auto`, or the most tokens to think. Only llama.cpp is told. Else the session's, else LLM_SKIP_THINKING.
+             * @description `off`, `auto`, or the maximum number of tokens for thinking. Only llama.cpp supports it. Else the session's, else LLM_SKIP_THINKING.
              */
             reasoning?: ("off" | "auto") | number | null;
             /**
              * Regenerate
-             * @description Another reply beside this one; true: the newest of the active path.
+             * @description Produces another reply beside this one; true: beside the newest of the active path.
              * @example true
              */
             regenerate?: number | boolean | null;
@@ -1653,7 +3893,7 @@ export interface components {
             } | null;
             /**
              * Seed
-             * @description Null: another one for each reply.
+             * @description Null: a new one for each reply.
              */
             seed?: number | null;
             /**
@@ -1663,27 +3903,27 @@ export interface components {
             session_id: number;
             /**
              * Stop
-             * @description Texts before which the reply ends; up to four. An empty list: none.
+             * @description Texts that end the reply; up to four. An empty list: none.
              */
             stop?: string[] | null;
             /**
              * System Prompt
-             * @description Kept by the session, in force from this message on. Empty: none.
+             * @description Stored in the session and used from this message on. Empty: none.
              */
             system_prompt?: string | null;
             /**
              * Temperature
-             * @description 0 means 0. Else the session's, else LLM_TEMPERATURE.
+             * @description 0 is a valid value. Else the session's, else LLM_TEMPERATURE.
              */
             temperature?: number | null;
             /**
              * Template Id
-             * @description Its text becomes the system prompt unless one is given.
+             * @description Its text becomes the system prompt, unless `system_prompt` is set.
              */
             template_id?: number | null;
             /**
              * Top K
-             * @description 0: all words.
+             * @description 0: no limit.
              */
             top_k?: number | null;
             /**
@@ -1693,12 +3933,12 @@ export interface components {
             top_p?: number | null;
             /**
              * Typical P
-             * @description 1: any word.
+             * @description 1: no limit.
              */
             typical_p?: number | null;
             /**
              * Variables
-             * @description Fills the template's variables: the request's template, else the session's. Every one without a default.
+             * @description Values of the template's variables: of the request's template, else of the session's. Each variable without a default needs one.
              */
             variables?: {
                 [key: string]: string;
@@ -1709,7 +3949,7 @@ export interface components {
             assistant_message: components["schemas"]["MessageAnswer"];
             /**
              * Raw Response
-             * @description The worker's own payload in the prompt_portal dialect, else null.
+             * @description The payload of the worker in the prompt_portal dialect; null otherwise.
              */
             raw_response?: unknown;
             session: components["schemas"]["SessionAnswer"];
@@ -1724,10 +3964,20 @@ export interface components {
             name: string;
             /**
              * Text
-             * @description As `upload-document` reads it.
+             * @description The text as returned by `upload-document`.
              * @example Sales grew by 4 %.
              */
             text: string;
+        };
+        /** SentTurn */
+        SentTurn: {
+            /** Content */
+            content: string;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "system" | "user" | "assistant";
         };
         /** SessionAnswer */
         SessionAnswer: {
@@ -1757,7 +4007,7 @@ export interface components {
             max_tokens: number | null;
             /**
              * Message Count
-             * @description On all branches.
+             * @description Counts all branches.
              */
             message_count: number;
             /** Min P */
@@ -1786,14 +4036,14 @@ export interface components {
             } | null;
             /**
              * Running
-             * @description A reply is being produced.
+             * @description Whether a reply is being produced.
              */
             running: boolean;
             /** Seed */
             seed: number | null;
             /**
              * Session Key
-             * @description New with each reset.
+             * @description Changes with each reset.
              * @example user1-0f1e2d3c4b
              */
             session_key: string;
@@ -1807,7 +4057,7 @@ export interface components {
             template_id: number | null;
             /**
              * Template Version
-             * @description Which version of the template the prompt was taken from.
+             * @description The version of the template that the system prompt comes from.
              */
             template_version: number | null;
             /**
@@ -1823,7 +4073,7 @@ export interface components {
             typical_p: number | null;
             /**
              * Unread
-             * @description A reply ended while nobody was reading.
+             * @description Whether a reply ended while nobody was reading.
              */
             unread: boolean;
             /**
@@ -1836,19 +4086,19 @@ export interface components {
         SessionChanges: {
             /**
              * Active Message Id
-             * @description Switches to the branch that shows this message.
+             * @description Switches to the branch with this message.
              */
             active_message_id?: number | null;
             /** Frequency Penalty */
             frequency_penalty?: number | null;
             /**
              * Max Tokens
-             * @description Lowered, never refused, to what the settings and the context leave. Else the session's, else LLM_MAX_TOKENS.
+             * @description A larger value is lowered to what the settings and the context allow. Else the session's, else LLM_MAX_TOKENS.
              */
             max_tokens?: number | null;
             /**
              * Min P
-             * @description The least probability of a word, as a part of the likeliest one's.
+             * @description The smallest probability of a token, relative to the most likely one.
              */
             min_p?: number | null;
             /** Model */
@@ -1857,7 +4107,7 @@ export interface components {
             presence_penalty?: number | null;
             /**
              * Reasoning
-             * @description `off`, `auto`, or the most tokens to think. Only llama.cpp is told. Else the session's, else LLM_SKIP_THINKING.
+             * @description `off`, `auto`, or the maximum number of tokens for thinking. Only llama.cpp supports it. Else the session's, else LLM_SKIP_THINKING.
              */
             reasoning?: ("off" | "auto") | number | null;
             /**
@@ -1884,19 +4134,19 @@ export interface components {
             } | null;
             /**
              * Seed
-             * @description Null: another one for each reply.
+             * @description Null: a new one for each reply.
              */
             seed?: number | null;
             /**
              * Stop
-             * @description Texts before which the reply ends; up to four. An empty list: none.
+             * @description Texts that end the reply; up to four. An empty list: none.
              */
             stop?: string[] | null;
             /** System Prompt */
             system_prompt?: string | null;
             /**
              * Temperature
-             * @description 0 means 0. Else the session's, else LLM_TEMPERATURE.
+             * @description 0 is a valid value. Else the session's, else LLM_TEMPERATURE.
              */
             temperature?: number | null;
             /** Template Id */
@@ -1905,7 +4155,7 @@ export interface components {
             title?: string | null;
             /**
              * Top K
-             * @description 0: all words.
+             * @description 0: no limit.
              */
             top_k?: number | null;
             /**
@@ -1915,12 +4165,12 @@ export interface components {
             top_p?: number | null;
             /**
              * Typical P
-             * @description 1: any word.
+             * @description 1: no limit.
              */
             typical_p?: number | null;
             /**
              * Variables
-             * @description Fills the template's variables; every one without a default.
+             * @description Values of the template's variables. Each variable without a default needs one.
              */
             variables?: {
                 [key: string]: string;
@@ -1928,19 +4178,19 @@ export interface components {
         };
         /**
          * SessionSettings
-         * @description What a session remembers for its next messages. Null: the gateway's own.
+         * @description The settings of a session for its next messages. Null: the gateway's default.
          */
         SessionSettings: {
             /** Frequency Penalty */
             frequency_penalty?: number | null;
             /**
              * Max Tokens
-             * @description Lowered, never refused, to what the settings and the context leave. Else the session's, else LLM_MAX_TOKENS.
+             * @description A larger value is lowered to what the settings and the context allow. Else the session's, else LLM_MAX_TOKENS.
              */
             max_tokens?: number | null;
             /**
              * Min P
-             * @description The least probability of a word, as a part of the likeliest one's.
+             * @description The smallest probability of a token, relative to the most likely one.
              */
             min_p?: number | null;
             /** Model */
@@ -1949,7 +4199,7 @@ export interface components {
             presence_penalty?: number | null;
             /**
              * Reasoning
-             * @description `off`, `auto`, or the most tokens to think. Only llama.cpp is told. Else the session's, else LLM_SKIP_THINKING.
+             * @description `off`, `auto`, or the maximum number of tokens for thinking. Only llama.cpp supports it. Else the session's, else LLM_SKIP_THINKING.
              */
             reasoning?: ("off" | "auto") | number | null;
             /**
@@ -1976,19 +4226,19 @@ export interface components {
             } | null;
             /**
              * Seed
-             * @description Null: another one for each reply.
+             * @description Null: a new one for each reply.
              */
             seed?: number | null;
             /**
              * Stop
-             * @description Texts before which the reply ends; up to four. An empty list: none.
+             * @description Texts that end the reply; up to four. An empty list: none.
              */
             stop?: string[] | null;
             /** System Prompt */
             system_prompt?: string | null;
             /**
              * Temperature
-             * @description 0 means 0. Else the session's, else LLM_TEMPERATURE.
+             * @description 0 is a valid value. Else the session's, else LLM_TEMPERATURE.
              */
             temperature?: number | null;
             /** Template Id */
@@ -1997,7 +4247,7 @@ export interface components {
             title?: string | null;
             /**
              * Top K
-             * @description 0: all words.
+             * @description 0: no limit.
              */
             top_k?: number | null;
             /**
@@ -2007,12 +4257,12 @@ export interface components {
             top_p?: number | null;
             /**
              * Typical P
-             * @description 1: any word.
+             * @description 1: no limit.
              */
             typical_p?: number | null;
             /**
              * Variables
-             * @description Fills the template's variables; every one without a default.
+             * @description Values of the template's variables. Each variable without a default needs one.
              */
             variables?: {
                 [key: string]: string;
@@ -2022,7 +4272,7 @@ export interface components {
         SessionSums: {
             /**
              * Cached Tokens
-             * @description Prompt tokens that the model had read before.
+             * @description Prompt tokens that the model had in its cache.
              */
             cached_tokens: number;
             /** Cancelled */
@@ -2035,7 +4285,7 @@ export interface components {
             failed: number;
             /**
              * First Token Ms
-             * @description The mean, in milliseconds.
+             * @description The mean time to the first token, in milliseconds.
              */
             first_token_ms: number | null;
             /**
@@ -2047,7 +4297,7 @@ export interface components {
             interrupted: number;
             /**
              * Metered
-             * @description How many of them have token counts, counted by the model's server or estimated.
+             * @description Number of replies and titles with token counts, from the model's server or estimated.
              */
             metered: number;
             /** Prompt Tokens */
@@ -2058,7 +4308,7 @@ export interface components {
             title: string;
             /**
              * Tokens Per Second
-             * @description The mean.
+             * @description The mean speed.
              */
             tokens_per_second: number | null;
         };
@@ -2076,7 +4326,7 @@ export interface components {
         StopStream: {
             /**
              * Shown Chars
-             * @description UTF-16 code units of the answer that were shown; the saved text is cut there.
+             * @description Length of the displayed answer in UTF-16 code units; the stored text ends there.
              */
             shown_chars?: number | null;
         };
@@ -2084,7 +4334,7 @@ export interface components {
         Sums: {
             /**
              * Cached Tokens
-             * @description Prompt tokens that the model had read before.
+             * @description Prompt tokens that the model had in its cache.
              */
             cached_tokens: number;
             /** Cancelled */
@@ -2097,7 +4347,7 @@ export interface components {
             failed: number;
             /**
              * First Token Ms
-             * @description The mean, in milliseconds.
+             * @description The mean time to the first token, in milliseconds.
              */
             first_token_ms: number | null;
             /**
@@ -2109,14 +4359,14 @@ export interface components {
             interrupted: number;
             /**
              * Metered
-             * @description How many of them have token counts, counted by the model's server or estimated.
+             * @description Number of replies and titles with token counts, from the model's server or estimated.
              */
             metered: number;
             /** Prompt Tokens */
             prompt_tokens: number;
             /**
              * Tokens Per Second
-             * @description The mean.
+             * @description The mean speed.
              */
             tokens_per_second: number | null;
         };
@@ -2151,7 +4401,7 @@ export interface components {
         };
         /**
          * TemplateChanges
-         * @description An absent field is untouched; null clears the description and is not possible elsewhere.
+         * @description Absent fields stay as they are. Null clears the description; other fields do not accept it.
          */
         TemplateChanges: {
             /**
@@ -2179,7 +4429,7 @@ export interface components {
         };
         /**
          * TemplateFile
-         * @description Templates as a file. `format` and `version` say what it is.
+         * @description Templates as a file. `format` and `version` identify the format.
          */
         TemplateFile: {
             /**
@@ -2240,7 +4490,7 @@ export interface components {
         ToolCallPart: {
             /**
              * Arguments
-             * @description JSON text, as the model wrote it.
+             * @description JSON text exactly as the model wrote it.
              */
             arguments: string;
             /** Id */
@@ -2259,7 +4509,7 @@ export interface components {
             content: string;
             /**
              * Id
-             * @description Of the call.
+             * @description The id of the call.
              */
             id: string | null;
             /**
@@ -2270,7 +4520,7 @@ export interface components {
         };
         /**
          * UsageAnswer
-         * @description Days are UTC's. `sessions` are one's own, `users` are told to an admin who asks for everybody.
+         * @description Days are in UTC. `sessions` are the caller's own; `users` is set for an admin who asks for everybody.
          */
         UsageAnswer: {
             /** Days */
@@ -2289,7 +4539,7 @@ export interface components {
             models: components["schemas"]["ModelSums"][];
             /**
              * Sessions
-             * @description The hundred that used most.
+             * @description The 100 sessions with the highest usage.
              */
             sessions: components["schemas"]["SessionSums"][];
             total: components["schemas"]["Sums"];
@@ -2300,7 +4550,7 @@ export interface components {
         UserSums: {
             /**
              * Cached Tokens
-             * @description Prompt tokens that the model had read before.
+             * @description Prompt tokens that the model had in its cache.
              */
             cached_tokens: number;
             /** Cancelled */
@@ -2315,7 +4565,7 @@ export interface components {
             failed: number;
             /**
              * First Token Ms
-             * @description The mean, in milliseconds.
+             * @description The mean time to the first token, in milliseconds.
              */
             first_token_ms: number | null;
             /**
@@ -2327,14 +4577,14 @@ export interface components {
             interrupted: number;
             /**
              * Metered
-             * @description How many of them have token counts, counted by the model's server or estimated.
+             * @description Number of replies and titles with token counts, from the model's server or estimated.
              */
             metered: number;
             /** Prompt Tokens */
             prompt_tokens: number;
             /**
              * Tokens Per Second
-             * @description The mean.
+             * @description The mean speed.
              */
             tokens_per_second: number | null;
             /** User Id */
@@ -2344,7 +4594,7 @@ export interface components {
         VariableAnswer: {
             /**
              * Default
-             * @description Null: a value must be given.
+             * @description Null: the variable needs a value.
              */
             default: string | null;
             /** Description */
@@ -2381,7 +4631,11 @@ export interface components {
 }
 export type Account = components['schemas']['Account'];
 export type AccountChanges = components['schemas']['AccountChanges'];
+export type ActionAnswer = components['schemas']['ActionAnswer'];
+export type ActionsOfPlayer = components['schemas']['ActionsOfPlayer'];
+export type AskForHint = components['schemas']['AskForHint'];
 export type BrokerHealth = components['schemas']['BrokerHealth'];
+export type ContainsJudge = components['schemas']['ContainsJudge'];
 export type Credentials = components['schemas']['Credentials'];
 export type DaySums = components['schemas']['DaySums'];
 export type Deletion = components['schemas']['Deletion'];
@@ -2389,32 +4643,75 @@ export type DocumentAnswer = components['schemas']['DocumentAnswer'];
 export type DocumentPart = components['schemas']['DocumentPart'];
 export type EndingError = components['schemas']['EndingError'];
 export type EngineHealth = components['schemas']['EngineHealth'];
+export type EqualsJudge = components['schemas']['EqualsJudge'];
 export type ErrorAnswer = components['schemas']['ErrorAnswer'];
 export type Followed = components['schemas']['Followed'];
 export type FoundAnswer = components['schemas']['FoundAnswer'];
+export type GameAnswer = components['schemas']['GameAnswer'];
+export type GameClaims = components['schemas']['GameClaims'];
+export type GameResult = components['schemas']['GameResult'];
 export type HealthAnswer = components['schemas']['HealthAnswer'];
+export type HintAnswer = components['schemas']['HintAnswer'];
+export type HintDetail = components['schemas']['HintDetail'];
 export type ImagePart = components['schemas']['ImagePart'];
+export type LabBaseline = components['schemas']['LabBaseline'];
+export type LabCase = components['schemas']['LabCase'];
+export type LabCellAnswer = components['schemas']['LabCellAnswer'];
+export type LabComparison = components['schemas']['LabComparison'];
+export type LabCounts = components['schemas']['LabCounts'];
+export type LabExchange = components['schemas']['LabExchange'];
+export type LabExport = components['schemas']['LabExport'];
+export type LabMazes = components['schemas']['LabMazes'];
+export type LabResults = components['schemas']['LabResults'];
+export type LabRow = components['schemas']['LabRow'];
+export type LabRunAnswer = components['schemas']['LabRunAnswer'];
+export type LabSetAnswer = components['schemas']['LabSetAnswer'];
+export type LabSetBody = components['schemas']['LabSetBody'];
+export type LabSetFile = components['schemas']['LabSetFile'];
+export type LabSettingAnswer = components['schemas']['LabSettingAnswer'];
+export type LabSettingBody = components['schemas']['LabSettingBody'];
+export type LabSpec = components['schemas']['LabSpec'];
+export type LabTask = components['schemas']['LabTask'];
+export type LabTemplateAnswer = components['schemas']['LabTemplateAnswer'];
+export type LabTemplateBody = components['schemas']['LabTemplateBody'];
+export type LabTurn = components['schemas']['LabTurn'];
+export type LabUsage = components['schemas']['LabUsage'];
+export type LengthJudge = components['schemas']['LengthJudge'];
 export type ListedAccount = components['schemas']['ListedAccount'];
+export type ListedGame = components['schemas']['ListedGame'];
+export type ListedLabRun = components['schemas']['ListedLabRun'];
 export type ListedSession = components['schemas']['ListedSession'];
 export type ListedToken = components['schemas']['ListedToken'];
+export type MatchesJudge = components['schemas']['MatchesJudge'];
+export type MazeSetAnswer = components['schemas']['MazeSetAnswer'];
 export type MessageAnswer = components['schemas']['MessageAnswer'];
 export type MessageChanges = components['schemas']['MessageChanges'];
 export type ModelAnswer = components['schemas']['ModelAnswer'];
+export type ModelJudge = components['schemas']['ModelJudge'];
 export type ModelsAnswer = components['schemas']['ModelsAnswer'];
 export type ModelSums = components['schemas']['ModelSums'];
 export type NewAccount = components['schemas']['NewAccount'];
+export type NewGameFields = components['schemas']['NewGameFields'];
+export type NewLabRun = components['schemas']['NewLabRun'];
 export type NewPassword = components['schemas']['NewPassword'];
 export type NewTemplate = components['schemas']['NewTemplate'];
+export type OpenedLabCell = components['schemas']['OpenedLabCell'];
 export type PieceAnswer = components['schemas']['PieceAnswer'];
 export type PresetAnswer = components['schemas']['PresetAnswer'];
 export type PublicTemplate = components['schemas']['PublicTemplate'];
+export type RankedGame = components['schemas']['RankedGame'];
+export type RegressionCase = components['schemas']['RegressionCase'];
+export type ReplayAnswer = components['schemas']['ReplayAnswer'];
 export type RunAnswer = components['schemas']['RunAnswer'];
 export type RunningStream = components['schemas']['RunningStream'];
 export type SamplingAnswer = components['schemas']['SamplingAnswer'];
+export type SamplingValues = components['schemas']['SamplingValues'];
+export type SchemaJudge = components['schemas']['SchemaJudge'];
 export type SearchAnswer = components['schemas']['SearchAnswer'];
 export type SendMessage = components['schemas']['SendMessage'];
 export type SentAnswer = components['schemas']['SentAnswer'];
 export type SentDocument = components['schemas']['SentDocument'];
+export type SentTurn = components['schemas']['SentTurn'];
 export type SessionAnswer = components['schemas']['SessionAnswer'];
 export type SessionChanges = components['schemas']['SessionChanges'];
 export type SessionSettings = components['schemas']['SessionSettings'];
@@ -4189,9 +6486,9 @@ export interface operations {
     search_api_chatbot_search_get: {
         parameters: {
             query: {
-                /** @description Of each kind at most. */
+                /** @description Maximum number of results of each kind. */
                 limit?: number;
-                /** @description All of its words must be there, as beginnings of words. */
+                /** @description Every word must occur in the text as the beginning of a word. */
                 q: string;
             };
             header?: never;
@@ -4763,7 +7060,7 @@ export interface operations {
     export_session_api_chatbot_sessions__session_id__export_get: {
         parameters: {
             query?: {
-                /** @description JSON holds all branches and can be imported; Markdown is for reading. */
+                /** @description JSON has all branches and can be imported again; Markdown is for reading. */
                 format?: "json" | "markdown";
             };
             header?: never;
@@ -5267,11 +7564,11 @@ export interface operations {
     follow_api_chatbot_streams__stream_id__get: {
         parameters: {
             query?: {
-                /** @description The number of the last event that you have. */
+                /** @description The number of the last event you received. */
                 after?: string | null;
             };
             header?: {
-                /** @description The same, as browsers send it; wins over `after`. */
+                /** @description The same as `after`, in the form browsers send; takes precedence. */
                 "last-event-id"?: string | null;
             };
             path: {
@@ -5294,7 +7591,7 @@ export interface operations {
                     "text/event-stream": string;
                 };
             };
-            /** @description Nothing is left to read. */
+            /** @description There is nothing more to read. */
             204: {
                 headers: {
                     [name: string]: unknown;
@@ -5616,13 +7913,13 @@ export interface operations {
     connect_api_events_get: {
         parameters: {
             query?: {
-                /** @description `ID@N`: a run's stream, from the event after number N; may be repeated. */
+                /** @description `ID@N`: a run's stream, starting after event N; may be repeated. */
                 run?: string[];
-                /** @description A session in sight; may be repeated. */
+                /** @description A visible session; may be repeated. */
                 session?: number[];
             };
             header?: {
-                /** @description The id of the last frame that you have. */
+                /** @description The id of the last frame you received. */
                 "last-event-id"?: string | null;
             };
             path?: never;
@@ -5630,7 +7927,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Server-Sent Events, each `{stream, n, event}`. `stream`: a run's id, or `sessions` (the list), `session` (those in sight), `connection`. docs/protocols/events.md describes them. */
+            /** @description Server-Sent Events, each `{stream, n, event}`. `stream` is a run's id, `sessions` (the list), `session` (the visible ones), `lab` or `connection`. See docs/protocols/events.md. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -5839,7 +8136,7 @@ export interface operations {
     health_api_health_get: {
         parameters: {
             query?: {
-                /** @description Answer 503 unless a reply can be produced now. */
+                /** @description Answer 503 if no reply can be produced now. */
                 ready?: boolean;
             };
             header?: never;
@@ -5872,13 +8169,3001 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description Not ready, and `ready=1` was asked for. */
+            /** @description Not ready; only with `ready=1`. */
             503: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
                     "application/json": components["schemas"]["HealthAnswer"];
+                };
+            };
+        };
+    };
+    list_runs_api_lab_runs_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListedLabRun"][];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    create_run_api_lab_runs_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewLabRun"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabRunAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too much at once; see `Retry-After`. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The queue for this model is full; try again in a moment.",
+                     *       "code": "queue_full"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_run_api_lab_runs__run_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabRunAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    delete_run_api_lab_runs__run_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_cell_api_lab_runs__run_id__cells__number__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The cell's number in its run. */
+                number: number;
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OpenedLabCell"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    add_case_api_lab_runs__run_id__cells__number__case_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The cell's number in its run. */
+                number: number;
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RegressionCase"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabSetAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    stop_cell_api_lab_runs__run_id__cells__number__stop_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The cell's number in its run. */
+                number: number;
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabCellAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    export_run_api_lab_runs__run_id__export_get: {
+        parameters: {
+            query?: {
+                format?: "csv" | "json";
+            };
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabExport"];
+                    "text/csv": string;
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_results_api_lab_runs__run_id__results_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabResults"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    resume_run_api_lab_runs__run_id__resume_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabRunAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    stop_run_api_lab_runs__run_id__stop_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                run_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabRunAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_sets_api_lab_sets_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabSetAnswer"][];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    create_set_api_lab_sets_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LabSetBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabSetAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_set_api_lab_sets__set_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                set_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabSetAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    change_set_api_lab_sets__set_id__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                set_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LabSetBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabSetAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    delete_set_api_lab_sets__set_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                set_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    import_set_api_lab_sets_import_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LabSetFile"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabSetAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_tasks_api_lab_tasks_get: {
+        parameters: {
+            query?: {
+                set?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LabTask"][];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_games_api_maze_games_get: {
+        parameters: {
+            query?: {
+                /** @description Only games older than this one. */
+                before?: number | null;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ListedGame"][];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    start_game_api_maze_games_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewGameFields"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GameAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_game_api_maze_games__game_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                game_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GameAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    delete_game_api_maze_games__game_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                game_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    act_api_maze_games__game_id__act_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                game_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ActionsOfPlayer"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GameAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    finish_api_maze_games__game_id__finish_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                game_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["GameClaims"] | null;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GameAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    ask_api_maze_games__game_id__hint_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                game_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["AskForHint"] | null;
+            };
+        };
+        responses: {
+            /** @description Server-Sent Events: metadata, progress, thinking, chunk, tool_call, and one done or error as the last. docs/protocols/http-stream.md describes them. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example id: 7
+                     *     data: {"type": "chunk", "content": "Once"}
+                     */
+                    "text/event-stream": string;
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too much at once; see `Retry-After`. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The queue for this model is full; try again in a moment.",
+                     *       "code": "queue_full"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_hint_api_maze_games__game_id__hints__number__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                game_id: number;
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HintDetail"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    replay_api_maze_games__game_id__replay_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                game_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReplayAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    leaderboard_api_maze_leaderboard_get: {
+        parameters: {
+            query: {
+                /** @description Only this maze of the set. */
+                maze?: number | null;
+                mode?: "manual" | "lam";
+                set: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RankedGame"][];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_sets_api_maze_sets_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MazeSetAnswer"][];
                 };
             };
         };
@@ -5986,7 +11271,7 @@ export interface operations {
     list_templates_api_templates_get: {
         parameters: {
             query?: {
-                /** @description Only those that are, or are not, active. */
+                /** @description Only active (true) or only inactive (false) templates. */
                 active?: boolean | null;
             };
             header?: never;
@@ -6890,11 +12175,11 @@ export interface operations {
     usage_api_usage_get: {
         parameters: {
             query?: {
-                /** @description All users', for an admin. */
+                /** @description The usage of all users; admins only. */
                 everybody?: boolean;
-                /** @description The first day; 30 days back unless given. */
+                /** @description The first day; default: 30 days ago. */
                 first?: string | null;
-                /** @description The last day, included; today unless given. */
+                /** @description The last day, inclusive; default: today. */
                 last?: string | null;
             };
             header?: never;

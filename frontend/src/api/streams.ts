@@ -27,7 +27,8 @@ export async function stop(streamId: string, shownChars?: number): Promise<void>
   await response.body?.cancel();
 }
 
-async function* batches(path: string, init: RequestInit): AsyncGenerator<Numbered[]> {
+/** The batches of the stream that a request answers with. Throws ApiError. */
+export async function* batches(path: string, init: RequestInit): AsyncGenerator<Numbered[]> {
   const response = await request(path, init);
   if (response.status === 204 || response.body === null) return;
   try {

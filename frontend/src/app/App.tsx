@@ -9,6 +9,7 @@ import { signedIn } from "../features/account/account";
 import { ownPath } from "../features/account/destination";
 import { SignIn } from "../features/account/SignIn";
 import { ConversationsContext } from "../features/chat/streams";
+import { RunsContext } from "../features/maze/runs";
 import { NoticeList } from "../features/notices/NoticeList";
 import { Keyboard } from "../features/palette/Keyboard";
 import { NotFound } from "../pages/NotFound";
@@ -19,6 +20,7 @@ import { useConversations } from "./events";
 import { Navigation } from "./Navigation";
 
 const Templates = lazy(() => import("../pages/Templates").then(({ Templates }) => ({ default: Templates })));
+const Maze = lazy(() => import("../pages/Maze").then(({ Maze }) => ({ default: Maze })));
 const Lab = lazy(() => import("../pages/Lab").then(({ Lab }) => ({ default: Lab })));
 const Usage = lazy(() => import("../pages/Usage").then(({ Usage }) => ({ default: Usage })));
 const Settings = lazy(() => import("../pages/Settings").then(({ Settings }) => ({ default: Settings })));
@@ -29,20 +31,28 @@ const PAGES: Record<PageName, (id: string | undefined) => ReactNode> = {
   signIn: () => <SignIn />,
   studio: (id) => {
     if (id === undefined) return <Studio session={null} />;
-    return /^\d{1,9}$/.test(id) ? <Studio session={Number(id)} /> : <NotFound />;
+    return isNumber(id) ? <Studio session={Number(id)} /> : <NotFound />;
   },
   templates: (id) => <Templates chosen={id ?? null} />,
+  maze: (id) => {
+    if (id === undefined) return <Maze game={null} />;
+    return isNumber(id) ? <Maze game={Number(id)} /> : <NotFound />;
+  },
   lab: (id) => <Lab part={id ?? null} />,
   usage: () => <Usage />,
   settings: () => <Settings />,
   admin: () => <Admin />,
 };
 
+function isNumber(id: string): boolean {
+  return /^\d{1,9}$/.test(id);
+}
+
 /** Who is not signed in is led to the sign-in page, and back to where they wanted to go. */
 export function App() {
   const [path] = useLocation();
   const account = useQuery({ ...me, enabled: signedIn.get() });
-  const conversations = useConversations(account.data !== undefined);
+  const { conversations, events } = useConversations(account.data !== undefined);
   if (path === pathOf("signIn")) return PAGES.signIn(undefined);
   if (!signedIn.get() || (account.error instanceof ApiError && account.error.status === 401)) {
     return <Redirect to={`${pathOf("signIn")}?to=${encodeURIComponent(ownPath(path))}`} replace />;
@@ -52,21 +62,23 @@ export function App() {
   const isAdmin = account.data.is_admin;
   return (
     <ConversationsContext value={conversations}>
-      <Panel part="page" of={path}>
-        <Suspense fallback={null}>
-          <Switch>
-            {pagesFor({ isAdmin }).flatMap(({ name, path, below }) =>
-              // The key is the page's: it stays as it is when only the address behind it changes.
-              [path, ...(below === undefined ? [] : [below])].map((pattern) => (
-                <Route key={name} path={pattern}>
-                  {({ id }: { id?: string }) => PAGES[name](id)}
-                </Route>
-              )),
-            )}
-            <Route component={NotFound} />
-          </Switch>
-        </Suspense>
-      </Panel>
+      <RunsContext value={events}>
+        <Panel part="page" of={path}>
+          <Suspense fallback={null}>
+            <Switch>
+              {pagesFor({ isAdmin }).flatMap(({ name, path, below }) =>
+                // The key is the page's: it stays as it is when only the address behind it changes.
+                [path, ...(below === undefined ? [] : [below])].map((pattern) => (
+                  <Route key={name} path={pattern}>
+                    {({ id }: { id?: string }) => PAGES[name](id)}
+                  </Route>
+                )),
+              )}
+              <Route component={NotFound} />
+            </Switch>
+          </Suspense>
+        </Panel>
+      </RunsContext>
       <Navigation isAdmin={isAdmin} />
       <Panel part="commands">
         <Keyboard />

@@ -15,14 +15,15 @@ interface Stored {
   state: { data: unknown };
 }
 
-/** The conversations of this tab, kept true while somebody is signed in. */
-export function useConversations(isSignedIn: boolean): Conversations {
+/** The conversations of this tab, kept true while somebody is signed in, and the event connection that brings all runs. */
+export function useConversations(isSignedIn: boolean): { events: BrowserEvents; conversations: Conversations } {
   const queries = useQueryClient();
-  const [{ events, conversations }] = useState(() => {
-    const made = new BrowserEvents();
-    labRuns.streams = made;
-    return { events: made, conversations: new Conversations(made, drafts, listsOf(queries)) };
+  const [parts] = useState(() => {
+    const events = new BrowserEvents();
+    labRuns.streams = events;
+    return { events, conversations: new Conversations(events, drafts, listsOf(queries)) };
   });
+  const { events, conversations } = parts;
   useEffect(() => {
     if (!isSignedIn) return;
     const take = ({ queryKey, state }: Stored, data: unknown = state.data): void => {
@@ -53,7 +54,7 @@ export function useConversations(isSignedIn: boolean): Conversations {
       events.stop();
     };
   }, [isSignedIn, queries, events, conversations]);
-  return conversations;
+  return parts;
 }
 
 function during(target: EventTarget, name: string, listener: () => void): () => void {

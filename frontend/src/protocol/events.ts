@@ -5,7 +5,8 @@ type FinishReason = "stop" | "length" | "cancelled" | "tool_calls" | "content_fi
 
 export interface Metadata {
   type: "metadata";
-  session_id: number;
+  /** Null: a run that is not about a session. */
+  session_id: number | null;
   user_message_id: number | null;
   session_key: string;
   stream_id: string | null;

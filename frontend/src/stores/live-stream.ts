@@ -19,6 +19,9 @@ export interface Runs {
   follow: (id: string, reader: RunReader) => () => void;
 }
 
+/** Asks for a run, and gives the batches of its stream as long as this connection lasts. */
+type Begin = (signal: AbortSignal) => AsyncIterable<Numbered[]>;
+
 const HIDDEN_PAUSE_MS = 250;
 /** The gateway answers a message with its stream's first event at once. */
 const DEAD_MS = 45_000;
@@ -49,8 +52,14 @@ export class LiveStream extends Subscribable implements RunReader {
   /** Sends a message, once `ready` allows it. The same message is sent again if the connection breaks before its stream is known: it
    * is still one run. */
   static sending(message: Send, runs: Runs, ready: () => Promise<void>): LiveStream {
+    const named = { client_request_id: requestId(), ...message };
+    return LiveStream.beginning((signal) => send(named, signal), runs, ready);
+  }
+
+  /** Begins a run by a request that answers with its stream, once `ready` allows it; again where the connection breaks before that. */
+  static beginning(begin: Begin, runs: Runs, ready: () => Promise<void>): LiveStream {
     const stream = new LiveStream(runs, true, null);
-    void stream.send({ client_request_id: requestId(), ...message }, ready);
+    void stream.begin(begin, ready);
     return stream;
   }
 
@@ -145,11 +154,11 @@ export class LiveStream extends Subscribable implements RunReader {
     });
   }
 
-  private async send(message: Send, ready: () => Promise<void>): Promise<void> {
+  private async begin(begin: Begin, ready: () => Promise<void>): Promise<void> {
     const never = new AbortController().signal;
     for (let tries = 0; this.streamId === null; tries++) {
       this.set("connecting");
-      const problem = await this.sendOnce(message, ready);
+      const problem = await this.beginOnce(begin, ready);
       if (problem === null) break;
       if (problem.status !== 0) {
         this.problem = problem;
@@ -164,13 +173,13 @@ export class LiveStream extends Subscribable implements RunReader {
   }
 
   /** Until its first events have come: the rest is read where all runs are read, and this connection is free again. */
-  private async sendOnce(message: Send, ready: () => Promise<void>): Promise<ApiError | null> {
+  private async beginOnce(begin: Begin, ready: () => Promise<void>): Promise<ApiError | null> {
     const connection = new AbortController();
     let dead: ReturnType<typeof setTimeout> | undefined;
     try {
       await ready();
       dead = setTimeout(() => connection.abort(), DEAD_MS);
-      for await (const batch of send(message, connection.signal)) {
+      for await (const batch of begin(connection.signal)) {
         if (batch.length === 0) continue;
         this.take(batch);
         if (this.streamId === null) continue;

@@ -13,34 +13,41 @@ ABOUT: Final = """
 Chat with models people run themselves. A reply is a **run** that writes a numbered **stream** of events; reading it changes
 nothing, and any reader can resume it from any number. `docs/protocols/http-stream.md` describes the events.
 
-**Who is calling**: `Authorization: Bearer TOKEN`, with the token of `POST /api/auth/login` or that of the local account, which lies
-in the data folder. The page uses the cookie that the log-in sets.
+**Who is calling**: `Authorization: Bearer TOKEN`, with the token of `POST /api/auth/login` or that of the local account, which is
+in the data folder. The page uses the cookie that the login sets.
 
 **Failures** are `{"detail": …, "code": …}`: a sentence for people, and a stable name for programs. A request of more than 4 MiB is
-413 `too_large`, except where files are taken; without a token more than 16 KiB are not read. Every path answers with and without a
-trailing slash. What is not HTTP/1.1 is 400, a header of more than 64 KiB or 100 lines, or a line of more than 8 KiB, is 431, an
-address of more than 8 KiB 414, a request that does not arrive 408; then the connection is closed.
+answered with 413 `too_large`, except where files are accepted; without a token the limit is 16 KiB. Every path works with and
+without a trailing slash. Anything but HTTP/1.1 is answered with 400, a header of more than 64 KiB or 100 lines or a header line of
+more than 8 KiB with 431, an address of more than 8 KiB with 414, and a request that does not arrive in time with 408; then the
+connection is closed.
 """
 
 TAGS: Final = [
-    {"name": "accounts", "description": "Register, log in and out, see and end log-ins, change the password, delete the account."},
-    {"name": "chat", "description": "Presets, search, the text of documents, sessions as files."},
+    {"name": "accounts", "description": "Register, log in and out, list and end logins, change the password, delete the account."},
+    {"name": "chat", "description": "Presets, search, the text of documents, import and export of sessions."},
     {"name": "sessions", "description": "Conversations: their settings, their messages, their branches."},
     {"name": "messages", "description": "Send, regenerate, continue, follow, stop and rate."},
-    {"name": "events", "description": "One connection for the session list, the sessions in sight and the runs that are followed."},
+    {"name": "events", "description": "One connection for the session list, the visible sessions and their runs."},
     {"name": "templates", "description": "Stored prompts with variables and versions."},
-    {"name": "usage", "description": "What generations cost."},
-    {"name": "admin", "description": "For admins: accounts, and what runs and waits."},
+    {"name": "maze", "description": "Games in the maze: what the rules say, hints from the model, replays and the leaderboard."},
+    {"name": "lab", "description": "Sets of tasks, and runs that try templates, models and settings on them."},
+    {"name": "usage", "description": "Tokens, speed and outcomes of replies."},
+    {"name": "admin", "description": "For admins: accounts, and the replies that run or wait."},
     {"name": "system", "description": "Health and models."},
 ]
 
 _SCHEMES: Final = {
-    "bearer": {"type": "http", "scheme": "bearer", "description": "The access_token of a log-in, or the local account's."},
+    "bearer": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The access_token of a login, or the token of the local account.",
+    },
     "cookie": {
         "type": "apiKey",
         "in": "cookie",
         "name": "lam_token",
-        "description": "Set by a log-in, for the page; over TLS its name is `__Host-lam_token`.",
+        "description": "Set by a login, for the page; over TLS its name is `__Host-lam_token`.",
     },
 }
 

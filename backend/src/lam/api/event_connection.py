@@ -181,7 +181,7 @@ class EventConnection:
             self._greet("reset")
         for change in self._feed.since(self._position):
             self._position = change.number
-            if change.stream == "sessions" or change.session_id in self._sessions:
+            if change.stream != "session" or change.session_id in self._sessions:
                 self._make(change.stream, change.number, _json(change.event))
 
     def _make(self, stream: str, number: int, data: bytes) -> int:

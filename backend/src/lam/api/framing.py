@@ -70,7 +70,7 @@ class Framing:
         return self.place is Place.HEAD or (self.place is Place.START and bool(self._pending) and not self._pending.isspace())
 
     @property
-    def held(self) -> int:
+    def incomplete_bytes(self) -> int:
         """Bytes of the incomplete head or line."""
         return len(self._head) + len(self._pending)
 

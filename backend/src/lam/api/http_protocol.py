@@ -180,10 +180,10 @@ class HttpProtocol(HttpToolsProtocol):
         self._connections.note(self, waits)
 
     def _feed(self, data: bytes) -> None:
-        before = self._framing.held
+        before = self._framing.incomplete_bytes
         self._cut(data)
-        if (before or self._framing.held) and not self._is_over:
-            self._connections.hold(self, self._framing.held)
+        if (before or self._framing.incomplete_bytes) and not self._is_over:
+            self._connections.hold(self, self._framing.incomplete_bytes)
 
     def _cut(self, data: bytes) -> None:
         """Feeds the parser one request, piece by piece, and keeps later bytes until that request is answered."""

@@ -22,6 +22,8 @@ from lam.chat.usage import UsageReport
 from lam.documents.reader import DocumentReader
 from lam.engines.catalog import Catalog
 from lam.generation.supervisor import Supervisor
+from lam.lab.lab import Lab
+from lam.maze.games import Games
 from lam.settings import Settings
 from lam.storage.database import Database
 from lam.storage.readiness import Readiness
@@ -40,6 +42,8 @@ class Services:
     messages: Messages
     streams: Streams
     templates: Templates
+    games: Games
+    lab: Lab
     search: Search
     transfer: Transfer
     usage: UsageReport

@@ -26,11 +26,11 @@ KEEP_CHANGES: Final = 1000
 
 
 class Change(Struct, frozen=True):
-    """A numbered change. `stream`: `sessions` for the list, `session` for what happens inside one session."""
+    """A numbered change. `stream`: `sessions` for the list, `session` for what happens inside one session, `lab` for the lab."""
 
     number: int
-    stream: Literal["sessions", "session"]
-    session_id: int
+    stream: Literal["sessions", "session", "lab"]
+    session_id: int | None
     event: dict[str, Any]
 
 
@@ -139,6 +139,14 @@ class Changes:
         if self._touched:
             self._wake.set()
 
+    def listens(self, user_id: int) -> bool:
+        """Returns whether the person is connected, or was until a moment ago."""
+        return user_id in self._feeds
+
+    def lab(self, user_id: int, event: dict[str, Any]) -> None:
+        """Reports what changed in the person's lab."""
+        self._tell(user_id, "lab", None, event)
+
     def run_started(self, run: Run) -> None:
         if (session_id := _session_of(run)) is not None:
             self._tell(run.user_id, "session", session_id, {"type": "run", "session_id": session_id, "stream_id": run.id})
@@ -148,7 +156,9 @@ class Changes:
         if (session_id := _session_of(run)) is not None:
             self.sessions_touched({session_id: True}, {})
 
-    def _tell(self, owner: int, stream: Literal["sessions", "session"], session_id: int, event: dict[str, Any]) -> None:
+    def _tell(
+        self, owner: int, stream: Literal["sessions", "session", "lab"], session_id: int | None, event: dict[str, Any]
+    ) -> None:
         if (feed := self._feeds.get(owner)) is not None:
             self._last += 1
             feed.append(Change(self._last, stream, session_id, event))

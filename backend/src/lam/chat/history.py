@@ -15,7 +15,7 @@ from lam.errors import ContentFiltered, ContextExceeded, TooLarge
 from lam.protocol.chat import ChatRequest, Role, Turn
 from lam.protocol.facts import NOTHING, Facts
 from lam.protocol.parts import ToolCall, results_of
-from lam.protocol.sampling import Choices, Sampling, defaults, resolve
+from lam.protocol.sampling import Sampling
 from lam.protocol.text import valid
 from lam.settings import Settings
 from lam.storage.database import UnitOfWork
@@ -138,12 +138,6 @@ def conversation(session: Session, path: Sequence[Message]) -> tuple[str, Facts]
         number += 1
         name = f"{session.session_key}-{number}"
     return name, Facts(conversation=name, conversation_number=number, conversation_prompt=prompt)
-
-
-def sampling_for(settings: Settings, session: Choices, send: Choices) -> Sampling:
-    """Returns the sampling in force: the message's choices, then the session's, then the gateway's. 0 is a choice."""
-    sampling, limit = resolve(send, session, defaults(settings)), settings.llm_max_tokens_limit
-    return msgspec.structs.replace(sampling, max_tokens=min(sampling.max_tokens, limit)) if limit else sampling
 
 
 def _arguments(call: ToolCall) -> Any:

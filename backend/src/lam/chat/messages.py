@@ -16,8 +16,7 @@ import msgspec
 from msgspec import Struct
 
 from lam.chat.branches import Aim, Newest, anew, at_end, beside, going_on
-from lam.chat.history import Prompt, chat_request, conversation, left_out, sampling_for
-from lam.chat.models import require_model
+from lam.chat.history import Prompt, chat_request, conversation, left_out
 from lam.chat.sessions import require_session
 from lam.chat.sink import REPLY, Order, Replies, ReplySink, session_key
 from lam.chat.streams import Following, Streams
@@ -32,9 +31,9 @@ from lam.generation.supervisor import Claim, Supervisor
 from lam.protocol.chat import ChatRequest
 from lam.protocol.documents import Document
 from lam.protocol.facts import NOTHING, Facts
-from lam.protocol.parts import Parts, message_parts, parts_of, subject, written
+from lam.protocol.parts import Parts, message_parts, parts_of, subject, written_form
 from lam.protocol.runs import OnDisconnect, OpenRun
-from lam.protocol.sampling import Choices
+from lam.protocol.sampling import Choices, in_force
 from lam.protocol.text import utf16_length
 from lam.protocol.window import longest
 from lam.settings import Settings
@@ -81,7 +80,7 @@ class Send(Choices, frozen=True, kw_only=True):
     @property
     def fingerprint(self) -> str:
         """A hash of everything that a client_request_id identifies, except the session."""
-        data = written(self.parts).encode("utf-8")
+        data = written_form(self.parts).encode("utf-8")
         if self.aims:
             data = b"\0" + msgspec.json.encode(self.aims, order="sorted") + data  # no content begins with that byte
         return hashlib.sha256(data).hexdigest()
@@ -146,7 +145,7 @@ class Messages:
             if earlier is not None:
                 return await self._streams.find(earlier.stream_id, user_id)
             if send.model is not None:
-                await require_model(self._catalog, send.model)
+                await self._catalog.require_model(send.model)
             model = send.model or session.model
             # before an unread reply makes way for this one: an error must leave it running
             if plan is not None and plan.request.continues:
@@ -302,9 +301,9 @@ class Messages:
         goes_on = self._live(aim.goes_on) if aim.goes_on else None
         prompt = Prompt(
             path=path,
-            new_turn=written(send.parts) if aim.new_turn else None,
+            new_turn=written_form(send.parts) if aim.new_turn else None,
             so_far=goes_on.content if goes_on else None,
-            sampling=sampling_for(self._settings, session, send),
+            sampling=in_force(self._settings, send, session),
             model=model,
             session_key=key,
             thoughts_over=bool(goes_on and goes_on.thinking),

@@ -5,7 +5,6 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from lam.chat.models import require_model
 from lam.chat.sink import session_key
 from lam.chat.templates import prompt_changes
 from lam.chat.titles import DEFAULT_TITLE
@@ -39,7 +38,7 @@ class Sessions:
         Raises NotFound, Invalid, UnknownModel, TooManySessions.
         """
         if fields.get("model") is not None:
-            await require_model(self._catalog, fields["model"])
+            await self._catalog.require_model(fields["model"])
         now = datetime.now(UTC)
         title = fields.get("title")
         values: dict[str, Any] = {key: fields.get(key) for key in _PLAIN}
@@ -82,7 +81,7 @@ class Sessions:
         """Changes columns; None clears one. The next message uses the new values."""
         await self._find(user_id, session_id, "change")
         if changes.get("model") is not None:
-            await require_model(self._catalog, changes["model"])
+            await self._catalog.require_model(changes["model"])
         values = {key: value for key, value in changes.items() if key in _PLAIN}
         if "title" in changes:
             values |= {"title": changes["title"] or DEFAULT_TITLE, "title_pending": not changes["title"]}

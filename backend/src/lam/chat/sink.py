@@ -10,7 +10,6 @@ from typing import Final, Literal
 import msgspec
 from msgspec import UNSET, Struct
 
-from lam.chat.costs import cost_of
 from lam.errors import Interrupted, NotFound
 from lam.protocol.chat import ChatRequest, Turn
 from lam.protocol.events import Done, Error, Event, Metadata, Mode
@@ -22,6 +21,7 @@ from lam.protocol.sampling import Sampling
 from lam.protocol.snapshot import Reply, Snapshot, content_events, events_of
 from lam.protocol.text import utf16_length
 from lam.protocol.window import estimate
+from lam.storage.costs import cost_of
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Ending, Message
 

@@ -18,9 +18,9 @@ import msgspec
 from msgspec import Struct
 
 from lam.background import Background
-from lam.chat.costs import cost_of
 from lam.chat.sink import Order
 from lam.engines.catalog import Catalog
+from lam.engines.queue import Loan
 from lam.errors import GenerationTimeout, Interrupted, LamError, NotFound, StorageUnavailable
 from lam.generation.contracts import Batches, Producer
 from lam.generation.run import Run, Stop
@@ -31,6 +31,7 @@ from lam.protocol.outcome import Outcome
 from lam.protocol.runs import Lease, OpenRun
 from lam.protocol.sampling import Sampling
 from lam.protocol.window import estimate
+from lam.storage.costs import cost_of
 from lam.storage.database import Database
 
 log = logging.getLogger(__name__)
@@ -146,7 +147,7 @@ class Titles:
         if not offers or offers[0].route.can.history:
             return
         tells = await offers[0].route.pool.busy() is not None
-        place = self._catalog.queue.lend(request.model, make_way if tells else lambda: None)
+        place = self._catalog.queue.lend(request.model, Loan(wanted=make_way if tells else lambda: None))
         if place is None:
             return
         order = TitleOrder(

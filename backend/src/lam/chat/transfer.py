@@ -29,7 +29,7 @@ from lam.protocol.parts import (
     results_of,
     text_of,
     to_stored,
-    written,
+    written_form,
 )
 from lam.protocol.sampling import NAMES, Choices
 from lam.protocol.text import valid, valid_json
@@ -287,7 +287,7 @@ def _row(message: MessagePart, now: datetime) -> dict[str, Any]:
 def _parts(message: MessagePart, calls: list[dict[str, Any]] | None) -> Parts:
     """Returns a message's parts. A text edited by hand takes precedence: parts that no longer match it are ignored."""
     content = valid(message.content)
-    if message.parts is not None and written(parts := from_stored(_plain(message.parts))) == content:
+    if message.parts is not None and written_form(parts := from_stored(_plain(message.parts))) == content:
         return parts
     return older_parts(message.role, content, calls)
 

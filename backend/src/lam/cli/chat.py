@@ -28,9 +28,9 @@ COLLAPSED: Final = 200  # characters of a tool call's arguments, or of a tool's 
 
 @click.command()
 @click.argument("prompt", required=False)
-@click.option("--session", "session_id", type=click.IntRange(min=1), help="Go on with this session.")
-@click.option("--url", help="The gateway; unless given, the one on this machine.")
-@click.option("--token", help="A token; unless given, this machine's own.")
+@click.option("--session", "session_id", type=click.IntRange(min=1), help="Continue this session.")
+@click.option("--url", help="URL of the gateway; default: the one on this machine.")
+@click.option("--token", help="A token; default: the one of this machine.")
 def chat(prompt: str | None, session_id: int | None, url: str | None, token: str | None) -> None:
     """Send PROMPT (or standard input, or what you type) and stream the reply. Ctrl-C stops the model; the text stays."""
     settings = load_settings()

@@ -17,7 +17,7 @@ def db() -> None:
 
 @db.command()
 def upgrade() -> None:
-    """Apply the migrations that are missing; a gateway also does so when it starts."""
+    """Apply missing migrations. A gateway also does this when it starts."""
     asyncio.run(_upgrade())
 
 

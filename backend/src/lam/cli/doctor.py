@@ -25,9 +25,9 @@ COLOURS: Final[dict[State, str]] = {"ok": "green", "FAILED": "red", "not checked
 
 @click.command()
 @click.argument("url", required=False)
-@click.option("--token", help="A token; unless given, this machine's own.")
+@click.option("--token", help="A token; default: the one of this machine.")
 def doctor(url: str | None, token: str | None) -> None:
-    """Check this machine's installation, or the gateway at URL as it is seen from here, and say how to mend what is wrong."""
+    """Check the installation on this machine, or the gateway at URL from here, and say how to fix what is wrong."""
     if url is not None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
@@ -101,7 +101,7 @@ async def _at(url: str, token: str | None) -> AsyncIterator[Result]:
             if health is not None:
                 yield await checks.safely("log-in", checks.log_in(client, token))
             for name in ("database", "model", "stream"):
-                yield Result(name, "not checked", "Only who is logged in is told." if health else "There is no gateway to ask.")
+                yield Result(name, "not checked", "This check needs a login." if health else "There is no gateway to ask.")
             return
         for result in checks.report(health):
             yield result

@@ -30,8 +30,10 @@ log = logging.getLogger(__name__)
 
 
 @click.command()
-@click.option("--mode", type=click.Choice(["sse", "mqtt"], case_sensitive=False), default="sse", help="How the model is reached.")
-@click.option("--port", type=click.IntRange(0, 65535), help="Port of the gateway; 3000 unless LAM_PORT says otherwise.")
+@click.option(
+    "--mode", type=click.Choice(["sse", "mqtt"], case_sensitive=False), default="sse", help="How the gateway reaches the model."
+)
+@click.option("--port", type=click.IntRange(0, 65535), help="Port of the gateway (LAM_PORT); default: 3000.")
 def up(mode: str, port: int | None) -> None:
     """Demo model, llama.cpp server and gateway, with --mode mqtt a broker and a worker between them; prints one URL.
 

@@ -15,17 +15,17 @@ from lam.cli.opened import opened_database
 from lam.errors import Forbidden
 from lam.storage.database import Database
 
-_password = click.password_option(help="Asked for when it is not given.")
+_password = click.password_option(help="Prompts for it if absent.")
 
 
 @click.group()
 def users() -> None:
-    """Accounts of this gateway."""
+    """Manage the accounts of this gateway."""
 
 
 @users.command("list")
 def list_users() -> None:
-    """Every account, one a line."""
+    """List all accounts, one per line."""
 
     async def work(database: Database) -> None:
         async with database.read() as unit:
@@ -39,7 +39,7 @@ def list_users() -> None:
 @click.argument("email")
 @_password
 def add(email: str, password: str) -> None:
-    """Make an account, also where registration is closed."""
+    """Create an account, even if registration is closed."""
 
     async def work(database: Database) -> None:
         with closing(Passwords()) as passwords:
@@ -52,7 +52,7 @@ def add(email: str, password: str) -> None:
 @click.argument("email")
 @_password
 def set_password(email: str, password: str) -> None:
-    """Set an account's password; all its logins end."""
+    """Set the password of an account and end all its logins."""
 
     async def work(database: Database) -> None:
         user = await find_user(database, email)
@@ -67,9 +67,9 @@ def set_password(email: str, password: str) -> None:
 
 @users.command()
 @click.argument("email")
-@click.option("--remove", is_flag=True, help="Take the right away.")
+@click.option("--remove", is_flag=True, help="Remove the right.")
 def admin(email: str, remove: bool) -> None:
-    """Make an account an admin, who sees everybody's usage and the state of the gateway."""
+    """Make an account an admin, who manages accounts and sees everybody's usage."""
 
     async def work(database: Database) -> None:
         if email == LOCAL_EMAIL:

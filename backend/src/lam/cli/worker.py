@@ -26,11 +26,15 @@ POLL_SECONDS: Final = 0.1
 @click.command()
 @click.option("--llm", help="Base URL of the model server (LLM_SERVER_URL).")
 @click.option("--broker", help="HOST or HOST:PORT of the MQTT broker (MQTT_BROKER_HOST, MQTT_BROKER_PORT).")
-@click.option("--name", help="The worker's name at the broker; this machine's name unless given.")
-@click.option("--slots", type=click.IntRange(0), help="Jobs at once (LLM_SLOTS); 0: as many as the model server has slots.")
-@click.option("--no-stream", is_flag=True, help="Answer in one piece; the gateway paces it.")
+@click.option("--name", help="The worker's name at the broker; default: the name of this machine.")
+@click.option(
+    "--slots",
+    type=click.IntRange(0),
+    help="Maximum number of jobs at a time (LLM_SLOTS); 0: the number of slots of the model server.",
+)
+@click.option("--no-stream", is_flag=True, help="Answer in one piece; the gateway simulates streaming.")
 def worker(llm: str | None, broker: str | None, name: str | None, slots: int | None, no_stream: bool) -> None:
-    """A LAM worker beside a model: takes jobs from gateways at a broker. It only connects outward."""
+    """Run a worker beside a model: it takes jobs from gateways at a broker. It only makes outgoing connections."""
     overrides: dict[str, object] = {"llm_server_url": llm, "llm_slots": slots}
     if broker is not None:
         host, port = _address(broker)

@@ -71,7 +71,7 @@ def plain_text(data: bytes, notices: Notices) -> str:
     if whole > 10 * damaged:
         return _decoded(data, "utf-8", notices)
     if (encoding := _guess(data)) is None:
-        raise Refused(BROKEN, "The encoding of the text cannot be told; save it as UTF-8.")
+        raise Refused(BROKEN, "The encoding of the text is unclear; save it as UTF-8.")
     notices.add(
         f"The text was read as {_NAMES.get(encoding, encoding.upper())}. If letters look wrong, save it as UTF-8 and send it again."
     )

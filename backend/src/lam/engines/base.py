@@ -90,12 +90,12 @@ class Health(Struct, frozen=True, kw_only=True):
 class RouteLost(Exception):
     """This route cannot take the request now; another route can try it, or this one later. The reader saw nothing yet.
 
-    `taken`: the other side had accepted the request. The catalog limits such attempts, so that a request which kills servers does
+    `had_job`: the other side had accepted the request. The catalog limits such attempts, so that a request which kills servers does
     not kill them all.
     """
 
-    def __init__(self, *, taken: bool = False) -> None:
-        self.taken = taken
+    def __init__(self, *, had_job: bool = False) -> None:
+        self.had_job = had_job
 
 
 class Engine(Protocol):

@@ -23,6 +23,7 @@ from lam.errors import (
     LlmUnreachable,
     NotSupported,
     NoWorker,
+    UnknownModel,
     WorkerLost,
 )
 from lam.protocol.chat import ChatRequest
@@ -150,6 +151,16 @@ class Catalog:
         }
         return sorted(models.values(), key=lambda model: model.name != first)
 
+    async def require_model(self, model: str) -> None:
+        """Raises UnknownModel for a model that no server has. Accepts any while the server cannot be asked; the run will then
+        fail."""
+        try:
+            known = [one.name for one in await self.models()]
+        except GenerationError:
+            return
+        if known and model not in known:
+            raise UnknownModel(f"There is no model {model!r}; there is {', '.join(known[:5])}.")
+
     async def health(self) -> Health:
         """Returns the health of all servers together: ready when one of them is."""
         all_ = await asyncio.gather(*(engine.health() for engine in self.engines.values()))
@@ -229,8 +240,8 @@ class Catalog:
                     raise Interrupted
                 ticket.leave(model_is_free=True)
                 return
-            except RouteLost as lost:
-                if lost.taken:
+            except RouteLost as loss:
+                if loss.had_job:
                     since, attempts = clock(), attempts + 1
                 if attempts >= MOST_ATTEMPTS:
                     failure = WorkerLost(f"{attempts} workers in turn were lost before they said anything.")
@@ -242,7 +253,7 @@ class Catalog:
                         raise await self._missing(ticket.model) from None
                     ticket.again()
                     if ticket.offer is not None:  # no other route is free: try the same one after a pause
-                        await asyncio.sleep(self._pauses.lost)
+                        await asyncio.sleep(self._pauses.same_route)
             except (LlmUnreachable, LlmLoading, LlmOverloaded) as error:
                 is_late = clock() - start >= self._timeout
                 if visible or is_late or (not self.queue.move(ticket) and offer.route.waits):

@@ -13,7 +13,7 @@ from lam.engines.http_questions import Questions, Silent
 from lam.engines.server_facts import ServerFacts
 from lam.errors import ContextExceeded, GenerationError
 from lam.protocol import window
-from lam.protocol.chat import ChatRequest, Turn, joined
+from lam.protocol.chat import ChatRequest, Turn, merge_turns
 
 SHORT_REPLY: Final = 256  # tokens of the reply when nothing else can be shortened
 SILENT_SECONDS: Final = 30
@@ -111,13 +111,13 @@ class Fitter:
             return None
         try:
             if facts.llama:
-                question = {"messages": joined(turns)} | named | template_arguments(request)
+                question = {"messages": merge_turns(turns)} | named | template_arguments(request)
                 prompt = (await self._questions.ask("POST", "/apply-template", question))["prompt"]
                 question = {"content": prompt, "add_special": True, "parse_special": True} | named
                 return len((await self._questions.ask("POST", "/tokenize", question))["tokens"])
             if self._tokenizes:
                 answer = await self._questions.ask(
-                    "POST", "/tokenize", {"messages": joined(turns), "add_generation_prompt": True} | named
+                    "POST", "/tokenize", {"messages": merge_turns(turns), "add_generation_prompt": True} | named
                 )
                 return self._vllm_count(answer)
         except Silent:

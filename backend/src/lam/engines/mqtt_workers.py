@@ -12,101 +12,44 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from types import TracebackType
-from typing import Final, Self
+from typing import Self
 
 import msgspec
-from msgspec import Struct
 
 from lam.background import Background
 from lam.engines.base import Batches, Can, Health, Pool, Route, RouteLost
 from lam.engines.base import Broker as BrokerHealth
-from lam.engines.open_job import OpenJob
-from lam.engines.paced import paced
+from lam.engines.open_job import OpenJob, Silences
 from lam.engines.worker_list import KnownWorker, WorkerList
 from lam.errors import (
     BrokerUnreachable,
     ContextExceeded,
-    GenerationError,
-    LlmError,
     NotSupported,
     NoWorker,
     TooLarge,
-    WorkerLost,
-    from_code,
 )
 from lam.mqtt.connection import Broker, Connection, Will
-from lam.protocol.chat import ChatRequest, Turn, joined
-from lam.protocol.events import Chunk, EngineEvent, Finished, Progress, Relabel, Thinking, ToolCall
+from lam.protocol.chat import ChatRequest, Turn, merge_turns
+from lam.protocol.events import EngineEvent
 from lam.protocol.jobs import (
     ACCEPTS,
     PROTOCOL,
-    Accepted,
     Action,
     BadPayload,
     Control,
-    Failed,
     GatewayStatus,
     Job,
-    JobFinished,
-    Rejected,
     ServedModel,
     WorkerStatus,
     decode,
     decode_frame,
     encode,
-    finish_reason,
     to_wire,
 )
-from lam.protocol.tokens import plausible
 from lam.protocol.topics import NAME, Topics, checked_name
 from lam.protocol.window import cuts, shorter, trimmed
 
 log = logging.getLogger(__name__)
-
-
-class Silences(Struct, frozen=True, kw_only=True):
-    """Waiting times in seconds.
-
-    `status`: between two of our own status messages. `accept`: until an unaccepted job goes elsewhere. `silent`: until an accepted
-    job without output goes elsewhere, and until the last frames of a running one are requested, again every `ask` seconds, because
-    request and answer can be lost too. `lost`: until a running job is given up. `broker`: how long the broker may be unavailable
-    during a job. `gap`, `longest_gap`: shortest and longest wait before missing frames are requested again. `full`: pause after a
-    worker said `busy`. `away`: until a worker with a broken connection is forgotten; it usually returns sooner. `unheard`: until a
-    silent worker is forgotten. `watch`: between two checks.
-    """
-
-    status: float = 10
-    accept: float = 3
-    silent: float = 15
-    lost: float = 30
-    ask: float = 4
-    broker: float = 60
-    gap: float = 0.3
-    longest_gap: float = 5
-    full: float = 1
-    away: float = 10
-    unheard: float = 30
-    watch: float = 1
-
-
-RECONNECT_PAUSE: Final = 0.5
-
-
-class _Gap:
-    """The frames missing after `last`. They are requested after a moment, then less and less often."""
-
-    def __init__(self, last: int, now: float, silences: Silences) -> None:
-        self.last = last
-        self._next = now + silences.gap
-        self._pause = silences.gap
-        self._longest = silences.longest_gap
-
-    def due(self, now: float) -> bool:
-        if now < self._next:
-            return False
-        self._pause = min(2 * self._pause, self._longest)
-        self._next = now + self._pause
-        return True
 
 
 class MqttWorkersEngine:
@@ -149,7 +92,7 @@ class MqttWorkersEngine:
     async def __aenter__(self) -> Self:
         self._clock = asyncio.get_running_loop().time
         self._workers = WorkerList(
-            self._clock, self._worker_moved, self._worker_gone, away=self._silences.away, unheard=self._silences.unheard
+            self._clock, self._worker_moved, self._worker_gone, away=self._silences.away, forget=self._silences.forget
         )
         await self.connection.__aenter__()
         self._tasks = Background()
@@ -234,7 +177,7 @@ class MqttWorkersEngine:
         while True:
             job = self._open(worker, request)
             try:
-                async with aclosing(self._follow(job)) as batches:
+                async with aclosing(job.follow()) as batches:
                     async for batch in batches:
                         yield batch
                 return
@@ -244,7 +187,7 @@ class MqttWorkersEngine:
             except ContextExceeded:
                 start = None
                 # the worker got the turns merged and could not drop any
-                if not job.begun and "unmerged" not in worker.status.accepts:
+                if not job.has_output and "unmerged" not in worker.status.accepts:
                     start = shorter(request.turns, request.keep, request.keep)
                 if start is None:
                     raise
@@ -254,14 +197,15 @@ class MqttWorkersEngine:
 
     def _open(self, worker: KnownWorker, request: ChatRequest) -> OpenJob:
         """Publishes the job and returns it. Raises TooLarge."""
-        job = OpenJob(secrets.token_urlsafe(12), worker, self._clock())
+        name = secrets.token_urlsafe(12)
+        job = OpenJob(name, worker, self, clock=self._clock, silences=self._silences, chunks=self._chunks)
         reply_to = self.topics.frames(self.name, self.instance, worker.name, job.name)
         topic = self.topics.job(worker.name)
         limit = self.connection.max_packet - len(topic) - 64
 
         def packed(turns: tuple[Turn, ...]) -> bytes:
             if "unmerged" not in worker.status.accepts:
-                turns = joined(turns)
+                turns = merge_turns(turns)
             wire = to_wire(msgspec.structs.replace(request, turns=turns, model=request.model or self._model))
             return encode(
                 Job(
@@ -287,101 +231,33 @@ class MqttWorkersEngine:
         self._control(job, "release")
         self._tell_capacity()
 
-    async def _follow(self, job: OpenJob) -> AsyncGenerator[list[EngineEvent]]:
-        """Yields the job's events. Raises RouteLost, WorkerLost, BrokerUnreachable, or the failure of the worker's engine."""
-        seconds = self._silences
-        simulated = not job.worker.status.streaming
-        names = {served.name for served in job.worker.status.models}
-        begun = False
-        last_request = 0.0
-        gap: _Gap | None = None
-        whole: list[EngineEvent] = []
-        while True:
-            events, signs = job.read()
-            batch: list[EngineEvent] = []
-            for event in events:
-                if isinstance(event, Accepted):
-                    job.accepted = True
-                    if event.model and event.model not in names:  # the worker had not listed its models yet, or they changed
-                        batch.append(Progress("prompt", model=event.model, simulated=simulated))
-                elif isinstance(event, Rejected):
-                    self._rejected(job, event, begun=begun)
-                elif isinstance(event, Failed):
-                    async for piece in paced([*whole, *batch], *self._chunks) if simulated else _once(batch):
-                        yield piece
-                    raise _failure(event)
-                else:
-                    batch.append(_finished(event, simulated) if isinstance(event, JobFinished) else event)
-            ended = bool(batch) and isinstance(batch[-1], Finished)
-            if simulated:
-                whole += [event for event in batch if not isinstance(event, Progress)]
-                batch = [event for event in batch if isinstance(event, Progress)]
-                if ended:
-                    async for piece in paced(whole, *self._chunks):
-                        yield piece
-                    return
-            begun = job.begun = begun or any(isinstance(event, Chunk | Thinking | ToolCall | Relabel) for event in batch)
-            if batch or signs:
-                yield batch
-            if ended:
-                return
-            now = self._clock()
-            if job.lost or (not begun and job.worker.away_since is not None):
-                raise WorkerLost if begun else RouteLost(taken=job.accepted)
-            if not self.connection.connected:
-                await self._until_reconnected(begun=begun)
-                job.heard = self._clock()
-                continue
-            quiet = now - job.heard
-            if not job.accepted:
-                if quiet >= seconds.accept:
-                    raise RouteLost
-                await job.wait(seconds.accept - quiet)
-                continue
-            if quiet >= (seconds.lost if begun else seconds.silent):
-                raise WorkerLost if begun else RouteLost(taken=job.accepted)
-            if job.inbox.missing:
-                if gap is None or gap.last != job.inbox.last:
-                    gap = _Gap(job.inbox.last, now, seconds)
-                if gap.due(now):
-                    last_request = now
-                    self._resume(job)
-                await job.wait(seconds.gap)
-                continue
-            gap = None
-            if not begun or quiet < seconds.silent:
-                await job.wait(seconds.silent - quiet)
-                continue
-            if now - last_request >= seconds.ask:
-                last_request = now
-                self._resume(job)
-            await job.wait(min(seconds.ask, seconds.lost - quiet))
+    # What a job needs
 
-    def _rejected(self, job: OpenJob, rejected: Rejected, *, begun: bool) -> None:
-        """Raises the error that a rejection means for the run."""
-        job.lost = rejected.reason == "unknown_job"
-        if begun:
-            raise WorkerLost
-        if rejected.reason == "busy":
-            job.worker.full_until = self._clock() + self._silences.full
-            self._tell_capacity()
-        if rejected.reason in ("invalid", "not_supported"):
-            raise LlmError(f"The worker refused the job ({rejected.message or rejected.reason}).", retryable=False)
-        raise RouteLost(taken=job.accepted)
+    @property
+    def connected(self) -> bool:
+        return self.connection.connected
 
-    async def _until_reconnected(self, *, begun: bool) -> None:
-        """Waits for the broker. Raises BrokerUnreachable after `broker` seconds, RouteLost when the reader saw nothing yet."""
-        deadline = self._clock() + self._silences.broker
-        while not self.connection.connected:
-            if self._clock() >= deadline:
-                raise BrokerUnreachable(self.connection.problem, begun=True) if begun else RouteLost
-            await self._until_changed(RECONNECT_PAUSE)
+    @property
+    def problem(self) -> str | None:
+        return self.connection.problem
 
-    # Messages
+    async def until_change(self, seconds: float) -> None:
+        self._changed.clear()
+        try:
+            async with asyncio.timeout(seconds):
+                await self._changed.wait()
+        except TimeoutError:
+            pass
 
-    def _resume(self, job: OpenJob) -> None:
+    def resume(self, job: OpenJob) -> None:
         self.resumed += 1
         self._control(job, "resume", job.inbox.last)
+
+    def pause(self, worker: KnownWorker) -> None:
+        worker.full_until = self._clock() + self._silences.full
+        self._tell_capacity()
+
+    # Messages
 
     def _control(self, job: OpenJob, action: Action, after: int = 0) -> None:
         reply_to = self.topics.frames(self.name, self.instance, job.worker.name, job.name) if action == "resume" else None
@@ -401,7 +277,7 @@ class MqttWorkersEngine:
         if frame.job != name:
             self._ignore(topic, "its topic names another job")
             return
-        job.take(frame, self._clock())
+        job.take(frame)
 
     def _status(self, topic: str, payload: bytes, _retained: bool) -> None:
         if not payload:
@@ -429,7 +305,7 @@ class MqttWorkersEngine:
             if job.worker is worker:
                 job.wake()
                 if worker.away_since is None:
-                    self._resume(job)  # messages sent meanwhile are lost, and nothing would reveal a lost last frame
+                    self.resume(job)  # messages sent meanwhile are lost, and nothing would reveal a lost last frame
 
     def _worker_gone(self, worker: KnownWorker) -> None:
         for job in self._jobs.values():
@@ -466,14 +342,6 @@ class MqttWorkersEngine:
             if self.connection.connected and (self._workers.forget_silent() or self._workers.refilled()):
                 self._tell_capacity()
 
-    async def _until_changed(self, seconds: float) -> None:
-        self._changed.clear()
-        try:
-            async with asyncio.timeout(seconds):
-                await self._changed.wait()
-        except TimeoutError:
-            pass
-
 
 async def _running(worker: KnownWorker) -> int:
     return worker.status.running
@@ -482,25 +350,6 @@ async def _running(worker: KnownWorker) -> int:
 async def _require_continuing(worker: KnownWorker, _request: ChatRequest) -> None:
     if not worker.status.continues:
         raise NotSupported("No worker for this model can continue a reply; regenerate it instead.")
-
-
-async def _once(batch: list[EngineEvent]) -> AsyncGenerator[list[EngineEvent]]:
-    if batch:
-        yield batch
-
-
-def _finished(event: JobFinished, simulated: bool) -> Finished:
-    usage = plausible(event.usage) if event.usage else None
-    return Finished(finish_reason(event), usage, event.tokens_per_second, event.model, simulated)
-
-
-def _failure(event: Failed) -> GenerationError:
-    known = from_code(event.code, event.message)
-    failure = known if isinstance(known, GenerationError) else LlmError(event.message)
-    failure.retryable = event.retryable
-    if isinstance(failure, ContextExceeded):
-        failure.prompt_tokens, failure.limit = event.prompt_tokens, event.limit
-    return failure
 
 
 def _fitting(request: ChatRequest, packed: Callable[[tuple[Turn, ...]], bytes], limit: int) -> bytes:

@@ -39,7 +39,7 @@ from lam.errors import (
     LlmUnreachable,
     NotSupported,
 )
-from lam.protocol.chat import ChatRequest, Turn, joined
+from lam.protocol.chat import ChatRequest, Turn, merge_turns
 from lam.protocol.sampling import openai_body
 from lam.protocol.window import shorter
 
@@ -375,7 +375,7 @@ class OpenAIHttpEngine:
         self, facts: ServerFacts, model: str | None, request: ChatRequest, turns: Sequence[Turn], max_tokens: int
     ) -> dict[str, Any]:
         body: dict[str, Any] = {
-            "messages": joined(turns),
+            "messages": merge_turns(turns),
             "stream": True,
             "stream_options": {"include_usage": True},
         }

@@ -103,7 +103,7 @@ class PromptPortalEngine:
                 name=name,
                 pool=Pool(name="workers", places=self._slots, busy=_busy),
                 mode="mqtt",
-                can=Can(continues=False, history=True, simulated=True),
+                can=Can(continues=False, json=False, history=True, simulated=True),
                 default=name == self._model,
                 waits=True,
                 require_continuing=_require_continuing,

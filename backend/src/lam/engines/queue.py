@@ -5,6 +5,9 @@ Fair order: groups (a person, for example) take turns, first come first served w
 end proves that the model is free. When we closed the connection ourselves, it is free when the server is idle, or after a second
 when the server cannot tell.
 
+A free place can be lent to work that nobody waits for. It is asked back when a ticket waits that could use it: at once, or after a
+while, and then the newest first.
+
 The queue knows no request and produces nothing.
 """
 
@@ -14,6 +17,7 @@ from bisect import insort
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from itertools import count
+from typing import Final
 
 from msgspec import Struct
 
@@ -55,16 +59,31 @@ class Offer(Struct, frozen=True, kw_only=True):
 Offers = Callable[[str | None, bool], Sequence[Offer]]
 
 
+class Loan(Struct, frozen=True, kw_only=True):
+    """The terms of a lent place. `wanted`: called once, when somebody else needs the place. `grace`: seconds that a ticket waits
+    before that. `spared`: how many places of a pool are never lent on such terms, except its only one. `near_end`: whether the work
+    is about to end by itself, so that no place is asked back for the same ticket.
+    """
+
+    wanted: Callable[[], object]
+    grace: float = 0
+    spared: int = 0
+    near_end: Callable[[], bool] = lambda: False
+
+
+LOOK_AGAIN: Final = 0.25  # seconds until a place that was near its end is asked back after all
+
+
 class Ticket:
     """A run's claim on a place. `offers`: the routes it may use, recomputed at every change.
 
-    `position`: how many runs start before it; None once it has a place, at `offer`. `wanted`: called when a lent place is needed by
-    somebody else.
+    `position`: how many runs start before it; None once it has a place, at `offer`. `loan`: the terms of a lent place that was not
+    asked back. `lent`: whether its place is lent. `since`: when it began to wait, by the event loop's clock.
     """
 
     def __init__(self, queue: "Queue", number: int, group: Hashable, model: str | None, *, continues: bool) -> None:
         self._queue = queue
-        self._number = number  # order of arrival
+        self.number = number  # order of arrival
         self._news = asyncio.Event()
         self.group = group
         self.model = model
@@ -74,11 +93,12 @@ class Ticket:
         self.avoided: set[PoolKey] = set()  # pools to use only when no other has a place
         self.position: int | None = None
         self.offer: Offer | None = None
-        self.wanted: Callable[[], object] | None = None
+        self.loan: Loan | None = None
         self.lent = False
+        self.since = 0.0
 
     def __lt__(self, other: "Ticket") -> bool:
-        return self._number < other._number
+        return self.number < other.number
 
     @property
     def served(self) -> bool:
@@ -138,6 +158,8 @@ class Queue:
         self._pools: dict[PoolKey, _Places] = {}
         self._ring: OrderedDict[Hashable, list[Ticket]] = OrderedDict()  # groups in order of their turns
         self._numbers = count()
+        self._timer: asyncio.TimerHandle | None = None
+        self.after_change: list[Callable[[], None]] = []  # called when a place may have become free
 
     def update(self, pools: Mapping[PoolKey, Pool]) -> None:
         """Resizes the pools and recomputes the offers of every waiting ticket. No ticket loses its turn."""
@@ -148,7 +170,7 @@ class Queue:
         for key, places in list(self._pools.items()):
             if key not in pools:
                 places.pool = None
-                if not places.taken:
+                if not places.in_use:
                     del self._pools[key]
         for ticket in self._waiting():
             ticket.offers = self.offers(ticket.model, ticket.continues)
@@ -167,13 +189,20 @@ class Queue:
         self._wait(ticket)
         return ticket
 
-    def lend(self, model: str | None, wanted: Callable[[], object], *, continues: bool = False) -> Ticket | None:
-        """Returns an idle place for droppable work, None if there is none. `wanted` is called when a ticket waits for it."""
+    def lend(self, model: str | None, loan: Loan, *, continues: bool = False) -> Ticket | None:
+        """Returns an idle place for droppable work, None if there is none. The terms say when it is asked back."""
         ticket = self._ticket(model, None, continues=continues)
-        if not self._start(ticket):
+        if not self._start(ticket, [offer for offer in ticket.offers if self._lends(offer.pool, loan.spared)]):
             return None
-        ticket.wanted, ticket.lent = wanted, True
+        ticket.loan, ticket.lent = loan, True
         return ticket
+
+    def _lends(self, pool: PoolKey, spared: int) -> bool:
+        """Returns whether one more place of the pool may be lent."""
+        places = self._pools.get(pool)
+        if places is None or places.pool is None:
+            return False
+        return not spared or sum(ticket.lent for ticket in places.running) < max(1, places.pool.places - spared)
 
     def move(self, ticket: Ticket) -> bool:
         """Moves the ticket to a free place in a pool it has not tried, and frees its old one. Returns False when there is none."""
@@ -218,11 +247,13 @@ class Queue:
         return sum(map(len, self._ring.values()))
 
     @property
-    def taken(self) -> int:
+    def in_use(self) -> int:
         """Places in use, including those whose model may not be free yet."""
-        return sum(places.taken for places in self._pools.values())
+        return sum(places.in_use for places in self._pools.values())
 
     async def close(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
         await asyncio.gather(*(places.close() for places in self._pools.values()))
 
     def _ticket(self, model: str | None, group: Hashable, *, continues: bool) -> Ticket:
@@ -241,6 +272,7 @@ class Queue:
                     yield queue[depth]
 
     def _wait(self, ticket: Ticket) -> None:
+        ticket.since = ticket.since or asyncio.get_running_loop().time()
         insort(self._ring.setdefault(ticket.group, []), ticket)
         self._ask_back()
         self._place()
@@ -255,7 +287,7 @@ class Queue:
 
         def preference(choice: tuple[_Places, Offer]) -> tuple[bool, int, bool, int, int, str]:
             places, offer = choice
-            fewest = (-places.free, places.taken, offer.route.pool.name)
+            fewest = (-places.free, places.in_use, offer.route.pool.name)
             return (offer.pool in ticket.avoided, offer.rank, not offer.route.ready, *fewest)
 
         places, offer = min(free, key=preference)
@@ -278,6 +310,8 @@ class Queue:
                     started = True
                     break
         self._place()
+        for callback in self.after_change:
+            callback()
 
     def _place(self) -> None:
         """Sets the position of each waiting ticket."""
@@ -292,13 +326,44 @@ class Queue:
             ticket.move(position)
 
     def _ask_back(self) -> None:
-        """Requests as many lent places as tickets wait for."""
-        for key, places in self._pools.items():
-            waiting = sum(1 for ticket in self._waiting() if key in ticket.pools)
-            for ticket in places.lent[:waiting]:
-                wanted, ticket.wanted = ticket.wanted, None
-                if wanted is not None:
-                    wanted()
+        """Requests a lent place for each ticket that has waited for long enough, unless one is on its way back already."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        loop = asyncio.get_running_loop()
+        now, later = loop.time(), list[float]()
+        coming = {key: places.coming for key, places in self._pools.items()}
+        lent = [ticket for places in self._pools.values() for ticket in places.lent]
+        lent.sort(key=lambda ticket: (_grace(ticket), -ticket.number))
+        for waiting in list(self._waiting()):
+            pools = waiting.pools
+            expected = next((key for key in pools if coming.get(key)), None)
+            if expected is not None:
+                coming[expected] -= 1
+                continue
+            mine = [ticket for ticket in lent if ticket.offer is not None and ticket.offer.pool in pools]
+            due = [ticket for ticket in mine if now - waiting.since >= _grace(ticket)]
+            near = next((ticket for ticket in due if ticket.loan is not None and ticket.loan.near_end()), None)
+            if near is not None:
+                lent.remove(near)
+                later.append(LOOK_AGAIN)
+            elif due:
+                lent.remove(due[0])
+                self._ask(due[0])
+            elif mine:
+                later.append(min(map(_grace, mine)) - (now - waiting.since))
+        if later:
+            self._timer = loop.call_later(max(0.0, min(later)), self._ask_back)
+
+    @staticmethod
+    def _ask(ticket: Ticket) -> None:
+        loan, ticket.loan = ticket.loan, None
+        if loan is not None:
+            loan.wanted()
+
+
+def _grace(ticket: Ticket) -> float:
+    return ticket.loan.grace if ticket.loan is not None else 0
 
 
 def _rivals(one: Ticket, other: Ticket) -> bool:
@@ -321,16 +386,22 @@ class _Places:
         self._settler: asyncio.Task[None] | None = None
 
     @property
-    def taken(self) -> int:
+    def in_use(self) -> int:
         return len(self.running) + self._settling
 
     @property
     def free(self) -> int:
-        return (self.pool.places if self.pool else 0) - self.taken
+        return (self.pool.places if self.pool else 0) - self.in_use
 
     @property
     def lent(self) -> list[Ticket]:
-        return [ticket for ticket in self.running if ticket.wanted is not None]
+        """The lent places that were not asked back."""
+        return [ticket for ticket in self.running if ticket.loan is not None]
+
+    @property
+    def coming(self) -> int:
+        """How many places were asked back, or are about to be free."""
+        return self._settling + sum(ticket.lent and ticket.loan is None for ticket in self.running)
 
     def leave(self, ticket: Ticket, *, model_is_free: bool) -> None:
         self.running.remove(ticket)

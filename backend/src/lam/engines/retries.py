@@ -15,8 +15,8 @@ class Pauses(Struct, frozen=True, kw_only=True):
     """Waiting times in seconds.
 
     `refused`: how long to retry a server that refuses connections. `first`, `longest`: the growing pauses between attempts.
-    `overloaded`: the longest pause for an overloaded server. `show`: how often to repeat the progress event. `lost`: pause before a
-    lost route is tried again.
+    `overloaded`: the longest pause for an overloaded server. `show`: how often to repeat the progress event. `same_route`: pause
+    before a lost route is tried again.
     """
 
     refused: float = 10
@@ -24,7 +24,7 @@ class Pauses(Struct, frozen=True, kw_only=True):
     longest: float = 2
     overloaded: float = 15
     show: float = 5
-    lost: float = 0.5
+    same_route: float = 0.5
 
 
 class Retries:

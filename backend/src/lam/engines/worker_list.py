@@ -15,14 +15,14 @@ MOST_REPLACED: Final = 8
 
 
 class KnownWorker(Struct, kw_only=True):
-    """A worker, the time of its last message, and the number of our jobs it has."""
+    """A worker, the time of its last status, and the number of our jobs it has."""
 
     status: WorkerStatus
-    heard: float
+    last_status: float
     jobs: int = 0
     full_until: float = 0  # it said `busy`: leave it alone until its next status or this time
     away_since: float | None = None  # since when its connection is broken; it may come back
-    unheard: bool = False  # no message yet since our own connection came back
+    is_silent: bool = False  # no message yet since our own connection came back
 
     @property
     def name(self) -> str:
@@ -38,7 +38,7 @@ class WorkerList:
     """The list of workers. `clock` returns seconds.
 
     `moved(worker)`: called when a worker disconnects or comes back. `gone(worker)`: called when it is forgotten, or another
-    instance uses its name. `away`, `unheard`: seconds until a disconnected or silent worker is forgotten.
+    instance uses its name. `away`, `forget`: seconds until a disconnected or silent worker is forgotten.
     """
 
     def __init__(
@@ -48,10 +48,10 @@ class WorkerList:
         gone: Callable[[KnownWorker], None],
         *,
         away: float = 10,
-        unheard: float = 30,
+        forget: float = 30,
     ) -> None:
         self._away = away
-        self._unheard = unheard
+        self._forget = forget
         self._clock = clock
         self._moved = moved
         self._gone = gone
@@ -76,15 +76,15 @@ class WorkerList:
             return True
         if known is not None and known.status.instance == status.instance:
             changed = known.status != status
-            known.status, known.heard, known.full_until = status, self._clock(), 0
-            if known.away_since is not None or known.unheard:
-                known.away_since, known.unheard, changed = None, False, True
+            known.status, known.last_status, known.full_until = status, self._clock(), 0
+            if known.away_since is not None or known.is_silent:
+                known.away_since, known.is_silent, changed = None, False, True
                 self._moved(known)
             return changed
         replaced = self._replaced.setdefault(status.worker, deque(maxlen=MOST_REPLACED))
         if known is not None and status.instance in replaced:
             return False  # it is alive, but a newer instance uses its name
-        self._workers[status.worker] = KnownWorker(status=status, heard=self._clock())
+        self._workers[status.worker] = KnownWorker(status=status, last_status=self._clock())
         if known is not None:
             replaced.append(known.status.instance)
             self._gone(known)
@@ -96,7 +96,7 @@ class WorkerList:
         silent = [
             worker
             for worker in self._workers.values()
-            if now - worker.heard > self._unheard or (worker.away_since is not None and now - worker.away_since > self._away)
+            if now - worker.last_status > self._forget or (worker.away_since is not None and now - worker.away_since > self._away)
         ]
         for worker in silent:
             self._drop(worker)
@@ -111,7 +111,7 @@ class WorkerList:
         """Restarts the clocks of silence after a reconnect: without a connection we heard nobody."""
         now = self._clock()
         for worker in self._workers.values():
-            worker.heard, worker.unheard = now, True
+            worker.last_status, worker.is_silent = now, True
             if worker.away_since is not None:
                 worker.away_since = now
 

@@ -315,7 +315,7 @@ class Pump:
         return Timings(since(self._granted), since(self._first_token), total, None if speed is None else round(speed, 2))
 
 
-def fallen(snapshot: Snapshot, sink: Sink, error: GenerationError) -> Outcome:
+def failure_outcome(snapshot: Snapshot, sink: Sink, error: GenerationError) -> Outcome:
     """Returns the outcome of a run that has no pump any more, made from its known events."""
     metadata = snapshot.metadata
     return Outcome(

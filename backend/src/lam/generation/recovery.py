@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from lam.errors import Interrupted, StorageUnavailable
 from lam.generation.contracts import Kind, RunStore
-from lam.generation.pump import fallen
+from lam.generation.pump import failure_outcome
 from lam.protocol.runs import OpenRun
 from lam.protocol.snapshot import Snapshot
 
@@ -38,7 +38,7 @@ async def interrupt(store: RunStore, kind: Kind | None, orphan: OpenRun) -> None
             snapshot = Snapshot()
             for event in (*sink.opening(), *await store.progress(orphan.id)):
                 snapshot.add(event)
-            await sink.commit(fallen(snapshot, sink, failure), orphan.lease)
+            await sink.commit(failure_outcome(snapshot, sink, failure), orphan.lease)
             return
         log.warning("The run %s (%s) was about something that is gone", orphan.id, orphan.kind)
     except StorageUnavailable:

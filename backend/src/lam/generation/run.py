@@ -16,7 +16,7 @@ from lam.generation.contracts import Sink
 from lam.protocol.events import Event
 from lam.protocol.outcome import Outcome
 from lam.protocol.runs import Checkpoint, OpenRun
-from lam.protocol.snapshot import Snapshot, condensed
+from lam.protocol.snapshot import Snapshot, condense
 from lam.streams.log import StreamLog
 
 
@@ -178,7 +178,7 @@ class Run:
 
     def unsaved(self) -> Checkpoint | None:
         """Returns the events since the last checkpoint, None when there are none to save."""
-        events = condensed(record.event for record in self.log.since(self._checkpointed))
+        events = condense(record.event for record in self.log.since(self._checkpointed))
         return Checkpoint(self.lease, self._checkpointed, self.log.last, events) if events else None
 
     def checkpointed(self, checkpoint: Checkpoint) -> None:

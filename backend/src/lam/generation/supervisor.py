@@ -17,7 +17,7 @@ from lam.background import Background
 from lam.errors import Interrupted, SessionBusy, ShuttingDown, TooManyStreams
 from lam.generation.checkpoint import keep_checkpoints
 from lam.generation.contracts import Producer, RunStore, Sink
-from lam.generation.pump import Limits, Pump, failure_of, fallen
+from lam.generation.pump import Limits, Pump, failure_of, failure_outcome
 from lam.generation.run import Life, Run, Stop
 from lam.protocol.events import Error
 from lam.protocol.facts import Facts
@@ -184,7 +184,7 @@ class Supervisor:
         """Gives the readers of a failed run their last event. Logs an error in that, so that it affects no other run."""
         error = Interrupted()
         try:
-            outcome = fallen(run.snapshot, run.sink, error)
+            outcome = failure_outcome(run.snapshot, run.sink, error)
             run.close(outcome, run.sink.ending(outcome))
         except Exception:
             log.exception("The run %s has no ending of its own", run.id)
@@ -246,6 +246,10 @@ class Supervisor:
     async def end_key(self, key: str) -> None:
         """Stops the key's run and waits until its result is stored. Raises SessionBusy when that takes too long."""
         await self._end(run for run in self.running() if run.key == key)
+
+    async def end_run(self, run_id: str) -> None:
+        """Stops a run and waits until its result is stored. Raises SessionBusy when that takes too long."""
+        await self._end(run for run in self.running() if run.id == run_id)
 
     async def end_user(self, user_id: int) -> None:
         """Stops all runs of a user and waits until their results are stored. Raises SessionBusy when that takes too long."""

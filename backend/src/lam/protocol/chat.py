@@ -46,7 +46,7 @@ class ChatRequest(Struct, frozen=True, kw_only=True):
         return bool(self.turns) and self.turns[-1].role == "assistant"
 
 
-def joined(turns: Sequence[Turn]) -> tuple[Turn, ...]:
+def merge_turns(turns: Sequence[Turn]) -> tuple[Turn, ...]:
     """Returns the turns in the form models accept: none empty, and consecutive user turns joined by a blank line."""
     result: list[Turn] = []
     for turn in turns:

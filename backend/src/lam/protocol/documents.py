@@ -28,7 +28,7 @@ class Document(Struct, frozen=True, tag_field="type", tag="document"):
     text: str
 
 
-def written(document: Document) -> str:
+def written_form(document: Document) -> str:
     """Returns the document with its marks, ready for the next one or the question. Quotes and line ends in the name become `'`."""
     name = _UNSAFE.sub("'", document.name)
     return f'{OPENING}{name}" characters="{utf16_length(document.text)}">\n{document.text}{_CLOSING}'

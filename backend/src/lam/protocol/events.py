@@ -34,7 +34,7 @@ class Timings(Struct, frozen=True):
 
 
 class Metadata(Struct, frozen=True, tag_field="type", tag="metadata"):
-    session_id: int
+    session_id: int | None  # None: a run that is not about a session
     user_message_id: int | None
     session_key: str
     stream_id: str | None = None

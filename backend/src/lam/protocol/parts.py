@@ -59,13 +59,13 @@ def parts_of(content: str) -> Parts:
     """
     attachments, text = documents.apart(content)
     parts = message_parts(text, attachments)
-    return parts if attachments and written(parts) == content else message_parts(content)
+    return parts if attachments and written_form(parts) == content else message_parts(content)
 
 
-def written(parts: Iterable[Part]) -> str:
+def written_form(parts: Iterable[Part]) -> str:
     """Returns the written form: documents with their marks and texts, in order. Pictures and tools have none."""
     return "".join(
-        part.text if isinstance(part, Text) else documents.written(part) for part in parts if isinstance(part, Text | Document)
+        part.text if isinstance(part, Text) else documents.written_form(part) for part in parts if isinstance(part, Text | Document)
     )
 
 
@@ -109,7 +109,7 @@ def older_parts(role: str, content: str, tool_calls: Iterable[Mapping[str, Any]]
 
 def to_stored(parts: Sequence[Part]) -> list[dict[str, Any]] | None:
     """Returns the stored form beside `content`; None when `content` says it all, as a single text that looks like one."""
-    content = written(parts)
+    content = written_form(parts)
     if not content.startswith(documents.OPENING) and all(isinstance(part, Text) for part in parts):
         return None
     return [msgspec.to_builtins(part) for part in parts]

@@ -77,7 +77,7 @@ Temperature = Annotated[
     Setting(
         label="Temperature",
         hint="0 gives the same reply each time, 2 is wild",
-        description="0 means 0.",
+        description="0 is a valid value.",
         default="llm_temperature",
         step=0.05,
     ),
@@ -92,7 +92,7 @@ MaxTokens = Annotated[
     Meta(ge=1, le=LARGEST),
     Setting(
         label="Longest reply, in tokens",
-        description="Lowered, never refused, to what the settings and the context leave.",
+        description="A larger value is lowered to what the settings and the context allow.",
         default="llm_max_tokens",
     ),
 ]
@@ -108,7 +108,7 @@ class Choices(Struct, frozen=True, kw_only=True, omit_defaults=True):
         Annotated[
             int,
             Meta(ge=0, le=LARGEST),
-            Setting(label="Top-k", hint="draws from this many of the likeliest words; 0 means all", description="0: all words."),
+            Setting(label="Top-k", hint="draws from this many of the likeliest words; 0 means all", description="0: no limit."),
         ]
         | None
     ) = None
@@ -119,7 +119,7 @@ class Choices(Struct, frozen=True, kw_only=True, omit_defaults=True):
             Setting(
                 label="Min-p",
                 hint="leaves out words less likely than this share of the likeliest; 0 means none",
-                description="The least probability of a word, as a part of the likeliest one's.",
+                description="The smallest probability of a token, relative to the most likely one.",
                 step=0.01,
             ),
         ]
@@ -132,7 +132,7 @@ class Choices(Struct, frozen=True, kw_only=True, omit_defaults=True):
             Setting(
                 label="Typical-p",
                 hint="prefers words that are neither too likely nor too unlikely; 1 means any",
-                description="1: any word.",
+                description="1: no limit.",
                 step=0.01,
             ),
         ]
@@ -145,7 +145,7 @@ class Choices(Struct, frozen=True, kw_only=True, omit_defaults=True):
             Setting(
                 label="Seed",
                 hint="the same seed repeats a reply to the same conversation",
-                description="Null: another one for each reply.",
+                description="Null: a new one for each reply.",
             ),
         ]
         | None
@@ -157,7 +157,7 @@ class Choices(Struct, frozen=True, kw_only=True, omit_defaults=True):
             Setting(
                 label="Stop at",
                 hint="one text per line, up to four; the reply ends before the first that comes",
-                description="Texts before which the reply ends; up to four. An empty list: none.",
+                description="Texts that end the reply; up to four. An empty list: none.",
             ),
         ]
         | None
@@ -203,7 +203,7 @@ class Choices(Struct, frozen=True, kw_only=True, omit_defaults=True):
             Setting(
                 label="Thinking",
                 hint="whether the model thinks before it answers, and for how long",
-                description="`off`, `auto`, or the most tokens to think. Only llama.cpp is told.",
+                description="`off`, `auto`, or the maximum number of tokens for thinking. Only llama.cpp supports it.",
                 default="llm_skip_thinking",
                 read=lambda skips: "off" if skips else None,
                 llama=True,
@@ -249,6 +249,13 @@ def resolve(*choices: Choices) -> Sampling:
         name: next((value for choice in choices if (value := getattr(choice, name)) is not None), None) for name in NAMES
     }
     return Sampling(**values)
+
+
+def in_force(gateway: Any, *choices: Choices) -> Sampling:
+    """Returns the settings for a reply: from the first of `choices` that has them, else the gateway's, within its limit. 0 is a
+    choice. `gateway`: the gateway's settings."""
+    sampling, limit = resolve(*choices, defaults(gateway)), gateway.llm_max_tokens_limit
+    return msgspec.structs.replace(sampling, max_tokens=min(sampling.max_tokens, limit)) if limit else sampling
 
 
 def checked(sampling: Sampling) -> Sampling:

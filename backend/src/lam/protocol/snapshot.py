@@ -35,7 +35,7 @@ from lam.protocol.text import utf16_length, utf16_prefix
 class Reply(Struct, frozen=True, kw_only=True):
     """A reply as its stream describes it. `user_message_id`: the turn it answers. `parts`: text, then calls, then results."""
 
-    session_id: int
+    session_id: int | None
     session_key: str
     stream_id: str | None
     user_message_id: int | None
@@ -200,7 +200,7 @@ def content_events(parts: Parts, thinking: str = "") -> list[ContentEvent]:
     return events
 
 
-def condensed(events: Iterable[Event]) -> list[ContentEvent]:
+def condense(events: Iterable[Event]) -> list[ContentEvent]:
     """Returns these content events with neighbours of a kind joined. The result folds to the same text, thoughts and calls."""
     result: list[ContentEvent] = []
     pieces: list[str] = []  # of the text that ends `result`

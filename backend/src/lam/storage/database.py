@@ -28,6 +28,8 @@ from lam.storage.failures import INCOMPLETE, foreign_errors
 from lam.storage.postgresql import patient_engine, postgresql_engine, reason, where
 from lam.storage.repositories.base import Touched
 from lam.storage.repositories.costs import Costs
+from lam.storage.repositories.games import Games
+from lam.storage.repositories.lab import Lab
 from lam.storage.repositories.messages import Messages, Requests
 from lam.storage.repositories.runs import Runs
 from lam.storage.repositories.search import Search
@@ -56,6 +58,8 @@ class UnitOfWork:
         self.messages = Messages(connection)
         self.runs = Runs(connection)
         self.requests = Requests(connection)
+        self.games = Games(connection)
+        self.lab = Lab(connection)
 
     async def try_out(self) -> None:
         """Rewrites an existing value and reads from every table."""

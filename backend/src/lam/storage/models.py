@@ -7,11 +7,15 @@ from msgspec import Struct
 
 from lam.protocol.events import FinishReason
 from lam.protocol.facts import NOTHING, Facts, Failure
-from lam.protocol.parts import Parts, ToolCall, calls_of, written
+from lam.protocol.parts import Parts, ToolCall, calls_of, written_form
 from lam.protocol.sampling import Choices
 
 Status = Literal["streaming", "complete", "cancelled", "interrupted", "failed"]
 Rating = Literal["good", "bad"]
+CostKind = Literal["reply", "title", "hint", "cell"]
+GameMode = Literal["manual", "lam"]
+Forcing = Literal["legal", "shape", "none"]
+Reading = Literal["exact", "repaired", "illegal"]
 
 
 class User(Struct, frozen=True, kw_only=True):
@@ -88,7 +92,7 @@ class Session(Choices, frozen=True, kw_only=True):
 
 
 class Message(Struct, frozen=True, kw_only=True):
-    """A message. `content`: its written form, `written(parts)`."""
+    """A message. `content`: its written form, `written_form(parts)`."""
 
     id: int
     session_id: int
@@ -136,7 +140,7 @@ class Ending(Struct, frozen=True, kw_only=True):
 
     @property
     def content(self) -> str:
-        return written(self.parts)
+        return written_form(self.parts)
 
 
 class Cost(Struct, frozen=True, kw_only=True):
@@ -144,7 +148,7 @@ class Cost(Struct, frozen=True, kw_only=True):
 
     user_id: int
     session_id: int | None
-    kind: Literal["reply", "title"]
+    kind: CostKind
     model: str | None
     status: Status
     code: str | None
@@ -200,3 +204,132 @@ class PendingMessage(Struct, frozen=True):
     id: int
     revision: int
     content: str
+
+
+class Game(Struct, frozen=True, kw_only=True):
+    """A game in the maze. `actions`: its log, from which the other figures were computed. `steps`: ticks of the world. `tokens` and
+    `seconds`: of the model, in all hints. `template_title`, `name`: of its template and its player."""
+
+    id: int
+    user_id: int
+    mode: GameMode
+    maze_set: str | None
+    maze: int | None
+    seed: int
+    rules: int
+    settings: dict[str, Any]
+    template_id: int | None
+    template_version: int | None
+    prompt: str
+    model: str | None
+    forcing: Forcing
+    sampling: dict[str, Any]
+    actions: list[dict[str, Any]]
+    status: str
+    score: int | None
+    steps: int
+    shortest: int
+    illegal: int
+    tokens: int
+    seconds: float
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class Hint(Struct, frozen=True, kw_only=True):
+    """The model's answer to one state of a game. `after`: how many actions came before it. `reading`: how its action was found in
+    `answer`; None until the run has ended well."""
+
+    id: int
+    game_id: int
+    number: int
+    after: int
+    stream_id: str
+    status: Status
+    sent: list[dict[str, Any]]
+    answer: str
+    thinking: str | None
+    reading: Reading | None
+    say: str | None
+    action: dict[str, Any] | None
+    legal: bool | None
+    facts: Facts
+    created_at: datetime
+
+
+class BoardEntry(Struct, frozen=True, kw_only=True):
+    """A game on a leaderboard. The template is None unless it is public, or the reader's own."""
+
+    game_id: int
+    maze: int
+    email: str
+    template_id: int | None
+    template_title: str | None
+    score: int
+    steps: int
+    shortest: int
+    illegal: int
+    tokens: int
+    seconds: float
+    created_at: datetime
+
+
+class LabSet(Struct, frozen=True, kw_only=True):
+    """A person's own set of tasks. `content`: JSON that the lab wrote."""
+
+    id: int
+    user_id: int
+    title: str
+    kind: Literal["maze", "cases"]
+    content: str
+    created_at: datetime
+    updated_at: datetime
+
+
+LabStatus = Literal["running", "stopped", "done"]
+CellStatus = Literal["waiting", "running", "complete", "failed", "stopped"]
+
+
+class LabRun(Struct, frozen=True, kw_only=True):
+    """A run over a set of tasks. `spec`: JSON that the lab wrote: all that is needed to repeat it."""
+
+    id: int
+    user_id: int
+    title: str
+    status: LabStatus
+    spec: str
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class LabCell(Struct, frozen=True, kw_only=True):
+    """One trial: a template, a model, a setting and a task, as indices into the spec, and how often before (`repeat`).
+
+    `attempts`: how often it was started. `failures`, `given_up`: how many of them failed in a way that may pass, or lost their
+    place to somebody. `stream_id`: of the newest attempt.
+    """
+
+    id: int
+    lab_run_id: int
+    number: int
+    template: int
+    model: int
+    setting: int
+    task: int
+    repeat: int
+    status: CellStatus
+    attempts: int
+    failures: int
+    given_up: int
+    stream_id: str | None
+    passed: bool | None
+    result: dict[str, Any] | None
+
+
+class WaitingCell(Struct, frozen=True):
+    """The first cell that waits in a run for one of its models."""
+
+    id: int
+    lab_run_id: int
+    user_id: int
+    model: int

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -220,4 +221,114 @@ costs = Table(
     Index(None, "user_id", "created_at"),
     Index(None, "created_at"),
     Index(None, "session_id"),
+)
+
+games = Table(
+    "games",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("users"),
+    Column("mode", String(16), nullable=False),  # who moves: `manual` or `lam`
+    Column("maze_set", String(64)),
+    Column("maze", Integer),  # its number in the set
+    Column("seed", BigInteger, nullable=False),
+    Column("rules", Integer, nullable=False),  # the version of the rules
+    Column("settings", JSON, nullable=False),
+    Column("template_id", Integer, ForeignKey("templates.id", ondelete="SET NULL")),
+    Column("template_version", Integer),
+    Column("prompt", Text, nullable=False),  # what the model is told, with its variables filled
+    Column("model", String(255)),
+    Column("forcing", String(16), nullable=False),
+    Column("sampling", JSON, nullable=False),
+    Column("actions", JSON, nullable=False),  # the log of the game, from which everything is computed
+    Column("status", String(16), nullable=False),
+    Column("score", Integer),  # null while it is played
+    Column("steps", Integer, nullable=False),
+    Column("shortest", Integer, nullable=False),
+    Column("illegal", Integer, nullable=False),
+    Column("tokens", Integer, nullable=False),
+    Column("seconds", Float, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Index(None, "user_id"),
+    Index(None, "maze_set", "mode", "status"),
+    Index(None, "template_id"),
+    sqlite_autoincrement=True,
+)
+
+hints = Table(
+    "hints",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("games"),
+    Column("number", Integer, nullable=False),
+    Column("after", Integer, nullable=False),  # how many actions came before it
+    Column("stream_id", String(64), nullable=False, unique=True),
+    Column("status", String(16), nullable=False),
+    Column("sent", JSON, nullable=False),  # the turns that the model got
+    Column("answer", Text, nullable=False),
+    Column("thinking", Text),
+    Column("reading", String(16)),  # how the answer was read; null until it is
+    Column("say", Text),
+    Column("action", JSON(none_as_null=True)),
+    Column("legal", Boolean),
+    Column("metadata", JSON(none_as_null=True)),
+    Column("usage", JSON(none_as_null=True)),
+    Column("timings", JSON(none_as_null=True)),
+    Column("error", JSON(none_as_null=True)),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("game_id", "number"),
+    sqlite_autoincrement=True,
+)
+
+lab_sets = Table(
+    "lab_sets",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("users"),
+    Column("title", String(200), nullable=False),
+    Column("kind", String(16), nullable=False),
+    Column("content", Text, nullable=False),  # JSON that the lab wrote: the mazes or the cases
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+    Index(None, "user_id"),
+    sqlite_autoincrement=True,
+)
+
+lab_runs = Table(
+    "lab_runs",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("users"),
+    Column("title", String(200), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("spec", Text, nullable=False),  # JSON that the lab wrote: all that is needed to repeat it
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Index(None, "user_id"),
+    sqlite_autoincrement=True,
+)
+
+lab_cells = Table(
+    "lab_cells",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("lab_runs"),
+    Column("number", Integer, nullable=False),
+    Column("template", Integer, nullable=False),  # this and the next four: indices into the spec
+    Column("model", Integer, nullable=False),
+    Column("setting", Integer, nullable=False),
+    Column("task", Integer, nullable=False),
+    Column("repeat", Integer, nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),  # attempts that failed in a way that may pass
+    Column("given_up", Integer, nullable=False),  # attempts whose place somebody else needed
+    Column("stream_id", String(64), unique=True),  # of the newest attempt
+    Column("passed", Boolean),
+    Column("result", JSON(none_as_null=True)),
+    Column("transcript", Text),  # JSON that the lab wrote; last, because lists leave it out
+    UniqueConstraint("lab_run_id", "number"),
+    Index(None, "status", "lab_run_id", "model"),
+    sqlite_autoincrement=True,
 )

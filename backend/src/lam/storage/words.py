@@ -77,10 +77,10 @@ class Word(Struct, frozen=True):
 
 
 class Lookup(Struct, frozen=True):
-    """The words under which the index has every message with a term: all of `words`, or else `joined`."""
+    """The words under which the index has every message with a term: all of `words`, or else `as_one`."""
 
     words: list[Word]
-    joined: Word | None = None
+    as_one: Word | None = None
 
 
 def index_words(text: str) -> str:

@@ -160,7 +160,7 @@ class ScriptedServer:
         for _ in range(pieces):
             self._steps.release()
 
-    async def seen(self, count: int = 1) -> Request:
+    async def arrival(self, count: int = 1) -> Request:
         """Waits for that many chat requests and returns the last of them."""
         while len(self.requests) < count:
             await asyncio.sleep(0.005)

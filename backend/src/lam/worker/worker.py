@@ -144,7 +144,7 @@ class Worker:
     @property
     def running(self) -> int:
         """Places in use. A place is free again once the model is idle, so that the next job need not wait."""
-        return self._catalog.queue.taken
+        return self._catalog.queue.in_use
 
     async def drain(self, seconds: float) -> None:
         """Takes no new jobs, gives the running ones that long to be released, then ends them as interrupted."""

@@ -4,6 +4,7 @@ import type { MessageAnswer } from "../../api/schema";
 import { Markdown } from "../../components/markdown/Markdown";
 import { useEachChange } from "../../components/streams";
 import type { LiveReply } from "../../stores/conversation";
+import { isThinking, waiting } from "../../stores/reply-status";
 import { words } from "../../words";
 import { Actions } from "./Actions";
 import type { Conversation } from "./conversation";
@@ -32,7 +33,7 @@ export const Answer = memo(function Answer({ message, live, busy, conversation }
         <Thoughts text={view.thinking} isThinking={view.isGrowing && view.text === ""} />
         <Markdown text={view.text} growing={view.isGrowing} />
         <ToolCalls calls={view.calls} />
-        {live && <Waiting stream={live.stream} />}
+        {live && <Waiting isThinking={isThinking(live.stream)} says={(since, now) => waiting(live.stream, since, now)} />}
         {message !== null && !message.in_context && view.text !== "" && <LeftOut />}
         {view.ending && <p className="ending">{view.ending}</p>}
         {view.problem && (

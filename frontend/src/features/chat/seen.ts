@@ -5,7 +5,7 @@ import type { Snapshot } from "../../protocol/fold";
 import { snapshotOf } from "../../protocol/reply";
 import type { LiveReply } from "../../stores/conversation";
 import { words } from "../../words";
-import { figures } from "../../components/status";
+import { figures } from "../../stores/reply-status";
 
 /** A tool call, and what the tool answered. */
 export interface Called {

@@ -6,6 +6,7 @@ import { Waiting } from "../../components/Waiting";
 import { labRuns, type LabView } from "../../stores/lab";
 import type { LiveStream } from "../../stores/live-stream";
 import { Panes, type Pane } from "../../stores/panes";
+import { isThinking, waiting } from "../../stores/reply-status";
 import { words } from "../../words";
 import { useStopCell } from "./lab";
 import { outcomeOf, trialName } from "./outcome";
@@ -105,7 +106,7 @@ function Standing({ stream }: { stream: LiveStream }) {
   const { text, thinking, progress } = stream.snapshot;
   if (stream.connection !== "lost" && text !== "") return <p>{words.lab.live.writing}</p>;
   if (stream.connection !== "lost" && thinking === "" && progress === null) return <p>{words.lab.live.starting}</p>;
-  return <Waiting stream={stream} />;
+  return <Waiting isThinking={isThinking(stream)} says={(since, now) => waiting(stream, since, now)} />;
 }
 
 function LiveText({ stream, label }: { stream: LiveStream | undefined; label: string }) {

@@ -4,11 +4,11 @@ import { useEffect, useState, useSyncExternalStore } from "react";
 import { lab } from "../../api/lab";
 import { Markdown } from "../../components/markdown/Markdown";
 import { Problem } from "../../components/Problem";
-import { figures } from "../../components/status";
 import { useEachChange } from "../../components/streams";
 import { Waiting } from "../../components/Waiting";
 import { labRuns } from "../../stores/lab";
 import { Panes } from "../../stores/panes";
+import { figures, isThinking, waiting } from "../../stores/reply-status";
 import { words } from "../../words";
 
 /** One reply of a template that is tried, as it comes and when it has ended. */
@@ -43,7 +43,7 @@ export function TriedReply({ run, name }: { run: number; name: string }) {
         )}
       </header>
       <Markdown text={text} growing={!isOver} />
-      {stream && !isOver && <Waiting stream={stream} />}
+      {stream && !isOver && <Waiting isThinking={isThinking(stream)} says={(since, now) => waiting(stream, since, now)} />}
       {!stream && !isOver && <p className="waiting">{words.reply.sending}</p>}
       {cell?.status === "failed" && (
         <p className="problem" role="alert">

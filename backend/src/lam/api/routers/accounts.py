@@ -16,17 +16,17 @@ router = APIRouter(prefix="/api/auth", tags=["accounts"])
 profile_router = APIRouter(prefix="/api/profile", tags=["accounts"])
 
 
-@router.post("/register", status_code=201, responses=answers(403, 409, 422, 429, 503), summary="Make an account")
+@router.post("/register", status_code=201, responses=answers(403, 409, 422, 429, 503), summary="Create an account")
 async def register(body: NewAccount, request: Request, parts: Parts) -> Account:
-    """A password has 8 characters or more, of any kind, and is not one that everybody tries first."""
+    """A password has at least 8 characters of any kind and must not be a common one."""
     return Account.model_validate(await parts.accounts.register(body.email, body.password, address_of(request)))
 
 
 @router.post("/login", responses=answers(401, 422, 429, 503), summary="Log in")
 async def log_in(body: Credentials, request: Request, response: Response, parts: Parts) -> TokenAnswer:
-    """Programs use the token as a Bearer; for the page the same token is set as an HttpOnly cookie, and ends the one before.
+    """Programs send the token as a Bearer token. The page gets the same token as an HttpOnly cookie, which replaces the one before.
 
-    The cookie `lam_device` lets this browser's later logins wait behind no stranger, until the password changes.
+    The cookie `lam_device` identifies this browser: until the password changes, attempts by strangers do not delay its logins.
     """
     if "origin" in request.headers:
         require_own_page(parts.settings, request.method, request.headers)
@@ -41,34 +41,34 @@ async def log_out(caller: Caller, response: Response, parts: Parts) -> None:
     forget_login(response)
 
 
-@profile_router.get("/me", responses=answers(401, 503), summary="Who am I, at the address that the earlier system's page asks")
-@router.get("/me", responses=answers(401, 503), summary="Who am I")
+@profile_router.get("/me", responses=answers(401, 503), summary="The account that is logged in (path of the earlier system)")
+@router.get("/me", responses=answers(401, 503), summary="The account that is logged in")
 async def me(caller: Caller) -> Account:
     return Account.model_validate(caller.user)
 
 
-@router.get("/tokens", responses=answers(401, 503), summary="Where I am logged in, the last used first")
+@router.get("/tokens", responses=answers(401, 503), summary="List my logins, most recently used first")
 async def list_tokens(caller: Caller, parts: Parts) -> list[ListedToken]:
-    found = await parts.accounts.tokens(caller)
-    return [ListedToken(**msgspec.structs.asdict(login), current=login.id == caller.token_id) for login in found]
+    logins = await parts.accounts.tokens(caller)
+    return [ListedToken(**msgspec.structs.asdict(login), current=login.id == caller.token_id) for login in logins]
 
 
 @router.delete("/tokens/{token_id}", status_code=204, responses=answers(401, 403, 404, 422, 503), summary="End one of my logins")
 async def revoke_token(token_id: Annotated[int, Path(ge=1, le=MAX_ID)], caller: Caller, parts: Parts) -> None:
-    """Its open streams are closed within seconds; the replies go on."""
+    """Open streams of this login are closed within seconds; the replies continue."""
     await parts.accounts.revoke(caller, token_id)
 
 
 @router.post("/change-password", status_code=204, responses=answers(401, 403, 422, 429, 503), summary="Change the password")
 async def change_password(body: NewPassword, caller: Caller, request: Request, parts: Parts) -> None:
-    """Every other login of the account ends, and no device is known any more."""
+    """Ends every other login of the account and forgets its known devices."""
     await parts.accounts.change_password(caller, body.current_password, body.new_password, address_of(request))
 
 
 @router.delete(
-    "/account", status_code=204, responses=answers(401, 403, 409, 422, 429, 503), summary="Delete the account and all in it"
+    "/account", status_code=204, responses=answers(401, 403, 409, 422, 429, 503), summary="Delete my account and everything in it"
 )
 async def delete_account(caller: Caller, request: Request, response: Response, parts: Parts, body: Deletion | None = None) -> None:
-    """Asks for the password once more. This machine's local account has none, and stays."""
+    """Requires the password. The local account of this machine has no password and cannot be deleted."""
     await parts.accounts.delete(caller, body.password if body else None, address_of(request))
     forget_all(response)

@@ -1,4 +1,4 @@
-"""What stands beside sessions and messages: presets, search, documents, sessions as files."""
+"""Presets, search, the text of documents, and sessions as files."""
 
 from typing import Annotated, Any, Literal
 
@@ -7,7 +7,8 @@ from starlette.datastructures import UploadFile
 
 from lam.api.dependencies import Caller, Parts
 from lam.api.errors import answers
-from lam.api.routers.sessions import SessionId, shown
+from lam.api.listed import session_answer
+from lam.api.routers.sessions import SessionId
 from lam.api.schemas.search import DocumentAnswer, FoundAnswer, SearchAnswer
 from lam.api.schemas.sessions import SessionAnswer
 from lam.api.schemas.templates import PresetAnswer
@@ -44,14 +45,14 @@ UPLOAD: dict[str, Any] = {
 IMPORT: dict[str, Any] = {
     "requestBody": {
         "required": True,
-        "content": {"application/json": {"schema": {"type": "object", "description": "A session as it was exported."}}},
+        "content": {"application/json": {"schema": {"type": "object", "description": "An exported session."}}},
     }
 }
 
 
-@router.get("/presets", summary="System prompts to begin with")
+@router.get("/presets", summary="List the built-in system prompts")
 async def presets() -> list[PresetAnswer]:
-    """For everybody, signed in or not."""
+    """Needs no login."""
     return [PresetAnswer.model_validate(preset) for preset in PRESETS]
 
 
@@ -59,12 +60,14 @@ async def presets() -> list[PresetAnswer]:
 async def search(
     caller: Caller,
     parts: Parts,
-    q: Annotated[str, Query(min_length=1, max_length=200, description="All of its words must be there, as beginnings of words.")],
-    limit: Annotated[int, Query(ge=1, le=100, description="Of each kind at most.")] = 20,
+    q: Annotated[
+        str, Query(min_length=1, max_length=200, description="Every word must occur in the text as the beginning of a word.")
+    ],
+    limit: Annotated[int, Query(ge=1, le=100, description="Maximum number of results of each kind.")] = 20,
 ) -> SearchAnswer:
-    """First sessions whose title matches, the last used first; then messages on any branch, the newest first."""
-    found = await parts.search.find(caller.user.id, valid(q), limit)
-    return SearchAnswer(results=[FoundAnswer.model_validate(one) for one in found])
+    """Sessions whose title matches come first, most recently used first; then messages of any branch, newest first."""
+    results = await parts.search.find(caller.user.id, valid(q), limit)
+    return SearchAnswer(results=[FoundAnswer.model_validate(one) for one in results])
 
 
 @router.post(
@@ -72,11 +75,12 @@ async def search(
     responses=answers(401, 403, 413, 415, 422, 429, 503),
     openapi_extra=UPLOAD,
     response_model_exclude_none=True,
-    summary="The text of a document",
+    summary="Extract the text of a document",
 )
 async def upload_document(request: Request, caller: Caller, parts: Parts) -> DocumentAnswer:
-    """pdf, docx, txt or md, 20 MiB at most. What it is, is decided by its content; it is read in a process of its own, and nothing
-    of it is kept."""
+    """Takes pdf, docx, txt or md, up to 20 MiB. The content decides the type. A separate process reads the file; nothing is
+    stored.
+    """
     async with parts.documents.turn(caller.user.id), request.form(max_files=1, max_fields=10) as form:  # not before the log-in
         file = form.get("file")
         if not isinstance(file, UploadFile):
@@ -92,14 +96,14 @@ async def upload_document(request: Request, caller: Caller, parts: Parts) -> Doc
     "/sessions/{session_id}/export",
     responses=FILE | answers(401, 404, 422, 503),
     response_class=Response,
-    summary="A session as a file",
+    summary="Export a session",
 )
 async def export_session(
     session_id: SessionId,
     caller: Caller,
     parts: Parts,
     format: Annotated[  # noqa: A002  # the name people expect in the URL
-        Literal["json", "markdown"], Query(description="JSON holds all branches and can be imported; Markdown is for reading.")
+        Literal["json", "markdown"], Query(description="JSON has all branches and can be imported again; Markdown is for reading.")
     ] = "json",
 ) -> Response:
     if format == "json":
@@ -115,8 +119,8 @@ async def export_session(
     status_code=201,
     responses=answers(401, 403, 409, 413, 422, 503),
     openapi_extra=IMPORT,
-    summary="Make a session from an exported file",
+    summary="Import an exported session",
 )
 async def import_session(request: Request, caller: Caller, parts: Parts) -> SessionAnswer:
-    """A new session of yours, with all branches. Nothing is stored when the file is not valid."""
-    return shown(await parts.transfer.import_json(caller.user.id, await request.body()), parts)
+    """Creates a new session with all branches. Nothing is stored if the file is invalid."""
+    return session_answer(await parts.transfer.import_json(caller.user.id, await request.body()), parts.sessions)

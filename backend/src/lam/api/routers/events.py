@@ -1,4 +1,4 @@
-"""`/api/events`: one connection for all that a person looks at."""
+"""`/api/events`: one connection for everything a page shows."""
 
 from typing import Annotated, Any
 
@@ -17,8 +17,8 @@ router = APIRouter(prefix="/api/events", tags=["events"])
 
 FRAMES: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "Server-Sent Events, each `{stream, n, event}`. `stream`: a run's id, or `sessions` (the list), `session` "
-        "(those in sight), `connection`. docs/protocols/events.md describes them.",
+        "description": "Server-Sent Events, each `{stream, n, event}`. `stream` is a run's id, `sessions` (the list), `session` "
+        "(the visible ones), `lab` or `connection`. See docs/protocols/events.md.",
         "content": {
             "text/event-stream": {
                 "schema": {"type": "string"},
@@ -38,11 +38,13 @@ FRAMES: dict[int | str, dict[str, Any]] = {
 async def connect(
     caller: Caller,
     parts: Parts,
-    session: Annotated[SessionIds, Query(description="A session in sight; may be repeated.")] = [],  # noqa: B006
-    run: Annotated[RunIds, Query(description="`ID@N`: a run's stream, from the event after number N; may be repeated.")] = [],  # noqa: B006
-    last_event_id: Annotated[str | None, Header(description="The id of the last frame that you have.")] = None,
+    session: Annotated[SessionIds, Query(default_factory=list, description="A visible session; may be repeated.")],
+    run: Annotated[
+        RunIds, Query(default_factory=list, description="`ID@N`: a run's stream, starting after event N; may be repeated.")
+    ],
+    last_event_id: Annotated[str | None, Header(description="The id of the last frame you received.")] = None,
 ) -> SourceStream:
-    """The first frame is `open`, or `reset` where changes may have been missed since `Last-Event-ID`: then load anew."""
+    """The first frame is `open`, or `reset` if you may have missed changes since `Last-Event-ID`: then load everything again."""
     user_id = caller.user.id
     connection = parts.events.prepare(user_id)
     connection.follow(await parts.events.find(user_id, wishes(run)))
@@ -61,7 +63,7 @@ async def connect(
 async def follow(
     connection_id: Annotated[str, Path(max_length=64, pattern="^[A-Za-z0-9_-]+$")], body: Followed, caller: Caller, parts: Parts
 ) -> None:
-    """A session or run that is not yours is answered by a frame `closed`; the others are followed."""
+    """For a session or run that is not yours you get a `closed` frame; the others are followed."""
     connection = parts.events.get(connection_id, caller.user.id)
     for session_id in connection.watch(body.session):
         try:

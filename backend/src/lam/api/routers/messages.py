@@ -10,7 +10,8 @@ from lam.accounts.accounts import Identity
 from lam.api.dependencies import Caller, Parts
 from lam.api.errors import answers
 from lam.api.event_stream import EventStream, disconnected
-from lam.api.routers.sessions import message, shown
+from lam.api.listed import session_answer
+from lam.api.routers.sessions import message_answer
 from lam.api.schemas.base import MAX_ID
 from lam.api.schemas.messages import MessageAnswer, MessageChanges, SendMessage, SentAnswer, StoppedStream, StopStream
 from lam.api.services import Services
@@ -57,39 +58,44 @@ async def send_and_stream(body: SendMessage, caller: Caller, parts: Parts) -> Ev
     summary="Send a message and wait for the whole reply",
 )
 async def send(body: SendMessage, caller: Caller, parts: Parts, request: Request) -> SentAnswer:
-    """The same run as with `/messages/stream`. Who disconnects counts as a reader that left."""
+    """Starts the same run as `/messages/stream`. Disconnecting counts as a reader leaving."""
     following = await parts.messages.send(caller.user.id, _send(body))
     terminal = await _end_of(following, caller, parts, request.receive)
     if isinstance(terminal, Error):
         raise from_code(terminal.code, terminal.message, retryable=terminal.retryable)
     session, asked, reply = await parts.messages.pair(caller.user.id, following)
     return SentAnswer(
-        session=shown(session, parts),
-        user_message=message(asked),
-        assistant_message=message(reply),
+        session=session_answer(session, parts.sessions),
+        user_message=message_answer(asked),
+        assistant_message=message_answer(reply),
         raw_response=_raw_response(reply.message),
     )
 
 
 @router.patch("/messages/{message_id}", responses=answers(401, 403, 404, 422, 503), summary="Rate a reply")
 async def change_message(message_id: MessageId, body: MessageChanges, caller: Caller, parts: Parts) -> MessageAnswer:
-    return message(await parts.messages.rate(caller.user.id, message_id, body.rating))
+    return message_answer(await parts.messages.rate(caller.user.id, message_id, body.rating))
 
 
 @router.get(
     "/streams/{stream_id}",
     response_class=Response,
-    responses=EVENTS | {204: {"description": "Nothing is left to read."}} | answers(401, 404, 422, 503),
+    responses=EVENTS | {204: {"description": "There is nothing more to read."}} | answers(401, 404, 422, 503),
     summary="Replay and follow a stream",
 )
 async def follow(
     stream_id: StreamId,
     caller: Caller,
     parts: Parts,
-    after: Annotated[str | None, Query(description="The number of the last event that you have.")] = None,
-    last_event_id: Annotated[str | None, Header(description="The same, as browsers send it; wins over `after`.")] = None,
+    after: Annotated[str | None, Query(description="The number of the last event you received.")] = None,
+    last_event_id: Annotated[
+        str | None, Header(description="The same as `after`, in the form browsers send; takes precedence.")
+    ] = None,
 ) -> Response:
-    """Events after the given number, then live until the end. A stream whose log is gone is rebuilt, with `rebuilt: true`."""
+    """Sends the events after that number, then new ones until the end.
+
+    A stream that is no longer in memory is rebuilt from the stored message, with `rebuilt: true`.
+    """
     following = await parts.streams.find(stream_id, caller.user.id, _number(last_event_id if last_event_id is not None else after))
     if following.at_end:
         return Response(status_code=204)
@@ -103,17 +109,17 @@ async def follow(
     summary="Stop a reply",
 )
 async def stop(stream_id: StreamId, caller: Caller, parts: Parts, body: StopStream | None = None) -> StoppedStream:
-    """In any stage; the text so far is kept. After the end nothing changes."""
+    """Works in every stage and keeps the text so far. After the end it changes nothing."""
     status: Any = await parts.streams.stop(stream_id, caller.user.id, body.shown_chars if body else None)
     return StoppedStream(stream_id=stream_id, status=status)
 
 
 def _send(body: SendMessage) -> Send:
-    given = body.model_dump(exclude={"continue_", "on_disconnect", "documents"})
+    fields = body.model_dump(exclude={"continue_", "on_disconnect", "documents"})
     if body.documents is not None:
-        given["documents"] = tuple(Document(document.name, document.text) for document in body.documents)
-    given |= {"regenerate": body.regenerate or None, "continues": body.continue_ or None}
-    return Send(**given, on_disconnect=body.on_disconnect or "cancel")
+        fields["documents"] = tuple(Document(document.name, document.text) for document in body.documents)
+    fields |= {"regenerate": body.regenerate or None, "continues": body.continue_ or None}
+    return Send(**fields, on_disconnect=body.on_disconnect or "cancel")
 
 
 def _raw_response(reply: Message) -> Any:
@@ -132,8 +138,7 @@ def _number(text: str | None) -> int:
 
 
 async def _end_of(following: Following, caller: Identity, parts: Services, receive: Receive) -> Any:
-    """The terminal event. A caller that leaves is a reader that left, and nobody takes the answer then; a token that is revoked
-    meanwhile gets none."""
+    """Returns the terminal event. A caller that disconnects is a reader that left; a token revoked meanwhile gets no answer."""
     run = following.run
     if run is not None:
         connection = parts.open_streams.enter(caller.token_id)

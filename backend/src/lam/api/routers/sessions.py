@@ -11,64 +11,58 @@ from lam.api.listed import listed_session, session_answer
 from lam.api.schemas.base import MAX_ID
 from lam.api.schemas.messages import MessageAnswer, RunningStream
 from lam.api.schemas.sessions import ListedSession, SessionAnswer, SessionChanges, SessionSettings
-from lam.api.services import Services
 from lam.chat.messages import ListedMessage
 from lam.generation.run import Life
-from lam.storage.models import Session
 
 router = APIRouter(prefix="/api/chatbot/sessions", tags=["sessions"])
 
 SessionId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 
-def shown(session: Session, parts: Services) -> SessionAnswer:
-    return session_answer(session, parts.sessions)
-
-
-def message(shown: ListedMessage) -> MessageAnswer:
-    stored = shown.message
+def message_answer(listed: ListedMessage) -> MessageAnswer:
+    stored = listed.message
     known = stored.facts.to_row() | {"metadata": stored.metadata, "parts": msgspec.to_builtins(stored.parts)}
     fields = msgspec.structs.asdict(stored) | known
-    return MessageAnswer(**fields, siblings=shown.siblings, in_context=shown.in_context)
+    return MessageAnswer(**fields, siblings=listed.siblings, in_context=listed.in_context)
 
 
-@router.get("", responses=answers(401, 503), summary="My sessions, the last used first")
+@router.get("", responses=answers(401, 503), summary="List my sessions, most recently used first")
 async def list_sessions(caller: Caller, parts: Parts) -> list[ListedSession]:
-    found = await parts.sessions.newest(caller.user.id)
-    return [listed_session(session, preview, parts.sessions) for session, preview in found]
+    newest = await parts.sessions.newest(caller.user.id)
+    return [listed_session(session, preview, parts.sessions) for session, preview in newest]
 
 
-@router.post("", status_code=201, responses=answers(401, 403, 404, 409, 422, 503), summary="Begin a session")
+@router.post("", status_code=201, responses=answers(401, 403, 404, 409, 422, 503), summary="Create a session")
 async def create_session(caller: Caller, parts: Parts, body: SessionSettings | None = None) -> SessionAnswer:
-    given = body.model_dump(exclude_unset=True) if body else {}
-    return shown(await parts.sessions.create(caller.user.id, **given), parts)
+    fields = body.model_dump(exclude_unset=True) if body else {}
+    return session_answer(await parts.sessions.create(caller.user.id, **fields), parts.sessions)
 
 
-@router.get("/{session_id}", responses=answers(401, 404, 422, 503), summary="One session")
+@router.get("/{session_id}", responses=answers(401, 404, 422, 503), summary="Get a session")
 async def get_session(session_id: SessionId, caller: Caller, parts: Parts) -> SessionAnswer:
-    return shown(await parts.sessions.get(caller.user.id, session_id), parts)
+    return session_answer(await parts.sessions.get(caller.user.id, session_id), parts.sessions)
 
 
 @router.patch("/{session_id}", responses=answers(401, 403, 404, 422, 503), summary="Change a session")
 async def change_session(session_id: SessionId, body: SessionChanges, caller: Caller, parts: Parts) -> SessionAnswer:
-    """An absent field is untouched, null clears; in force from the next message."""
+    """Absent fields stay as they are; null clears a field. Changes apply from the next message on."""
     changes = body.model_dump(exclude_unset=True)
-    return shown(await parts.sessions.change(caller.user.id, session_id, changes), parts)
+    return session_answer(await parts.sessions.change(caller.user.id, session_id, changes), parts.sessions)
 
 
 @router.delete("/{session_id}", status_code=204, responses=answers(401, 403, 404, 409, 422, 503), summary="Delete a session")
 async def delete_session(session_id: SessionId, caller: Caller, parts: Parts) -> None:
-    """A running reply is stopped first; its streams are 404 afterwards."""
+    """A running reply is stopped first. Its streams answer 404 afterwards."""
     await parts.sessions.delete(caller.user.id, session_id)
 
 
 @router.post("/{session_id}/reset", responses=answers(401, 403, 404, 409, 422, 503), summary="Empty a session")
 async def reset_session(session_id: SessionId, caller: Caller, parts: Parts) -> SessionAnswer:
-    """A new key and no messages; a running reply is stopped first."""
-    return shown(await parts.sessions.reset(caller.user.id, session_id), parts)
+    """Deletes the messages and gives the session a new key. A running reply is stopped first."""
+    return session_answer(await parts.sessions.reset(caller.user.id, session_id), parts.sessions)
 
 
-@router.get("/{session_id}/messages", responses=answers(401, 404, 422, 503), summary="The newest messages, oldest first")
+@router.get("/{session_id}/messages", responses=answers(401, 404, 422, 503), summary="List the newest messages, oldest first")
 async def list_messages(
     session_id: SessionId,
     caller: Caller,
@@ -76,14 +70,14 @@ async def list_messages(
     limit: Annotated[int, Query(ge=1, le=500)] = 200,
     before: Annotated[int | None, Query(ge=1, le=MAX_ID, description="Only messages before this one.")] = None,
 ) -> list[MessageAnswer]:
-    found = await parts.messages.page(caller.user.id, session_id, limit, before)
-    return [message(shown) for shown in found]
+    page = await parts.messages.page(caller.user.id, session_id, limit, before)
+    return [message_answer(listed) for listed in page]
 
 
 @router.get(
     "/{session_id}/stream",
     responses=answers(401, 404, 422, 503) | {204: {"description": "No reply is running."}},
-    summary="The running stream",
+    summary="Get the running stream",
 )
 async def running_stream(session_id: SessionId, caller: Caller, parts: Parts, response: Response) -> RunningStream | None:
     session = await parts.sessions.get(caller.user.id, session_id)

@@ -32,16 +32,16 @@ LOCAL_HOSTS: Final = (*LOOPBACK, "localhost")
 
 @router.get(
     "/health",
-    responses=answers(422) | {503: {"model": HealthAnswer, "description": "Not ready, and `ready=1` was asked for."}},
+    responses=answers(422) | {503: {"model": HealthAnswer, "description": "Not ready; only with `ready=1`."}},
     summary="Health",
 )
 async def health(
     caller: MaybeCaller,
     parts: Parts,
     response: Response,
-    ready: bool = Query(False, description="Answer 503 unless a reply can be produced now."),
+    ready: bool = Query(False, description="Answer 503 if no reply can be produced now."),
 ) -> HealthAnswer:
-    """200 whenever the process serves. Who is signed in is also told about the engine and the database."""
+    """200 while the process serves. With a login the answer includes the engine and the database."""
     engine = await parts.catalog.health()
     problem = await parts.readiness.problem()
     is_ready = problem is None and engine.state == "ready" and not parts.supervisor.draining
@@ -81,7 +81,7 @@ def worker_health(workers: Sequence[WorkerStatus]) -> list[WorkerHealth]:
             slots=worker.slots,
             running=worker.running,
             streaming=worker.streaming,
-            version=worker.release or str(worker.version),  # the first release told its own in place of the protocol's
+            version=worker.release or str(worker.version),  # the first release sent its own version here
         )
         for worker in workers
     ]
@@ -89,7 +89,7 @@ def worker_health(workers: Sequence[WorkerStatus]) -> list[WorkerHealth]:
 
 @metrics_router.get("/metrics", include_in_schema=False)
 async def metrics(request: Request, parts: Parts) -> Response:
-    """For Prometheus. With LAM_METRICS=auto only for this machine's own programs, not through a proxy."""
+    """Metrics for Prometheus. With LAM_METRICS=auto only programs on this machine get them, not callers behind a proxy."""
     if not _metrics_allowed(parts.settings, request.client.host if request.client else ""):
         raise NotFound
     return Response(parts.metrics.text(), media_type=CONTENT_TYPE_LATEST)
@@ -101,8 +101,8 @@ def _metrics_allowed(settings: Settings, caller: str) -> bool:
     return not settings.lam_public_url and settings.lam_host in LOCAL_HOSTS and caller in LOOPBACK
 
 
-@router.get("/models", responses=answers(401, 503), summary="Models that can be asked for")
+@router.get("/models", responses=answers(401, 503), summary="List the available models")
 async def models(caller: Caller, parts: Parts) -> ModelsAnswer:
-    found = [ModelAnswer(name=model.name, n_ctx=model.n_ctx) for model in await parts.catalog.models()]
+    served = [ModelAnswer(name=model.name, n_ctx=model.n_ctx) for model in await parts.catalog.models()]
     sampling = SamplingAnswer.model_validate(defaults(parts.settings))
-    return ModelsAnswer(models=found, default=found[0].name if found else None, sampling=sampling)
+    return ModelsAnswer(models=served, default=served[0].name if served else None, sampling=sampling)

@@ -1,4 +1,4 @@
-"""`/api/templates`: stored prompts, their versions, and as files."""
+"""`/api/templates`: stored prompts, their versions, import and export."""
 
 from typing import Annotated
 
@@ -24,71 +24,69 @@ TemplateId = Annotated[int, Path(ge=1, le=MAX_ID)]
 Version = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 
-@router.get("", responses=answers(401, 422, 503), summary="My templates, the last changed first")
+@router.get("", responses=answers(401, 422, 503), summary="List my templates, most recently changed first")
 async def list_templates(
     caller: Caller,
     parts: Parts,
-    active: Annotated[bool | None, Query(description="Only those that are, or are not, active.")] = None,
+    active: Annotated[bool | None, Query(description="Only active (true) or only inactive (false) templates.")] = None,
 ) -> list[TemplateAnswer]:
-    found = await parts.templates.all(caller.user.id)
-    return [answer(template) for template in found if active is None or template.is_active is active]
+    templates = await parts.templates.all(caller.user.id)
+    return [answer(template) for template in templates if active is None or template.is_active is active]
 
 
-@router.post("", status_code=201, responses=answers(401, 403, 409, 422, 503), summary="Make a template")
+@router.post("", status_code=201, responses=answers(401, 403, 409, 422, 503), summary="Create a template")
 async def create_template(body: NewTemplate, caller: Caller, parts: Parts) -> TemplateAnswer:
     return answer((await parts.templates.add(caller.user.id, [body.model_dump()]))[0])
 
 
-@router.get("/export", responses=answers(401, 503), summary="All my templates as a file")
+@router.get("/export", responses=answers(401, 503), summary="Export my templates")
 async def export_templates(caller: Caller, parts: Parts, response: Response) -> TemplateFile:
-    """The newest version of each."""
+    """Contains the newest version of each template."""
     response.headers["Content-Disposition"] = 'attachment; filename="templates.json"'
-    found = await parts.templates.all(caller.user.id)
-    return TemplateFile(templates=[NewTemplate.model_validate(template) for template in found])
+    templates = await parts.templates.all(caller.user.id)
+    return TemplateFile(templates=[NewTemplate.model_validate(template) for template in templates])
 
 
-@router.post("/import", status_code=201, responses=answers(401, 403, 409, 413, 422, 503), summary="Make templates from a file")
+@router.post("/import", status_code=201, responses=answers(401, 403, 409, 413, 422, 503), summary="Import templates")
 async def import_templates(body: TemplateFile, caller: Caller, parts: Parts) -> list[TemplateAnswer]:
-    """All of them, or none when one is not valid. Each becomes a new template."""
+    """Each becomes a new template. If one is invalid, none is imported."""
     added = await parts.templates.add(caller.user.id, [template.model_dump() for template in body.templates])
     return [answer(template) for template in added]
 
 
-@router.get("/public/{template_id}", responses=answers(404, 422, 503), summary="A public template")
+@router.get("/public/{template_id}", responses=answers(404, 422, 503), summary="Get a public template")
 async def public_template(template_id: TemplateId, parts: Parts) -> PublicTemplate:
-    """For everybody, signed in or not, while it is public and active."""
+    """Needs no login. 404 unless the template is public and active."""
     return answer(await parts.templates.public(template_id))
 
 
-@router.get("/{template_id}", responses=answers(401, 404, 422, 503), summary="One template")
+@router.get("/{template_id}", responses=answers(401, 404, 422, 503), summary="Get a template")
 async def get_template(template_id: TemplateId, caller: Caller, parts: Parts) -> TemplateAnswer:
     return answer(await parts.templates.get(caller.user.id, template_id))
 
 
 @router.patch("/{template_id}", responses=answers(401, 403, 404, 409, 422, 503), summary="Change a template")
 async def change_template(template_id: TemplateId, body: TemplateChanges, caller: Caller, parts: Parts) -> TemplateAnswer:
-    """A changed content becomes the next version; sessions keep the text they took."""
+    """Changed content becomes a new version; sessions keep the text they have."""
     return answer(await parts.templates.change(caller.user.id, template_id, body.model_dump(exclude_unset=True)))
 
 
 @router.delete("/{template_id}", status_code=204, responses=answers(401, 403, 404, 422, 503), summary="Delete a template")
 async def delete_template(template_id: TemplateId, caller: Caller, parts: Parts) -> None:
-    """With all its versions. Sessions keep the text they took."""
+    """Deletes all its versions. Sessions keep the text they have."""
     await parts.templates.delete(caller.user.id, template_id)
 
 
-@router.get(
-    "/{template_id}/versions", responses=answers(401, 404, 422, 503), summary="The newest hundred versions, the newest first"
-)
+@router.get("/{template_id}/versions", responses=answers(401, 404, 422, 503), summary="List the newest 100 versions, newest first")
 async def list_versions(template_id: TemplateId, caller: Caller, parts: Parts) -> list[TemplateVersionAnswer]:
-    found = await parts.templates.versions(caller.user.id, template_id)
+    versions = await parts.templates.versions(caller.user.id, template_id)
     return [
         TemplateVersionAnswer(version=one.version, content=one.content, variables=listed(one.content), created_at=one.created_at)
-        for one in found
+        for one in versions
     ]
 
 
-@router.get("/{template_id}/versions/{version}", responses=answers(401, 404, 422, 503), summary="One version")
+@router.get("/{template_id}/versions/{version}", responses=answers(401, 404, 422, 503), summary="Get a version")
 async def get_version(template_id: TemplateId, version: Version, caller: Caller, parts: Parts) -> TemplateVersionAnswer:
     one = await parts.templates.version(caller.user.id, template_id, version)
     return TemplateVersionAnswer(version=one.version, content=one.content, variables=listed(one.content), created_at=one.created_at)

@@ -12,13 +12,13 @@ from lam.api.schemas.usage import DaySums, ModelSums, SessionSums, Sums, UsageAn
 router = APIRouter(prefix="/api/usage", tags=["usage"])
 
 
-@router.get("", responses=answers(401, 403, 422, 503), summary="Tokens, speed and outcomes per day, session and model")
+@router.get("", responses=answers(401, 403, 422, 503), summary="Usage by day, session and model")
 async def usage(
     caller: Caller,
     parts: Parts,
-    first: Annotated[date | None, Query(description="The first day; 30 days back unless given.")] = None,
-    last: Annotated[date | None, Query(description="The last day, included; today unless given.")] = None,
-    everybody: Annotated[bool, Query(description="All users', for an admin.")] = False,
+    first: Annotated[date | None, Query(description="The first day; default: 30 days ago.")] = None,
+    last: Annotated[date | None, Query(description="The last day, inclusive; default: today.")] = None,
+    everybody: Annotated[bool, Query(description="The usage of all users; admins only.")] = False,
 ) -> UsageAnswer:
     found = await parts.usage.of(caller.user, first, last, everybody=everybody)
     return UsageAnswer(

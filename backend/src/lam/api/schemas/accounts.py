@@ -20,7 +20,7 @@ class NewPassword(Schema):
 
 
 class Deletion(Schema):
-    password: Text = Field(max_length=1024, description="The account's, once more.")
+    password: Text = Field(max_length=1024, description="The password of the account.")
 
 
 class Account(Schema):
@@ -31,14 +31,14 @@ class Account(Schema):
 
 
 class ListedToken(Schema):
-    """One place where the account is logged in. Secrets are not kept, so none is told."""
+    """A login of the account, without its secret, which is not stored."""
 
     id: int
-    device: str | None = Field(description="What the program said it is (User-Agent).")
+    device: str | None = Field(description="The User-Agent of the program.")
     created_at: Time
-    last_used_at: Time = Field(description="To ten minutes.")
-    expires_at: Time | None = Field(description="Null: it does not.")
-    current: bool = Field(description="The one that asks.")
+    last_used_at: Time = Field(description="Accurate to ten minutes.")
+    expires_at: Time | None = Field(description="Null: never.")
+    current: bool = Field(description="Whether this request uses it.")
 
 
 class TokenAnswer(Schema):

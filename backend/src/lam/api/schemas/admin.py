@@ -9,28 +9,30 @@ from lam.api.schemas.base import Schema, Text, Time
 
 
 class ListedAccount(Account):
-    last_used_at: Time | None = Field(description="When one of its log-ins was last used, to ten minutes.")
+    last_used_at: Time | None = Field(description="When a login of the account was last used, accurate to ten minutes.")
     sessions: int
-    running: int = Field(description="Replies that run or wait.")
+    running: int = Field(description="Number of replies that run or wait.")
 
 
 class AccountChanges(Schema):
-    """An absent field is untouched."""
+    """Absent fields stay as they are."""
 
     is_admin: bool | None = None
-    password: Text | None = Field(None, min_length=8, max_length=1024, description="Ends all log-ins of the account.")
+    password: Text | None = Field(
+        None, min_length=8, max_length=1024, description="A new password; ends all logins of the account."
+    )
 
 
 class RunAnswer(Schema):
-    """A reply that runs or waits, without a word of what is said in it."""
+    """A reply that runs or waits, without its text."""
 
     user_id: int
     email: str
     model: str | None
     stage: Literal["queued", "unreachable", "loading", "prompt", "thinking", "text"] | None = Field(
-        description="Null: it has only begun."
+        description="Null: it has just started."
     )
-    position: int | None = Field(description="Of one that is queued: how many start before it.")
-    characters: int = Field(description="Of the answer so far.")
+    position: int | None = Field(description="While queued: how many replies start before it.")
+    characters: int = Field(description="Length of the answer so far.")
     readers: int
     began_at: Time

@@ -14,13 +14,13 @@ RunIds = Annotated[list[FollowedRun], Field(max_length=MOST)]
 
 
 class Followed(Schema):
-    """All that the connection follows from now on; what is not named is followed no more."""
+    """Everything the connection follows from now on. It stops following whatever is not in these lists."""
 
-    session: SessionIds = Field([], description="Sessions in sight: runs that begin in them, and changes of their messages.")
+    session: SessionIds = Field([], description="Visible sessions: reports runs that start in them and changes of their messages.")
     run: RunIds = Field(
         [],
-        description="`ID@N`: a run's stream, from the event after number N, also where that was sent already. `ID`: from where "
-        "this connection is, or from the first event.",
+        description="`ID@N`: a run's stream starting after event N, even if those events were sent already. `ID`: from the current "
+        "position of this connection, or from the first event.",
         examples=[["Zm9vYmFy@17"]],
     )
 

@@ -16,11 +16,13 @@ Rating = Literal["good", "bad"]
 
 class SentDocument(Schema):
     name: Text = Field(max_length=LONGEST_TEXT, examples=["report.pdf"])
-    text: Text = Field(max_length=LONGEST_TEXT, description="As `upload-document` reads it.", examples=["Sales grew by 4 %."])
+    text: Text = Field(
+        max_length=LONGEST_TEXT, description="The text as returned by `upload-document`.", examples=["Sales grew by 4 %."]
+    )
 
 
 class SendMessage(SamplingFields):
-    """A new turn. Null means not given: it clears nothing."""
+    """A new turn. Null means the same as an absent field."""
 
     session_id: Id = Field(examples=[1])
     content: Text | None = Field(
@@ -32,39 +34,41 @@ class SendMessage(SamplingFields):
     documents: list[SentDocument] | None = Field(
         None,
         examples=[None],
-        description="Texts that go along, in front of `content`; with their marks (see `content` of a message) all together up to "
-        f"{LONGEST_TEXT} characters. Null, as from a client of the first release: documents are looked for in `content`.",
+        description="Documents in front of `content`. All together, with their marks (see `content` of a message), up to "
+        f"{LONGEST_TEXT} characters. Null, as from a client of the first release: documents may be written in `content`.",
     )
     system_prompt: Text | None = Field(
-        None, max_length=LONGEST_TEXT, description="Kept by the session, in force from this message on. Empty: none."
+        None, max_length=LONGEST_TEXT, description="Stored in the session and used from this message on. Empty: none."
     )
-    template_id: Id | None = Field(None, description="Its text becomes the system prompt unless one is given.")
+    template_id: Id | None = Field(None, description="Its text becomes the system prompt, unless `system_prompt` is set.")
     variables: Variables | None = Field(
-        None, description="Fills the template's variables: the request's template, else the session's. Every one without a default."
+        None,
+        description="Values of the template's variables: of the request's template, else of the session's. Each variable without a "
+        "default needs one.",
     )
-    model: Text | None = Field(None, max_length=255, description="For this message only; one of GET /api/models.")
+    model: Text | None = Field(None, max_length=255, description="The model for this message only; see GET /api/models.")
     parent_id: int | None = Field(
         None,
         ge=0,
         le=MAX_ID,
-        description="The reply after which this turn comes, 0: the beginning. With an earlier turn's parent it is edited.",
+        description="The reply that this turn follows; 0: the beginning. The parent of an earlier turn makes this an edit of it.",
     )
     regenerate: Id | bool | None = Field(
-        None, description="Another reply beside this one; true: the newest of the active path.", examples=[True]
+        None, description="Produces another reply beside this one; true: beside the newest of the active path.", examples=[True]
     )
     continue_: Id | bool | None = Field(
         None,
         alias="continue",
-        description="Go on where this reply was cut, stopped or interrupted; true: the newest of the active path. The stream opens "
-        "with one chunk that holds the text so far, and `metadata.continues` gives its length.",
+        description="Continues this reply, which was cut, stopped or interrupted; true: the newest of the active path. The stream "
+        "starts with one chunk with the text so far; `metadata.continues` is its length.",
     )
     client_request_id: FilledText | None = Field(
         None,
         max_length=200,
-        description="Your own name for this request, unique for 24 h: sent again, it gets the first run's stream.",
+        description="Your own id for this request, unique for 24 hours. Sending it again returns the stream of the first run.",
     )
     on_disconnect: Literal["cancel", "continue"] | None = Field(
-        None, description="What happens to the reply when nobody reads it for LAM_DETACH_SECONDS; `cancel` unless given."
+        None, description="What happens to the reply after nobody has read it for LAM_DETACH_SECONDS; default: `cancel`."
     )
 
     @model_validator(mode="after")
@@ -86,7 +90,7 @@ class SendMessage(SamplingFields):
 
     @model_validator(mode="after")
     def _is_short_enough(self) -> Self:
-        marked = (documents.written(documents.Document(sent.name, sent.text)) for sent in self.documents or ())
+        marked = (documents.written_form(documents.Document(sent.name, sent.text)) for sent in self.documents or ())
         length = len(self.content or "") + sum(map(len, marked))
         if length > LONGEST_TEXT:
             raise ValueError(f"documents: the message with its documents has {length} characters; {LONGEST_TEXT} can be sent")
@@ -115,12 +119,12 @@ class ToolCallPart(Schema):
     type: Literal["tool_call"]
     id: str | None
     name: str | None
-    arguments: str = Field(description="JSON text, as the model wrote it.")
+    arguments: str = Field(description="JSON text exactly as the model wrote it.")
 
 
 class ToolResultPart(Schema):
     type: Literal["tool_result"]
-    id: str | None = Field(description="Of the call.")
+    id: str | None = Field(description="The id of the call.")
     content: str
 
 
@@ -136,7 +140,7 @@ class EndingError(Schema):
 class MessageAnswer(Schema):
     id: int = Field(examples=[2])
     session_id: int = Field(examples=[1])
-    parent_id: int | None = Field(description="The message it comes after; null: the first.", examples=[1])
+    parent_id: int | None = Field(description="The message that this one follows; null for the first.", examples=[1])
     role: Literal["user", "assistant", "system"] = Field(examples=["assistant"])
     content: str = Field(
         description="The text; while it is `streaming`, the text so far. Documents stand in front of it, each as "
@@ -144,10 +148,10 @@ class MessageAnswer(Schema):
         examples=["Once upon a time"],
     )
     parts: list[Part] = Field(
-        description="What the message is made of: documents, text, tool calls, tool results.",
+        description="The parts of the message: documents, text, tool calls and tool results.",
         examples=[[{"type": "text", "text": "Once upon a time"}]],
     )
-    thinking: str | None = Field(description="The model's reasoning, never part of the answer.", examples=[None])
+    thinking: str | None = Field(description="The model's reasoning; not part of the answer.", examples=[None])
     status: Status = Field(examples=["complete"])
     metadata: dict[str, Any] | None = Field(
         description="Of a reply: mode, model, simulated, finish_reason; tool_calls and continues where there are any.",
@@ -162,31 +166,33 @@ class MessageAnswer(Schema):
         description="queued_ms, first_token_ms, total_ms, tokens_per_second.",
         examples=[{"queued_ms": 0, "first_token_ms": 420, "total_ms": 530, "tokens_per_second": 48.1}],
     )
-    error: EndingError | None = Field(description="Why a reply failed or was interrupted, as its stream said it.", examples=[None])
-    request_id: str | None = Field(description="The client_request_id it was sent with.", examples=[None])
-    stream_id: str | None = Field(description="Of a reply: the stream that brought it.", examples=["c2FtcGxlLXN0cmVhbS1pZC0x"])
-    rating: Rating | None = Field(description="What its reader thinks of a reply.", examples=[None])
+    error: EndingError | None = Field(
+        description="Why a reply failed or was interrupted; the same as in its stream.", examples=[None]
+    )
+    request_id: str | None = Field(description="The client_request_id of the request.", examples=[None])
+    stream_id: str | None = Field(description="The stream of a reply.", examples=["c2FtcGxlLXN0cmVhbS1pZC0x"])
+    rating: Rating | None = Field(description="The rating of a reply by its reader.", examples=[None])
     created_at: Time
-    siblings: list[int] = Field(description="The versions of this message, itself included, in the order of their making.")
+    siblings: list[int] = Field(description="The ids of all versions of this message, including this one, oldest first.")
     in_context: bool = Field(
-        True, description="False: the model is not told this message any more, because it was refused as too long or filtered."
+        True, description="False: the model no longer gets this message, because it was refused as too long or was filtered."
     )
 
 
 class MessageChanges(Schema):
-    rating: Rating | None = Field(description="Null takes it back.", examples=["good"])
+    rating: Rating | None = Field(description="Null removes the rating.", examples=["good"])
 
 
 class SentAnswer(Schema):
     session: SessionAnswer
     user_message: MessageAnswer
     assistant_message: MessageAnswer
-    raw_response: Any = Field(None, description="The worker's own payload in the prompt_portal dialect, else null.")
+    raw_response: Any = Field(None, description="The payload of the worker in the prompt_portal dialect; null otherwise.")
 
 
 class StopStream(Schema):
     shown_chars: int | None = Field(
-        None, ge=0, description="UTF-16 code units of the answer that were shown; the saved text is cut there."
+        None, ge=0, description="Length of the displayed answer in UTF-16 code units; the stored text ends there."
     )
 
 

@@ -4,52 +4,12 @@ import types
 from typing import TYPE_CHECKING, Annotated, Any, Final, Union, get_args, get_origin
 
 import msgspec
-from pydantic import Field, GetCoreSchemaHandler, GetJsonSchemaHandler, create_model
-from pydantic_core import CoreSchema, core_schema
+from pydantic import Field, create_model
 
-from lam.api.schemas.base import Schema, Text
+from lam.api.schemas.base import Schema, StructOf, Text
 from lam.protocol.sampling import SETTINGS, Setting
 
 _LIMITS: Final = ("gt", "ge", "lt", "le", "min_length", "max_length", "pattern")
-_REFERENCE: Final = "{name}"
-
-
-class _StructOf:
-    """Marks a msgspec struct: pydantic makes one from JSON, and writes it as such."""
-
-    def __init__(self, kind: type[msgspec.Struct]) -> None:
-        self._kind = kind
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
-        def read(value: Any) -> Any:
-            try:
-                return msgspec.convert(value, self._kind)
-            except msgspec.ValidationError as error:
-                raise ValueError(str(error)) from error
-
-        written = core_schema.plain_serializer_function_ser_schema(msgspec.to_builtins, when_used="json")
-        return core_schema.no_info_plain_validator_function(read, serialization=written)
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return _described(self._kind)
-
-
-def _described(kind: type[msgspec.Struct]) -> dict[str, Any]:
-    """The JSON schema of a struct, in one piece."""
-    (outer,), parts = msgspec.json.schema_components([kind], ref_template=_REFERENCE)
-
-    def whole(schema: Any) -> Any:
-        if isinstance(schema, list):
-            return [whole(inner) for inner in schema]
-        if not isinstance(schema, dict):
-            return schema
-        if isinstance(schema.get("$ref"), str):
-            return whole(parts[schema["$ref"]])
-        anything = {"additionalProperties": True} if schema == {"type": "object"} else {}
-        return {name: whole(inner) for name, inner in schema.items()} | anything
-
-    described: dict[str, Any] = whole(outer)
-    return described
 
 
 def _checked(hint: Any) -> Any:
@@ -61,9 +21,9 @@ def _checked(hint: Any) -> Any:
     if origin in (Union, types.UnionType):
         return Union[tuple(map(_checked, inner))]  # noqa: UP007  # made of a list
     if origin is tuple:
-        return tuple[_checked(inner[0]), ...]  # type: ignore[misc]
+        return tuple[_checked(inner[0]), ...]  # type: ignore[misc]  # a type made at run time
     if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-        return Annotated[hint, _StructOf(hint)]
+        return Annotated[hint, StructOf(hint)]
     return Text if hint is str else hint
 
 

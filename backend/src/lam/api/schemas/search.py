@@ -7,15 +7,15 @@ from lam.api.schemas.base import Schema, Time
 
 class PieceAnswer(Schema):
     text: str
-    match: bool = Field(description="This is what was looked for.")
+    match: bool = Field(description="Whether this piece matches the search.")
 
 
 class FoundAnswer(Schema):
     """A session by its title, or a message by its text."""
 
     session_id: int
-    title: list[PieceAnswer] = Field(description="The session's title in pieces; put together they are the title.")
-    message_id: int | None = Field(description="Null: it is the title that matches.")
+    title: list[PieceAnswer] = Field(description="The session's title, in pieces.")
+    message_id: int | None = Field(description="Null: the title matches.")
     role: str | None
     snippet: list[PieceAnswer] | None = Field(description="The surroundings of the first match, in pieces.")
     created_at: Time | None
@@ -28,7 +28,7 @@ class SearchAnswer(Schema):
 class DocumentAnswer(Schema):
     filename: str
     text: str
-    length: int = Field(description="Characters of the text.")
+    length: int = Field(description="Length of the text in characters.")
     notices: list[str] | None = Field(
-        default=None, description="Sentences about what of the file is not in the text; absent where nothing is missing."
+        default=None, description="Sentences about content of the file that is missing from the text; absent if nothing is missing."
     )

@@ -8,34 +8,36 @@ from lam.protocol.chat import LONGEST_TEXT
 
 
 class SessionSettings(SamplingFields):
-    """What a session remembers for its next messages. Null: the gateway's own."""
+    """The settings of a session for its next messages. Null: the gateway's default."""
 
     title: Text | None = Field(None, max_length=200)
     template_id: Id | None = None
-    variables: Variables | None = Field(None, description="Fills the template's variables; every one without a default.")
+    variables: Variables | None = Field(
+        None, description="Values of the template's variables. Each variable without a default needs one."
+    )
     system_prompt: Text | None = Field(None, max_length=LONGEST_TEXT)
     model: Text | None = Field(None, max_length=255)
 
 
 class SessionChanges(SessionSettings):
-    active_message_id: Id | None = Field(None, description="Switches to the branch that shows this message.")
+    active_message_id: Id | None = Field(None, description="Switches to the branch with this message.")
 
 
 class SessionAnswer(SamplingValues):
     id: int = Field(examples=[1])
-    session_key: str = Field(description="New with each reset.", examples=["user1-0f1e2d3c4b"])
+    session_key: str = Field(description="Changes with each reset.", examples=["user1-0f1e2d3c4b"])
     title: str = Field(examples=["A short story"])
     template_id: int | None
-    template_version: int | None = Field(description="Which version of the template the prompt was taken from.")
+    template_version: int | None = Field(description="The version of the template that the system prompt comes from.")
     system_prompt: str | None
     model: str | None
-    message_count: int = Field(description="On all branches.")
+    message_count: int = Field(description="Counts all branches.")
     active_message_id: int | None = Field(description="The newest message of the active path.")
     created_at: Time
     updated_at: Time
     last_used_at: Time
-    running: bool = Field(description="A reply is being produced.")
-    unread: bool = Field(description="A reply ended while nobody was reading.")
+    running: bool = Field(description="Whether a reply is being produced.")
+    unread: bool = Field(description="Whether a reply ended while nobody was reading.")
 
 
 class ListedSession(SessionAnswer):

@@ -10,12 +10,12 @@ from lam.api.schemas.sampling import SamplingAnswer
 
 class ModelAnswer(Schema):
     name: str
-    n_ctx: int | None = Field(description="Tokens a conversation may hold, where the server says it.")
+    n_ctx: int | None = Field(description="Context size in tokens; null if the server does not report it.")
 
 
 class ModelsAnswer(Schema):
     models: list[ModelAnswer]
-    default: str | None = Field(description="The model that answers when none is named.")
+    default: str | None = Field(description="The model for requests that name none.")
     sampling: SamplingAnswer
 
 
@@ -44,15 +44,15 @@ class WorkerHealth(Schema):
 
 
 class HealthAnswer(Schema):
-    """All but the first five is told to those who are signed in; broker and workers in mqtt mode."""
+    """Without a login only the first five fields are set. `broker` and `workers` exist in mqtt mode."""
 
     status: Literal["ok"] = "ok"
     ready: bool
     mode: Literal["sse", "mqtt"]
     version: str
-    registration: Literal["open", "closed"] = Field(description="Whether anybody may make an account.")
+    registration: Literal["open", "closed"] = Field(description="Whether anybody may create an account.")
     engine: EngineHealth | None = None
     database: Literal["ready", "unavailable"] | None = None
-    database_detail: str | None = Field(None, description="Why nothing can be stored, and what to do.")
+    database_detail: str | None = Field(None, description="Why the database is unavailable, and what to do.")
     broker: BrokerHealth | None = None
     workers: list[WorkerHealth] | None = None

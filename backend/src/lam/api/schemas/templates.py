@@ -19,11 +19,11 @@ class NewTemplate(Schema):
         description="Variables are written {{name}}, {{name=default}}, {{name|description}} or {{name=default|description}}.",
     )
     is_active: bool = True
-    is_public: bool = Field(False, description="Anybody who knows its number may read it.")
+    is_public: bool = Field(False, description="Whether anybody who knows its id may read it.")
 
 
 class TemplateChanges(Schema):
-    """An absent field is untouched; null clears the description and is not possible elsewhere."""
+    """Absent fields stay as they are. Null clears the description; other fields do not accept it."""
 
     title: FilledText = Field("", max_length=200, validate_default=False)
     description: Text | None = Field(None, max_length=2000)
@@ -34,7 +34,7 @@ class TemplateChanges(Schema):
 
 class VariableAnswer(Schema):
     name: str
-    default: str | None = Field(description="Null: a value must be given.")
+    default: str | None = Field(description="Null: the variable needs a value.")
     description: str | None
 
 
@@ -62,7 +62,7 @@ class TemplateVersionAnswer(Schema):
 
 
 class TemplateFile(Schema):
-    """Templates as a file. `format` and `version` say what it is."""
+    """Templates as a file. `format` and `version` identify the format."""
 
     format: Literal["lam-templates"] = "lam-templates"
     version: Literal[1] = 1

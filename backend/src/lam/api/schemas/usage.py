@@ -15,12 +15,12 @@ class Sums(Schema):
     cancelled: int
     interrupted: int
     failed: int
-    metered: int = Field(description="How many of them have token counts, counted by the model's server or estimated.")
+    metered: int = Field(description="Number of replies and titles with token counts, from the model's server or estimated.")
     prompt_tokens: int
     completion_tokens: int
-    cached_tokens: int = Field(description="Prompt tokens that the model had read before.")
-    first_token_ms: float | None = Field(description="The mean, in milliseconds.")
-    tokens_per_second: float | None = Field(description="The mean.")
+    cached_tokens: int = Field(description="Prompt tokens that the model had in its cache.")
+    first_token_ms: float | None = Field(description="The mean time to the first token, in milliseconds.")
+    tokens_per_second: float | None = Field(description="The mean speed.")
 
 
 class DaySums(Sums):
@@ -42,13 +42,13 @@ class UserSums(Sums):
 
 
 class UsageAnswer(Schema):
-    """Days are UTC's. `sessions` are one's own, `users` are told to an admin who asks for everybody."""
+    """Days are in UTC. `sessions` are the caller's own; `users` is set for an admin who asks for everybody."""
 
     first: date
     last: date
     total: Sums
     days: list[DaySums]
-    sessions: list[SessionSums] = Field(description="The hundred that used most.")
+    sessions: list[SessionSums] = Field(description="The 100 sessions with the highest usage.")
     models: list[ModelSums]
     users: list[UserSums] | None = None
 

@@ -24,7 +24,7 @@ from sqlalchemy import (
 )
 
 from lam.protocol.facts import NOTHING, Facts, from_row
-from lam.protocol.parts import Parts, from_stored, older_parts, to_stored, written
+from lam.protocol.parts import Parts, from_stored, older_parts, to_stored, written_form
 from lam.storage.access import Action, own, sessions_open
 from lam.storage.models import Ending, Message, ReplyEnding, SentRequest
 from lam.storage.repositories.base import QUICK, Repository, Values
@@ -182,7 +182,7 @@ class Messages(Repository):
 
 
 def _columns(parts: Parts, facts: Facts) -> dict[str, Any]:
-    return {"content": written(parts), "parts": to_stored(parts), **facts.to_row()}
+    return {"content": written_form(parts), "parts": to_stored(parts), **facts.to_row()}
 
 
 def _values(parts: Parts, facts: Facts, **others: Any) -> dict[str, Any]:

@@ -81,7 +81,7 @@ def _expression(dialect: str, lookups: Sequence[Lookup]) -> str:
     clauses = []
     for each in lookups:
         words = both.join(map(word, each.words))
-        clauses.append(words if each.joined is None else f"({word(each.joined)}{either}({words}))")
+        clauses.append(words if each.as_one is None else f"({word(each.as_one)}{either}({words}))")
     return both.join(clauses)
 
 

@@ -1,21 +1,18 @@
 /** What a reply is waiting for, how it ended, and what it cost, in words. */
 
 import type { Progress, Timings, Usage } from "../protocol/events";
-import type { Snapshot } from "../protocol/fold";
+import type { LiveStream } from "./live-stream";
 import { words } from "../words";
 
-/** A reply on its way, as far as it says what is being waited for. */
-export interface OnTheWay {
-  readonly snapshot: Snapshot;
-  readonly connection: string;
-  readonly stoppedAt: number | null;
-  readonly over: boolean;
+/** Whether it thinks, and has written nothing yet. */
+export function isThinking({ snapshot, over }: LiveStream): boolean {
+  return snapshot.thinking !== "" && snapshot.text === "" && !over;
 }
 
 /** One sentence for what is being waited for; null once text comes. `now` and `since` in milliseconds. */
-export function waiting(stream: OnTheWay, thinkingSince: number | null, now: number): string | null {
+export function waiting(stream: LiveStream, thinkingSince: number | null, now: number): string | null {
   const { snapshot, connection } = stream;
-  if (stream.stoppedAt !== null || snapshot.terminal !== null) return null;
+  if (stream.over || stream.stoppedAt !== null || snapshot.terminal !== null) return null;
   if (connection === "lost") return words.reply.lost;
   if (snapshot.text !== "") return null;
   if (snapshot.thinking !== "")

@@ -1,13 +1,12 @@
 """The costs of runs: one row each, made from their outcomes. It knows tokens and no prices."""
 
 from datetime import datetime
-from typing import Literal
 
 from lam.protocol.outcome import Outcome
-from lam.storage.models import Cost
+from lam.storage.models import Cost, CostKind
 
 
-def cost_of(outcome: Outcome, user_id: int, session_id: int | None, kind: Literal["reply", "title"], now: datetime) -> Cost:
+def cost_of(outcome: Outcome, user_id: int, session_id: int | None, kind: CostKind, now: datetime) -> Cost:
     facts = outcome.facts
     usage, timings = facts.usage, facts.timings
     return Cost(

@@ -1,0 +1,111 @@
+"""A run of the lab whose gateway is killed goes on where it was: nothing complete is asked again, and the table is the same."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lam.client.client import Client
+from lam.storage.database import Database
+from lam.storage.models import LabCell
+from lam.testing.server import ScriptedServer
+
+from .. import databases
+from ..lab.players import play
+from ..running import gateway_process
+from ..waiting import until
+
+pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
+
+TEMPLATES = [{"title": name, "content": f"You {name}."} for name in ("walk", "stumble", "rest")]
+MODELS = ["small", "large"]
+MAZES = {"title": "Tiny", "maze": {"size": 7, "loops": 10, "germs": 0, "seeds": list(range(20))}}
+RUN = {"set": MAZES, "templates": TEMPLATES, "models": MODELS, "steps": 4, "settings": [{"temperature": 0}]}
+TIMES = ("first_token_ms", "total_ms")
+
+
+@pytest.fixture
+def models(scripted: ScriptedServer) -> ScriptedServer:
+    listed = {"object": "list", "data": [{"id": name, "object": "model"} for name in MODELS]}
+    scripted.answers["/v1/models"] = (200, json.dumps(listed), {})
+    scripted.reply = play
+    return scripted
+
+
+async def finished(client: Client, run_id: int) -> dict[str, Any]:
+    async def is_done() -> bool:
+        (listed,) = [run for run in await client.call("GET", "/api/lab/runs") if run["id"] == run_id]
+        return bool(listed["status"] != "running")
+
+    await until(is_done)
+    run: dict[str, Any] = await client.call("GET", f"/api/lab/runs/{run_id}")
+    return run
+
+
+async def stored_cells(data: Path, run_id: int) -> list[LabCell]:
+    database = Database(databases.url_for(data))
+    async with database.read() as unit:
+        cells = await unit.lab.cells(run_id)
+    await database.close()
+    return cells
+
+
+def without_times(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: value for name, value in row.items() if name not in TIMES} for row in rows]
+
+
+async def test_a_kill_in_the_middle_changes_neither_the_table_nor_what_was_complete(models: ScriptedServer, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    async with gateway_process(data, llm_server_url=models.url) as (process, gateway):
+        async with gateway.client() as client:
+            run_id = (await client.call("POST", "/api/lab/runs", RUN))["id"]
+
+            async def is_in_the_middle() -> bool:
+                (run,) = await client.call("GET", "/api/lab/runs")
+                return bool(run["counts"]["complete"] >= 40)
+
+            await until(is_in_the_middle)
+            process.kill()
+            await process.wait()
+    asked = len(models.requests)
+    before = await stored_cells(data, run_id)
+    complete = {cell.number for cell in before if cell.status == "complete"}
+    in_flight = {cell.number for cell in before if cell.status == "running"}
+    assert 40 <= len(complete) < 120
+    async with gateway_process(data, llm_server_url=models.url) as (_, gateway), gateway.client() as client:
+        done = await finished(client, run_id)
+        assert done["counts"] == {"waiting": 0, "running": 0, "complete": 120, "failed": 0, "stopped": 0}
+        hints = {cell["number"]: cell["result"]["hints"] for cell in done["cells"]}
+        assert len(models.requests) - asked == sum(count for number, count in hints.items() if number not in complete)
+        attempts = {cell["number"]: cell["attempts"] for cell in done["cells"]}
+        assert {number for number, count in attempts.items() if count > 1} == in_flight
+        assert len(models.requests) <= sum(hints.values()) + sum(hints[number] for number in in_flight)
+        table = await client.call("GET", f"/api/lab/runs/{run_id}/results")
+        undisturbed = (await client.call("POST", "/api/lab/runs", RUN))["id"]
+        await finished(client, undisturbed)
+        same = await client.call("GET", f"/api/lab/runs/{undisturbed}/results")
+    assert without_times(table["rows"]) == without_times(same["rows"])
+    assert (table["comparisons"], table["baselines"]) == (same["comparisons"], same["baselines"])
+    shares = [row["passed_share"] for row in table["rows"]]
+    assert shares == [1, 1, 0, 0, 0, 0], "walking finds the exit"
+
+
+async def test_a_stop_of_the_gateway_loses_no_hint_of_a_game(models: ScriptedServer, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    async with gateway_process(data, llm_server_url=models.url) as (process, gateway):
+        async with gateway.client() as client:
+            run_id = (await client.call("POST", "/api/lab/runs", RUN))["id"]
+            await models.seen(50)
+            process.terminate()
+            await process.wait()
+    asked = len(models.requests)
+    cells = await stored_cells(data, run_id)
+    assert {cell.status for cell in cells} <= {"waiting", "complete"}
+    async with gateway_process(data, llm_server_url=models.url) as (_, gateway), gateway.client() as client:
+        done = await finished(client, run_id)
+    hints = sum(cell["result"]["hints"] for cell in done["cells"])
+    in_flight = models.slots - 1
+    assert done["counts"]["complete"] == 120
+    assert hints <= len(models.requests) <= hints + in_flight
+    assert len(models.requests) > asked

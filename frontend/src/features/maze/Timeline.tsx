@@ -1,0 +1,94 @@
+import { Pause, Play, SkipForward } from "lucide-react";
+import { memo } from "react";
+
+import type { Hint } from "../../api/maze";
+import type { MazePlay } from "../../stores/maze-play";
+import { words } from "../../words";
+import { usePlay } from "./play";
+import { actionText } from "./sentences";
+
+/** Everything that happened: each state can be seen again, and each hint with its reason. */
+export function Timeline({ play }: { play: MazePlay }) {
+  const { maze } = words;
+  const hints = usePlay(play, (game) => game.hints);
+  return (
+    <section className="maze-timeline" aria-label={maze.timeline}>
+      <header>
+        <h2>{maze.timeline}</h2>
+        <p className="muted">{hints.length === 0 ? maze.noTimeline : maze.timelineHint}</p>
+      </header>
+      <Scrubber play={play} />
+      {hints.length > 0 && (
+        <ol>
+          {hints.map((hint) => (
+            <Entry key={hint.number} hint={hint} play={play} />
+          ))}
+        </ol>
+      )}
+    </section>
+  );
+}
+
+function Scrubber({ play }: { play: MazePlay }) {
+  const { maze } = words;
+  const at = usePlay(play, (game) => game.at);
+  const count = usePlay(play, (game) => game.count);
+  const isPast = usePlay(play, (game) => game.isPast);
+  const isReplaying = usePlay(play, (game) => game.isReplaying);
+  if (count === 0) return null;
+  return (
+    <div className="scrubber">
+      <button type="button" onClick={() => (isReplaying ? play.stopReplay() : play.replay())}>
+        {isReplaying ? <Pause aria-hidden /> : <Play aria-hidden />}
+        {isReplaying ? maze.stopReplay : isPast ? maze.replay : maze.replayAll}
+      </button>
+      <input
+        type="range"
+        min={0}
+        max={count}
+        value={at}
+        aria-label={maze.position}
+        aria-valuetext={maze.positionText(at, count)}
+        onChange={(event) => play.look(Number(event.currentTarget.value))}
+      />
+      <output>{maze.positionShort(at, count)}</output>
+      <button type="button" className="quiet" disabled={!isPast} onClick={() => play.look(null)}>
+        <SkipForward aria-hidden /> {play.isOver ? maze.toEnd : maze.newest}
+      </button>
+    </div>
+  );
+}
+
+const Entry = memo(function Entry({ hint, play }: { hint: Hint; play: MazePlay }) {
+  const { maze } = words;
+  const isInSight = usePlay(play, (game) => game.isPast && game.hintInSight === hint);
+  const { number, say, action, first_token_ms, after } = hint;
+  return (
+    <li>
+      <button type="button" aria-current={isInSight ? "step" : undefined} onClick={() => play.look(after)}>
+        <span className="number">
+          <span className="for-ears">{maze.hintNumber(number)}</span>
+          <span aria-hidden>{number}</span>
+        </span>
+        <span className="reason">{say || <span className="muted">{maze.silent}</span>}</span>
+        <span className="action">{action === null ? "" : actionText(action)}</span>
+        <Verdict hint={hint} />
+        <span className="figures muted">{first_token_ms === null ? "" : maze.firstTokenShort(first_token_ms)}</span>
+      </button>
+    </li>
+  );
+});
+
+/** Whether the answer could be read and done. */
+function Verdict({ hint: { status, reading, legal } }: { hint: Hint }) {
+  const { maze } = words;
+  const says = maze.statuses[status];
+  if (says !== null) return <span className="verdict muted">{says}</span>;
+  const isIllegal = reading === "illegal" || legal === false;
+  return (
+    <span className={isIllegal ? "verdict problem" : "verdict muted"}>
+      {reading === "illegal" ? maze.readings.illegal : legal === false ? maze.illegal : maze.legal}
+      {reading === "repaired" && `, ${maze.readings.repaired}`}
+    </span>
+  );
+}
