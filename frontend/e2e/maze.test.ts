@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { GameAnswer } from "../src/api/schema";
 import { apply, DIRECTIONS, legal, offset, replay, type Action, type Direction, type State } from "../src/protocol/maze";
 import { words } from "../src/words";
-import { violations } from "./axe";
+import { violations } from "./look";
 import { Studio, type Visitor } from "./studio";
 
 const PICTURES = new URL("./pictures/", import.meta.url).pathname;

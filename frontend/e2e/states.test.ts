@@ -3,22 +3,20 @@
  * nothing wider than the screen, and a picture of it in e2e/pictures/, to be looked at.
  */
 
-import { mkdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { words } from "../src/words";
-import { violations } from "./axe";
+import { Look } from "./look";
 import { Studio } from "./studio";
 
-const PICTURES = new URL("./pictures/", import.meta.url).pathname;
 const RICH = readFileSync(new URL("./rich.md", import.meta.url), "utf8");
 
 let studio: Studio;
 
 beforeAll(async () => {
-  mkdirSync(PICTURES, { recursive: true });
   studio = await Studio.open({ tokens: 100, rate: 30, slots: 1 });
 });
 
@@ -46,7 +44,6 @@ describe.each([
   ["dark", 360, "comfortable"],
 ] as const)("%s at %i pixels, %s", (colorScheme, width, density) => {
   test("every state is without a violation", { timeout: 180_000 }, async () => {
-    const found: Record<string, string[]> = {};
     const visitor = await studio.newcomer({ colorScheme, viewport: { width, height: 740 }, reducedMotion: "reduce" });
     const { page } = visitor;
     await page.evaluate((chosen) => localStorage.setItem("preferences", JSON.stringify({ density: chosen })), density);
@@ -54,13 +51,8 @@ describe.each([
     await page.getByLabel(words.composer.label, { exact: true }).waitFor();
     const isPhone = width < 760;
 
-    /** The state as it is now: looked at by axe, and kept as a picture. */
-    async function state(name: string): Promise<void> {
-      await page.evaluate(() => document.fonts.ready.then(() => undefined));
-      await page.screenshot({ path: `${PICTURES}${name} ${colorScheme} ${width} ${density}.png` });
-      const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
-      found[name] = [...(await violations(page)), ...(wide ? ["wider than the screen"] : [])];
-    }
+    const look = new Look(page, `${colorScheme} ${width} ${density}`);
+    const state = (name: string): Promise<void> => look.at(name);
 
     await state("01 empty");
     await studio.script({ pieces: ["never"], progress: 20, wait: 0.5 });
@@ -221,7 +213,7 @@ describe.each([
     await page.getByLabel(words.common.email).waitFor();
     await state("29 sign-in");
 
-    expect(found).toEqual(Object.fromEntries(Object.keys(found).map((name) => [name, []])));
+    expect(look.found).toEqual(look.clean);
     visitor.complaints.length = 0; // a browser says that a request was refused
     await visitor.close();
   });

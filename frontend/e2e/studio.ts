@@ -100,7 +100,16 @@ export class Studio {
 
   /** What the model answers from now on: fields of `Reply` in lam/testing/server.py. */
   async script(reply: Record<string, unknown>): Promise<void> {
-    const answer = await fetch(`${this.modelUrl}/script`, { method: "POST", body: JSON.stringify(reply) });
+    await this.direct("/script", reply);
+  }
+
+  /** What it answers to requests that contain a text, before what the script says. */
+  async cues(cues: { text: string; reply: Record<string, unknown> }[]): Promise<void> {
+    await this.direct("/cues", cues);
+  }
+
+  private async direct(path: string, body: unknown): Promise<void> {
+    const answer = await fetch(this.modelUrl + path, { method: "POST", body: JSON.stringify(body) });
     if (!answer.ok) throw new Error(`the scripted server does not take this: ${await answer.text()}`);
   }
 

@@ -20,6 +20,7 @@ const PLACES = {
   studio: { path: "/", who: "user", below: "/c/:id" },
   templates: { path: "/templates", who: "user", below: "/templates/:id" },
   maze: { path: "/maze", who: "user", below: "/maze/:id" },
+  lab: { path: "/lab", who: "user", below: "/lab/:id" },
   usage: { path: "/usage", who: "user" },
   settings: { path: "/settings", who: "user" },
   admin: { path: "/admin", who: "admin" },
@@ -55,4 +56,10 @@ export function gamePath(game: number): string {
 /** Where a session is read, or a message in it. */
 export function sessionPath(session: number, message: number | null = null): string {
   return message === null ? `/c/${session}` : `/c/${session}?message=${message}`;
+}
+
+/** A run of the lab, `new`, or `sets`. */
+export function labPath(part: number | "new" | "sets", query: Readonly<Record<string, string | number>> = {}): string {
+  const asked = new URLSearchParams(Object.entries(query).map(([name, value]) => [name, String(value)])).toString();
+  return `/lab/${part}${asked === "" ? "" : `?${asked}`}`;
 }

@@ -3,6 +3,7 @@
 import { queryOptions } from "@tanstack/react-query";
 
 import { answered, api } from "./http";
+import { lab } from "./lab";
 import { sessionChanges } from "./session-changes";
 
 export const me = queryOptions({
@@ -43,3 +44,12 @@ export const templates = queryOptions({
   queryKey: ["templates"],
   queryFn: () => answered(api.GET("/api/templates")),
 });
+
+export const labSets = queryOptions({ queryKey: ["lab", "sets"], queryFn: () => lab.sets() });
+
+export function templateVersions(id: number) {
+  return queryOptions({
+    queryKey: ["templates", id, "versions"],
+    queryFn: () => answered(api.GET("/api/templates/{template_id}/versions", { params: { path: { template_id: id } } })),
+  });
+}

@@ -21,6 +21,7 @@ import { Navigation } from "./Navigation";
 
 const Templates = lazy(() => import("../pages/Templates").then(({ Templates }) => ({ default: Templates })));
 const Maze = lazy(() => import("../pages/Maze").then(({ Maze }) => ({ default: Maze })));
+const Lab = lazy(() => import("../pages/Lab").then(({ Lab }) => ({ default: Lab })));
 const Usage = lazy(() => import("../pages/Usage").then(({ Usage }) => ({ default: Usage })));
 const Settings = lazy(() => import("../pages/Settings").then(({ Settings }) => ({ default: Settings })));
 const Admin = lazy(() => import("../pages/Admin").then(({ Admin }) => ({ default: Admin })));
@@ -37,6 +38,7 @@ const PAGES: Record<PageName, (id: string | undefined) => ReactNode> = {
     if (id === undefined) return <Maze game={null} />;
     return isNumber(id) ? <Maze game={Number(id)} /> : <NotFound />;
   },
+  lab: (id) => <Lab part={id ?? null} />,
   usage: () => <Usage />,
   settings: () => <Settings />,
   admin: () => <Admin />,

@@ -6,8 +6,9 @@ import { useEffect, useState } from "react";
 import { BrowserEvents } from "../stores/browser-events";
 import { Conversations } from "../stores/conversation";
 import { drafts } from "../stores/drafts";
+import { labRuns } from "../stores/lab";
 import type { MessageAnswer } from "../api/schema";
-import { listsOf } from "./lists";
+import { labOf, listsOf } from "./lists";
 
 interface Stored {
   queryKey: unknown;
@@ -19,6 +20,7 @@ export function useConversations(isSignedIn: boolean): { events: BrowserEvents; 
   const queries = useQueryClient();
   const [parts] = useState(() => {
     const events = new BrowserEvents();
+    labRuns.streams = events;
     return { events, conversations: new Conversations(events, drafts, listsOf(queries)) };
   });
   const { events, conversations } = parts;
@@ -32,6 +34,7 @@ export function useConversations(isSignedIn: boolean): { events: BrowserEvents; 
     const cache = queries.getQueryCache();
     const undo = [
       events.listen(conversations),
+      events.listen(labOf(queries)),
       cache.subscribe(({ query, type }) => {
         if (type === "updated") take(query);
         else if (type === "removed") take(query, null);

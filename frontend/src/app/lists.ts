@@ -5,7 +5,10 @@ import type { QueryClient } from "@tanstack/react-query";
 import { me, sessionList } from "../api/queries";
 import { outdate, refresh } from "../api/refresh";
 import { changed, sessionChanges } from "../api/session-changes";
+import { labRunList } from "../features/lab/lab";
+import type { Listener } from "../stores/browser-events";
 import type { Lists } from "../stores/conversation";
+import { labRuns, listed } from "../stores/lab";
 
 export function listsOf(queries: QueryClient): Lists {
   return {
@@ -31,5 +34,19 @@ export function listsOf(queries: QueryClient): Lists {
       else void refresh(queries, ["messages"]);
     },
     refused: () => void refresh(queries, me.queryKey),
+  };
+}
+
+/** The lab's runs, and the list of them, as events tell of them. */
+export function labOf(queries: QueryClient): Listener {
+  return {
+    lab(event) {
+      labRuns.take(event);
+      const all = queries.getQueryData(labRunList.queryKey);
+      const changes = all && listed(all, event);
+      if (changes) queries.setQueryData(labRunList.queryKey, changes);
+      else void refresh(queries, labRunList.queryKey);
+    },
+    missed: () => void refresh(queries, ["lab"]),
   };
 }

@@ -1,13 +1,15 @@
 import { useQuery } from "@tanstack/react-query";
-import { Link } from "wouter";
+import { Link, useLocation, useSearch } from "wouter";
 
 import { templates } from "../api/queries";
 import { FileButton } from "../components/FileButton";
 import { Page } from "../components/Page";
 import { Problem } from "../components/Problem";
+import { Tabs } from "../components/Tabs";
 import { TemplateForm } from "../features/templates/TemplateForm";
 import { TemplateList } from "../features/templates/TemplateList";
 import { useImportTemplates } from "../features/templates/templates";
+import { Try } from "../features/templates/Try";
 import { words } from "../words";
 import { NotFound } from "./NotFound";
 
@@ -15,6 +17,8 @@ import { NotFound } from "./NotFound";
 export function Templates({ chosen }: { chosen: string | null }) {
   const all = useQuery(templates);
   const take = useImportTemplates();
+  const [path, navigate] = useLocation();
+  const view = new URLSearchParams(useSearch()).get("view") === "try" ? "try" : "write";
   const template = all.data?.find(({ id }) => `${id}` === chosen) ?? null;
   if (chosen !== null && chosen !== "new" && all.data !== undefined && template === null) return <NotFound />;
   const actions = (
@@ -37,10 +41,26 @@ export function Templates({ chosen }: { chosen: string | null }) {
   return (
     <Page name="templates" aside={actions}>
       <Problem of={take.error} />
-      <div className="halves" data-chosen={chosen === null ? undefined : ""}>
+      <div
+        className="halves"
+        data-chosen={chosen === null ? undefined : ""}
+        data-wide={template && view === "try" ? "" : undefined}
+      >
         <TemplateList chosen={chosen} />
         {chosen === "new" && <TemplateForm template={null} />}
-        {template && <TemplateForm key={template.id} template={template} />}
+        {template && (
+          <div key={template.id}>
+            <Tabs
+              label={words.templates.view}
+              titles={words.templates.views}
+              order={["write", "try"]}
+              chosen={view}
+              onChoose={(to) => navigate(to === "try" ? `${path}?view=try` : path, { replace: true })}
+            >
+              {view === "try" ? <Try template={template} /> : <TemplateForm template={template} />}
+            </Tabs>
+          </div>
+        )}
       </div>
     </Page>
   );

@@ -7,6 +7,7 @@ import type { ListedSession } from "../api/schema";
 import { eventOf, type Numbered } from "../protocol/events";
 import type { Frame } from "../protocol/frames";
 import { EventReader, type Link, type Sink } from "./event-reader";
+import type { LabEvent } from "./lab";
 import { Leadership, type Claim, type Timings } from "./leadership";
 import { Subscribable } from "./subscribable";
 
@@ -28,13 +29,15 @@ export interface RunReader {
   linked: () => void;
 }
 
-/** What a store hears. `missed`: anything may have changed meanwhile. */
+/** What a store hears; what it has no function for passes it by. */
 export interface Listener {
-  list: (event: ListEvent) => void;
-  session: (event: SessionEvent) => void;
-  missed: () => void;
+  list?: (event: ListEvent) => void;
+  session?: (event: SessionEvent) => void;
+  lab?: (event: LabEvent) => void;
+  /** Anything may have changed meanwhile. */
+  missed?: () => void;
   /** Nothing more will come, such as where the login was ended. */
-  refused: () => void;
+  refused?: () => void;
 }
 
 /** What a tab wants: a session in sight, and runs, each from an event on, or from where the connection is. */
@@ -284,7 +287,7 @@ export class BrowserEvents extends Subscribable {
     if (this.link === link) return;
     this.link = link;
     for (const reader of this.runs.values()) reader.linked();
-    if (link === "refused") for (const listener of this.audience) listener.refused();
+    if (link === "refused") for (const listener of this.audience) listener.refused?.();
     this.notify();
   }
 
@@ -301,9 +304,10 @@ export class BrowserEvents extends Subscribable {
 
   private tell({ stream, event }: Frame): void {
     for (const listener of this.audience) {
-      if (stream === "sessions") listener.list(event as unknown as ListEvent);
-      else if (stream === "session") listener.session(event as unknown as SessionEvent);
-      else if (event.type === "reset") listener.missed();
+      if (stream === "sessions") listener.list?.(event as unknown as ListEvent);
+      else if (stream === "session") listener.session?.(event as unknown as SessionEvent);
+      else if (stream === "lab") listener.lab?.(event as unknown as LabEvent);
+      else if (event.type === "reset") listener.missed?.();
     }
   }
 
@@ -321,5 +325,5 @@ export class BrowserEvents extends Subscribable {
 }
 
 function isShared(stream: string): boolean {
-  return stream === "connection" || stream === "sessions" || stream === "session";
+  return stream === "connection" || stream === "sessions" || stream === "session" || stream === "lab";
 }

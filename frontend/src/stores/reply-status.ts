@@ -4,10 +4,15 @@ import type { Progress, Timings, Usage } from "../protocol/events";
 import type { LiveStream } from "./live-stream";
 import { words } from "../words";
 
+/** Whether it thinks, and has written nothing yet. */
+export function isThinking({ snapshot, over }: LiveStream): boolean {
+  return snapshot.thinking !== "" && snapshot.text === "" && !over;
+}
+
 /** One sentence for what is being waited for; null once text comes. `now` and `since` in milliseconds. */
 export function waiting(stream: LiveStream, thinkingSince: number | null, now: number): string | null {
   const { snapshot, connection } = stream;
-  if (stream.stoppedAt !== null || snapshot.terminal !== null) return null;
+  if (stream.over || stream.stoppedAt !== null || snapshot.terminal !== null) return null;
   if (connection === "lost") return words.reply.lost;
   if (snapshot.text !== "") return null;
   if (snapshot.thinking !== "")

@@ -1,8 +1,8 @@
 """A scripted OpenAI-compatible server: any text at any rate, and every fault that a model server was ever seen to have.
 
 In a test it runs inside the process (`async with ScriptedServer() as server`), and `server.reply` decides the next answers. As a
-program, `python -m lam.testing.server --port 8080 --rate 50`, it is controlled over HTTP: `POST /script` takes a `Reply` as JSON;
-`GET /log` returns the requests, how many pieces each got and whether its client left early.
+program, `python -m lam.testing.server --port 8080 --rate 50`, it is controlled over HTTP: `POST /script` takes a `Reply` as JSON,
+`POST /cues` a list of `Cue`; `GET /log` returns the requests, how many pieces each got and whether its client left early.
 
 It must not import an engine: it is the other side.
 """
@@ -73,6 +73,13 @@ class Reply(Struct, frozen=True):
     headers: dict[str, str] = {}
 
 
+class Cue(Struct, frozen=True):
+    """A reply for requests whose turns contain the text; the first one that fits counts, before the script."""
+
+    text: str
+    reply: Reply
+
+
 class Request(Struct, kw_only=True):
     """A received chat request: its body, the reply, and what became of it."""
 
@@ -103,6 +110,7 @@ class ScriptedServer:
         model: str = "scripted",
     ) -> None:
         self.reply: Reply | Plan = reply or Reply()
+        self.cues: tuple[Cue, ...] = ()
         self.requests: list[Request] = []
         self.slots = slots
         self.n_ctx = n_ctx
@@ -202,6 +210,9 @@ class ScriptedServer:
             self.reply = msgspec.json.decode(body, type=Reply)
             self._faults = 0
             return 200, {}
+        if path == "/cues" and method == "POST":
+            self.cues = msgspec.json.decode(body, type=tuple[Cue, ...])
+            return 200, {}
         if path == "/log":
             return 200, msgspec.to_builtins(self.requests)
         if path == "/step" and method == "POST":
@@ -239,7 +250,7 @@ class ScriptedServer:
     async def _chat(
         self, body: dict[str, Any], headers: dict[str, str], reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
-        reply = self.reply if isinstance(self.reply, Reply) else self.reply(body)
+        reply = self._reply_to(body)
         request = Request(body=body, headers=headers)
         self.requests.append(request)
         if await self._refused(reply, writer):
@@ -262,6 +273,13 @@ class ScriptedServer:
             return False
         request.ended = True
         return True
+
+    def _reply_to(self, body: dict[str, Any]) -> Reply:
+        said = "\n".join(str(turn.get("content")) for turn in body.get("messages") or ())
+        for cue in self.cues:
+            if cue.text in said:
+                return cue.reply
+        return self.reply if isinstance(self.reply, Reply) else self.reply(body)
 
     async def _refused(self, reply: Reply, writer: asyncio.StreamWriter) -> bool:
         """Answers with an HTTP error when the script says so. Returns whether it did."""

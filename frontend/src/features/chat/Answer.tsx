@@ -2,16 +2,17 @@ import { memo } from "react";
 
 import type { MessageAnswer } from "../../api/schema";
 import { Markdown } from "../../components/markdown/Markdown";
+import { useEachChange } from "../../components/streams";
 import type { LiveReply } from "../../stores/conversation";
+import { isThinking, waiting } from "../../stores/reply-status";
 import { words } from "../../words";
 import { Actions } from "./Actions";
 import type { SessionActions } from "./session-actions";
 import { LeftOut } from "./LeftOut";
 import { announced, seen } from "./seen";
-import { useEachChange } from "./streams";
 import { Thoughts } from "./Thoughts";
 import { ToolCalls } from "./ToolCalls";
-import { Waiting } from "./Waiting";
+import { Waiting } from "../../components/Waiting";
 
 interface Props {
   /** The reply as it is stored; null until it is known. */
@@ -32,7 +33,7 @@ export const Answer = memo(function Answer({ message, live, busy, actions }: Pro
         <Thoughts text={view.thinking} isThinking={view.isGrowing && view.text === ""} />
         <Markdown text={view.text} growing={view.isGrowing} />
         <ToolCalls calls={view.calls} />
-        {live && <Waiting stream={live.stream} />}
+        {live && <Waiting isThinking={isThinking(live.stream)} says={(since, now) => waiting(live.stream, since, now)} />}
         {message !== null && !message.in_context && view.text !== "" && <LeftOut />}
         {view.ending && <p className="ending">{view.ending}</p>}
         {view.problem && (

@@ -5,6 +5,7 @@ import type { TemplateAnswer } from "../../api/schema";
 import { useChoices } from "../../components/choices";
 import { isEnter, isEscape } from "../../components/keys";
 import { Variables } from "../../components/Variables";
+import { useStream } from "../../components/streams";
 import { drafts, type Draft } from "../../stores/drafts";
 import type { LiveReply } from "../../stores/conversation";
 import { words } from "../../words";
@@ -13,7 +14,7 @@ import { Chips } from "./Chips";
 import { told } from "./session-actions";
 import { composerRef, focusField } from "./focus";
 import { SlashMenu, useSlash } from "./SlashMenu";
-import { useIsBusy, useStream } from "./streams";
+import { useIsBusy } from "./streams";
 import { useUploads } from "./uploads";
 
 interface Props {

@@ -2,8 +2,8 @@
 
 import { createContext, useContext, useEffect, useSyncExternalStore } from "react";
 
+import { useStream } from "../../components/streams";
 import type { Conversations, LiveReply } from "../../stores/conversation";
-import type { LiveStream } from "../../stores/live-stream";
 import type { Row } from "../../stores/rows";
 
 export const ConversationsContext = createContext<Conversations | null>(null);
@@ -35,19 +35,6 @@ export function useRows(session: number | null): Row[] {
   const conversations = useConversations();
   const conversation = session === null ? undefined : conversations.of(session);
   return useSyncExternalStore(conversation?.subscribe ?? never, conversation?.rows ?? (() => NOTHING));
-}
-
-/** Something about a stream; renders again only when it becomes something else, not with each token. */
-export function useStream<T extends string | number | boolean | null>(
-  stream: LiveStream | undefined,
-  read: (stream: LiveStream) => T,
-): T | undefined {
-  return useSyncExternalStore(stream?.subscribe ?? never, () => (stream === undefined ? undefined : read(stream)));
-}
-
-/** Renders again with each change of the stream, once a frame at most. */
-export function useEachChange(stream: LiveStream | undefined): void {
-  useStream(stream, ({ version }) => version);
 }
 
 export function useIsBusy(live: LiveReply | undefined): boolean {

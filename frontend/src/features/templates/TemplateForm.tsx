@@ -8,13 +8,8 @@ import { Variables } from "../../components/Variables";
 import { sessionPath } from "../../site";
 import { words } from "../../words";
 import { useDeleteTemplate, useSaveTemplate, useTryTemplate } from "./templates";
+import { EMPTY, unsaved, type Draft } from "./unsaved";
 import { Versions } from "./Versions";
-
-type Draft = Pick<TemplateAnswer, "title" | "description" | "content" | "is_active" | "is_public">;
-
-const EMPTY: Draft = { title: "", description: null, content: "", is_active: true, is_public: false };
-/** What was written and not saved, by template (null: a new one): it is there again when one comes back to it. */
-const unsaved = new Map<number | null, Draft>();
 
 /** One template: written, tried, put away, deleted. `template` null: a new one. */
 export function TemplateForm({ template }: { template: TemplateAnswer | null }) {
@@ -128,7 +123,14 @@ export function TemplateForm({ template }: { template: TemplateAnswer | null }) 
             </button>
           )}
         </div>
-        {template && <Versions id={template.id} current={template.version} onUse={(content) => write({ ...draft, content })} />}
+        {template && (
+          <Versions
+            id={template.id}
+            text={draft.content}
+            current={template.version}
+            onUse={(content) => write({ ...draft, content })}
+          />
+        )}
       </form>
       {template && asks === "variables" && (
         <Variables

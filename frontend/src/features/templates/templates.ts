@@ -1,19 +1,12 @@
 /** Templates as server data: what changes them. */
 
-import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQueryClient } from "@tanstack/react-query";
 
 import { answered, api } from "../../api/http";
 import { refresh } from "../../api/refresh";
 import type { NewTemplate, TemplateAnswer, TemplateFile } from "../../api/schema";
 import { notices } from "../../stores/notices";
 import { words } from "../../words";
-
-export function versions(id: number) {
-  return queryOptions({
-    queryKey: ["templates", id, "versions"],
-    queryFn: () => answered(api.GET("/api/templates/{template_id}/versions", { params: { path: { template_id: id } } })),
-  });
-}
 
 /** Makes a new one, or changes one that is there. */
 export function useSaveTemplate(id: number | null) {

@@ -1,11 +1,13 @@
 import { useEffect, useState } from "react";
 
-import type { LiveStream } from "../../stores/live-stream";
-import { waiting } from "../../stores/reply-status";
+interface Props {
+  isThinking: boolean;
+  /** One sentence; null: nothing is waited for. `since`: when it began to think, `now`, in milliseconds. */
+  says: (since: number | null, now: number) => string | null;
+}
 
 /** One sentence for what is being waited for; while the model thinks it counts the seconds. */
-export function Waiting({ stream }: { stream: LiveStream }) {
-  const isThinking = stream.snapshot.thinking !== "" && stream.snapshot.text === "" && !stream.over;
+export function Waiting({ isThinking, says }: Props) {
   const [since, setSince] = useState<number | null>(null);
   const [now, setNow] = useState(0);
   useEffect(() => {
@@ -18,6 +20,6 @@ export function Waiting({ stream }: { stream: LiveStream }) {
     const timer = setInterval(tick, 1000);
     return () => clearInterval(timer);
   }, [isThinking]);
-  const says = stream.over ? null : waiting(stream, since, now);
-  return says !== null && <p className="waiting">{says}</p>;
+  const sentence = says(since, now);
+  return sentence !== null && <p className="waiting">{sentence}</p>;
 }

@@ -1,0 +1,422 @@
+/** The lab, as somebody uses it who has two prompts and wants to know which one is better. */
+
+import type { Page } from "playwright-core";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+
+import { words } from "../src/words";
+import { Look } from "./look";
+import { Studio, type Visitor } from "./studio";
+
+const GOOD = "Answer with the city alone. CUE-GOOD";
+const BAD = "You are a helpful assistant. CUE-BAD";
+const CITIES = ["Paris", "Rome", "Vienna", "Oslo", "Madrid", "Lisbon"];
+/** Mazes of size 5 where this leads from the start to the exit. */
+const SEEDS = [1, 2, 6, 8, 10];
+const WAY = '{"say": "I go right, then down.", "do": {"action": "path", "directions": ["right", "right", "down", "down"]}}';
+const WAIT = '{"say": "I do not know.", "do": {"action": "wait"}}';
+
+let studio: Studio;
+
+beforeAll(async () => {
+  studio = await Studio.open({ tokens: 12, rate: 100, slots: 4 });
+});
+
+afterAll(async () => {
+  await studio.close();
+});
+
+beforeEach(async () => {
+  await cue(60);
+});
+
+/** The good prompt knows the cities and the way, the bad one does not. */
+async function cue(rate: number): Promise<void> {
+  const knows = CITIES.map((city) => ({
+    text: `capital ${city.length}${city[0]}`,
+    reply: { pieces: pieces(`The capital is ${city}.`), rate },
+  }));
+  await studio.cues([
+    { text: "CUE-BAD", reply: { pieces: pieces("I would rather not say."), rate } },
+    ...knows,
+    { text: "CUE-WAY", reply: { pieces: pieces(WAY), rate } },
+    { text: "CUE-WAIT", reply: { pieces: pieces(WAIT), rate } },
+  ]);
+}
+
+function pieces(text: string): string[] {
+  return text.match(/[\s\S]{1,4}/g) ?? [];
+}
+
+/** As the page would do it, by the person of this page. */
+async function ask<T>(page: Page, method: string, path: string, body: unknown): Promise<T> {
+  return page.evaluate(
+    async ([how, where, what]) => {
+      const headers = { "Content-Type": "application/json" };
+      const answer = await fetch(String(where), { method: String(how), headers, body: JSON.stringify(what) });
+      if (!answer.ok) throw new Error(`${String(where)}: ${await answer.text()}`);
+      return (await answer.json()) as T;
+    },
+    [method, path, body],
+  );
+}
+
+const cases = CITIES.map((city) => ({
+  name: city,
+  input: `What is capital ${city.length}${city[0]}?`,
+  judge: { type: "contains", value: city },
+}));
+
+/** Two templates and a set of cases. */
+async function prepare(page: Page): Promise<void> {
+  await ask(page, "POST", "/api/templates", { title: "Terse", content: GOOD });
+  await ask(page, "POST", "/api/templates", { title: "Chatty", content: BAD });
+  await ask(page, "POST", "/api/lab/sets", { title: "Capitals", cases });
+}
+
+async function newRun(page: Page, set: string, prompts: string[]): Promise<void> {
+  const say = words.lab.form;
+  for (const [at, prompt] of prompts.entries()) {
+    await page.getByRole("button", { name: say.addPrompt }).click();
+    await page.getByLabel(say.prompt(at + 1), { exact: true }).selectOption({ label: prompt });
+  }
+  await page.getByLabel(say.set).selectOption({ label: set });
+}
+
+const state = (page: Page): ReturnType<Page["locator"]> => page.locator(".run-head [role=status]");
+const done = async (page: Page): Promise<void> => state(page).getByText(/^Done/).waitFor({ timeout: 40_000 });
+
+describe("somebody with two prompts", () => {
+  test("writes them, tries one, starts a run, watches it, reloads, and reads which one is better", {
+    timeout: 120_000,
+  }, async () => {
+    const visitor = await studio.newcomer();
+    const { page } = visitor;
+
+    // Two templates are written, as on any day.
+    await page.goto(`${studio.url}/templates/new`);
+    await page.getByLabel(words.templates.title, { exact: true }).fill("Terse");
+    await page.getByLabel(words.templates.prompt, { exact: true }).fill(`${GOOD} {{tone=calm}}`);
+    await page.getByRole("button", { name: words.templates.create }).click();
+    await page.waitForURL(/templates\/\d+$/);
+
+    // One is tried where it is written.
+    await page.getByRole("tab", { name: words.templates.views.try }).click();
+    await page.getByLabel(words.templates.trial.input).fill("What is capital 5P?");
+    await page.getByLabel("tone").fill("warm");
+    await page.getByRole("button", { name: words.templates.trial.begin }).click();
+    await page.locator(".tried .answer").getByText("The capital is Paris.").waitFor();
+    await page.getByText(words.templates.trial.sent).click();
+    await page.locator(".tried pre").first().getByText("CUE-GOOD warm").waitFor();
+
+    await ask(page, "POST", "/api/templates", { title: "Chatty", content: BAD });
+    await ask(page, "POST", "/api/lab/sets", { title: "Capitals", cases });
+    await cue(12);
+    await page.goto(`${studio.url}/lab`);
+    await page.getByRole("link", { name: words.lab.form.new }).click();
+    await newRun(page, "Capitals", ["Terse", "Chatty"]);
+    await page.getByText("2 prompts × 1 model × 6 tasks = 12 trials").waitFor();
+    await page.getByRole("button", { name: words.lab.form.begin }).click();
+
+    // Up to four streams are read side by side, and a reload changes nothing.
+    await page.waitForURL(/lab\/\d+$/);
+    await page
+      .locator(".pane")
+      .first()
+      .getByText(/capital|rather/)
+      .waitFor();
+    await page.reload();
+    await page
+      .locator(".pane")
+      .first()
+      .getByText(/capital|rather/)
+      .waitFor();
+    expect(await page.locator(".pane").count()).toBeGreaterThan(1);
+    await done(page);
+
+    await page.getByRole("tab", { name: words.lab.run.tabs.results }).click();
+    await page.getByText(/“Terse.*” is better than “Chatty.*”: 100% against 0% on 6 tasks/).waitFor();
+    const rows = page.getByRole("region", { name: words.lab.results.table }).locator("tbody tr");
+    expect(await rows.nth(0).innerText()).toMatch(/Terse.*\s6\s+100%/);
+    expect(await rows.nth(1).innerText()).toMatch(/Chatty.*\s6\s+0%/);
+
+    // A trial that went wrong becomes a case of its own.
+    await page.getByRole("button", { name: /Chatty.*Rome.*not passed/ }).click();
+    await page.locator(".exchange").getByText("I would rather not say.").waitFor();
+    await page.getByText(words.lab.transcript.sent).click();
+    await page.locator(".exchange").getByText("CUE-BAD").waitFor();
+    await page.getByRole("button", { name: words.lab.transcript.makeCase }).click();
+    await page.getByRole("button", { name: words.lab.transcript.make }).click();
+    await page.getByText(words.lab.transcript.made("Regression cases")).waitFor();
+    await page.keyboard.press("Escape");
+    await page.waitForURL(/lab\/\d+$/);
+    await visitor.close();
+  });
+
+  test("compares them on mazes, beside games without a model", { timeout: 90_000 }, async () => {
+    const visitor = await studio.newcomer();
+    const { page } = visitor;
+    await ask(page, "POST", "/api/templates", { title: "Knows the way", content: "CUE-WAY" });
+    await ask(page, "POST", "/api/templates", { title: "Waits", content: "CUE-WAIT" });
+    const maze = { size: 5, loops: 0, germs: 0, fog: false, seeds: SEEDS };
+    await ask(page, "POST", "/api/lab/sets", { title: "Small mazes", maze });
+    await cue(0);
+    await page.goto(`${studio.url}/lab/new`);
+    await newRun(page, "Small mazes", ["Knows the way", "Waits"]);
+    await page.getByRole("button", { name: words.lab.form.begin }).click();
+    await page.waitForURL(/lab\/\d+$/);
+    await done(page);
+    await page.getByRole("tab", { name: words.lab.run.tabs.results }).click();
+    await page.getByText(/“Knows the way.*” is better than “Waits.*”: 100% against 0% on 5 tasks/).waitFor();
+    const table = page.getByRole("region", { name: words.lab.results.table });
+    expect(await table.innerText()).toContain(words.lab.baselines["shortest path"]);
+    expect(await table.innerText()).toContain(words.lab.baselines["random legal moves"]);
+    await page.getByText(/Random legal moves solve \d+%.*“Waits.*” does no better than that/).waitFor();
+    await page.getByRole("button", { name: /Knows the way.*maze 1.*solved in 4 steps/ }).click();
+    await page.getByText(words.lab.says("I go right, then down.")).waitFor();
+    await visitor.close();
+  });
+});
+
+describe("a run", () => {
+  test("is stopped and goes on, a trial alone or all of them", { timeout: 90_000 }, async () => {
+    const visitor = await studio.newcomer();
+    const { page } = visitor;
+    await prepare(page);
+    await cue(2);
+    const set = { title: "Capitals", cases };
+    const templates = [{ title: "Terse", content: GOOD }];
+    const { id } = await ask<{ id: number }>(page, "POST", "/api/lab/runs", { set, templates });
+    await page.goto(`${studio.url}/lab/${id}`);
+    await page.locator(".pane").first().getByText(/The/).waitFor();
+    await page.locator(".pane").first().getByRole("button", { name: /^Stop/ }).click();
+    await state(page)
+      .getByText(/1 stopped/)
+      .waitFor();
+    await page.getByRole("button", { name: words.lab.run.stopAll }).click();
+    await state(page)
+      .getByText(/^Stopped: /)
+      .waitFor();
+    await cue(0);
+    await page.getByRole("button", { name: words.lab.run.resume }).click();
+    await done(page);
+    await state(page).getByText("6 of 6 trials complete").waitFor();
+    await visitor.close();
+  });
+
+  test("goes on after the gateway was killed, and the page with it", { timeout: 120_000 }, async () => {
+    const visitor = await studio.newcomer();
+    const { page } = visitor;
+    await cue(4);
+    const set = { title: "Capitals", cases };
+    const templates = [
+      { title: "Terse", content: GOOD },
+      { title: "Chatty", content: BAD },
+    ];
+    const { id } = await ask<{ id: number }>(page, "POST", "/api/lab/runs", { set, templates });
+    await page.goto(`${studio.url}/lab/${id}`);
+    await page.locator(".cell[data-mark=passed], .cell[data-mark=missed]").first().waitFor();
+    await studio.restartGateway();
+    await page
+      .locator(".pane")
+      .first()
+      .getByText(/capital|rather/)
+      .waitFor();
+    await cue(0);
+    await done(page);
+    await state(page).getByText("12 of 12 trials complete").waitFor();
+    expect(await page.locator(".matrix button[data-mark=passed]").count()).toBe(6);
+    visitor.complaints.length = 0; // a browser says that nobody answered
+    await visitor.close();
+  });
+
+  test("is read and opened with the keyboard alone", { timeout: 90_000 }, async () => {
+    const visitor = await studio.newcomer();
+    const { page } = visitor;
+    await cue(0);
+    const set = { title: "Capitals", cases };
+    const templates = [
+      { title: "Terse", content: GOOD },
+      { title: "Chatty", content: BAD },
+    ];
+    const { id } = await ask<{ id: number }>(page, "POST", "/api/lab/runs", { set, templates });
+    await page.goto(`${studio.url}/lab/${id}`);
+    await done(page);
+    await page.locator(".matrix [tabindex='0']").focus();
+    await page.keyboard.press("ArrowRight");
+    await page.keyboard.press("ArrowDown");
+    expect(await page.evaluate(() => document.activeElement?.getAttribute("aria-label"))).toMatch(/Chatty.*Rome/);
+    await page.keyboard.press("Enter");
+    await page.getByRole("dialog").getByText("I would rather not say.").waitFor();
+    await page.keyboard.press("Escape");
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    await page.getByRole("tab", { selected: true }).focus();
+    await page.keyboard.press("ArrowRight");
+    expect(await page.getByRole("tab", { selected: true }).innerText()).not.toBe(words.lab.run.tabs.live);
+    await visitor.close();
+  });
+});
+
+describe("a set", () => {
+  test("is written by form, with what is wrong said where it is, and taken from a file", async () => {
+    const visitor = await studio.newcomer();
+    const { page } = visitor;
+    await page.goto(`${studio.url}/lab/sets`);
+    await page.getByRole("link", { name: words.lab.sets.new }).click();
+    await page.getByLabel(words.templates.title, { exact: true }).fill("Sums");
+    await page.getByLabel(words.lab.sets.input, { exact: true }).fill("2 + 2?");
+    await page.getByRole("combobox", { name: words.lab.judges.judge, exact: true }).selectOption("matches");
+    await page.getByRole("button", { name: words.templates.create }).click();
+    await page.getByRole("alert").getByText("Case 1: Write the pattern.").waitFor();
+    await page.getByLabel(words.lab.judges.pattern).fill("\\b4\\b");
+    await page.getByRole("button", { name: words.templates.create }).click();
+    await page.getByText(words.lab.sets.saved("Sums")).waitFor();
+
+    const file = (text: string) => ({ name: "cases.csv", mimeType: "text/csv", buffer: Buffer.from(text) });
+    await page.setInputFiles("input[type=file]", file("name,input,contains,equals\nA,Hello,hi,hi\n"));
+    await page
+      .getByRole("alert")
+      .getByText(/Line 2/)
+      .waitFor();
+    await page.setInputFiles("input[type=file]", file("name,input,contains\nA,Hello,hi\nB,Bye,bye\n"));
+    await page.getByLabel(words.templates.title, { exact: true }).waitFor();
+    await page.getByRole("heading", { name: words.lab.sets.case(2) }).waitFor();
+    visitor.complaints.length = 0; // a browser says that a request was refused
+    await visitor.close();
+  });
+});
+
+describe.each([
+  ["light", 1280, "comfortable"],
+  ["dark", 1280, "compact"],
+  ["light", 360, "compact"],
+  ["dark", 360, "comfortable"],
+] as const)("%s at %i pixels, %s", (colorScheme, width, density) => {
+  let visitor: Visitor;
+
+  test("every state of the lab is without a violation", { timeout: 180_000 }, async () => {
+    visitor = await studio.newcomer({ colorScheme, viewport: { width, height: 900 }, reducedMotion: "reduce" });
+    const { page } = visitor;
+    await page.evaluate((chosen) => localStorage.setItem("preferences", JSON.stringify({ density: chosen })), density);
+    const look = new Look(page, `${colorScheme} ${width} ${density}`);
+
+    await page.goto(`${studio.url}/lab`);
+    await page.getByText(words.lab.list.empty).waitFor();
+    await look.at("lab 01 empty");
+    await prepare(page);
+    await page.goto(`${studio.url}/lab/new`);
+    await page.getByText(words.lab.form.promptsHint).waitFor();
+    await look.at("lab 02 new run, empty");
+    await newRun(page, "Capitals", ["Terse", "Chatty", words.lab.form.ownText]);
+    await page.getByText(words.lab.form.more).click();
+    await look.at("lab 03 new run");
+    await page.getByRole("button", { name: words.lab.form.begin }).click();
+    await page.getByRole("alert").waitFor();
+    await page.getByRole("alert").scrollIntoViewIfNeeded();
+    await look.at("lab 04 new run, refused");
+    await page.getByRole("button", { name: words.lab.form.removePrompt(3) }).click();
+    await cue(4);
+    await page.getByRole("button", { name: words.lab.form.begin }).click();
+    await page
+      .locator(".pane")
+      .nth(1)
+      .getByText(/The|would/)
+      .waitFor();
+    await page.locator(".cell[data-mark=passed]").first().waitFor();
+    await cue(0.4); // the rest takes its time
+    await look.at("lab 05 running");
+    await page.locator(".pane").first().scrollIntoViewIfNeeded();
+    await look.at("lab 06 running, streams");
+    await page.getByRole("tab", { name: words.lab.run.tabs.results }).click();
+    await page.getByText(words.lab.results.soFar).waitFor();
+    await look.at("lab 07 running, results");
+    await page.locator(".matrix button[data-mark=running]").first().click();
+    await page.getByRole("dialog").waitFor();
+    await look.at("lab 08 running trial");
+    await page.keyboard.press("Escape");
+    await page.getByRole("button", { name: words.lab.run.stopAll }).click();
+    await state(page)
+      .getByText(/^Stopped: /)
+      .waitFor();
+    await look.at("lab 09 stopped");
+    await cue(0);
+    await page.getByRole("button", { name: words.lab.run.resume }).click();
+    await done(page);
+    await page.getByText(/is better than/).waitFor();
+    await look.at("lab 10 done");
+    await page.locator(".bars").scrollIntoViewIfNeeded();
+    await look.at("lab 11 done, plot");
+    await page.getByRole("tab", { name: words.lab.run.tabs.setup }).click();
+    await look.at("lab 12 setup");
+    await page.getByRole("button", { name: /Chatty.*Rome.*not passed/ }).click();
+    await page.locator(".exchange").getByText("I would rather not say.").waitFor();
+    await look.at("lab 13 trial");
+    await page.getByRole("button", { name: words.lab.transcript.makeCase }).click();
+    await look.at("lab 14 make a case");
+    await page.keyboard.press("Escape");
+
+    const maze = { size: 5, loops: 0, germs: 0, fog: false, seeds: SEEDS };
+    const { id } = await ask<{ id: number }>(page, "POST", "/api/lab/runs", {
+      set: { title: "Small mazes", maze },
+      templates: [
+        { title: "Knows the way", content: "CUE-WAY" },
+        { title: "Waits", content: "CUE-WAIT" },
+      ],
+    });
+    await page.goto(`${studio.url}/lab/${id}`);
+    await done(page);
+    await page.goto(`${studio.url}/lab/${id}`);
+    await page.getByText(/is better than/).waitFor();
+    await look.at("lab 15 mazes");
+    await page.getByRole("region", { name: words.lab.results.table }).scrollIntoViewIfNeeded();
+    await look.at("lab 16 mazes, figures");
+    await page.getByRole("button", { name: /Knows the way.*maze 1/ }).click();
+    await page.getByText(words.lab.says("I go right, then down.")).waitFor();
+    await look.at("lab 17 maze trial");
+    await page.goto(`${studio.url}/lab`);
+    await page.getByRole("table").waitFor();
+    await look.at("lab 18 runs");
+
+    await page.goto(`${studio.url}/lab/sets`);
+    await page.getByText("Capitals").waitFor();
+    await look.at("lab 19 sets");
+    await page.goto(`${studio.url}/lab/sets?set=new`);
+    await page.getByRole("combobox", { name: words.lab.judges.judge, exact: true }).selectOption("model");
+    await page.getByRole("button", { name: words.lab.sets.addVariable }).click();
+    await look.at("lab 20 new set");
+    await page.getByLabel(words.lab.sets.kinds.maze).check();
+    await look.at("lab 21 new set of mazes");
+
+    const { id: template } = await ask<{ id: number }>(page, "POST", "/api/templates", {
+      title: "Guide",
+      content: "You are a guide. Answer with the city alone. CUE-GOOD",
+    });
+    await ask(page, "PATCH", `/api/templates/${template}`, {
+      content: "You are a {{tone=calm|How it sounds}} guide for {{city}}. Answer with one city alone. CUE-GOOD",
+    });
+    await page.goto(`${studio.url}/templates/${template}`);
+    await page.locator(".diff").waitFor();
+    await page.locator(".diff").scrollIntoViewIfNeeded();
+    await look.at("lab 22 versions");
+    await page.getByRole("tab", { name: words.templates.views.try }).click();
+    await look.at("lab 23 try, empty");
+    await page.getByRole("button", { name: words.templates.trial.compare }).click();
+    await page.getByLabel("city").fill("Paris");
+    await page.getByLabel(words.templates.trial.input).fill("What is capital 5P?");
+    await cue(20);
+    await page.getByRole("button", { name: words.templates.trial.begin }).click();
+    await page.locator(".tried .answer").nth(1).getByText(/The/).waitFor();
+    await look.at("lab 24 try, running");
+    await page.locator(".tried .answer").nth(1).getByText("The capital is Paris.").waitFor();
+    await page.locator(".tried .figures").nth(1).waitFor();
+    await page.getByText(words.templates.trial.sent).first().click();
+    await page.getByText(words.templates.trial.difference).click();
+    await look.at("lab 25 tried");
+    await page.goto(`${studio.url}/lab/999999`);
+    await page.getByText(words.lab.run.missing).waitFor();
+    await look.at("lab 26 missing");
+
+    expect(look.found).toEqual(look.clean);
+    visitor.complaints.length = 0; // a browser says that a request was refused
+    await visitor.close();
+  });
+});

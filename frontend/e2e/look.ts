@@ -1,0 +1,41 @@
+/** A state of the page as axe and the eye find it. */
+
+import { mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+
+import type { Page } from "playwright-core";
+
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const PICTURES = new URL("./pictures/", import.meta.url).pathname;
+
+export async function violations(page: Page): Promise<string[]> {
+  const found: unknown = await page.evaluate(`(async () => { ${AXE}; const { violations } = await axe.run();
+    return violations.map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html).join(" ")); })()`);
+  return found as string[];
+}
+
+/** Keeps pictures of the states of a page, and what is wrong with each. */
+export class Look {
+  readonly found: Record<string, string[]> = {};
+
+  constructor(
+    private readonly page: Page,
+    /** What stands behind a state's name in its picture's. */
+    private readonly suffix: string,
+  ) {
+    mkdirSync(PICTURES, { recursive: true });
+  }
+
+  async at(name: string): Promise<void> {
+    const { page } = this;
+    await page.evaluate(() => document.fonts.ready.then(() => undefined));
+    await page.screenshot({ path: `${PICTURES}${name} ${this.suffix}.png` });
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
+    this.found[name] = [...(await violations(page)), ...(wide ? ["wider than the screen"] : [])];
+  }
+
+  /** No state had anything wrong with it. */
+  get clean(): Record<string, string[]> {
+    return Object.fromEntries(Object.keys(this.found).map((name) => [name, []]));
+  }
+}

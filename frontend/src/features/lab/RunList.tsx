@@ -1,0 +1,47 @@
+import { useQuery } from "@tanstack/react-query";
+import { Link } from "wouter";
+
+import { DataTable } from "../../components/DataTable";
+import { Problem } from "../../components/Problem";
+import { labPath } from "../../site";
+import { finished, total } from "../../stores/lab";
+import { words } from "../../words";
+import { labRunList } from "./lab";
+
+/** All runs, the newest first. */
+export function RunList() {
+  const all = useQuery(labRunList);
+  const say = words.lab.list;
+  return (
+    <>
+      <Problem of={all.error} />
+      {all.data?.length === 0 && (
+        <div className="teach">
+          <p>{say.empty}</p>
+          <ol>
+            {say.steps.map((step) => (
+              <li key={step}>{step}</li>
+            ))}
+          </ol>
+        </div>
+      )}
+      {all.data && all.data.length > 0 && (
+        <DataTable title={words.pages.lab} heads={say.heads}>
+          {all.data.map(({ id, title, status, counts, created_at }) => (
+            <tr key={id}>
+              <th scope="row">
+                <Link href={labPath(id)}>{title}</Link>
+              </th>
+              <td>{words.lab.statuses[status]}</td>
+              <td>
+                {words.lab.share(finished(counts), total(counts))}
+                {counts.failed > 0 && `, ${words.lab.failedCount(counts.failed)}`}
+              </td>
+              <td>{words.format.ago(created_at)}</td>
+            </tr>
+          ))}
+        </DataTable>
+      )}
+    </>
+  );
+}
