@@ -63,6 +63,7 @@ from lam.lab.cells import CellKind
 from lam.lab.lab import Lab
 from lam.maze.games import GAMES_OF_USER, Games
 from lam.maze.hints import Hints
+from lam.maze.log import Replays
 from lam.mqtt.connection import Broker, Pace
 from lam.settings import Settings
 from lam.storage.database import Database
@@ -180,7 +181,8 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
         readiness = Readiness(database, bounds.readiness)
         stack.push_async_callback(readiness.close)
         store, owner = RunStore(database), f"{settings.mqtt_client_id[:48]}-{secrets.token_hex(4)}"
-        replies, hints = Replies(database), Hints(database)
+        replays = Replays()
+        replies, hints = Replies(database), Hints(database, replays)
         further = [CellKind(database), *(make(database) for make in kinds)]
         recovered = await recover(store, [replies, TitleKind(database), hints, *further], owner)
         if recovered:
@@ -256,7 +258,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
             messages=Messages(settings, database, catalog, supervisor, streams, titles),
             streams=streams,
             templates=Templates(database, most=bounds.templates_of_user, most_versions=bounds.versions_of_template),
-            games=Games(settings, database, catalog, supervisor, most=bounds.games_of_user),
+            games=Games(settings, database, catalog, supervisor, replays, most=bounds.games_of_user),
             lab=lab_,
             search=Search(database, search_index),
             transfer=Transfer(database, most_sessions=settings.lam_max_sessions_per_user),

@@ -212,10 +212,15 @@ def replay(seed: int, settings: Settings, actions: Iterable[Logged] | Sequence[A
         log = log_from_json(list(actions))
     except (ValueError, TypeError) as error:
         raise BadLog(f"The log is malformed: {error}.") from error
-    states, lawful = [state], []
-    for number, action in enumerate(log, 1):
+    return extend(Replay((state,), ()), log)
+
+
+def extend(replay: Replay, actions: Iterable[Logged]) -> Replay:
+    """Plays more actions after those of a replay. Raises BadLog for an action after the end."""
+    state, states, lawful = replay.last, list(replay.states), list(replay.legal)
+    for action in actions:
         if state.status != "playing":
-            raise BadLog(f"Action {number} comes after the end of the game.")
+            raise BadLog(f"Action {len(states)} comes after the end of the game.")
         lawful.append(objection(state, action) is None)
         state = apply(state, action)
         states.append(state)
