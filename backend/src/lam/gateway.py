@@ -66,7 +66,7 @@ from lam.maze.hints import Hints
 from lam.maze.log import Replays
 from lam.mqtt.connection import Broker, Pace
 from lam.settings import Settings
-from lam.storage.database import Database
+from lam.storage.database import Database, database_url
 from lam.storage.database_file import CHECK_SECONDS
 from lam.storage.lock import exclusive
 from lam.storage.postgresql import Watch
@@ -303,7 +303,3 @@ def engine_of(settings: Settings, bounds: Bounds = USUAL) -> AbstractAsyncContex
         slots=settings.llm_slots,
         probing=bounds.probing,
     )
-
-
-def database_url(settings: Settings) -> str:
-    return settings.database_url or f"sqlite+aiosqlite:///{DataFolder(settings.lam_data_dir).database}"
