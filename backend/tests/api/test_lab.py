@@ -167,7 +167,7 @@ async def test_a_person_gets_the_only_place_and_the_cell_is_done_again(narrow: t
     gateway, model = narrow
     async with gateway.client() as owner, await gateway.user("ada@example.org") as other:
         run = await owner.call("POST", "/api/lab/runs", new_run())
-        await model.seen()
+        await model.arrival()
         events = await chat(owner if who == "the owner" else other)
         assert isinstance(events[-1], Done)
         held, person = model.requests[:2]
@@ -219,7 +219,7 @@ async def test_a_stopped_run_goes_on_without_what_is_complete(client: Client, sc
     model.holds = True
     run = await client.call("POST", "/api/lab/runs", new_run(set={"title": "Many", "cases": cases}))
     path = f"/api/lab/runs/{run['id']}"
-    await scripted.seen(4 + 3)
+    await scripted.arrival(4 + 3)
     scripted.step(4)  # three cells take turns, with two pieces each
 
     async def one_is_complete() -> bool:
@@ -249,10 +249,10 @@ async def test_one_cell_is_stopped_waiting_or_running_and_the_others_go_on(
     async with gateway.client() as client:
         run = await client.call("POST", "/api/lab/runs", new_run(set={"title": "Three", "cases": cases}))
         path = f"/api/lab/runs/{run['id']}"
-        await model.seen()
+        await model.arrival()
         assert (await client.call("POST", f"{path}/cells/2/stop"))["status"] == "stopped"
         assert (await client.call("POST", f"{path}/cells/0/stop"))["status"] == "stopped"
-        await model.seen(2)
+        await model.arrival(2)
         model.step(2)
         done = await finished(client, run["id"])
         assert [cell["status"] for cell in done["cells"]] == ["stopped", "complete", "stopped"]
@@ -265,7 +265,7 @@ async def test_the_stream_of_a_cell_is_stopped_like_any_other(narrow: tuple[Gate
     gateway, model = narrow
     async with gateway.client() as client, await gateway.user("eve@example.org") as eve:
         run = await client.call("POST", "/api/lab/runs", new_run(set={"title": "One", "cases": CASES[:1]}))
-        await model.seen()
+        await model.arrival()
         (cell,) = (await client.call("GET", f"/api/lab/runs/{run['id']}"))["cells"]
         with pytest.raises(NotFound):
             await eve.stop(cell["stream_id"])
@@ -277,7 +277,7 @@ async def test_the_stream_of_a_cell_is_stopped_like_any_other(narrow: tuple[Gate
 async def test_a_run_is_deleted_while_its_cells_run(client: Client, gateway: Gateway, scripted: ScriptedServer) -> None:
     scripted.reply = Held()
     run = await client.call("POST", "/api/lab/runs", new_run())
-    await scripted.seen(2)
+    await scripted.arrival(2)
     await client.call("DELETE", f"/api/lab/runs/{run['id']}")
     with pytest.raises(NotFound):
         await client.call("GET", f"/api/lab/runs/{run['id']}")
@@ -291,7 +291,7 @@ async def test_an_account_is_deleted_while_its_cells_run(gateway: Gateway, scrip
     cases = [{"name": str(n), "input": f"Capital {n}?"} for n in range(50)]
     async with await gateway.user("ada@example.org") as ada:
         await ada.call("POST", "/api/lab/runs", new_run(set={"title": "Many", "cases": cases}))
-        await scripted.seen(3)
+        await scripted.arrival(3)
         await ada.call("DELETE", "/api/auth/account", {"password": "correct horse"})
     assert gateway.parts.supervisor.running() == []
     await until(lambda: scripted.active == 0)
@@ -312,7 +312,7 @@ async def test_runs_of_two_people_take_turns(narrow: tuple[Gateway, ScriptedServ
 
     async with await gateway.user("ada@example.org") as ada, await gateway.user("bob@example.org") as bob:
         first = await ada.call("POST", "/api/lab/runs", new_run(set=cases("Ada")))
-        await model.seen()
+        await model.arrival()
         second = await bob.call("POST", "/api/lab/runs", new_run(set=cases("Bob")))
         model.step(100)
         await finished(ada, first["id"])
@@ -359,7 +359,7 @@ async def test_an_attended_run_counts_like_replies_and_is_stored_whole_or_not(sc
 async def test_a_cell_streams_like_a_reply_and_is_rebuilt(client: Client, gateway: Gateway, scripted: ScriptedServer) -> None:
     scripted.reply = Held()
     run = await client.call("POST", "/api/lab/runs", new_run(set={"title": "One", "cases": CASES[:1]}))
-    await scripted.seen()
+    await scripted.arrival()
     (cell,) = (await client.call("GET", f"/api/lab/runs/{run['id']}"))["cells"]
     scripted.step(2)
     events = [event async for _, event in client.follow(cell["stream_id"])]
@@ -589,7 +589,8 @@ async def test_a_cell_becomes_a_regression_case(client: Client, scripted: Script
     await finished(client, run["id"])
     for number in (2, 0, 2):
         mazes = await client.call("POST", f"/api/lab/runs/{run['id']}/cells/{number}/case", {})
-    assert (mazes["maze"]["size"], mazes["maze"]["seeds"]) == (7, [3, 1])
+    seeds = (await client.call("GET", "/api/lab/sets/practice"))["maze"]["seeds"]
+    assert (mazes["maze"]["size"], mazes["maze"]["seeds"]) == (7, [seeds[2], seeds[0]])
     with pytest.raises(Invalid, match="other tasks"):
         await client.call("POST", f"/api/lab/runs/{run['id']}/cells/0/case", {"set_id": made["id"]})
 
@@ -618,7 +619,7 @@ async def test_a_person_gets_the_place_that_is_never_lent_and_no_cell_makes_way(
     scripted.reply = model
     cases = [{"name": str(n), "input": f"Capital {n}?"} for n in range(6)]
     run = await client.call("POST", "/api/lab/runs", new_run(set={"title": "Many", "cases": cases}))
-    await scripted.seen(3)
+    await scripted.arrival(3)
     assert isinstance((await chat(client))[-1], Done)
     assert len(scripted.requests) == 4, "three of four places"
     model.holds = False
@@ -635,7 +636,7 @@ async def test_cells_wait_while_their_models_server_is_away_and_the_run_says_so(
         async with gateway.client() as client:
             run = await client.call("POST", "/api/lab/runs", new_run())
             path = f"/api/lab/runs/{run['id']}"
-            await scripted.seen(2)
+            await scripted.arrival(2)
             await scripted.vanish()
 
             async def says_so() -> bool:

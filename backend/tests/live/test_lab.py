@@ -98,7 +98,7 @@ async def test_a_stop_of_the_gateway_loses_no_hint_of_a_game(models: ScriptedSer
     async with gateway_process(data, llm_server_url=models.url) as (process, gateway):
         async with gateway.client() as client:
             run_id = (await client.call("POST", "/api/lab/runs", RUN))["id"]
-            await models.seen(50)
+            await models.arrival(50)
             process.terminate()
             await process.wait()
     asked = len(models.requests)
@@ -169,7 +169,7 @@ async def test_a_worker_that_is_killed_costs_its_cells_one_more_try(
         assert unserved == ["the default model"], "nobody is there yet"
         async with worker_process(scripted.url, broker, "one") as one:
             await until_ready(gateway, 1)
-            await scripted.seen(30)
+            await scripted.arrival(30)
             one.kill()
             await one.wait()
         async with worker_process(scripted.url, broker, "two"):

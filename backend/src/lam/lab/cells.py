@@ -49,7 +49,6 @@ from lam.storage.models import CellStatus, LabCell
 
 CELL: Final = "cell"
 MOST_FAILURES: Final = 3
-SIGN_SECONDS: Final = 20.0  # between two signs of life of what the stream does not show
 JUDGE_TOKENS: Final = 1024
 CUT_OFF: Final = "The answers are longer than this gateway takes."
 NEAR_PART: Final = 0.7  # of the usual length of an answer; from here on it counts as near its end,
@@ -263,7 +262,9 @@ _STATUS: Final[dict[CellStatus, str]] = {
 class Cells:
     """Makes the producers of cells."""
 
-    def __init__(self, catalog: Catalog, borrowing: Borrowing, judging: Judging) -> None:
+    def __init__(self, catalog: Catalog, borrowing: Borrowing, judging: Judging, *, sign_seconds: float) -> None:
+        """`sign_seconds`: time between two signs of life of what the stream does not show."""
+        self._sign_seconds = sign_seconds
         self._catalog = catalog
         self._borrowing = borrowing
         self._judging = judging
@@ -307,7 +308,7 @@ class Cells:
         verdict = judges.Verdict(None, "")
         if isinstance(case.judge, Opinion):
             asked = self._judge(attempt, case, case.judge, answer.answer)
-            async with aclosing(_signs(self._ask(attempt, asked))) as batches:
+            async with aclosing(_signs(self._ask(attempt, asked), self._sign_seconds)) as batches:
                 async for batch in batches:
                     yield batch
             attempt.transcript = (answer, asked.exchange())
@@ -393,9 +394,10 @@ class Cells:
         async with self._borrowing.wish(asked.model, self.loan(attempt)) as wish:
             last: Progress | None = None
             clock, said = asyncio.get_running_loop().time, 0.0
-            while (ticket := await wish.granted(self._borrowing.patience.look)) is None:
+            look = min(self._borrowing.patience.look, self._sign_seconds)
+            while (ticket := await wish.granted(look)) is None:
                 progress = Progress("queued") if self._catalog.resolve(asked.model) else Progress("unreachable", reason="no_worker")
-                if progress != last or clock() - said >= SIGN_SECONDS:
+                if progress != last or clock() - said >= self._sign_seconds:
                     last, said = progress, clock()
                     yield [progress]
             asked.ticket = ticket
@@ -454,12 +456,12 @@ async def _lines(batches: AsyncGenerator[list[EngineEvent]]) -> AsyncGenerator[l
             yield [Chunk(event.content.translate(transcripts.ONE_LINE)) if isinstance(event, Chunk) else event for event in batch]
 
 
-async def _signs(batches: AsyncGenerator[list[EngineEvent]]) -> AsyncGenerator[list[EngineEvent]]:
+async def _signs(batches: AsyncGenerator[list[EngineEvent]], seconds: float) -> AsyncGenerator[list[EngineEvent]]:
     """Yields a sign of life now and then instead of the batches."""
     clock = asyncio.get_running_loop().time
     last = 0.0
     async with aclosing(batches):
         async for _ in batches:
-            if clock() - last >= SIGN_SECONDS:
+            if clock() - last >= seconds:
                 last = clock()
                 yield [Progress("prompt")]

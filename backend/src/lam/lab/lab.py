@@ -56,6 +56,7 @@ log = logging.getLogger(__name__)
 SETS_OF_USER: Final = 200
 RUNS_OF_USER: Final = 500
 LISTED: Final = 100
+SIGN_SECONDS: Final = 20.0  # at most, between two signs of life of a cell
 REGRESSION: Final = "Regression cases"
 WAITING: Final[tuple[CellStatus, ...]] = ("waiting",)
 STATUSES: Final[tuple[CellStatus, ...]] = ("waiting", "running", "complete", "failed", "stopped")
@@ -125,9 +126,8 @@ class Lab:
         self._judging = Judging()
         self._tables = Tables()
         self._news = News(tell, self._event)
-        self._feeder = Feeder(
-            database, supervisor, Cells(catalog, borrowing, self._judging), borrowing, catalog, self._cell_changed
-        )
+        cells = Cells(catalog, borrowing, self._judging, sign_seconds=min(SIGN_SECONDS, settings.llm_timeout / 4))
+        self._feeder = Feeder(database, supervisor, cells, borrowing, catalog, self._cell_changed)
 
     async def __aenter__(self) -> Self:
         self._stack = AsyncExitStack()
