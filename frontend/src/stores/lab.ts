@@ -3,13 +3,13 @@
  * that answer too, which may be older. Knows no React, and no cache of lists.
  */
 
-import { lab, type Cell, type Counts, type LabRun, type ListedRun, type NewLabRun, type RunStatus } from "../api/lab";
+import { lab, type Cell, type Counts, type LabRun, type ListedRun, type NewLabRun } from "../api/lab";
 import type { Runs } from "./live-stream";
 import { Subscribable } from "./subscribable";
 
 /** What the event connection tells of a run: how it stands, and the cells that changed; or that it is gone. */
 export type LabEvent =
-  | { type: "lab"; run: number; status: RunStatus; counts: Counts; unserved: string[]; cells: Cell[] }
+  | { type: "lab"; run: number; status: ListedRun["status"]; counts: Counts; unserved: string[]; cells: Cell[] }
   | { type: "lab_deleted"; run: number };
 
 /** Trials of the same prompt, model and setting, in the order of their numbers. */
