@@ -1,6 +1,6 @@
 /** The lab's runs: what answers and frames make of them, whatever order they come in, and which streams are in sight. */
 
-import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 
 import type { Cell, Counts, LabRun, ListedRun } from "../src/api/lab";
 import { LabRuns, listed, type LabEvent } from "../src/stores/lab";
@@ -50,32 +50,15 @@ function event(cells: Cell[], changes: Partial<Extract<LabEvent, { type: "lab" }
 const four = (): Cell[] => [0, 1, 2, 3].map((number) => cell(number));
 
 /** Answers each request of a run when the test says so. */
-class Gateway {
-  private readonly asked: ((run: LabRun) => void)[] = [];
-
-  fetch = (): Promise<Response> =>
-    new Promise((resolve) => {
-      this.asked.push((answer) => resolve(Response.json(answer)));
-    });
-
-  async answer(answer: LabRun): Promise<void> {
-    await vi.waitFor(() => expect(this.asked.length).toBeGreaterThan(0));
-    this.asked.shift()?.(answer);
-  }
-}
-
-let gateway: Gateway;
+let answer: (run: LabRun) => void;
 let labs: LabRuns;
 
 beforeEach(() => {
-  gateway = new Gateway();
-  labs = new LabRuns();
-  vi.stubGlobal("fetch", gateway.fetch);
-  vi.stubGlobal("location", new URL("http://page.test/"));
-});
-
-afterEach(() => {
-  vi.unstubAllGlobals();
+  const ask = (): Promise<LabRun> =>
+    new Promise((resolve) => {
+      answer = resolve;
+    });
+  labs = new LabRuns({ run: ask, begin: ask, runs: () => Promise.resolve([]) });
 });
 
 describe("a run", () => {
@@ -103,7 +86,7 @@ describe("a run", () => {
     labs.take(event([cell(0, { status: "running" })]));
     const reading = labs.read(7);
     labs.take(event([cell(1, { status: "complete", passed: true })], { status: "done" }));
-    await gateway.answer(run(four()));
+    answer(run(four()));
     await reading;
     expect(labs.get(7)?.rows[0]?.cells[0]?.status).toBe("waiting");
     expect(labs.get(7)?.rows[1]?.cells[0]?.status).toBe("complete");
@@ -113,7 +96,7 @@ describe("a run", () => {
   test("that was deleted meanwhile is not brought back by its answer", async () => {
     const reading = labs.read(7);
     labs.take({ type: "lab_deleted", run: 7 });
-    await gateway.answer(run(four()));
+    answer(run(four()));
     await reading;
     expect(labs.get(7)).toBeUndefined();
   });
