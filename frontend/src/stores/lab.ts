@@ -3,13 +3,13 @@
  * that answer too, which may be older. Knows no React, and no cache of lists.
  */
 
-import { lab, type Cell, type Counts, type LabRun, type ListedRun, type NewLabRun, type RunStatus } from "../api/lab";
+import { lab, type Cell, type Counts, type LabRun, type ListedRun, type NewLabRun } from "../api/lab";
 import type { Runs } from "./live-stream";
 import { Subscribable } from "./subscribable";
 
 /** What the event connection tells of a run: how it stands, and the cells that changed; or that it is gone. */
 export type LabEvent =
-  | { type: "lab"; run: number; status: RunStatus; counts: Counts; unserved: string[]; cells: Cell[] }
+  | { type: "lab"; run: number; status: ListedRun["status"]; counts: Counts; unserved: string[]; cells: Cell[] }
   | { type: "lab_deleted"; run: number };
 
 /** Trials of the same prompt, model and setting, in the order of their numbers. */
@@ -36,6 +36,13 @@ export class LabRuns extends Subscribable {
   /** What brings the events of the trials' streams. */
   streams: Runs | null = null;
 
+  constructor(
+    /** How it reaches the gateway; tests have another one. */
+    private readonly gateway: Pick<typeof lab, "run" | "runs" | "begin"> = lab,
+  ) {
+    super();
+  }
+
   /** To be taken when something is asked for. */
   get mark(): number {
     return this.number;
@@ -44,13 +51,13 @@ export class LabRuns extends Subscribable {
   /** Asks for a run. Throws ApiError. */
   async read(id: number): Promise<void> {
     const { mark } = this;
-    this.answered(await lab.run(id), mark);
+    this.answered(await this.gateway.run(id), mark);
   }
 
   /** Begins one, and gives its number. Throws ApiError. */
   async begin(run: NewLabRun): Promise<number> {
     const { mark } = this;
-    const begun = await lab.begin(run);
+    const begun = await this.gateway.begin(run);
     this.answered(begun, mark);
     return begun.id;
   }
@@ -58,7 +65,7 @@ export class LabRuns extends Subscribable {
   /** All of them. Throws ApiError. */
   async list(): Promise<ListedRun[]> {
     const { mark } = this;
-    const all = await lab.runs();
+    const all = await this.gateway.runs();
     return this.frames.filter(({ number }) => number > mark).reduce((list, { event }) => listed(list, event) ?? list, all);
   }
 

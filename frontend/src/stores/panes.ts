@@ -5,7 +5,7 @@ import type { LabRuns } from "./lab";
 import { LiveStream } from "./live-stream";
 import { Subscribable } from "./subscribable";
 
-export const MOST_PANES = 4;
+const MOST_PANES = 4;
 
 /** `cell`: the trial's number. `isPinned`: somebody chose it, and it stays. */
 export interface Pane {

@@ -3,6 +3,7 @@ import { memo, useRef, useState, type KeyboardEvent } from "react";
 import type { Cell, Spec } from "../../api/lab";
 import type { LabRow, LabView } from "../../stores/lab";
 import { words } from "../../words";
+import { next } from "./moves";
 import { rowName } from "./names";
 import { markOf, sentenceOf, type Mark } from "./outcome";
 
@@ -122,29 +123,3 @@ const Trial = memo(function Trial({ cell, spec, isCurrent, onOpen, onLook }: Tri
     </span>
   );
 });
-
-/** Where a key leads to, by the trial's number. */
-export function next(rows: readonly LabRow[], from: number | null, key: string): number | null {
-  const line = rows.findIndex(({ cells }) => cells.some(({ number }) => number === from));
-  const row = rows[line];
-  if (row === undefined) return null;
-  const place = row.cells.findIndex(({ number }) => number === from);
-  const to = (cells: readonly Cell[] | undefined, at: number): number | null =>
-    cells?.[Math.min(at, cells.length - 1)]?.number ?? null;
-  switch (key) {
-    case "ArrowRight":
-      return to(row.cells, place + 1);
-    case "ArrowLeft":
-      return to(row.cells, Math.max(0, place - 1));
-    case "ArrowDown":
-      return to(rows[line + 1]?.cells, place);
-    case "ArrowUp":
-      return to(rows[line - 1]?.cells, place);
-    case "Home":
-      return to(row.cells, 0);
-    case "End":
-      return to(row.cells, row.cells.length - 1);
-    default:
-      return null;
-  }
-}

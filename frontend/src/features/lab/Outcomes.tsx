@@ -1,6 +1,6 @@
 import { useState } from "react";
 
-import type { Results, Spec } from "../../api/lab";
+import type { Measures, Results, Spec } from "../../api/lab";
 import { DataTable } from "../../components/DataTable";
 import { Problem } from "../../components/Problem";
 import type { LabView } from "../../stores/lab";
@@ -89,7 +89,7 @@ function Figures({ spec, results }: { spec: Spec; results: Results }) {
             <th scope="row">
               {baselineName(row)} <span className="muted">{say.baseline}</span>
             </th>
-            <td>{row.n === undefined ? "" : words.format.number(row.n)}</td>
+            <td>{words.format.number(row.n)}</td>
             {measures.map((measure) => (
               <td key={measure.name}>{written(measure, row)}</td>
             ))}
@@ -107,10 +107,11 @@ function Measured({ spec, results }: { spec: Spec; results: Results }) {
   const measure = measures.find((one) => one.name === name) ?? measures[0];
   if (measure === undefined) return null;
   const heads = words.lab.results.heads[spec.set.kind];
-  const bars = [
+  const rows: { key: string; row: Partial<Measures>; isBaseline: boolean }[] = [
     ...results.rows.map((row) => ({ key: rowName(spec, row), row, isBaseline: false })),
     ...results.baselines.map((row) => ({ key: baselineName(row), row, isBaseline: true })),
-  ].map(({ key, row, isBaseline }) => ({
+  ];
+  const bars = rows.map(({ key, row, isBaseline }) => ({
     label: key,
     value: row[measure.name] ?? null,
     text: written(measure, row),

@@ -31,7 +31,7 @@ export function SettingRows({
                 value={setting.title ?? ""}
                 maxLength={200}
                 placeholder={say.setting(at + 1)}
-                onChange={(event) => change(key, { title: event.currentTarget.value || null })}
+                onChange={(event) => change(key, { title: event.currentTarget.value })}
               />
             </label>
             {NUMBERS.filter(({ isCommon, name }) => isCommon || name === "seed").map(({ name, min, max, step }) => (

@@ -1,6 +1,6 @@
 /** What somebody has chosen for a run, and the request that it makes. Pure. */
 
-import type { Forcing, LabSet, NewLabRun, NewSet, PromptChoice, Setting, Spec } from "../../api/lab";
+import type { LabSet, NewLabRun, NewSet, PromptChoice, Setting, Spec } from "../../api/lab";
 import { words } from "../../words";
 
 export const MOST_PROMPTS = 8;
@@ -33,7 +33,7 @@ export interface RunDraft {
   settings: readonly SettingDraft[];
   set: string | null;
   repeats: string;
-  forcing: Forcing;
+  forcing: Spec["forcing"];
   steps: string;
 }
 
@@ -73,7 +73,7 @@ export function draftOf(title: string, spec: Spec): RunDraft {
       content,
     })),
     models: spec.models,
-    settings: spec.settings.map(({ title: called, chosen }) => ({ key: newKey(), setting: { title: called, ...chosen } })),
+    settings: spec.settings.map(({ title: called, chosen }) => ({ key: newKey(), setting: { ...chosen, title: called } })),
     set: spec.set.id,
     repeats: String(spec.repeats),
     forcing: spec.forcing,

@@ -16,7 +16,7 @@ const number = (digits: number) => (value: number) => words.format.number(value,
 const BOTH: readonly Kind[] = ["maze", "cases"];
 const MAZE: readonly Kind[] = ["maze"];
 
-export const MEASURES: readonly Measure[] = [
+const MEASURES: readonly Measure[] = [
   { name: "passed_share", kinds: BOTH, write: (value) => words.format.percent(value) },
   { name: "steps_ratio", kinds: MAZE, write: number(2) },
   { name: "illegal_per_game", kinds: MAZE, write: number(1) },

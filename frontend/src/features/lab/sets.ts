@@ -60,7 +60,7 @@ export function judgeDraft(judge: Judge | null): JudgeDraft {
   switch (judge.type) {
     case "contains":
     case "equals":
-      return { ...NO_JUDGE, type: judge.type, value: judge.value, ignoreCase: judge.ignore_case ?? false };
+      return { ...NO_JUDGE, type: judge.type, value: judge.value, ignoreCase: judge.ignore_case };
     case "matches":
       return { ...NO_JUDGE, type: judge.type, pattern: judge.pattern };
     case "json_schema":

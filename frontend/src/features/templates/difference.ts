@@ -8,7 +8,7 @@ export interface Piece {
 }
 
 /** More changes than this are easier to read by lines, and would take long to find by words. */
-const MOST_EDITS = 2_000;
+const MOST_EDITS = 500;
 
 export function difference(before: string, after: string): Piece[] {
   const options = { maxEditLength: MOST_EDITS };
