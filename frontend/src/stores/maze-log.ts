@@ -14,7 +14,7 @@ const GATHER_MS = 250;
 const MOST_SENT = 50;
 
 export interface LogGateway {
-  act: (game: number, after: number, actions: Action[], isLast?: boolean) => Promise<Game>;
+  act: (game: number, after: number, actions: Action[]) => Promise<Game>;
   game: (game: number) => Promise<Game>;
 }
 
@@ -95,7 +95,7 @@ export class GameLog extends Subscribable {
     this.gathering = null;
     if (this.isStored || this.sending !== null) return;
     const rest = this.entries.slice(this.stored).map(({ action }) => action as Action);
-    this.gateway.act(this.game.id, this.stored, rest, true).catch(() => undefined); // nobody is here any more to be told
+    this.gateway.act(this.game.id, this.stored, rest).catch(() => undefined); // nobody is here any more to be told
   }
 
   private async send(): Promise<void> {

@@ -198,7 +198,7 @@ export class MazePlay extends Subscribable {
 
   setHidden(isHidden: boolean): void {
     this.clock.setHeld("hidden", isHidden);
-    if (!isHidden && !this.log.isStored) void this.log.settle();
+    if (!this.log.isStored) void this.log.settle(); // the page may not come back
   }
 
   // Hints

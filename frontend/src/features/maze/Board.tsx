@@ -18,6 +18,9 @@ interface Props {
   children?: ReactNode;
 }
 
+/** Half of a tile at the border is nothing but air. */
+const MARGIN = 0.2;
+
 /** The maze, sharp at any size. It moves from one state to the next where one follows the other, and jumps otherwise. */
 export function Board({ state, from, trail, preview, tickMs }: Props) {
   const [seen, setSeen] = useState(state);
@@ -45,7 +48,12 @@ export function Board({ state, from, trail, preview, tickMs }: Props) {
   }, [motion]);
 
   return (
-    <svg className="maze-board" viewBox={`0 0 ${size} ${size}`} aria-hidden="true" focusable="false">
+    <svg
+      className="maze-board"
+      viewBox={`${MARGIN} ${MARGIN} ${size - 2 * MARGIN} ${size - 2 * MARGIN}`}
+      aria-hidden="true"
+      focusable="false"
+    >
       <Ground state={seen} />
       <path className="trail" d={linePath(trail, size)} />
       <Exit size={size} />

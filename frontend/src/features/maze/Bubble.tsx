@@ -15,6 +15,8 @@ export function Bubble({ play }: { play: MazePlay }) {
   const isPast = usePlay(play, (game) => game.isPast);
   const live = usePlay(play, (game) => game.hint);
   const last = usePlay(play, (game) => game.hints.at(-1) ?? null);
+  const isOver = usePlay(play, (game) => game.isOver);
+  if (isOver && live === null && last === null) return null;
   return (
     <section className="maze-bubble" aria-label={words.maze.says}>
       <div className="bubble">

@@ -11,6 +11,7 @@ import { Inside } from "./Inside";
 import { InWords } from "./InWords";
 import { useKeys, useSwipes, type Keys } from "./keys";
 import { LamControls } from "./LamControls";
+import { Legend } from "./Legend";
 import { ManualControls } from "./ManualControls";
 import { Outcome } from "./Outcome";
 import { Pad } from "./Pad";
@@ -45,7 +46,10 @@ export function Game({ play }: { play: MazePlay }) {
       <section className="maze-stage" aria-label={words.pages.maze}>
         <Gauges play={play} />
         <Frame play={play} onDirection={isPlayer ? keys.direction : null} />
-        <Notes play={play} />
+        <div className="maze-below">
+          <Notes play={play} />
+          <Legend play={play} />
+        </div>
       </section>
       <aside className="maze-side">
         <Outcome play={play} />

@@ -64,10 +64,10 @@ function Rows({ title, rows, mode }: { title: string; rows: readonly RankedGame[
           <th scope="row">{row.name}</th>
           {mode === "lam" && (
             <td>
-              {row.template_id === null ? (
-                <span className="muted">{maze.noPrompt}</span>
+              {row.template_id !== null && row.template_title !== null ? (
+                <Link href={`/templates/${row.template_id}`}>{row.template_title}</Link>
               ) : (
-                <Link href={`/templates/${row.template_id}`}>{row.template_title ?? maze.privatePrompt}</Link>
+                <span className="muted">{row.template_id === null ? maze.noPrompt : maze.privatePrompt}</span>
               )}
             </td>
           )}
