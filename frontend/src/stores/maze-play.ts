@@ -6,7 +6,7 @@
 import { act, giveUp, hint as askForHint, replayOf, type Game, type Hint, type LoggedAction, type Replay } from "../api/maze";
 import { ApiError } from "../api/http";
 import type { Numbered } from "../protocol/events";
-import { exitTile, ticks, type Action, type Direction, type Logged, type Power, type State } from "../protocol/maze";
+import { exitTile, type Action, type Direction, type Logged, type Power, type State } from "../protocol/maze";
 import { LiveStream, type Runs } from "./live-stream";
 import { MazeClock } from "./maze-clock";
 import { LiveHint } from "./maze-hint";
@@ -376,11 +376,6 @@ export class MazePlay extends Subscribable {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
   }
-}
-
-/** What is seen between two states that follow each other by this action, a tick at a time; the last is the state after it. */
-export function passage(before: State, action: Logged): State[] {
-  return before.status === "playing" ? ticks(before, action) : [];
 }
 
 /** Rows and columns to the exit, down and to the right. */

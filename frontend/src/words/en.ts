@@ -780,12 +780,12 @@ export const en = {
       manual: "Nobody has won a maze of this set yet. A game counts here once it is won.",
     },
     proof: "This board proves the actions, not who chose them: anybody may copy a path.",
-    boardHeads: ["Rank", "Maze", "Player", "Prompt", "Score", "Ticks / shortest", "Illegal", "Tokens", "Time", "Game"],
-    manualHeads: ["Rank", "Maze", "Player", "Score", "Ticks / shortest", "Time", "Game"],
+    boardHeads: ["Rank", "Maze", "Player", "Prompt", "Score", "Ticks / shortest", "Illegal", "Tokens", "Time"],
+    manualHeads: ["Rank", "Maze", "Player", "Score", "Ticks / shortest", "Time"],
     ratio: (steps: number, shortest: number) => `${number(steps)} / ${number(shortest)}`,
     secondsOf: (seconds: number) => `${number(seconds)} s`,
-    watch: "Replay",
-    watchOf: (name: string, maze: number) => `Replay of ${name}, maze ${maze}`,
+    watch: "Watch the replay",
+    watchOf: (name: string, maze: number) => `${name}, replay of maze ${maze}`,
     noPrompt: "None",
     privatePrompt: "Private",
 
@@ -868,9 +868,10 @@ export const en = {
     overtaken: "You have moved on. This was about an earlier state.",
     stopped: "Stopped. Nothing was done.",
     failed: (reason: string) => `No answer. ${reason}`,
-    readings: { exact: "as written", repaired: "repaired", illegal: "unreadable" },
-    legal: "possible",
-    illegal: "illegal, so it waited",
+    verdict: (reading: string | null, isLegal: boolean, isDone: boolean) => {
+      const verdict = reading === "illegal" ? "unreadable" : isLegal ? "legal" : "illegal";
+      return `${reading === "repaired" ? "repaired, " : ""}${verdict}${isDone && !isLegal ? ": it waited" : ""}`;
+    },
     firstToken: (ms: number) => `first token after ${number(ms / 1000, 1)} s`,
     firstTokenShort: (ms: number) => `${number(ms / 1000, 1)} s`,
 
@@ -905,7 +906,7 @@ export const en = {
 
     // Timeline
     timeline: "Timeline",
-    timelineHint: "Every hint with its reason. Choose one to see what the model saw.",
+    timelineHint: "Every hint with its reason. Choose one to go back to it.",
     noTimeline: "No hints yet. Each one appears here with its reason, and you can go back to it.",
     position: "State in sight",
     positionShort: (at: number, count: number) => `${number(at)}/${number(count)}`,

@@ -3,9 +3,9 @@ import { useEffect, useMemo, useRef, type ReactNode } from "react";
 import type { Direction } from "../../protocol/maze";
 import { MANUAL_TICK_MS, TICK_MS, type MazePlay } from "../../stores/maze-play";
 import { words } from "../../words";
-import { Board } from "./Board";
+import { Board } from "../../components/maze/Board";
 import { Bubble } from "./Bubble";
-import { trailOf } from "./drawing";
+import { trailOf } from "../../components/maze/drawing";
 import { Gauges } from "./Gauges";
 import { Inside } from "./Inside";
 import { InWords } from "./InWords";
@@ -18,7 +18,7 @@ import { Pad } from "./Pad";
 import { useInSight, usePlay } from "./play";
 import { Timeline } from "./Timeline";
 
-/** A game: the board, what the model says beside it, everything that happened below. */
+/** A game: the board; beside it, on narrow screens below it, what the model says and everything that happened. */
 export function Game({ play }: { play: MazePlay }) {
   const isPlayer = usePlay(play, ({ isManual, isOver, game }) => isManual && !isOver && game.mine);
   useInSight(play);
@@ -62,10 +62,10 @@ export function Game({ play }: { play: MazePlay }) {
         ) : (
           <LamControls play={play} />
         )}
+        <Timeline play={play} />
         <InWords play={play} />
         <Inside play={play} />
       </aside>
-      <Timeline play={play} />
     </div>
   );
 }

@@ -61,7 +61,11 @@ function Rows({ title, rows, mode }: { title: string; rows: readonly RankedGame[
         <tr key={row.game_id}>
           <td>{row.rank}</td>
           <td>{row.maze}</td>
-          <th scope="row">{row.name}</th>
+          <th scope="row">
+            <Link href={gamePath(row.game_id)} aria-label={maze.watchOf(row.name, row.maze)} title={maze.watch}>
+              {row.name}
+            </Link>
+          </th>
           {mode === "lam" && (
             <td>
               {row.template_id !== null && row.template_title !== null ? (
@@ -76,11 +80,6 @@ function Rows({ title, rows, mode }: { title: string; rows: readonly RankedGame[
           {mode === "lam" && <td>{format.number(row.illegal)}</td>}
           {mode === "lam" && <td>{format.number(row.tokens)}</td>}
           <td>{maze.secondsOf(row.seconds)}</td>
-          <td>
-            <Link href={gamePath(row.game_id)} aria-label={maze.watchOf(row.name, row.maze)}>
-              {maze.watch}
-            </Link>
-          </td>
         </tr>
       ))}
     </DataTable>

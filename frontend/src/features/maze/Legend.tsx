@@ -1,6 +1,6 @@
 import type { MazePlay } from "../../stores/maze-play";
 import { words } from "../../words";
-import { SHAPES } from "./drawing";
+import { SHAPES } from "../../components/maze/drawing";
 import { usePlay } from "./play";
 
 /** What the shapes on the board mean. */
@@ -10,7 +10,7 @@ export function Legend({ play }: { play: MazePlay }) {
   return (
     <ul className="maze-legend muted">
       <li>
-        <svg className="maze-board" viewBox="-0.5 -0.5 1 1" aria-hidden="true">
+        <svg viewBox="-0.5 -0.5 1 1" aria-hidden="true">
           <g className="player">
             <circle r={0.36} />
             <circle className="middle" r={0.14} />
@@ -19,7 +19,7 @@ export function Legend({ play }: { play: MazePlay }) {
         {legend.player}
       </li>
       <li>
-        <svg className="maze-board" viewBox="-0.5 -0.5 1 1" aria-hidden="true">
+        <svg viewBox="-0.5 -0.5 1 1" aria-hidden="true">
           <g className="exit">
             <path d={SHAPES.exit} />
             <path className="middle" d={SHAPES.exitMiddle} />
@@ -29,7 +29,7 @@ export function Legend({ play }: { play: MazePlay }) {
       </li>
       {germs > 0 && (
         <li>
-          <svg className="maze-board" viewBox="-0.5 -0.5 1 1" aria-hidden="true">
+          <svg viewBox="-0.5 -0.5 1 1" aria-hidden="true">
             <path className="germ" d={SHAPES.germ} />
           </svg>
           {legend.germ}
@@ -37,7 +37,7 @@ export function Legend({ play }: { play: MazePlay }) {
       )}
       {fog && (
         <li>
-          <svg className="maze-board" viewBox="0 0 1 1" aria-hidden="true">
+          <svg viewBox="0 0 1 1" aria-hidden="true">
             <rect className="fog" width={1} height={1} />
             <path className="fog-line" d="M0 0.8L0.8 0H1L0 1Z" />
           </svg>

@@ -1,7 +1,6 @@
 import { memo, useEffect, useLayoutEffect, useRef, useState, type ReactNode } from "react";
 
-import { exitTile, isKnown, type Logged, type State } from "../../protocol/maze";
-import { passage } from "../../stores/maze-play";
+import { exitTile, isKnown, ticks, type Logged, type State } from "../../protocol/maze";
 import { fogPath, linePath, middle, SHAPES, wallPath } from "./drawing";
 import { Motion } from "./motion";
 import { Preview } from "./Preview";
@@ -37,7 +36,7 @@ export function Board({ state, from, trail, preview, tickMs }: Props) {
     if (last.current === state) return;
     const follows = from !== null && from.state === last.current && !isStill();
     last.current = state;
-    if (follows) motion.pass([...passage(from.state, from.action).slice(0, -1), state], tickMs);
+    if (follows) motion.pass([...ticks(from.state, from.action).slice(0, -1), state], tickMs);
     else motion.jump(state);
   }, [motion, state, from, tickMs]);
   useEffect(() => {
