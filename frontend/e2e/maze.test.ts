@@ -176,15 +176,14 @@ describe("playing oneself", () => {
         requestAnimationFrame(count);
       };
       requestAnimationFrame(count);
-      const read = ReadableStreamDefaultReader.prototype.read as (
-        this: ReadableStreamDefaultReader,
-      ) => Promise<{ value?: Uint8Array }>;
-      ReadableStreamDefaultReader.prototype.read = async function (this: ReadableStreamDefaultReader) {
+      const { prototype } = ReadableStreamDefaultReader;
+      const read = Reflect.get(prototype, "read") as (this: unknown) => Promise<{ value?: unknown }>;
+      Reflect.set(prototype, "read", async function (this: unknown) {
         const result = await read.call(this);
-        const text = result.value instanceof Uint8Array ? new TextDecoder().decode(result.value) : String(result.value ?? "");
+        const text = result.value instanceof Uint8Array ? new TextDecoder().decode(result.value) : String(result.value);
         if (clock.token === -1 && text.includes("Sesame")) clock.token = clock.frame;
         return result;
-      } as typeof ReadableStreamDefaultReader.prototype.read;
+      });
       new MutationObserver(() => {
         if (clock.word === -1 && document.querySelector(".bubble .said")?.textContent.includes("Sesame") === true)
           clock.word = clock.frame;
@@ -376,8 +375,8 @@ describe.each([
     await page.getByRole("button", { name: maze.begin }).click();
     await page.locator(".maze-board").waitFor();
     await state("03 fog");
-    await page.keyboard.press("c");
-    await page.keyboard.press("p");
+    await page.getByRole("button", { name: maze.powerShort.scan }).click();
+    await page.getByRole("button", { name: maze.stopClock }).click();
     await page.getByText(maze.clockStopped).waitFor();
     await state("04 scanned");
 

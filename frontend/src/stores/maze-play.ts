@@ -51,7 +51,7 @@ export class MazePlay extends Subscribable {
   /** How many actions there were after the last of them. */
   actedAt = 0;
   /** The last action that was not possible, and `acts` at that time. */
-  refused: { action: Action; at: number } | null = null;
+  rejection: { action: Action; at: number } | null = null;
 
   /** How many actions lie before the state in sight; null: all. */
   private cursor: number | null = null;
@@ -111,7 +111,8 @@ export class MazePlay extends Subscribable {
     return this.cursor !== null;
   }
 
-  get shown(): State {
+  /** The state in sight. */
+  get state(): State {
     return this.log.states[this.at] ?? this.log.now;
   }
 
@@ -152,7 +153,7 @@ export class MazePlay extends Subscribable {
     if (!this.isManual || !this.game.mine || this.isOver) return false;
     this.look(null);
     if (!this.log.add(action)) {
-      this.refused = { action, at: this.acts };
+      this.rejection = { action, at: this.acts };
       this.notify();
       return false;
     }

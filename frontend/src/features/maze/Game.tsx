@@ -100,7 +100,7 @@ function nothing(): void {
 
 /** Renders again with each state, and with nothing else. */
 function Moving({ play }: { play: MazePlay }) {
-  const shown = usePlay(play, (game) => game.shown);
+  const state = usePlay(play, (game) => game.state);
   const at = usePlay(play, (game) => game.at);
   const preview = usePlay(play, (game) => game.preview);
   const speed = usePlay(play, (game) => game.speed);
@@ -113,7 +113,7 @@ function Moving({ play }: { play: MazePlay }) {
     [before, entry],
   );
   const tickMs = play.isManual && !play.isOver ? MANUAL_TICK_MS : TICK_MS[speed];
-  return <Board state={shown} from={from} trail={trail} preview={preview} tickMs={tickMs} />;
+  return <Board state={state} from={from} trail={trail} preview={preview} tickMs={tickMs} />;
 }
 
 /** One line under the board about time and storage; its place is kept where there is nothing to say. */
@@ -130,7 +130,7 @@ function noteOf(play: MazePlay): string {
   const { maze } = words;
   const { log } = play;
   if (log.problem !== null) return log.isStored ? maze.dropped(log.problem.message) : maze.offline;
-  if (log.replaced > 0 && play.isManual) return maze.replaced;
+  if (play.isManual && log.replacement === play.count) return maze.replaced;
   if (!play.isManual || play.isOver || !play.game.mine) return "";
   if (play.isPast) return maze.paused;
   if (play.doesClockWait) return play.isAsking ? maze.clockWaits : maze.clockWaitsForYou;

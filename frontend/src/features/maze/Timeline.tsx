@@ -39,6 +39,7 @@ function Scrubber({ play }: { play: MazePlay }) {
   const count = usePlay(play, (game) => game.count);
   const isPast = usePlay(play, (game) => game.isPast);
   const isReplaying = usePlay(play, (game) => game.isReplaying);
+  const toEnd = usePlay(play, ({ isOver }) => (isOver ? maze.toEnd : maze.newest));
   if (count === 0) return null;
   return (
     <div className="scrubber">
@@ -56,8 +57,15 @@ function Scrubber({ play }: { play: MazePlay }) {
         onChange={(event) => play.look(Number(event.currentTarget.value))}
       />
       <output>{maze.positionShort(at, count)}</output>
-      <button type="button" className="quiet" disabled={!isPast} onClick={() => play.look(null)}>
-        <SkipForward aria-hidden /> {play.isOver ? maze.toEnd : maze.newest}
+      <button
+        type="button"
+        className="quiet icon"
+        disabled={!isPast}
+        aria-label={toEnd}
+        title={toEnd}
+        onClick={() => play.look(null)}
+      >
+        <SkipForward aria-hidden />
       </button>
     </div>
   );
