@@ -220,7 +220,7 @@ describe("playing oneself", () => {
     const gateway = new Gateway("manual");
     const play = await opened(gateway);
     expect(play.act(go("up"))).toBe(false);
-    expect([play.count, play.refused?.action]).toEqual([0, go("up")]);
+    expect([play.count, play.rejection?.action]).toEqual([0, go("up")]);
     await soon(1000);
     expect(gateway.sent).toEqual([]);
     play.close();
@@ -251,7 +251,7 @@ describe("playing oneself", () => {
     play.act(go(BACK));
     await soon(5000);
     expect([gateway.actions.map(({ action }) => textOf(action as Action)), play.count]).toEqual([[FIRST, BACK], 2]);
-    expect(play.log.replaced).toBe(0);
+    expect(play.log.replacement).toBeNull();
     play.close();
   });
 
@@ -262,7 +262,7 @@ describe("playing oneself", () => {
     gateway.actions = [{ action: WAIT, legal: true }];
     play.act(go(FIRST));
     await soon(300);
-    expect([play.log.entries.map(({ action }) => action), play.log.replaced, play.log.isStored]).toEqual([[WAIT], 1, true]);
+    expect([play.log.entries.map(({ action }) => action), play.log.replacement, play.log.isStored]).toEqual([[WAIT], 1, true]);
     play.act(go(FIRST));
     await soon(300);
     expect(gateway.sent.at(-1)).toEqual([1, [FIRST]]);
@@ -473,12 +473,12 @@ describe("the model plays", () => {
   test("states that are the same stay the same, so that the board moves from one to the next", async () => {
     const gateway = new Gateway("lam");
     const play = await opened(gateway);
-    const before = play.shown;
+    const before = play.state;
     play.ask();
     await soon();
     await answered(gateway, go(FIRST));
     expect(play.log.states[0]).toBe(before);
-    expect(play.shown).toBe(play.log.states[1]);
+    expect(play.state).toBe(play.log.states[1]);
     play.close();
   });
 });
@@ -498,7 +498,7 @@ describe("looking at the past", () => {
   test("each state is shown as it was, with its hint or with what was done next", async () => {
     const play = await played();
     play.look(2);
-    expect([play.shown, play.hintInSight?.number, play.preview]).toEqual([play.log.states[2], 1, WAIT]);
+    expect([play.state, play.hintInSight?.number, play.preview]).toEqual([play.log.states[2], 1, WAIT]);
     play.look(3);
     expect([play.hintInSight, play.preview]).toEqual([null, go(WAY[3] ?? "up")]);
     play.look(-5);

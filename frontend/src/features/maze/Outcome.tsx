@@ -70,12 +70,12 @@ function Onward({ game }: { game: Game }) {
             <SkipForward aria-hidden /> {maze.next}
           </button>
         )}
-        <button type="button" className="quiet" onClick={() => setAsking(true)}>
-          {maze.delete}
-        </button>
         <Link href={pathOf("maze")} className="button quiet" onClick={() => mazeChoice.set(choiceOf(game))}>
           {maze.change}
         </Link>
+        <button type="button" className="quiet" onClick={() => setAsking(true)}>
+          {maze.delete}
+        </button>
       </div>
       <Problem of={begin.error ?? remove.error} />
       {isAsking && (

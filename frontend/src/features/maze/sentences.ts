@@ -58,7 +58,7 @@ export function surroundings(state: State): string[] {
     const kind = kindOf(state, state.player + step);
     let count = 1;
     while (kind === "open" && kindOf(state, state.player + step * (count + 1)) === "open") count++;
-    return maze.beside(maze.directions[direction], maze.kinds[kind], count);
+    return maze.beside(maze.sides[direction], maze.kinds[kind], count);
   });
 }
 
