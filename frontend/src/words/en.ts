@@ -544,7 +544,7 @@ export const en = {
         [share, less]: readonly [number, number],
         { by, low, high, cases }: { by: number; low: number; high: number; cases: number },
       ) =>
-        `“${winner}” is better than “${other}”: ${percent(share)} against ${percent(less)} on ${plural(cases, { one: "task", other: "tasks" })}. The difference is ${points(by)} points; its 95% interval, ${between(low, high)}, leaves out 0.`,
+        `“${winner}” is better than “${other}”: ${percent(share)} against ${percent(less)} on ${plural(cases, { one: "task", other: "tasks" })}. The difference is ${points(by)} points; its 95% interval, ${between(low, high)}, leaves out 0.${cases < 6 ? " These are few tasks: try more before you rely on it." : ""}`,
       noDifference: (
         [a, b]: readonly [string, string],
         [share, less]: readonly [number, number],
