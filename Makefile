@@ -14,7 +14,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help install page run test quick check fix contracts pictures lock bench bench-full clean \
-  test-sqlite test-postgresql test-mqtt test-quick test-browser test-page check-page quick-page quick-test-page
+  test-sqlite test-sqlite-programs test-postgresql test-mqtt test-quick test-browser test-page check-page quick-page quick-test-page
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -62,18 +62,23 @@ $(VENV)/.installed-node: $(VENV)/.installed backend/requirements/node.txt
 run: install page  ## Demo model, llama.cpp server, gateway: one URL; Ctrl-C stops everything
 	@exec $(BIN)/lam up
 
-# What runs side by side, two at a time, the longest first. Each prints when it has ended, where this make can do that.
-SIDE_BY_SIDE := $(MAKE) --no-print-directory -j2 $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
+# What runs side by side, the longest first. Each prints when it has ended, where this make can do that. One more than there are cores:
+# a third of the time of many tests is waiting.
+JOBS ?= 3
+SIDE_BY_SIDE := $(MAKE) --no-print-directory -j$(JOBS) $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 DEV := $(VENV)/.installed-dev frontend/node_modules/.installed-dev
 
-test: $(DEV) page  ## Every test and every check, two at a time
-	@$(SIDE_BY_SIDE) test-sqlite test-browser test-postgresql check-page test-mqtt test-page check
+test: $(DEV) page  ## Every test and every check, three at a time
+	@$(SIDE_BY_SIDE) test-browser test-sqlite-programs test-sqlite test-postgresql test-mqtt check-page test-page check
 
 quick: $(DEV)  ## What needs no server: format, lint, types, imports, and the tests of what is pure or in memory
 	@$(SIDE_BY_SIDE) test-quick quick-page quick-test-page check
 
 test-sqlite: $(VENV)/.installed-dev
-	cd backend && ../$(BIN)/python -m pytest
+	cd backend && ../$(BIN)/python -m pytest --ignore tests/live --ignore tests/cli
+
+test-sqlite-programs: $(VENV)/.installed-dev
+	cd backend && ../$(BIN)/python -m pytest tests/live tests/cli
 
 test-postgresql: $(VENV)/.installed-dev
 	cd backend && ../$(BIN)/python -m pytest --database postgresql
@@ -128,6 +133,7 @@ bench-full: $(VENV)/.installed-dev  ## The same beside LiteLLM and Open WebUI to
 	$(BIN)/python bench/peers.py
 	$(BIN)/python bench/run.py --full
 	$(BIN)/python bench/library.py --keep
+	$(BIN)/python bench/maze.py --keep
 
 clean:  ## Remove what was installed and built here
 	rm -rf $(VENV) frontend/node_modules backend/src/lam/page backend/.mypy_cache backend/.ruff_cache backend/.import_linter_cache

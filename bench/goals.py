@@ -239,4 +239,6 @@ GOALS: Final = (
         why=FRAMES,
     ),
     Goal("page: a stop until it is seen", lambda results: float(_page(results)["stop_ms"]), most=100, unit=" ms", why=FRAMES),
+    Goal("maze: the largest is made, CPU", lambda results: _of(results, "maze")["cpu_us_generate"] / 1000, most=5, unit=" ms"),
+    Goal("maze: a tick of the largest, CPU", lambda results: _of(results, "maze")["cpu_us_apply"], most=50, unit=" µs"),
 )

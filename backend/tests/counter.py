@@ -133,8 +133,8 @@ router = APIRouter()
 
 @router.post("/test/count", response_class=Response)
 async def count(caller: Caller, parts: Parts, to: int = 1000, pause: float = 0.01, key: str | None = None) -> EventStream:
-    begun = await start_count(parts, caller.user.id, CountOrder(to, pause), key=key)
-    return EventStream(Following(begun.id, begun.log, run=begun), parts.open_streams, caller.token_id)
+    run = await start_count(parts, caller.user.id, CountOrder(to, pause), key=key)
+    return EventStream(Following(run.id, run.log, run=run), parts.open_streams, caller.token_id)
 
 
 def make(settings: Settings) -> FastAPI:

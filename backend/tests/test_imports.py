@@ -55,3 +55,10 @@ def test_a_new_room_needs_a_place_among_the_layers(tmp_path: Path, room: str) ->
 
 def test_a_new_file_in_a_known_room_breaks_no_rule(tmp_path: Path) -> None:
     assert broken_rules(tmp_path, "chat/loft.py", "import lam.protocol.events\n") == set()
+
+
+@pytest.mark.parametrize("command", ["chat", "db", "doctor", "users", "version", "worker"])
+def test_a_command_that_serves_nothing_starts_without_the_gateway(command: str) -> None:
+    program = f"import sys, lam.cli.{command}; print(sorted({{'fastapi', 'lam.gateway', 'uvicorn'}} & sys.modules.keys()))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

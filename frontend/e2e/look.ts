@@ -8,7 +8,7 @@ import type { Page } from "playwright-core";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PICTURES = new URL("./pictures/", import.meta.url).pathname;
 
-async function violations(page: Page): Promise<string[]> {
+export async function violations(page: Page): Promise<string[]> {
   const found: unknown = await page.evaluate(`(async () => { ${AXE}; const { violations } = await axe.run();
     return violations.map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html).join(" ")); })()`);
   return found as string[];

@@ -172,6 +172,8 @@ describe.each([
     await state("21 found");
     await page.getByLabel(words.sessions.search).fill("");
     await page.getByRole("link", { name: "Translator" }).hover();
+    await page.getByRole("button", { name: words.sessions.pinTitle("Translator") }).click();
+    await page.getByRole("heading", { name: words.sessions.pinned }).waitFor();
     await page.getByRole("button", { name: words.sessions.deleteTitle("Translator") }).click();
     await page.getByText(words.sessions.deleted("Translator")).waitFor();
     await state("22 deleted");

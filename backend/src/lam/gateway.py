@@ -63,9 +63,10 @@ from lam.lab.cells import CellKind
 from lam.lab.lab import Lab
 from lam.maze.games import GAMES_OF_USER, Games
 from lam.maze.hints import Hints
+from lam.maze.log import Replays
 from lam.mqtt.connection import Broker, Pace
 from lam.settings import Settings
-from lam.storage.database import Database
+from lam.storage.database import Database, database_url
 from lam.storage.database_file import CHECK_SECONDS
 from lam.storage.lock import exclusive
 from lam.storage.postgresql import Watch
@@ -180,11 +181,12 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
         readiness = Readiness(database, bounds.readiness)
         stack.push_async_callback(readiness.close)
         store, owner = RunStore(database), f"{settings.mqtt_client_id[:48]}-{secrets.token_hex(4)}"
-        replies, hints = Replies(database), Hints(database)
+        replays = Replays()
+        replies, hints = Replies(database), Hints(database, replays)
         further = [CellKind(database), *(make(database) for make in kinds)]
         recovered = await recover(store, [replies, TitleKind(database), hints, *further], owner)
         if recovered:
-            log.warning("%d replies were interrupted by the last stop of the gateway; their text is kept", recovered)
+            log.warning("%d runs were interrupted by the last stop of the gateway; what they had is kept", recovered)
         engine = await stack.enter_async_context(engine_of(settings, bounds))
         catalog = await stack.enter_async_context(
             Catalog(
@@ -256,7 +258,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
             messages=Messages(settings, database, catalog, supervisor, streams, titles),
             streams=streams,
             templates=Templates(database, most=bounds.templates_of_user, most_versions=bounds.versions_of_template),
-            games=Games(settings, database, catalog, supervisor, most=bounds.games_of_user),
+            games=Games(settings, database, catalog, supervisor, replays, most=bounds.games_of_user),
             lab=lab_,
             search=Search(database, search_index),
             transfer=Transfer(database, most_sessions=settings.lam_max_sessions_per_user),
@@ -301,7 +303,3 @@ def engine_of(settings: Settings, bounds: Bounds = USUAL) -> AbstractAsyncContex
         slots=settings.llm_slots,
         probing=bounds.probing,
     )
-
-
-def database_url(settings: Settings) -> str:
-    return settings.database_url or f"sqlite+aiosqlite:///{DataFolder(settings.lam_data_dir).database}"

@@ -346,3 +346,24 @@ async def test_deleting_a_game_stops_its_hint(client: Client, scripted: Scripted
     await until(lambda: scripted.active == 0)
     await asked
     await refused(client.call("GET", f"{FROM}/{game['id']}"), "not_found")
+
+
+async def test_a_very_long_game_is_played_on_without_being_played_anew(gateway: Gateway, client: Client) -> None:
+    game = await client.call("POST", FROM, {"mode": "manual", "seed": 3, "size": 5, "germs": 0, "oxygen": 4000})
+    path = f"{FROM}/{game['id']}"
+    for after in range(0, 4000, 500):
+        last = await client.call("POST", f"{path}/act", {"after": after, "actions": [{"action": "wait"}] * 500})
+    assert (last["status"], last["result"]["steps"], last["result"]["score"]) == ("oxygen", 4000, 0)
+    assert (await client.call("GET", path))["state"] == last["state"]
+
+
+async def test_replays_in_memory_are_those_of_the_stored_logs(gateway: Gateway, client: Client) -> None:
+    games = [await client.call("POST", FROM, {"mode": "manual", **QUIET}) for _ in range(3)]
+    moves = solution(7, size=7, germs=0, loops=0)
+    await asyncio.gather(
+        *(client.call("POST", f"{FROM}/{game['id']}/act", {"after": 0, "actions": moves[: 2 + n]}) for n, game in enumerate(games))
+    )
+    async with gateway.parts.database.write() as unit:
+        await unit.games.change(games[0]["id"], actions=[{"action": "wait"}])
+    steps = [(await client.call("GET", f"{FROM}/{game['id']}"))["result"]["steps"] for game in games]
+    assert steps == [1, 3, 4]

@@ -32,12 +32,20 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/api/chatbot/sessions/{session_id}"): {"title": "Mine now"},
     ("PATCH", "/api/templates/{template_id}"): {"title": "Mine now"},
     ("PATCH", "/api/chatbot/messages/{message_id}"): {"rating": "bad"},
+    ("PUT", "/api/lab/sets/{set_id}"): {"title": "Mine now", "maze": {"size": 7, "seeds": [1]}},
+    ("POST", "/api/lab/runs/{run_id}/cells/{number}/case"): {},
+    ("POST", "/api/maze/games/{game_id}/act"): {"after": 0, "actions": [{"action": "wait"}]},
+    ("POST", "/api/maze/games/{game_id}/hint"): {},
+    ("POST", "/api/maze/games/{game_id}/finish"): {},
 }
+TASKS = {"title": "Mine", "maze": {"size": 7, "seeds": [1, 2]}}
 
 
 def test_every_parameter_of_a_path_names_a_thing_with_an_owner() -> None:
     names = {name for _, path in ROUTES for name in re.findall(r"\{(\w+)\}", path)}
-    assert names == {"session_id", "stream_id", "message_id", "template_id", "version", "token_id", "connection_id"}
+    assert names == {"session_id", "stream_id", "message_id", "template_id", "version", "token_id", "connection_id"} | {
+        *("game_id", "run_id", "set_id", "number")
+    }
 
 
 @pytest.mark.parametrize(("method", "path"), ROUTES)
@@ -52,7 +60,7 @@ async def test_what_belongs_to_another_user_is_404(method: str, path: str, gatew
             login = (await owner.call("GET", "/api/auth/tokens"))[0]["id"]
             things = {"session_id": session, "stream_id": first.stream_id, "message_id": first.assistant_message_id}
             things |= {"template_id": template["id"], "version": 1, "token_id": login}
-            things |= {"connection_id": connection}
+            things |= {"connection_id": connection, **await lab_and_maze(owner)}
             url = gateway.url + path.format(**things)
             body = BODIES.get(
                 (method, path), {"session_id": session, "content": "hi"} if path.endswith(("messages", "stream")) else None
@@ -77,15 +85,25 @@ async def test_a_message_of_another_session_is_no_edge_to_list_from(gateway: Gat
 async def test_every_route_but_the_public_ones_wants_a_token(gateway: Gateway) -> None:
     public = {
         *("/api/health", "/api/auth/register", "/api/auth/login"),
-        *("/api/chatbot/presets", "/api/templates/public/{template_id}"),
+        *("/api/chatbot/presets", "/api/templates/public/{template_id}", "/api/maze/sets"),
     }
     async with gateway.client() as client:
         for path, methods in OPENAPI["paths"].items():
             for method in methods:
                 things = {"session_id": 1, "message_id": 1, "template_id": 1, "version": 1, "token_id": 1, "user_id": 1}
+                things |= {"game_id": 1, "run_id": 1, "set_id": 1, "number": 1}
                 url = gateway.url + path.format(stream_id="x", connection_id="x", **things)
                 async with client._http.request(method.upper(), url, json={}, headers={"Authorization": ""}) as response:
                     assert (response.status == 401) is (path not in public), (method, path)
+
+
+async def lab_and_maze(owner: Client) -> dict[str, Any]:
+    """A set, a run that is stopped, and a game."""
+    tasks = await owner.call("POST", "/api/lab/sets", TASKS)
+    run = await owner.call("POST", "/api/lab/runs", {"set_id": tasks["id"], "templates": [{"title": "T", "content": "x"}]})
+    await owner.call("POST", f"/api/lab/runs/{run['id']}/stop")
+    game = await owner.call("POST", "/api/maze/games", {"mode": "manual", "seed": 1})
+    return {"set_id": tasks["id"], "run_id": run["id"], "number": 1, "game_id": game["id"]}
 
 
 @contextlib.asynccontextmanager

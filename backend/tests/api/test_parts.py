@@ -31,13 +31,13 @@ async def messages(client: Client, session: int) -> list[dict[str, Any]]:
     return found
 
 
-async def begun(client: Client, **session: Any) -> int:
+async def new_session(client: Client, **session: Any) -> int:
     return int((await client.create_session(**session))["id"])
 
 
 async def test_documents_that_are_sent_are_parts_and_the_model_reads_them(gateway: Gateway, scripted: ScriptedServer) -> None:
     async with gateway.client() as client:
-        session = await begun(client)
+        session = await new_session(client)
         await collect(client, session, "What?", documents=[TEXT, {"name": "b", "text": ""}])
         asked, reply = await messages(client, session)
         assert asked["parts"] == [document("a.txt", "x 🙂"), document("b", ""), text("What?")]
@@ -49,7 +49,7 @@ async def test_documents_that_are_sent_are_parts_and_the_model_reads_them(gatewa
 
 async def test_both_ways_to_send_take_documents(gateway: Gateway) -> None:
     async with gateway.client() as client:
-        session = await begun(client)
+        session = await new_session(client)
         body = {"session_id": session, "content": "What?", "documents": [TEXT]}
         sent = await client.call("POST", "/api/chatbot/messages", body)
         assert sent["user_message"]["parts"] == [document("a.txt", "x 🙂"), text("What?")]
@@ -57,14 +57,14 @@ async def test_both_ways_to_send_take_documents(gateway: Gateway) -> None:
 
 async def test_a_client_of_the_first_release_sends_documents_in_the_text(gateway: Gateway) -> None:
     async with gateway.client() as client:
-        session = await begun(client)
+        session = await new_session(client)
         await collect(client, session, WRITTEN + "What?")
         assert (await messages(client, session))[0]["parts"] == [document("a.txt", "x 🙂"), text("What?")]
 
 
 async def test_who_sends_documents_as_such_may_quote_their_marks(gateway: Gateway) -> None:
     async with gateway.client() as client:
-        session = await begun(client)
+        session = await new_session(client)
         await collect(client, session, WRITTEN + "is how it is written", documents=[])
         await collect(client, session, WRITTEN, documents=[TEXT])
         first, _, second, _ = await messages(client, session)
@@ -75,7 +75,7 @@ async def test_who_sends_documents_as_such_may_quote_their_marks(gateway: Gatewa
 @pytest.mark.parametrize("content", [None, "", " \n"])
 async def test_a_document_says_enough_by_itself(content: str | None, gateway: Gateway) -> None:
     async with gateway.client() as client:
-        session = await begun(client)
+        session = await new_session(client)
         assert isinstance((await collect(client, session, content, documents=[TEXT]))[-1], Done)
         asked = (await messages(client, session))[0]
         assert asked["parts"] == [document("a.txt", "x 🙂"), *([text(content)] if content else [])]
@@ -84,7 +84,7 @@ async def test_a_document_says_enough_by_itself(content: str | None, gateway: Ga
 
 async def test_a_name_keeps_its_quotes_though_they_would_break_the_marks(gateway: Gateway) -> None:
     async with gateway.client() as client:
-        session = await begun(client)
+        session = await new_session(client)
         await collect(client, session, "What?", documents=[{"name": 'the "plan".txt', "text": "x"}])
         asked = (await messages(client, session))[0]
         assert asked["parts"][0] == document('the "plan".txt', "x")
@@ -108,7 +108,7 @@ ROOM = LONGEST_TEXT - len(MARK.format("99900", "") + "What?")
 )
 async def test_what_cannot_be_sent_is_refused_and_nothing_is_stored(body: dict[str, Any], words: str, gateway: Gateway) -> None:
     async with gateway.client() as client:
-        session = await begun(client)
+        session = await new_session(client)
         with pytest.raises(Invalid, match=words):
             await client.call("POST", "/api/chatbot/messages", {"session_id": session} | body)
         assert await messages(client, session) == []
@@ -116,7 +116,7 @@ async def test_what_cannot_be_sent_is_refused_and_nothing_is_stored(body: dict[s
 
 async def test_the_longest_message_with_its_documents_is_sent(gateway: Gateway) -> None:
     async with gateway.client() as client:
-        session = await begun(client)
+        session = await new_session(client)
         await collect(client, session, "What?", documents=[{"name": "a.txt", "text": "x" * ROOM}])
         assert len((await messages(client, session))[0]["content"]) == LONGEST_TEXT
 
@@ -124,7 +124,7 @@ async def test_the_longest_message_with_its_documents_is_sent(gateway: Gateway) 
 async def test_a_request_id_stands_for_the_documents_too(gateway: Gateway, scripted: ScriptedServer) -> None:
     """Also for a page that was loaded before the gateway was brought up to date, and asks again after it."""
     async with gateway.client() as client:
-        session = await begun(client)
+        session = await new_session(client)
         first = await collect(client, session, "What?", documents=[TEXT], client_request_id="r")
         assert await collect(client, session, "What?", documents=[TEXT], client_request_id="r") == first
         assert await collect(client, session, WRITTEN + "What?", client_request_id="r") == first
@@ -135,7 +135,7 @@ async def test_a_request_id_stands_for_the_documents_too(gateway: Gateway, scrip
 
 async def test_a_turn_is_edited_with_its_documents(gateway: Gateway) -> None:
     async with gateway.client() as client:
-        session = await begun(client)
+        session = await new_session(client)
         await collect(client, session, "What?", documents=[TEXT])
         await collect(client, session, "Why?", documents=[TEXT], parent_id=0)
         asked = (await messages(client, session))[0]
@@ -145,7 +145,7 @@ async def test_a_turn_is_edited_with_its_documents(gateway: Gateway) -> None:
 
 async def test_documents_are_found_read_and_carried_away(gateway: Gateway) -> None:
     async with gateway.client() as client:
-        session = await begun(client, title="-")
+        session = await new_session(client, title="-")
         await collect(client, session, "What?", documents=[{"name": 'a "b".txt', "text": "the needle"}])
         [found] = (await client.call("GET", "/api/chatbot/search?q=needle"))["results"]
         assert "<document" not in "".join(piece["text"] for piece in found["snippet"])
@@ -218,7 +218,7 @@ async def test_a_tool_call_is_a_part_of_the_reply_that_is_stored(gateway: Gatewa
     call = {"index": 0, "id": "c1", "function": {"name": "look", "arguments": '{"at": "it"}'}}
     scripted.reply = Reply((), raw=(json.dumps({"choices": [{"delta": {"tool_calls": [call]}}]}),), finish_reason="tool_calls")
     async with gateway.client() as client:
-        session = await begun(client)
+        session = await new_session(client)
         await collect(client, session)
         reply = (await messages(client, session))[1]
         assert reply["parts"] == [CALL]

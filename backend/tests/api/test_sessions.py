@@ -25,6 +25,19 @@ async def test_a_session_has_the_fields_of_the_contract(gateway: Gateway) -> Non
     assert made["created_at"].endswith("Z")
 
 
+async def test_a_session_is_pinned_and_unpinned_and_a_reset_leaves_it_so(gateway: Gateway) -> None:
+    async with gateway.client() as client:
+        made = await client.create_session()
+        path = f"/api/chatbot/sessions/{made['id']}"
+        assert made["pinned"] is False
+        assert (await client.call("PATCH", path, {"pinned": True}))["pinned"] is True
+        assert (await client.call("PATCH", path, {"title": "Herons"}))["pinned"] is True
+        assert (await client.call("POST", f"{path}/reset"))["pinned"] is True
+        assert [one["pinned"] for one in await client.call("GET", "/api/chatbot/sessions")] == [True]
+        assert (await client.call("PATCH", path, {"pinned": None}))["pinned"] is False
+        assert (await client.create_session(pinned=True))["pinned"] is True
+
+
 async def test_sessions_are_listed_newest_first_with_a_preview(gateway: Gateway, scripted: ScriptedServer) -> None:
     scripted.reply = Reply(("x" * 300,))
     async with gateway.client() as client:

@@ -340,12 +340,12 @@ async def test_what_makes_way_at_once_is_asked_before_what_may_wait() -> None:
 async def test_who_borrows_hears_of_every_place_that_becomes_free() -> None:
     server = Server("s", 1)
     servers = Servers(server)
-    heard: list[int] = []
-    servers.queue.after_change.append(lambda: heard.append(servers.queue.taken))
+    lent: list[Ticket | None] = []
+    servers.queue.after_change.append(lambda: lent.append(servers.queue.lend("m", Loan(wanted=lambda: None))))
     servers.queue.enter("m", 1).leave(model_is_free=True)
-    assert heard == [0]
+    assert [ticket is not None for ticket in lent] == [True]
     servers.change(lambda: setattr(server, "places", 2))
-    assert heard == [0, 0]
+    assert [ticket is not None for ticket in lent] == [True, True]
 
 
 async def test_a_place_whose_run_was_cut_off_is_given_back_when_the_server_is_seen_idle() -> None:

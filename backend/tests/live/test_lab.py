@@ -12,8 +12,10 @@ from lam.storage.models import LabCell
 from lam.testing.server import ScriptedServer
 
 from .. import databases
+from ..brokers import Mosquitto
 from ..lab.players import play
 from ..running import gateway_process
+from ..tunnel import mqtt_gateway, reached, until_ready, worker_process
 from ..waiting import until
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
@@ -96,7 +98,7 @@ async def test_a_stop_of_the_gateway_loses_no_hint_of_a_game(models: ScriptedSer
     async with gateway_process(data, llm_server_url=models.url) as (process, gateway):
         async with gateway.client() as client:
             run_id = (await client.call("POST", "/api/lab/runs", RUN))["id"]
-            await models.seen(50)
+            await models.arrival(50)
             process.terminate()
             await process.wait()
     asked = len(models.requests)
@@ -109,3 +111,71 @@ async def test_a_stop_of_the_gateway_loses_no_hint_of_a_game(models: ScriptedSer
     assert done["counts"]["complete"] == 120
     assert hints <= len(models.requests) <= hints + in_flight
     assert len(models.requests) > asked
+
+
+async def games(way: str, url: str, data: Path, broker: Mosquitto, body: dict[str, Any]) -> list[dict[str, Any]]:
+    """The cells of a run, with their transcripts, over one of the two ways to a model."""
+    async with reached(way, url, data, broker) as gateway, gateway.client() as client:
+        run_id = (await client.call("POST", "/api/lab/runs", body))["id"]
+        done = await finished(client, run_id)
+        assert done["counts"]["complete"] == len(done["cells"]), done["cells"]
+        return [await client.call("GET", f"/api/lab/runs/{run_id}/cells/{cell['number']}") for cell in done["cells"]]
+
+
+def played(cells: list[dict[str, Any]]) -> list[Any]:
+    return [(cell["actions"], cell["passed"], [hint["answer"] for hint in cell["transcript"]]) for cell in cells]
+
+
+@pytest.mark.sqlite
+async def test_the_same_answers_make_the_same_games_over_both_ways(
+    scripted: ScriptedServer, tmp_path: Path, broker: Mosquitto
+) -> None:
+    scripted.reply = play
+    body = {"set_id": "practice", "templates": TEMPLATES, "steps": 10}
+    direct = await games("sse", scripted.url, tmp_path / "sse", broker, body)
+    through = await games("mqtt", scripted.url, tmp_path / "mqtt", broker, body)
+    assert played(direct) == played(through)
+    assert [cell["passed"] for cell in direct] == [True, False, False] * 3
+
+
+@pytest.mark.sqlite
+@pytest.mark.parametrize("forcing", ["shape", "legal"])
+async def test_the_real_model_plays_by_the_schema_over_both_ways(
+    forcing: str, llama_url: str, tmp_path: Path, broker: Mosquitto
+) -> None:
+    body = {
+        "set": {"title": "One", "maze": {"size": 5, "seeds": [1]}},
+        "templates": [{"title": "Simple", "content": "Say one word, then go to the exit."}],
+        "settings": [{"temperature": 0, "max_tokens": 160}],
+        "forcing": forcing,
+        "steps": 2,
+    }
+    direct = await games("sse", llama_url, tmp_path / "sse", broker, body)
+    through = await games("mqtt", llama_url, tmp_path / "mqtt", broker, body)
+    assert played(direct) == played(through)
+    hints = direct[0]["transcript"]
+    assert all(hint["reading"] == "exact" for hint in hints), hints
+    assert forcing == "shape" or all(hint["legal"] for hint in hints)
+
+
+@pytest.mark.sqlite
+async def test_a_worker_that_is_killed_costs_its_cells_one_more_try(
+    scripted: ScriptedServer, tmp_path: Path, broker: Mosquitto
+) -> None:
+    scripted.reply = play
+    async with mqtt_gateway(tmp_path / "data", broker) as gateway, gateway.client() as client:
+        run_id = (await client.call("POST", "/api/lab/runs", {"set": MAZES, "templates": TEMPLATES, "steps": 4}))["id"]
+        unserved = (await client.call("GET", f"/api/lab/runs/{run_id}"))["unserved"]
+        assert unserved == ["the default model"], "nobody is there yet"
+        async with worker_process(scripted.url, broker, "one") as one:
+            await until_ready(gateway, 1)
+            await scripted.arrival(30)
+            one.kill()
+            await one.wait()
+        async with worker_process(scripted.url, broker, "two"):
+            done = await finished(client, run_id)
+    assert done["counts"] == {"waiting": 0, "running": 0, "complete": 60, "failed": 0, "stopped": 0}
+    hints = sum(cell["result"]["hints"] for cell in done["cells"])
+    again = sum(cell["attempts"] - 1 for cell in done["cells"])
+    assert again >= 1
+    assert hints <= len(scripted.requests) <= hints + again

@@ -8,7 +8,7 @@ import msgspec
 from hypothesis import strategies as st
 
 from lam.maze import rules
-from lam.maze.actions import Action
+from lam.maze.actions import Action, BreakWall, FreezeGerms, Move, Path, Scan, SlowGerms, Wait
 from lam.maze.carving import generate, revealed
 from lam.maze.state import OPEN, Powers, Settings, State
 
@@ -22,6 +22,14 @@ SETTINGS = st.builds(
     fog=st.booleans(),
     oxygen=st.sampled_from((0, 0, 0, 1, 50, 9999)),
     powers=st.builds(Powers, *[st.integers(0, 9)] * 4),
+)
+
+DIRECTIONS = st.sampled_from(("up", "down", "left", "right"))
+ACTIONS: st.SearchStrategy[Action] = st.one_of(
+    st.builds(Move, DIRECTIONS),
+    st.builds(Path, st.lists(DIRECTIONS, min_size=1, max_size=8).map(tuple)),
+    st.builds(BreakWall, DIRECTIONS),
+    st.sampled_from((SlowGerms(), FreezeGerms(), Scan(), Wait())),
 )
 
 

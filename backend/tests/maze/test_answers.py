@@ -15,15 +15,8 @@ from lam.maze.answers import DEEPEST, LONGEST_ANSWER, LONGEST_SAY, Answer, read,
 from lam.maze.state import State
 from lam.protocol.sampling import LONGEST_SCHEMA
 
-from .games import CORRIDOR, SEEDS, SETTINGS, drawn, played, unhurried
+from .games import ACTIONS, CORRIDOR, SEEDS, SETTINGS, drawn, played, unhurried
 
-DIRECTIONS = st.sampled_from(("up", "down", "left", "right"))
-ACTIONS: st.SearchStrategy[Action] = st.one_of(
-    st.builds(Move, DIRECTIONS),
-    st.builds(Path, st.lists(DIRECTIONS, min_size=1, max_size=8).map(tuple)),
-    st.builds(BreakWall, DIRECTIONS),
-    st.sampled_from((SlowGerms(), FreezeGerms(), Scan(), Wait())),
-)
 SAYS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 UP = '{"action": "move", "direction": "up"}'
 ILLEGAL = Answer("", None, "illegal")

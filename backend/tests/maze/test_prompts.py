@@ -80,6 +80,8 @@ def test_only_the_powers_that_the_maze_has_are_offered() -> None:
     assert "break_wall" in text
     assert 'germs"' not in text
     assert "scan" not in text
+    assert "every germ" not in text
+    assert "not seen" not in text
     assert '"scan"' in text_of(generate(1, Settings(fog=True)))
 
 

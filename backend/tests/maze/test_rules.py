@@ -1,5 +1,7 @@
 """The rules of the maze, on small mazes drawn by hand and on many made by chance."""
 
+from typing import Any
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -23,10 +25,10 @@ from lam.maze.actions import (
 )
 from lam.maze.carving import distances, generate
 from lam.maze.rules import BadLog, replay
-from lam.maze.sets import SETS, MazeSet, set_of
+from lam.maze.sets import SETS, MazeSet
 from lam.maze.state import OPEN, RULES, WALL, Powers, Settings, State
 
-from .games import CORRIDOR, SEEDS, SETTINGS, drawn, played, unhurried
+from .games import ACTIONS, CORRIDOR, SEEDS, SETTINGS, drawn, played, unhurried
 
 
 def test_a_step_takes_a_tick_and_the_exit_wins() -> None:
@@ -231,9 +233,85 @@ def safe_ticks(state: State) -> int | None:
     return None
 
 
+def replace(state: State, **changes: Any) -> State:
+    return msgspec.structs.replace(state, **changes)
+
+
+@unhurried
+@given(SEEDS, SETTINGS, st.integers(), ACTIONS)
+def test_an_illegal_action_is_a_wait_everywhere(seed: int, settings: Settings, choices: int, action: Action) -> None:
+    for state, _ in played(seed, settings, choices, 20):
+        if not rules.legal(state, action):
+            assert rules.apply(state, action) == replace(rules.apply(state, Wait()), illegal=state.illegal + 1)
+
+
+@unhurried
+@given(SEEDS, SETTINGS, st.integers())
+def test_the_numbers_of_a_game_stay_in_their_bounds(seed: int, settings: Settings, choices: int) -> None:
+    steps = list(played(seed, settings, choices, 60))
+    before = steps[0][0]
+    for state in [state for state, _ in steps[1:]] + [rules.apply(*steps[-1])]:
+        assert 1 <= state.tick - before.tick <= 8
+        assert all(0 <= left <= had for left, had in zip(powers_of(state), powers_of(before), strict=True))
+        assert state.used == sum(powers_of(steps[0][0])) - sum(powers_of(state))
+        assert 0 <= state.oxygen <= steps[0][0].oxygen - state.tick + 1
+        assert (state.oxygen == 0) == (state.status == "oxygen") or state.status in ("won", "germ")
+        assert all(state.grid[tile] == OPEN for tile in (state.player, *state.germs))
+        assert state.grid.count(OPEN) - before.grid.count(OPEN) in (0, 1)
+        assert (state.status == "germ") == (state.player in state.germs)
+        assert (state.status == "won") <= (state.player == state.exit)
+        assert not state.known or all(now >= then for now, then in zip(state.known, before.known, strict=True))
+        before = state
+
+
+def powers_of(state: State) -> tuple[int, ...]:
+    return msgspec.structs.astuple(state.powers)
+
+
+@unhurried
+@given(SEEDS, SETTINGS, st.integers(), st.integers(0, 199), ACTIONS)
+def test_a_log_that_somebody_changed_is_another_game(
+    seed: int, settings: Settings, choices: int, place: int, other: Action
+) -> None:
+    """The figures of a game follow from its log, so a forged log earns what it plays, or is no log at all."""
+    steps = list(played(seed, settings, choices))
+    log = [action for _, action in steps]
+    game = replay(seed, settings, log)
+    if game.last.status == "playing":
+        return
+    at = place % len(log)
+    cut = replay(seed, settings, log[:at])
+    assert (cut.last.status, cut.result.score) == ("playing", 0)
+    with pytest.raises(BadLog, match="after the end"):
+        replay(seed, settings, [*log, other])
+    if at + 1 < len(log) and not isinstance(other, Path) and other != log[at]:
+        assert replay(seed, settings, [*log[:at], other]).last != game.states[at + 1]
+    assert replay((seed + 1) % 2**32, settings, []).last != game.states[0]
+
+
+@unhurried
+@given(SEEDS, SETTINGS, st.integers(), st.lists(st.integers(0, 199), min_size=1, max_size=5), st.lists(ACTIONS, min_size=5))
+def test_any_log_is_played_or_refused(seed: int, settings: Settings, choices: int, places: list[int], others: list[Action]) -> None:
+    log = [action for _, action in played(seed, settings, choices, 40)]
+    for place, other in zip(places, others, strict=False):
+        log[place % len(log) : place % len(log) + place % 3] = [other] * (place % 2)
+        log = log or [Wait()]
+    state = generate(seed, settings)
+    for action in log:
+        if state.status != "playing":
+            with pytest.raises(BadLog, match="after the end"):
+                replay(seed, settings, log)
+            return
+        state = rules.apply(state, action)
+    game = replay(seed, settings, log)
+    assert game.last == state
+    assert len(game.states) == len(log) + 1
+    assert list(game.legal) == [rules.legal(state, action) for state, action in zip(game.states, log, strict=False)]
+    assert game.result.illegal == game.legal.count(False)
+
+
 @pytest.mark.parametrize("known", SETS, ids=lambda known: known.name)
 def test_each_maze_of_a_set_is_another_and_can_be_won_without_powers(known: MazeSet) -> None:
-    assert set_of(known.name) is known
     games = [generate(seed, known.settings) for seed in known.seeds]
     assert len({game.grid for game in games}) == len(games)
     for game in games:

@@ -55,9 +55,10 @@ export function replayOf(game: number): Promise<Replay> {
 }
 
 /** Adds actions to a game's log, of which `after` are known here. Throws ApiError: 409 where the log has another length. */
-export function act(game: number, after: number, actions: Action[], isLast = false): Promise<Game> {
+export function act(game: number, after: number, actions: Action[]): Promise<Game> {
   const params = { path: { game_id: game } };
-  return answered(api.POST("/api/maze/games/{game_id}/act", { params, body: { after, actions }, keepalive: isLast }));
+  // Also where the page is left in the same moment.
+  return answered(api.POST("/api/maze/games/{game_id}/act", { params, body: { after, actions }, keepalive: true }));
 }
 
 /** Asks the model what to do next; the stream of its answer. */

@@ -2726,6 +2726,11 @@ export interface components {
             min_p: number | null;
             /** Model */
             model: string | null;
+            /**
+             * Pinned
+             * @description Whether the session stays at the top of the page's list.
+             */
+            pinned: boolean;
             /** Presence Penalty */
             presence_penalty: number | null;
             /** Reasoning */
@@ -2996,32 +3001,10 @@ export interface components {
              * @example null
              */
             thinking: string | null;
-            /**
-             * Timings
-             * @description queued_ms, first_token_ms, total_ms, tokens_per_second.
-             * @example {
-             *       "first_token_ms": 420,
-             *       "queued_ms": 0,
-             *       "tokens_per_second": 48.1,
-             *       "total_ms": 530
-             *     }
-             */
-            timings: {
-                [key: string]: unknown;
-            } | null;
-            /**
-             * Usage
-             * @description prompt_tokens, completion_tokens, total_tokens, cached_tokens; `estimated` where the server did not say, as of a stopped reply; null where the model said nothing.
-             * @example {
-             *       "cached_tokens": 0,
-             *       "completion_tokens": 5,
-             *       "prompt_tokens": 31,
-             *       "total_tokens": 36
-             *     }
-             */
-            usage: {
-                [key: string]: unknown;
-            } | null;
+            /** @description How long a reply took. */
+            timings: components["schemas"]["ReplyTimings"] | null;
+            /** @description Token counts of a reply; null if the model said nothing. */
+            usage: components["schemas"]["TokenUsage"] | null;
         };
         /** MessageChanges */
         MessageChanges: {
@@ -3680,6 +3663,32 @@ export interface components {
             template_version: number | null;
         };
         /**
+         * ReplyTimings
+         * @description Milliseconds since the run began, and the speed that the model's server reports.
+         */
+        ReplyTimings: {
+            /**
+             * First Token Ms
+             * @example 420
+             */
+            first_token_ms?: number | null;
+            /**
+             * Queued Ms
+             * @example 0
+             */
+            queued_ms?: number | null;
+            /**
+             * Tokens Per Second
+             * @example 48.1
+             */
+            tokens_per_second?: number | null;
+            /**
+             * Total Ms
+             * @example 530
+             */
+            total_ms?: number | null;
+        };
+        /**
          * RunAnswer
          * @description A reply that runs or waits, without its text.
          */
@@ -4014,6 +4023,11 @@ export interface components {
             min_p: number | null;
             /** Model */
             model: string | null;
+            /**
+             * Pinned
+             * @description Whether the session stays at the top of the page's list.
+             */
+            pinned: boolean;
             /** Presence Penalty */
             presence_penalty: number | null;
             /** Reasoning */
@@ -4103,6 +4117,11 @@ export interface components {
             min_p?: number | null;
             /** Model */
             model?: string | null;
+            /**
+             * Pinned
+             * @description Whether the session stays at the top of the list; default: false.
+             */
+            pinned?: boolean | null;
             /** Presence Penalty */
             presence_penalty?: number | null;
             /**
@@ -4195,6 +4214,11 @@ export interface components {
             min_p?: number | null;
             /** Model */
             model?: string | null;
+            /**
+             * Pinned
+             * @description Whether the session stays at the top of the list; default: false.
+             */
+            pinned?: boolean | null;
             /** Presence Penalty */
             presence_penalty?: number | null;
             /**
@@ -4486,6 +4510,39 @@ export interface components {
              */
             token_type: string;
         };
+        /**
+         * TokenUsage
+         * @description As the model's server counted them, or as the gateway estimated them.
+         */
+        TokenUsage: {
+            /**
+             * Cached Tokens
+             * @description Prompt tokens that the model had in its cache.
+             * @example 0
+             */
+            cached_tokens?: number | null;
+            /**
+             * Completion Tokens
+             * @example 5
+             */
+            completion_tokens: number;
+            /**
+             * Estimated
+             * @description True if the server reported no counts, for a stopped reply for example; absent otherwise.
+             * @default false
+             */
+            estimated: boolean;
+            /**
+             * Prompt Tokens
+             * @example 31
+             */
+            prompt_tokens: number;
+            /**
+             * Total Tokens
+             * @example 36
+             */
+            total_tokens: number;
+        };
         /** ToolCallPart */
         ToolCallPart: {
             /**
@@ -4702,6 +4759,7 @@ export type PublicTemplate = components['schemas']['PublicTemplate'];
 export type RankedGame = components['schemas']['RankedGame'];
 export type RegressionCase = components['schemas']['RegressionCase'];
 export type ReplayAnswer = components['schemas']['ReplayAnswer'];
+export type ReplyTimings = components['schemas']['ReplyTimings'];
 export type RunAnswer = components['schemas']['RunAnswer'];
 export type RunningStream = components['schemas']['RunningStream'];
 export type SamplingAnswer = components['schemas']['SamplingAnswer'];
@@ -4725,6 +4783,7 @@ export type TemplateFile = components['schemas']['TemplateFile'];
 export type TemplateVersionAnswer = components['schemas']['TemplateVersionAnswer'];
 export type TextPart = components['schemas']['TextPart'];
 export type TokenAnswer = components['schemas']['TokenAnswer'];
+export type TokenUsage = components['schemas']['TokenUsage'];
 export type ToolCallPart = components['schemas']['ToolCallPart'];
 export type ToolResultPart = components['schemas']['ToolResultPart'];
 export type UsageAnswer = components['schemas']['UsageAnswer'];

@@ -1,5 +1,6 @@
 import { useQuery } from "@tanstack/react-query";
-import { useSyncExternalStore } from "react";
+import { useEffect, useSyncExternalStore } from "react";
+import { useSearch } from "wouter";
 
 import { mazeSets } from "../api/maze";
 import { Page } from "../components/Page";
@@ -22,7 +23,16 @@ export function Maze({ game }: { game: number | null }) {
   return game === null ? <Hall /> : <Room key={game} id={game} />;
 }
 
+/** `?template=ID`: a game of the model with that template is prepared. */
+function useAskedTemplate(): void {
+  const asked = Number(new URLSearchParams(useSearch()).get("template"));
+  useEffect(() => {
+    if (Number.isInteger(asked) && asked > 0) mazeChoice.set({ mode: "lam", source: "template", template: asked, variables: {} });
+  }, [asked]);
+}
+
 function Hall() {
+  useAskedTemplate();
   const { set } = useSyncExternalStore(mazeChoice.subscribe, mazeChoice.get);
   return (
     <Page name="maze" isWide>

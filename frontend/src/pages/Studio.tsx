@@ -10,7 +10,7 @@ import { Panel } from "../components/Boundary";
 import { Title } from "../components/Title";
 import { AccountMenu } from "../features/account/AccountMenu";
 import { Composer } from "../features/chat/Composer";
-import { useConversation } from "../features/chat/conversation";
+import { useSessionActions } from "../features/chat/session-actions";
 import { messageList } from "../features/chat/messages";
 import { useConversations, useInSight, useLiveReply } from "../features/chat/streams";
 import { Thread } from "../features/chat/Thread";
@@ -37,8 +37,8 @@ export function Studio({ session }: { session: number | null }) {
   const messages = useQuery({ ...messageList(session ?? 0), enabled: session !== null });
   const listed = useQuery(sessionList).data?.find(({ id }) => id === session);
   const live = useLiveReply(session);
-  const conversation = useConversation(session, fresh, onMade);
-  const [sought, onSought] = useSought(conversation.show);
+  const actions = useSessionActions(session, fresh, onMade);
+  const [sought, onSought] = useSought(actions.show);
   useInSight(session);
   useCommands(useStudioCommands(listed));
 
@@ -91,7 +91,7 @@ export function Studio({ session }: { session: number | null }) {
               session={session}
               messages={messages.data ?? []}
               live={live}
-              conversation={conversation}
+              actions={actions}
               sought={sought}
               onSought={onSought}
             />
@@ -106,7 +106,7 @@ export function Studio({ session }: { session: number | null }) {
           </p>
         )}
         <Panel key={`composer ${session ?? "new"}`} part="composer">
-          <Composer session={session} live={live} say={conversation.say} onEditLast={() => lastTurn && beginEdit(lastTurn)} />
+          <Composer session={session} live={live} say={actions.say} onEditLast={() => lastTurn && beginEdit(lastTurn)} />
         </Panel>
       </main>
       {options && (

@@ -53,27 +53,27 @@ export class AnswerReader {
       if (this.isComplete) return;
       if (this.depth === 0 && unit !== "{") continue;
       this.text += unit;
-      if (this.inString) this.within(unit);
-      else this.between(unit);
+      if (this.inString) this.stringUnit(unit);
+      else this.plainUnit(unit);
     }
   }
 
   /** A unit of a string. */
-  private within(unit: string): void {
+  private stringUnit(unit: string): void {
     if (this.escape !== "") {
-      this.escaped(this.escape + unit);
+      this.escapeUnit(this.escape + unit);
     } else if (unit === "\\") {
       this.escape = unit;
     } else if (unit === '"') {
       this.inString = false;
       this.isSaying = false;
-      if (this.depth === 1 && this.place === "key") this.keyed();
+      if (this.depth === 1 && this.place === "key") this.endKey();
     } else if (this.isSaying) {
       this.saying += unit;
     }
   }
 
-  private escaped(sequence: string): void {
+  private escapeUnit(sequence: string): void {
     const isLong = sequence[1] === "u";
     if (isLong && sequence.length < 6) {
       this.escape = sequence;
@@ -86,14 +86,14 @@ export class AnswerReader {
   }
 
   /** A unit outside of strings. */
-  private between(unit: string): void {
-    if (unit === '"') this.opened();
-    else if (unit === "{" || unit === "[") this.entered();
-    else if (unit === "}" || unit === "]") this.left();
+  private plainUnit(unit: string): void {
+    if (unit === '"') this.beginString();
+    else if (unit === "{" || unit === "[") this.enter();
+    else if (unit === "}" || unit === "]") this.leave();
     else if (this.depth === 1) this.atTop(unit);
   }
 
-  private opened(): void {
+  private beginString(): void {
     this.inString = true;
     if (this.depth !== 1) return;
     this.begin();
@@ -102,19 +102,19 @@ export class AnswerReader {
     this.saying = "";
   }
 
-  private entered(): void {
+  private enter(): void {
     if (this.depth === 1) this.begin();
     this.depth++;
     if (this.depth === 1) this.place = "key";
   }
 
-  private left(): void {
-    if (this.depth === 1) this.valued();
+  private leave(): void {
+    if (this.depth === 1) this.endValue();
     this.depth--;
-    if (this.depth === 1) this.valued(this.text.length);
+    if (this.depth === 1) this.endValue(this.text.length);
     if (this.depth > 0) return;
     this.isComplete = true;
-    if (parsed(this.text) !== undefined) return;
+    if (parse(this.text) !== undefined) return;
     this.isBroken = true;
     this.action = undefined;
   }
@@ -124,7 +124,7 @@ export class AnswerReader {
       this.place = "value";
       this.start = -1;
     } else if (unit === ",") {
-      this.valued();
+      this.endValue();
       this.place = "key";
     } else if (!BLANK.test(unit)) {
       this.begin();
@@ -136,18 +136,18 @@ export class AnswerReader {
     if (this.place === "key" || this.start === -1) this.start = this.text.length - 1;
   }
 
-  private keyed(): void {
-    const key = parsed(this.text.slice(this.start));
+  private endKey(): void {
+    const key = parse(this.text.slice(this.start));
     this.key = typeof key === "string" ? key : "";
     this.place = "colon";
   }
 
   /** A value ends before `end`. */
-  private valued(end = this.text.length - 1): void {
+  private endValue(end = this.text.length - 1): void {
     if (this.place !== "value") return;
     this.place = "after";
     if (this.key !== "do") return;
-    this.action = parsed(this.text.slice(this.start, end));
+    this.action = parse(this.text.slice(this.start, end));
   }
 }
 
@@ -158,7 +158,7 @@ export function readAnswer(text: string): AnswerReader {
   return reader;
 }
 
-function parsed(text: string): unknown {
+function parse(text: string): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch {

@@ -4,9 +4,8 @@
  * and ways between them.
  */
 
-export const RULES = 1;
 export const LARGEST_SEED = 2 ** 32 - 1;
-export const SIGHT = 2;
+const SIGHT = 2;
 export const DIRECTIONS = ["up", "down", "left", "right"] as const;
 export const POWERS = ["break_wall", "slow_germs", "freeze_germs", "scan"] as const;
 
@@ -34,7 +33,7 @@ export type Action =
 export type Logged = Action | { action: "unreadable" };
 
 /** How often each power may be used. */
-export type Powers = Record<Power, number>;
+type Powers = Record<Power, number>;
 
 /** `size`: tiles of a side, odd. `loops`: percent of the walls between cells that are opened. `oxygen`: ticks; 0: by the maze.
  * `powers`: else `USUAL_POWERS`. */
@@ -164,7 +163,7 @@ export function generate(seed: number, settings: Settings): State {
   return {
     settings,
     grid,
-    known: fog ? revealed(UNKNOWN.repeat(size * size), size, startTile(size), SIGHT) : "",
+    known: fog ? reveal(UNKNOWN.repeat(size * size), size, startTile(size), SIGHT) : "",
     player: startTile(size),
     germs,
     came: germs.map(() => -1),
@@ -249,7 +248,7 @@ function placeGerms(ways: readonly number[], { size, germs: most }: Settings, be
 }
 
 /** The steps from `start` to each tile, -1 where no way leads. */
-export function distances(grid: string, size: number, start: number): number[] {
+function distances(grid: string, size: number, start: number): number[] {
   const steps = new Array<number>(grid.length).fill(-1);
   steps[start] = 0;
   const queue = [start];
@@ -264,7 +263,7 @@ export function distances(grid: string, size: number, start: number): number[] {
 }
 
 /** The known tiles once those up to `sight` rows and columns away from `tile` are known too. */
-function revealed(known: string, size: number, tile: number, sight: number): string {
+function reveal(known: string, size: number, tile: number, sight: number): string {
   const [row, column] = [Math.floor(tile / size), tile % size];
   const tiles = known.split("");
   for (let y = Math.max(0, row - sight); y <= Math.min(size - 1, row + sight); y++) {
@@ -341,7 +340,7 @@ export function ticks(state: State, action: Logged): State[] {
     case "freeze_germs":
       return [tick({ ...spend(state, "freeze_germs"), frozen: FREEZE_TICKS }, 0)];
     case "scan": {
-      const known = revealed(state.known, size, state.player, SCAN_SIGHT);
+      const known = reveal(state.known, size, state.player, SCAN_SIGHT);
       return [tick({ ...spend(state, "scan"), known }, 0)];
     }
     case "wait":
@@ -385,7 +384,7 @@ function spend(state: State, power: Power): State {
 function tick(state: State, step: number): State {
   const { size } = state.settings;
   const player = state.player + step;
-  const known = step !== 0 && state.known !== "" ? revealed(state.known, size, player, SIGHT) : state.known;
+  const known = step !== 0 && state.known !== "" ? reveal(state.known, size, player, SIGHT) : state.known;
   const now: State = { ...state, tick: state.tick + 1, player, known };
   if (step !== 0 && now.germs.includes(player)) return { ...now, status: "germ" };
   if (step !== 0 && player === exitTile(size)) return { ...now, status: "won" };

@@ -14,7 +14,7 @@ const GATHER_MS = 250;
 const MOST_SENT = 50;
 
 export interface LogGateway {
-  act: (game: number, after: number, actions: Action[], isLast?: boolean) => Promise<Game>;
+  act: (game: number, after: number, actions: Action[]) => Promise<Game>;
   game: (game: number) => Promise<Game>;
 }
 
@@ -26,11 +26,11 @@ export class GameLog extends Subscribable {
   game: Game;
   /** Why actions are not stored, or were dropped. */
   problem: ApiError | null = null;
-  /** Grows whenever another log takes the place of this one. */
-  replaced = 0;
+  /** How many actions there were when another log took the place of this one. */
+  replacement: number | null = null;
 
   /** How many the gateway has. */
-  private stored: number;
+  private storedCount: number;
   private sending: Promise<void> | null = null;
   private gathering: ReturnType<typeof setTimeout> | null = null;
   private readonly closing = new AbortController();
@@ -47,7 +47,7 @@ export class GameLog extends Subscribable {
       game.settings,
       game.actions.map(({ action }) => action),
     );
-    this.stored = game.actions.length;
+    this.storedCount = game.actions.length;
   }
 
   get now(): State {
@@ -57,7 +57,7 @@ export class GameLog extends Subscribable {
   }
 
   get isStored(): boolean {
-    return this.stored === this.entries.length;
+    return this.storedCount === this.entries.length;
   }
 
   /** Does that, unless it is illegal now. */
@@ -83,7 +83,7 @@ export class GameLog extends Subscribable {
     this.game = game;
     const { length } = game.actions;
     const isAhead = game.status === "playing" && length < this.entries.length && this.sameUntil(game) === length;
-    if (isAhead) this.stored = length;
+    if (isAhead) this.storedCount = length;
     else this.hold(game);
     this.notify();
   }
@@ -94,16 +94,16 @@ export class GameLog extends Subscribable {
     if (this.gathering !== null) clearTimeout(this.gathering);
     this.gathering = null;
     if (this.isStored || this.sending !== null) return;
-    const rest = this.entries.slice(this.stored).map(({ action }) => action as Action);
-    this.gateway.act(this.game.id, this.stored, rest, true).catch(() => undefined); // nobody is here any more to be told
+    const rest = this.entries.slice(this.storedCount).map(({ action }) => action as Action);
+    this.gateway.act(this.game.id, this.storedCount, rest).catch(() => undefined); // nobody is here any more to be told
   }
 
   private async send(): Promise<void> {
     for (let tries = 0; !this.isStored && !this.closing.signal.aborted; ) {
-      const { stored } = this;
-      const batch = this.entries.slice(stored, stored + MOST_SENT).map(({ action }) => action as Action);
+      const after = this.storedCount;
+      const batch = this.entries.slice(after, after + MOST_SENT).map(({ action }) => action as Action);
       try {
-        const game = await this.gateway.act(this.game.id, stored, batch);
+        const game = await this.gateway.act(this.game.id, after, batch);
         this.problem = null;
         tries = 0;
         this.take(game);
@@ -141,12 +141,12 @@ export class GameLog extends Subscribable {
   /** The log of the gateway takes the place of this one; states that are the same stay the same objects. */
   private hold(game: Game): void {
     const same = this.sameUntil(game);
-    if (same < this.entries.length) this.replaced++;
+    if (same < this.entries.length) this.replacement = game.actions.length;
     const states = this.states.slice(0, same + 1);
     for (const { action } of game.actions.slice(same)) states.push(apply(states.at(-1) ?? this.now, action));
     this.entries = [...game.actions];
     this.states = states;
-    this.stored = game.actions.length;
+    this.storedCount = game.actions.length;
   }
 
   /** How many actions are the same here and there, from the first on. */

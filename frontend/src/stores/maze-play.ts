@@ -6,7 +6,7 @@
 import { act, giveUp, hint as askForHint, replayOf, type Game, type Hint, type LoggedAction, type Replay } from "../api/maze";
 import { ApiError } from "../api/http";
 import type { Numbered } from "../protocol/events";
-import { exitTile, ticks, type Action, type Direction, type Logged, type Power, type State } from "../protocol/maze";
+import { exitTile, type Action, type Direction, type Logged, type Power, type State } from "../protocol/maze";
 import { LiveStream, type Runs } from "./live-stream";
 import { MazeClock } from "./maze-clock";
 import { LiveHint } from "./maze-hint";
@@ -51,7 +51,7 @@ export class MazePlay extends Subscribable {
   /** How many actions there were after the last of them. */
   actedAt = 0;
   /** The last action that was not possible, and `acts` at that time. */
-  refused: { action: Action; at: number } | null = null;
+  rejection: { action: Action; at: number } | null = null;
 
   /** How many actions lie before the state in sight; null: all. */
   private cursor: number | null = null;
@@ -111,7 +111,8 @@ export class MazePlay extends Subscribable {
     return this.cursor !== null;
   }
 
-  get shown(): State {
+  /** The state in sight. */
+  get state(): State {
     return this.log.states[this.at] ?? this.log.now;
   }
 
@@ -152,7 +153,7 @@ export class MazePlay extends Subscribable {
     if (!this.isManual || !this.game.mine || this.isOver) return false;
     this.look(null);
     if (!this.log.add(action)) {
-      this.refused = { action, at: this.acts };
+      this.rejection = { action, at: this.acts };
       this.notify();
       return false;
     }
@@ -198,7 +199,7 @@ export class MazePlay extends Subscribable {
 
   setHidden(isHidden: boolean): void {
     this.clock.setHeld("hidden", isHidden);
-    if (!isHidden && !this.log.isStored) void this.log.settle();
+    if (!this.log.isStored) void this.log.settle(); // the page may not come back
   }
 
   // Hints
@@ -376,11 +377,6 @@ export class MazePlay extends Subscribable {
     if (this.timer !== null) clearTimeout(this.timer);
     this.timer = null;
   }
-}
-
-/** What is seen between two states that follow each other by this action, a tick at a time; the last is the state after it. */
-export function passage(before: State, action: Logged): State[] {
-  return before.status === "playing" ? ticks(before, action) : [];
 }
 
 /** Rows and columns to the exit, down and to the right. */

@@ -125,6 +125,7 @@ export const en = {
     search: "Search conversations",
     searchHint: "Search",
     empty: "No conversations yet. Ask something, such as “What can you help me with?”",
+    pinned: "Pinned",
     today: "Today",
     yesterday: "Yesterday",
     week: "Last 7 days",
@@ -134,6 +135,8 @@ export const en = {
     unread: "Unread",
     rename: "Rename",
     renameTitle: (title: string) => `Rename ${title}`,
+    pin: "Keep at the top",
+    pinTitle: (title: string) => `Keep ${title} at the top`,
     deleteTitle: (title: string) => `Delete ${title}`,
     deleted: (title: string) => `“${title}” was deleted.`,
     undo: "Undo",
@@ -738,7 +741,6 @@ export const en = {
     germs: "Germs",
     fog: "Fog: only what you have come near is visible",
     preview: "Preview of the maze",
-    noPreview: "You see the maze when the game begins.",
     instructions: "Prompt",
     instructionsHint: "The model always gets the rules, the map and the format of the answer. A prompt tells it how to think.",
     sources: { none: "None: the rules only", template: "One of my templates", own: "Written here" },
@@ -763,7 +765,6 @@ export const en = {
       none: "The model must write the JSON by itself. What can’t be read is illegal.",
     },
     begin: "Start the game",
-    beginLam: "Start and let it play",
 
     // Lists
     states: { playing: "not finished", germ: "caught by a germ", oxygen: "out of oxygen", given_up: "given up" },
@@ -779,12 +780,12 @@ export const en = {
       manual: "Nobody has won a maze of this set yet. A game counts here once it is won.",
     },
     proof: "This board proves the actions, not who chose them: anybody may copy a path.",
-    boardHeads: ["Rank", "Maze", "Player", "Prompt", "Score", "Ticks / shortest", "Illegal", "Tokens", "Time", "Game"],
-    manualHeads: ["Rank", "Maze", "Player", "Score", "Ticks / shortest", "Time", "Game"],
+    boardHeads: ["Rank", "Maze", "Player", "Prompt", "Score", "Ticks / shortest", "Illegal", "Tokens", "Time"],
+    manualHeads: ["Rank", "Maze", "Player", "Score", "Ticks / shortest", "Time"],
     ratio: (steps: number, shortest: number) => `${number(steps)} / ${number(shortest)}`,
     secondsOf: (seconds: number) => `${number(seconds)} s`,
-    watch: "Replay",
-    watchOf: (name: string, maze: number) => `Replay of ${name}, maze ${maze}`,
+    watch: "Watch the replay",
+    watchOf: (name: string, maze: number) => `${name}, replay of maze ${maze}`,
     noPrompt: "None",
     privatePrompt: "Private",
 
@@ -798,10 +799,11 @@ export const en = {
     withoutPrompt: "no prompt",
     keysLabel: "The maze. Arrow keys move you.",
     keysLabelLam: "The maze. The model moves.",
+    legend: { player: "you", exit: "exit", germ: "germ", fog: "not seen yet" },
     oxygen: "Oxygen",
     oxygenLeft: (left: number) => plural(left, { one: "tick", other: "ticks" }),
     low: "low",
-    ticks: (steps: number, shortest: number) => `Tick ${number(steps)}, shortest way ${number(shortest)}`,
+    ticks: (steps: number, shortest: number) => `Tick ${number(steps)} · shortest way ${number(shortest)}`,
     illegalCount: (count: number) => `${number(count)} illegal`,
     frozen: (left: number) => `Germs frozen: ${number(left)}`,
     slowed: (left: number) => `Germs slow: ${number(left)}`,
@@ -826,6 +828,7 @@ export const en = {
     deleteText: "It is deleted for good, and leaves the leaderboard.",
 
     directions: { up: "up", down: "down", left: "left", right: "right" },
+    sides: { up: "Up", down: "Down", left: "Left", right: "Right" },
     powers: { break_wall: "Break a wall", slow_germs: "Slow the germs", freeze_germs: "Freeze the germs", scan: "Lift the fog" },
     powerShort: { break_wall: "Break wall", slow_germs: "Slow", freeze_germs: "Freeze", scan: "Scan" },
     powerHints: {
@@ -835,7 +838,7 @@ export const en = {
       scan: "Shows everything up to 6 tiles away, for good.",
     },
     powersLabel: "Powers",
-    powerLeft: (name: string, left: number) => `${name}, ${number(left)} left`,
+    powerLeft: "left",
     aim: "Which wall? Choose a direction, or press Esc.",
     move: (direction: string) => `Go ${direction}`,
     breakTo: (direction: string) => `Break the wall ${direction}`,
@@ -865,10 +868,10 @@ export const en = {
     overtaken: "You have moved on. This was about an earlier state.",
     stopped: "Stopped. Nothing was done.",
     failed: (reason: string) => `No answer. ${reason}`,
-    readings: { exact: "as written", repaired: "repaired", illegal: "unreadable" },
-    legal: "possible",
-    illegal: "illegal, so it waited",
-    illegalAdvice: "not possible here",
+    verdict: (reading: string | null, isLegal: boolean, isDone: boolean) => {
+      const verdict = reading === "illegal" ? "unreadable" : isLegal ? "legal" : "illegal";
+      return `${reading === "repaired" ? "repaired, " : ""}${verdict}${isDone && !isLegal ? ": it waited" : ""}`;
+    },
     firstToken: (ms: number) => `first token after ${number(ms / 1000, 1)} s`,
     firstTokenShort: (ms: number) => `${number(ms / 1000, 1)} s`,
 
@@ -903,7 +906,7 @@ export const en = {
 
     // Timeline
     timeline: "Timeline",
-    timelineHint: "Every hint with its reason. Choose one to see what the model saw.",
+    timelineHint: "Every hint with its reason. Choose one to go back to it.",
     noTimeline: "No hints yet. Each one appears here with its reason, and you can go back to it.",
     position: "State in sight",
     positionShort: (at: number, count: number) => `${number(at)}/${number(count)}`,
@@ -932,14 +935,14 @@ export const en = {
     },
     score: (score: number) => plural(score, { one: "point", other: "points" }),
     formula: (shortest: number, steps: number, illegal: number, powers: number) =>
-      `1,000 × ${number(shortest)} (shortest way) ÷ ${number(steps)} (ticks) − 25 × ${number(illegal)} (illegal actions) − 50 × ${number(powers)} (powers)`,
-    formulaHint: "A game that is won is worth 1 point or more, any other game none. Tokens and time don’t count.",
+      `1,000 × shortest way (${number(shortest)}) ÷ ticks (${number(steps)}), minus 25 for each illegal action (${number(illegal)}) and 50 for each power (${number(powers)}).`,
+    formulaHint: "A game that is won is worth at least 1 point, any other game none. Tokens and time don’t count.",
     lostAt: (steps: number) => `At tick ${number(steps)}. Only games that are won get points.`,
     cost: (tokens: string, seconds: number) => `${tokens}, ${number(seconds)} s`,
     tokens,
     again: "Play it again",
     next: "Next maze",
-    change: "Change something",
+    change: "Change the setup",
 
     // In words
     inWords: "The maze in words",
@@ -951,7 +954,7 @@ export const en = {
     exitAt: (row: number, column: number) => `The exit is at row ${row}, column ${column}`,
     exitWay: (parts: readonly string[]) => (parts.length === 0 ? "you are there" : list(parts)),
     away: (count: number, direction: string) => `${number(count)} ${direction}`,
-    germsAt: (places: readonly string[]) => (places.length === 0 ? "No germ in sight." : `Germs: ${list(places)}.`),
+    germsAt: (places: readonly string[]) => (places.length === 0 ? "No germ in sight." : `Germs: ${places.join("; ")}.`),
     place: (row: number, column: number) => `row ${row}, column ${column}`,
     heard: (said: string, action: string) =>
       said === "" ? `The model proposes: ${action}.` : `The model says: ${said} It proposes: ${action}.`,

@@ -5,6 +5,8 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from typing import Any, Final
 
+import msgspec
+
 from lam.chat.sink import session_key
 from lam.chat.templates import prompt_changes
 from lam.chat.titles import DEFAULT_TITLE
@@ -16,10 +18,14 @@ from lam.storage.access import Action
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Session
 
-# The gateway sets `_OWN`, and `_RULED` have rules of their own; all other fields keep the caller's value.
+# The gateway sets `_OWN`, and `_RULED` have rules of their own. All others keep the caller's value, or else have this default.
 _RULED: Final = {"title", "title_pending", "template_version", "leaf_id"}
 _OWN: Final = {"id", "user_id", "session_key", "message_count", "unread", "created_at", "updated_at", "last_used_at"}
-_PLAIN: Final = frozenset(Session.__struct_fields__) - _RULED - _OWN
+_PLAIN: Final = {
+    field.name: None if field.required else field.default
+    for field in msgspec.structs.fields(Session)
+    if field.name not in _RULED | _OWN
+}
 
 
 class Sessions:
@@ -41,7 +47,7 @@ class Sessions:
             await self._catalog.require_model(fields["model"])
         now = datetime.now(UTC)
         title = fields.get("title")
-        values: dict[str, Any] = {key: fields.get(key) for key in _PLAIN}
+        values: dict[str, Any] = _PLAIN | _plain(fields)
         values |= {"model": values["model"] or None, "template_id": None, "template_version": None, "system_prompt": None}
         async with self._database.write() as unit:
             await require_room(unit, user_id, self._most)
@@ -82,7 +88,7 @@ class Sessions:
         await self._find(user_id, session_id, "change")
         if changes.get("model") is not None:
             await self._catalog.require_model(changes["model"])
-        values = {key: value for key, value in changes.items() if key in _PLAIN}
+        values = _plain(changes)
         if "title" in changes:
             values |= {"title": changes["title"] or DEFAULT_TITLE, "title_pending": not changes["title"]}
         if changes.get("template_id", 0) is None:
@@ -127,6 +133,11 @@ class Sessions:
 
     def running(self, session_id: int) -> Run | None:
         return self._supervisor.of_key(session_key(session_id))
+
+
+def _plain(fields: dict[str, Any]) -> dict[str, Any]:
+    """Returns the fields without rules; None becomes the field's default."""
+    return {name: _PLAIN[name] if value is None else value for name, value in fields.items() if name in _PLAIN}
 
 
 async def require_session(unit: UnitOfWork, session_id: int, user_id: int, action: Action, *, lock: bool = False) -> Session:

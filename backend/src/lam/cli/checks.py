@@ -7,16 +7,14 @@ from typing import Final, Literal
 
 from msgspec import Struct
 
-from lam.api.routers.system import broker_health, worker_health
-from lam.api.schemas.system import BrokerHealth, EngineHealth, HealthAnswer, WorkerHealth
+from lam.api.schemas.system import BrokerHealth, EngineHealth, HealthAnswer, WorkerHealth, broker_health, worker_health
 from lam.client import held_back
 from lam.client.client import Client
 from lam.data_folder import DataFolder
 from lam.engines.base import Engine, Health
 from lam.errors import ConfigError, LamError, Unauthorized
-from lam.gateway import database_url, engine_of
 from lam.settings import Settings
-from lam.storage.database import Database
+from lam.storage.database import Database, database_url
 from lam.storage.database_file import LEAST_FREE_BYTES
 
 CHECK_SECONDS: Final = 30
@@ -179,6 +177,8 @@ async def stream(client: Client) -> Result:
 
 async def as_a_gateway_would(settings: Settings) -> AsyncIterator[Result]:
     """Checks the model, or broker and workers."""
+    from lam.gateway import engine_of  # takes half of the command's start, and only this needs it
+
     name = "model" if settings.llm_comm_mode == "sse" else "broker"
     try:
         async with engine_of(settings) as engine:

@@ -9,9 +9,8 @@ from contextlib import asynccontextmanager
 import click
 
 from lam.data_folder import DataFolder
-from lam.gateway import database_url
 from lam.settings import load_settings
-from lam.storage.database import Database
+from lam.storage.database import Database, database_url
 
 
 @asynccontextmanager

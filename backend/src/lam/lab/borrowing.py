@@ -16,11 +16,12 @@ SPARED: Final = 1
 
 
 class Patience(Struct, frozen=True, kw_only=True):
-    """Times in seconds. `grace`: how long a person waits before a lent place is asked back. `look`: between two reports of a
-    request that waits for a place."""
+    """Times in seconds. `grace`: how long a person waits before a lent place is asked back. `look`: between two looks of a
+    request that waits for a place. `rest`: how long no cell of a model starts whose server was away."""
 
     grace: float = 2
     look: float = 1
+    rest: float = 5
 
 
 class Wish:

@@ -15,7 +15,17 @@ from msgspec import Struct
 
 from lam.engines.catalog import Catalog
 from lam.engines.queue import Loan, Ticket
-from lam.errors import LlmOverloaded, NotFound, QueueFull
+from lam.errors import (
+    BrokerUnreachable,
+    LlmLoading,
+    LlmOverloaded,
+    LlmUnreachable,
+    NotFound,
+    NoWorker,
+    QueueFull,
+    RulesChanged,
+    TooLarge,
+)
 from lam.generation.contracts import Batches
 from lam.generation.run import Run, Stop
 from lam.lab import judges, transcripts
@@ -25,8 +35,10 @@ from lam.lab.specs import Case, Opinion, Spec
 from lam.lab.transcripts import Exchange, Game, Purpose, Transcript
 from lam.maze.actions import Unreadable
 from lam.maze.answers import read, response_format
+from lam.maze.state import RULES
 from lam.protocol.chat import ChatRequest, Turn
 from lam.protocol.events import Chunk, ContentEvent, Done, EngineEvent, Error, Event, Finished, Metadata, Progress, Thinking
+from lam.protocol.facts import Failure
 from lam.protocol.outcome import Outcome
 from lam.protocol.runs import Lease, OpenRun
 from lam.protocol.sampling import JsonSchema, ResponseFormat, Sampling
@@ -37,10 +49,14 @@ from lam.storage.models import CellStatus, LabCell
 
 CELL: Final = "cell"
 MOST_FAILURES: Final = 3
-SIGN_SECONDS: Final = 5.0  # between two signs of life of what the stream does not show
 JUDGE_TOKENS: Final = 1024
+CUT_OFF: Final = "The answers are longer than this gateway takes."
 NEAR_PART: Final = 0.7  # of the usual length of an answer; from here on it counts as near its end,
 LONG_PART: Final = 1.5  # up to here
+
+
+AWAY: Final = frozenset(kind.code for kind in (LlmUnreachable, LlmLoading, LlmOverloaded, NoWorker, BrokerUnreachable))
+"""Failures of a server that is away or has no room: cells wait until it is back."""
 
 
 class CellOrder(Struct, frozen=True, kw_only=True):
@@ -85,6 +101,7 @@ class Attempt:
         self.wanted = False
         self.result: dict[str, Any] | None = None
         self.passed: bool | None = None
+        self.refusal: Failure | None = None  # why the cell cannot be done at all
         self.near_end: Callable[[], bool] = lambda: False
 
     def make_way(self) -> None:
@@ -121,6 +138,10 @@ class CellSink:
         self._database = database
         self._changed = changed
 
+    @property
+    def model(self) -> str | None:
+        return self._attempt.model if self._attempt is not None else None
+
     def opening(self) -> Sequence[Event]:
         attempt = self._attempt
         metadata = Metadata(None, None, "", model=attempt.model if attempt else None)
@@ -156,6 +177,10 @@ class CellSink:
         if attempt is None:
             return {"status": again}
         values: dict[str, Any] = {"transcript": transcripts.encoded(attempt.transcript) if attempt.transcript else None}
+        if attempt.refusal is not None:
+            return values | _failed(cell, attempt.refusal)
+        if outcome.status == "complete" and attempt.result is None:  # cut off
+            return values | _failed(cell, Failure(code=TooLarge.code, message=CUT_OFF, retryable=False))
         if outcome.status == "complete":
             return values | {"status": "complete", "result": attempt.result, "passed": attempt.passed}
         if attempt.makes_way:
@@ -163,16 +188,22 @@ class CellSink:
         if outcome.status == "cancelled":
             return values | {"status": "stopped"}
         failure = outcome.facts.failure
+        if failure is not None and failure.code in AWAY and not attempt.attended:
+            return values | {"status": again}
         if failure is not None and failure.retryable and not attempt.attended and cell.failures + 1 < MOST_FAILURES:
             return values | {"status": again, "failures": cell.failures + 1}
-        code, message = (failure.code, failure.message) if failure else ("internal", "The cell failed.")
-        return values | {"status": "failed", "failures": cell.failures + 1, "result": {"code": code, "message": message}}
+        return values | _failed(cell, failure or Failure(code="internal", message="The cell failed.", retryable=False))
 
     def ending(self, outcome: Outcome) -> Done | Error:
         facts = outcome.facts
         if facts.failure is not None:
             return Error(facts.failure.message, facts.failure.code, facts.failure.retryable)
         return Done(None, outcome.text, facts.finish_reason or "stop", facts.model, facts.simulated, facts.usage, facts.timings)
+
+
+def _failed(cell: LabCell, failure: Failure) -> dict[str, Any]:
+    result = {"code": failure.code, "message": failure.message}
+    return {"status": "failed", "failures": cell.failures + 1, "result": result}
 
 
 class CellKind:
@@ -231,7 +262,9 @@ _STATUS: Final[dict[CellStatus, str]] = {
 class Cells:
     """Makes the producers of cells."""
 
-    def __init__(self, catalog: Catalog, borrowing: Borrowing, judging: Judging) -> None:
+    def __init__(self, catalog: Catalog, borrowing: Borrowing, judging: Judging, *, sign_seconds: float) -> None:
+        """`sign_seconds`: time between two signs of life of what the stream does not show."""
+        self._sign_seconds = sign_seconds
         self._catalog = catalog
         self._borrowing = borrowing
         self._judging = judging
@@ -275,7 +308,7 @@ class Cells:
         verdict = judges.Verdict(None, "")
         if isinstance(case.judge, Opinion):
             asked = self._judge(attempt, case, case.judge, answer.answer)
-            async with aclosing(_signs(self._ask(attempt, asked))) as batches:
+            async with aclosing(_signs(self._ask(attempt, asked), self._sign_seconds)) as batches:
                 async for batch in batches:
                     yield batch
             attempt.transcript = (answer, asked.exchange())
@@ -300,6 +333,10 @@ class Cells:
     async def _game(self, attempt: Attempt) -> AsyncGenerator[list[EngineEvent]]:
         spec, cell = attempt.spec, attempt.cell
         assert spec.tasks.maze is not None
+        if spec.rules != RULES:
+            message = "The rules of the maze have changed since this run was made; make it anew."
+            attempt.refusal = Failure(code=RulesChanged.code, message=message, retryable=False)
+            return
         prompt, settings = transcripts.prompt_of(spec.templates[cell.template]), transcripts.settings_of(spec.tasks.maze)
         game = Game(prompt, spec.tasks.maze.seeds[cell.task], settings, attempt.transcript)
         while game.state.status == "playing" and len(attempt.transcript) < spec.steps:
@@ -355,8 +392,14 @@ class Cells:
                 raise LlmOverloaded(error.message) from error
             return
         async with self._borrowing.wish(asked.model, self.loan(attempt)) as wish:
-            while (ticket := await wish.granted(self._borrowing.patience.look)) is None:
-                yield [Progress("queued") if self._catalog.resolve(asked.model) else Progress("unreachable", reason="no_worker")]
+            last: Progress | None = None
+            clock, said = asyncio.get_running_loop().time, 0.0
+            look = min(self._borrowing.patience.look, self._sign_seconds)
+            while (ticket := await wish.granted(look)) is None:
+                progress = Progress("queued") if self._catalog.resolve(asked.model) else Progress("unreachable", reason="no_worker")
+                if progress != last or clock() - said >= self._sign_seconds:
+                    last, said = progress, clock()
+                    yield [progress]
             asked.ticket = ticket
 
 
@@ -413,12 +456,12 @@ async def _lines(batches: AsyncGenerator[list[EngineEvent]]) -> AsyncGenerator[l
             yield [Chunk(event.content.translate(transcripts.ONE_LINE)) if isinstance(event, Chunk) else event for event in batch]
 
 
-async def _signs(batches: AsyncGenerator[list[EngineEvent]]) -> AsyncGenerator[list[EngineEvent]]:
+async def _signs(batches: AsyncGenerator[list[EngineEvent]], seconds: float) -> AsyncGenerator[list[EngineEvent]]:
     """Yields a sign of life now and then instead of the batches."""
     clock = asyncio.get_running_loop().time
     last = 0.0
     async with aclosing(batches):
         async for _ in batches:
-            if clock() - last >= SIGN_SECONDS:
+            if clock() - last >= seconds:
                 last = clock()
                 yield [Progress("prompt")]

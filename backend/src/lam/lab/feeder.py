@@ -21,7 +21,7 @@ from lam.generation.run import Run, Stop
 from lam.generation.supervisor import Supervisor
 from lam.lab import transcripts
 from lam.lab.borrowing import Borrowing
-from lam.lab.cells import CELL, Attempt, CellOrder, Cells, CellSink
+from lam.lab.cells import AWAY, CELL, Attempt, CellOrder, Cells, CellSink
 from lam.lab.specs import Spec
 from lam.protocol.outcome import Outcome
 from lam.protocol.runs import Lease, OpenRun
@@ -62,6 +62,7 @@ class Feeder:
         self._specs: dict[int, Spec] = {}
         self._turns: dict[int, int] = {}  # when each person's last cell was started
         self._numbers = count(1)
+        self._rests: dict[str | None, float] = {}  # until when no cell of a model starts
         self._wake = asyncio.Event()
         self._waits = True  # whether cells wait, as far as is known
 
@@ -83,8 +84,16 @@ class Feeder:
             self._wake.set()
 
     def run_ended(self, run: Run) -> None:
-        if run.kind == CELL:
-            self.wake()
+        if run.kind != CELL:
+            return
+        failure = run.outcome.facts.failure if run.outcome is not None else None
+        if failure is not None and failure.code in AWAY and isinstance(run.sink, CellSink):
+            self._rests[run.sink.model] = asyncio.get_running_loop().time() + self._borrowing.patience.rest
+        self.wake()
+
+    def rests(self, model: str | None) -> bool:
+        """Returns whether cells of this model wait because its server was away a moment ago."""
+        return self._rests.get(model, 0) > asyncio.get_running_loop().time()
 
     async def spec(self, run_id: int) -> Spec | None:
         """Returns the spec of a run, None when the run is gone or another release wrote it."""
@@ -95,7 +104,11 @@ class Feeder:
                 return None
             while len(self._specs) >= MOST_SPECS:
                 del self._specs[next(iter(self._specs))]
-            self._specs[run_id] = msgspec.json.decode(run.spec, type=Spec)
+            try:
+                self._specs[run_id] = msgspec.json.decode(run.spec, type=Spec)
+            except msgspec.DecodeError:
+                log.warning("The run %d of the lab was made by another release; its cells wait", run_id)
+                return None
         return self._specs[run_id]
 
     def forget(self, run_id: int) -> None:
@@ -103,6 +116,8 @@ class Feeder:
         self._cells.lengths.forget(run_id)
 
     async def _keep_feeding(self) -> None:
+        async with self._database.write() as unit:
+            await unit.lab.free_cells([run.id for run in self._supervisor.running()])
         while True:
             try:
                 async with asyncio.timeout(LOOK_SECONDS if self._waits else None):
@@ -126,7 +141,7 @@ class Feeder:
         busy = set[str | None]()
         for one in waiting:
             spec = await self.spec(one.lab_run_id)
-            if spec is None or (model := spec.models[one.model]) in busy:
+            if spec is None or (model := spec.models[one.model]) in busy or self.rests(model):
                 continue
             if await self._try(one, spec):
                 return True
@@ -137,7 +152,7 @@ class Feeder:
         """Starts the cell if there is a place for it. Returns False when there is none."""
         async with self._database.read() as unit:
             cell = await unit.lab.cell_by_id(waiting.id)
-            transcript = transcripts.decoded(await unit.lab.transcript(waiting.id))
+            transcript = transcripts.decoded(await unit.lab.transcript(waiting.id)) if spec.tasks.maze is not None else ()
         if cell is None:
             return True
         order = CellOrder(cell_id=cell.id, lab_run_id=cell.lab_run_id, number=cell.number, user_id=waiting.user_id)

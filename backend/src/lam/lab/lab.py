@@ -56,6 +56,7 @@ log = logging.getLogger(__name__)
 SETS_OF_USER: Final = 200
 RUNS_OF_USER: Final = 500
 LISTED: Final = 100
+SIGN_SECONDS: Final = 20.0  # at most, between two signs of life of a cell
 REGRESSION: Final = "Regression cases"
 WAITING: Final[tuple[CellStatus, ...]] = ("waiting",)
 STATUSES: Final[tuple[CellStatus, ...]] = ("waiting", "running", "complete", "failed", "stopped")
@@ -125,9 +126,8 @@ class Lab:
         self._judging = Judging()
         self._tables = Tables()
         self._news = News(tell, self._event)
-        self._feeder = Feeder(
-            database, supervisor, Cells(catalog, borrowing, self._judging), borrowing, catalog, self._cell_changed
-        )
+        cells = Cells(catalog, borrowing, self._judging, sign_seconds=min(SIGN_SECONDS, settings.llm_timeout / 4))
+        self._feeder = Feeder(database, supervisor, cells, borrowing, catalog, self._cell_changed)
 
     async def __aenter__(self) -> Self:
         self._stack = AsyncExitStack()
@@ -258,7 +258,7 @@ class Lab:
     async def runs(self, user_id: int) -> list[Described]:
         """Returns the newest runs, newest first."""
         async with self._database.read() as unit:
-            runs = await unit.lab.runs_of(user_id, LISTED)
+            runs = [run for run in await unit.lab.runs_of(user_id, LISTED) if _is_readable(run)]
             counts = await unit.lab.counts([run.id for run in runs])
         return [Described(run=run, spec=_spec_of(run), counts=_all(counts[run.id])) for run in runs]
 
@@ -406,7 +406,9 @@ class Lab:
         )
 
     def _is_served(self, model: str | None) -> bool:
-        return any(route.pool.places > 0 or route.pool.slots > 0 for route in self._catalog.routes(model))
+        return not self._feeder.rests(model) and any(
+            route.pool.places > 0 or route.pool.slots > 0 for route in self._catalog.routes(model)
+        )
 
 
 def cell_json(cell: LabCell) -> dict[str, Any]:
@@ -426,7 +428,19 @@ def _title_of(choices: Choices) -> str:
 
 
 def _spec_of(run: LabRun) -> Spec:
-    return msgspec.json.decode(run.spec, type=Spec)
+    try:
+        return msgspec.json.decode(run.spec, type=Spec)
+    except msgspec.DecodeError as error:
+        raise Conflict("This run was made by another release of LAM Studio, which alone can read it.") from error
+
+
+def _is_readable(run: LabRun) -> bool:
+    try:
+        _spec_of(run)
+    except Conflict:
+        log.warning("The run %d of the lab was made by another release", run.id)
+        return False
+    return True
 
 
 class _Content(Struct, frozen=True, omit_defaults=True):

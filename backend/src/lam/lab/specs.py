@@ -205,6 +205,10 @@ def checked_spec(spec: Spec) -> Spec:
         raise Invalid(f"{one} has at most {most} cells; this one would have {size}.")
     for template in spec.templates:
         needed = [variable.name for variable in variables(template.content) if variable.default is None]
+        if needed and spec.tasks.maze is not None:
+            raise Invalid(
+                f"The template {template.title!r} needs a value for {', '.join(needed[:5])}; in mazes only defaults count."
+            )
         for number, case in enumerate(spec.tasks.cases or (), 1):
             _require_fitting(template, case, case.name or f"Case {number}", needed)
     return spec

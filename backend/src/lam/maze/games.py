@@ -33,7 +33,7 @@ from lam.generation.supervisor import Claim, Supervisor
 from lam.maze import answers, prompts, rules
 from lam.maze.actions import Action, log_from_json, to_json
 from lam.maze.hints import HINT, HintOrder, Hints, HintSink, game_key
-from lam.maze.log import figures, replayed
+from lam.maze.log import Replays, figures, replayed
 from lam.maze.rules import BadLog, Replay
 from lam.maze.sets import SETS, MazeSet
 from lam.maze.state import RULES, Settings, State
@@ -97,12 +97,20 @@ class Games:
     """`settings`: the gateway's, for the sampling of hints. `most`: games per user."""
 
     def __init__(
-        self, settings: GatewaySettings, database: Database, catalog: Catalog, supervisor: Supervisor, *, most: int = GAMES_OF_USER
+        self,
+        settings: GatewaySettings,
+        database: Database,
+        catalog: Catalog,
+        supervisor: Supervisor,
+        replays: Replays,
+        *,
+        most: int = GAMES_OF_USER,
     ) -> None:
         self._settings = settings
         self._database = database
         self._catalog = catalog
         self._supervisor = supervisor
+        self._replays = replays
         self._most = most
         self._asking: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()  # a lock disappears with its last user
 
@@ -116,7 +124,7 @@ class Games:
             if await unit.games.count(user_id) >= self._most:
                 raise TooManyGames
             prompt, version = await _prompt(unit, user_id, new)
-            replay = rules.replay(seed, settings, ())
+            shortest = rules.replay(seed, settings, ()).last.shortest
             chosen = {name: getattr(new, name) for name in Choices.__struct_fields__}
             game = await unit.games.add(
                 user_id=user_id,
@@ -136,14 +144,14 @@ class Games:
                 status="playing",
                 score=None,
                 steps=0,
-                shortest=replay.last.shortest,
+                shortest=shortest,
                 illegal=0,
                 tokens=0,
                 seconds=0.0,
                 created_at=now,
                 ended_at=None,
             )
-            return await self._play(unit, user_id, game, replay)
+            return await self._play(unit, user_id, game)
 
     async def get(self, user_id: int, game_id: int) -> Play:
         """Returns one's own game, or one on a leaderboard. Raises NotFound, RulesChanged."""
@@ -181,9 +189,9 @@ class Games:
             if game.status != "playing":
                 raise GameOver
             _require_step(game, after)
-            _require_legal(replayed(game).last, actions, after)
-            log = [*game.actions, *added]
-            changes = {"actions": log, **figures(game, log, now)}
+            replay = await self._replays.of(game)
+            _require_legal(replay.last, actions, after)
+            changes = {"actions": [*game.actions, *added], **figures(game, rules.extend(replay, actions), now)}
             await unit.games.change(game.id, **changes)
             return await self._play(unit, user_id, msgspec.structs.replace(game, **changes))
 
@@ -195,13 +203,13 @@ class Games:
         async with self._lock(game_id):
             async with self._database.read() as unit:
                 game = await _require_game(unit, game_id, user_id, "change")
-            _require_same(game, claims)
+            await self._require_same(game, claims)
             if game.status == "playing":
                 await self._supervisor.end_key(game_key(game_id))
             now = datetime.now(UTC)
             async with self._database.write() as unit:
                 game = await _require_game(unit, game_id, user_id, "change", lock=True)
-                _require_same(game, claims)
+                await self._require_same(game, claims)
                 if game.status == "playing":
                     changes: dict[str, Any] = {"status": "given_up", "score": 0, "ended_at": now}
                     await unit.games.change(game.id, **changes)
@@ -244,7 +252,9 @@ class Games:
                         order, record = await self._store(claim, place, user_id, game_id, after, on_disconnect)
                     assert order.request is not None
                     producer = self._catalog.generate(order.request, place)
-                    return self._supervisor.start(claim, record, producer, HintSink(order, record.id, self._database))
+                    return self._supervisor.start(
+                        claim, record, producer, HintSink(order, record.id, self._database, self._replays)
+                    )
 
     # Looking back
 
@@ -285,12 +295,12 @@ class Games:
     def _lock(self, game_id: int) -> asyncio.Lock:
         return self._asking.setdefault(game_id, asyncio.Lock())
 
-    async def _play(self, unit: UnitOfWork, user_id: int, game: Game, replay: Replay | None = None) -> Play:
+    async def _play(self, unit: UnitOfWork, user_id: int, game: Game) -> Play:
         running = self._supervisor.of_key(game_key(game.id))
         titles = await unit.games.template_titles({game.template_id}, user_id) if game.template_id else {}
         return Play(
             game=game,
-            replay=replay or replayed(game),
+            replay=await self._replays.of(game),
             template_title=titles.get(game.template_id or 0),
             stream_id=running.id if running else None,
             mine=game.user_id == user_id,
@@ -310,7 +320,7 @@ class Games:
                 raise GameOver
             if after is not None:
                 _require_step(game, after)
-            replay, can = replayed(game), self._catalog.can(game.model)
+            replay, can = await self._replays.of(game), self._catalog.can(game.model)
             forcing: Forcing = "none" if can.json is False else game.forcing
             turns = prompts.turns(game.prompt, replay.last, prompts.pasts(replay.states, log_from_json(game.actions)))
             chosen = msgspec.convert(game.sampling, Choices)
@@ -336,13 +346,25 @@ class Games:
             await unit.runs.add(record, now)
         return order, record
 
+    async def _require_same(self, game: Game, claims: Claims) -> None:
+        """Raises ReplayDiffers, with the reason, when a claim is not what the gateway's own replay says."""
+        if claims.rules is not None and claims.rules != game.rules:
+            raise ReplayDiffers(f"The game follows version {game.rules} of the rules, not {claims.rules}.")
+        if claims.seed is not None and claims.seed != game.seed:
+            raise ReplayDiffers(f"The seed of the game is {game.seed}, not {claims.seed}.")
+        score = (await self._replays.of(game)).result.score
+        if claims.actions is not None:
+            await asyncio.to_thread(_require_same_log, game, claims.actions)
+        if claims.score is not None and claims.score != score:
+            raise ReplayDiffers(f"The replay comes to {score} points, not {claims.score}.")
+
     async def _end_leftover(self, key: str) -> None:
         """Ends a run without a pump whose row is left over, as interrupted: the claim proves that it is not running here."""
         store = RunStore(self._database)
         left = await store.of_key(key)
         if left is not None:
             log.error("The run %s was left open; it is interrupted now", left.id)
-            await interrupt(store, Hints(self._database), left)
+            await interrupt(store, Hints(self._database, self._replays), left)
 
 
 def _set(name: str) -> MazeSet:
@@ -427,23 +449,9 @@ _OBJECTIONS: Final[dict[rules.Objection, str]] = {
 }
 
 
-def _require_same(game: Game, claims: Claims) -> None:
-    """Raises ReplayDiffers, with the reason, when a claim is not what the server's own replay says."""
-    if claims.rules is not None and claims.rules != game.rules:
-        raise ReplayDiffers(f"The game follows version {game.rules} of the rules, not {claims.rules}.")
-    if claims.seed is not None and claims.seed != game.seed:
-        raise ReplayDiffers(f"The seed of the game is {game.seed}, not {claims.seed}.")
-    replay = replayed(game)
-    if claims.actions is not None:
-        _require_same_log(game, claims.actions)
-    score = replay.result.score
-    if claims.score is not None and claims.score != score:
-        raise ReplayDiffers(f"The replay comes to {score} points, not {claims.score}.")
-
-
 def _require_same_log(game: Game, claimed: Sequence[Any]) -> None:
     try:
-        other = replayed(game, log=claimed)
+        other = replayed(game, claimed)
     except BadLog as error:
         raise ReplayDiffers(error.reason) from error
     if game.mode == "manual" and not all(other.legal):

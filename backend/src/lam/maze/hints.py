@@ -13,7 +13,7 @@ from msgspec import Struct
 from lam.errors import Interrupted, NotFound
 from lam.maze import answers, rules
 from lam.maze.actions import Logged, Unreadable, to_json
-from lam.maze.log import figures, replayed
+from lam.maze.log import Replays, figures
 from lam.protocol.chat import ChatRequest
 from lam.protocol.events import Done, Error, Event, Metadata, Mode
 from lam.protocol.facts import NOTHING, Facts, Failure
@@ -51,8 +51,9 @@ def game_key(game_id: int) -> str:
 class HintSink:
     """A `Sink` that owns the hint's row and its cost and, where the model plays, the game's next action."""
 
-    def __init__(self, order: HintOrder, stream_id: str, database: Database) -> None:
+    def __init__(self, order: HintOrder, stream_id: str, database: Database, replays: Replays) -> None:
         self.order = order
+        self._replays = replays
         self._stream_id = stream_id
         self._database = database
 
@@ -74,7 +75,8 @@ class HintSink:
             if game is None:
                 return
             action: Logged = (answer.action if answer else None) or Unreadable()
-            replay = replayed(game, order.after) if answer else None
+            replay = await self._replays.of(game) if answer else None
+            state = replay.states[order.after] if replay and order.after < len(replay.states) else None
             ended = await unit.games.finish_hint(
                 self._stream_id,
                 facts,
@@ -84,7 +86,7 @@ class HintSink:
                 reading=answer.reading if answer else None,
                 say=answer.say if answer else None,
                 action=to_json(answer.action) if answer and answer.action else None,
-                legal=rules.legal(replay.last, action) if replay else None,
+                legal=rules.legal(state, action) if state else None,
             )
             if ended:
                 await unit.costs.add(cost_of(outcome, order.user_id, None, HINT, now))
@@ -99,8 +101,8 @@ class HintSink:
         }
         is_next = game.mode == "lam" and game.status == "playing" and len(game.actions) == self.order.after
         if is_next and action is not None:
-            log = [*game.actions, to_json(action)]
-            changes |= {"actions": log, **figures(game, log, now)}
+            replay = rules.extend(await self._replays.of(game), (action,))
+            changes |= {"actions": [*game.actions, to_json(action)], **figures(game, replay, now)}
         await unit.games.change(game.id, **changes)
 
     def ending(self, outcome: Outcome) -> Done | Error:
@@ -116,8 +118,9 @@ class Hints:
 
     name = HINT
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, replays: Replays) -> None:
         self._database = database
+        self._replays = replays
 
     async def restore(self, run: OpenRun) -> HintSink | None:
         async with self._database.read() as unit:
@@ -128,7 +131,7 @@ class Hints:
             order = msgspec.json.decode(run.request, type=HintOrder)
         except msgspec.DecodeError:  # from another release
             order = HintOrder(game_id=hint.game_id, user_id=run.user_id, after=hint.after)
-        return HintSink(order, run.id, self._database)
+        return HintSink(order, run.id, self._database, self._replays)
 
     async def status(self, run_id: str, user_id: int, action: Literal["read", "stop"]) -> str | None:
         async with self._database.read() as unit:

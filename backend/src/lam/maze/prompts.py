@@ -10,7 +10,7 @@ from typing import Final
 from msgspec import Struct
 
 from lam.maze.actions import DIRECTIONS, LONGEST_PATH, BreakWall, Logged, Move, Path, Unreadable, to_json
-from lam.maze.rules import FREEZE_TICKS, SCAN_SIGHT, SLOW_TICKS, objection, offset
+from lam.maze.rules import FREEZE_TICKS, ILLEGAL_POINTS, POWER_POINTS, SCAN_SIGHT, SLOW_TICKS, objection, offset
 from lam.maze.state import WALL, State
 from lam.protocol.chat import Turn
 
@@ -46,9 +46,10 @@ def turns(prompt: str, state: State, history: Sequence[Past]) -> tuple[Turn, ...
 
 
 def _task(state: State) -> str:
+    germs = " After each tick every germ G walks one tile; if one meets you, you lose." if state.settings.germs else ""
     lines = [
-        "You walk through a maze. Reach the exit E in as few ticks as you can. A germ G that meets you ends the game, and so does"
-        " the end of your oxygen.",
+        f"You walk through a maze. Reach the exit E in as few ticks as you can.{germs} When your oxygen is used up, you lose. Each"
+        f" illegal action costs {ILLEGAL_POINTS} points, each power {POWER_POINTS}.",
         'Choose one action. DIRECTION is "up", "down", "left" or "right".',
         *_actions(state),
         'Answer with one JSON object and nothing else: {"say": "one short sentence", "do": ACTION}',
@@ -58,10 +59,8 @@ def _task(state: State) -> str:
 
 def _actions(state: State) -> Iterator[str]:
     yield '- {"action": "move", "direction": DIRECTION}: one step'
-    yield (
-        f'- {{"action": "path", "directions": [DIRECTION, DIRECTION, ...]}}: up to {LONGEST_PATH} steps, one tick each; no step'
-        " may run into a wall"
-    )
+    bounds = "into a wall or onto a tile you have not seen" if state.settings.fog else "into a wall"
+    yield f'- {{"action": "path", "directions": [DIRECTION, DIRECTION]}}: up to {LONGEST_PATH} steps, one tick each, none {bounds}'
     powers = state.settings.powers
     if powers.break_wall:
         yield '- {"action": "break_wall", "direction": DIRECTION}: opens the wall beside you, not the border'

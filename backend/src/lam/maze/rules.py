@@ -32,6 +32,8 @@ SLOW_TICKS: Final = 20
 FREEZE_TICKS: Final = 8
 SCAN_SIGHT: Final = 6
 MOST_WALKS: Final = 64
+ILLEGAL_POINTS: Final = 25
+POWER_POINTS: Final = 50
 
 Objection = Literal["unreadable", "wall", "fog", "spent", "border", "open"]
 
@@ -185,7 +187,7 @@ def score(state: State) -> int:
     """
     if state.status != "won":
         return 0
-    return max(1, 1000 * state.shortest // state.tick - 25 * state.illegal - 50 * state.used)
+    return max(1, 1000 * state.shortest // state.tick - ILLEGAL_POINTS * state.illegal - POWER_POINTS * state.used)
 
 
 def result(state: State) -> Result:
@@ -210,10 +212,15 @@ def replay(seed: int, settings: Settings, actions: Iterable[Logged] | Sequence[A
         log = log_from_json(list(actions))
     except (ValueError, TypeError) as error:
         raise BadLog(f"The log is malformed: {error}.") from error
-    states, lawful = [state], []
-    for number, action in enumerate(log, 1):
+    return extend(Replay((state,), ()), log)
+
+
+def extend(replay: Replay, actions: Iterable[Logged]) -> Replay:
+    """Plays more actions after those of a replay. Raises BadLog for an action after the end."""
+    state, states, lawful = replay.last, list(replay.states), list(replay.legal)
+    for action in actions:
         if state.status != "playing":
-            raise BadLog(f"Action {number} comes after the end of the game.")
+            raise BadLog(f"Action {len(states)} comes after the end of the game.")
         lawful.append(objection(state, action) is None)
         state = apply(state, action)
         states.append(state)

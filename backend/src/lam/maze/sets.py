@@ -59,8 +59,3 @@ SETS: Final = (
         seeds=(2, 3, 8, 11, 13),
     ),
 )
-
-
-def set_of(name: str) -> MazeSet | None:
-    """Returns the set of this name, None if there is none."""
-    return next((known for known in SETS if known.name == name), None)

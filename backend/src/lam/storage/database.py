@@ -20,8 +20,9 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Connection, exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from lam.data_folder import make_private
+from lam.data_folder import DataFolder, make_private
 from lam.errors import ConfigError, StorageDamaged, StorageLost, StorageUnavailable
+from lam.settings import Settings
 from lam.storage.completeness import require_complete
 from lam.storage.database_file import CHECK_SECONDS, RESTORE, DatabaseFile, damage
 from lam.storage.failures import INCOMPLETE, foreign_errors
@@ -41,6 +42,11 @@ from lam.storage.sqlite import LOCK_SECONDS, sqlite_engine
 log = logging.getLogger(__name__)
 
 TURN_SECONDS = 10  # to wait for a connection or the writer's turn, behind others of this process
+
+
+def database_url(settings: Settings) -> str:
+    """Returns the URL of the database of these settings."""
+    return settings.database_url or f"sqlite+aiosqlite:///{DataFolder(settings.lam_data_dir).database}"
 
 
 class UnitOfWork:

@@ -89,6 +89,7 @@ class Session(Choices, frozen=True, kw_only=True):
     created_at: datetime
     updated_at: datetime
     last_used_at: datetime
+    pinned: bool = False
 
 
 class Message(Struct, frozen=True, kw_only=True):

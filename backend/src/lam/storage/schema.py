@@ -22,6 +22,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -126,6 +127,7 @@ sessions = Table(
     Column("message_count", Integer, nullable=False),
     Column("leaf_id", Integer),  # the newest message of the active path; no foreign key: messages refer to sessions, too
     Column("unread", Boolean, nullable=False),
+    Column("pinned", Boolean, nullable=False, server_default=false()),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("last_used_at", UtcDateTime, nullable=False),

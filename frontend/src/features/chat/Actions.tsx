@@ -4,26 +4,26 @@ import type { MessageAnswer } from "../../api/schema";
 import { CopyButton } from "../../components/CopyButton";
 import { words } from "../../words";
 import { Branches } from "./Branches";
-import type { Conversation } from "./conversation";
+import type { SessionActions } from "./session-actions";
 
 /** What can be done with a reply that has ended. */
-export function Actions({ message, busy, conversation }: { message: MessageAnswer; busy: boolean; conversation: Conversation }) {
+export function Actions({ message, busy, actions }: { message: MessageAnswer; busy: boolean; actions: SessionActions }) {
   const wentWrong = message.status === "failed" || message.status === "interrupted";
   const canGoOn =
     message.content.trim() !== "" && (message.status !== "complete" || message.metadata?.["finish_reason"] === "length");
   return (
     <>
       {wentWrong && message.error?.retryable !== false && (
-        <button type="button" disabled={busy} onClick={() => conversation.regenerate(message)}>
+        <button type="button" disabled={busy} onClick={() => actions.regenerate(message)}>
           {words.thread.retry}
         </button>
       )}
       {canGoOn && (
-        <button type="button" disabled={busy} onClick={() => conversation.goOn(message)}>
+        <button type="button" disabled={busy} onClick={() => actions.goOn(message)}>
           {words.thread.continue}
         </button>
       )}
-      <Branches message={message} busy={busy} conversation={conversation} />
+      <Branches message={message} busy={busy} actions={actions} />
       {message.content !== "" && <CopyButton text={message.content} label={words.thread.copyReply} />}
       {!wentWrong && (
         <button
@@ -32,18 +32,18 @@ export function Actions({ message, busy, conversation }: { message: MessageAnswe
           title={words.thread.regenerate}
           aria-label={words.thread.regenerate}
           disabled={busy}
-          onClick={() => conversation.regenerate(message)}
+          onClick={() => actions.regenerate(message)}
         >
           <RefreshCw aria-hidden />
         </button>
       )}
-      {message.content !== "" && <Rating message={message} conversation={conversation} />}
+      {message.content !== "" && <Rating message={message} actions={actions} />}
     </>
   );
 }
 
-function Rating({ message, conversation }: { message: MessageAnswer; conversation: Conversation }) {
-  const rate = (rating: "good" | "bad"): void => void conversation.rate(message, message.rating === rating ? null : rating);
+function Rating({ message, actions }: { message: MessageAnswer; actions: SessionActions }) {
+  const rate = (rating: "good" | "bad"): void => void actions.rate(message, message.rating === rating ? null : rating);
   return (
     <>
       <button

@@ -7,7 +7,7 @@ import type { LiveReply } from "../../stores/conversation";
 import { isThinking, waiting } from "../../stores/reply-status";
 import { words } from "../../words";
 import { Actions } from "./Actions";
-import type { Conversation } from "./conversation";
+import type { SessionActions } from "./session-actions";
 import { LeftOut } from "./LeftOut";
 import { announced, seen } from "./seen";
 import { Thoughts } from "./Thoughts";
@@ -20,11 +20,11 @@ interface Props {
   /** Its stream, while it is on its way and until what is stored says the same. */
   live?: LiveReply | undefined;
   busy: boolean;
-  conversation: Conversation;
+  actions: SessionActions;
 }
 
 /** A reply, on its way or ended: the same element in both cases, so that nothing moves when it settles. */
-export const Answer = memo(function Answer({ message, live, busy, conversation }: Props) {
+export const Answer = memo(function Answer({ message, live, busy, actions }: Props) {
   useEachChange(live?.stream);
   const view = seen(message, live);
   return (
@@ -43,7 +43,7 @@ export const Answer = memo(function Answer({ message, live, busy, conversation }
         )}
         {!view.isGrowing && (
           <footer>
-            {view.settled && <Actions message={view.settled} busy={busy} conversation={conversation} />}
+            {view.settled && <Actions message={view.settled} busy={busy} actions={actions} />}
             <span className="figures">
               {view.figures}
               {view.isSimulated && <span title={words.thread.onePieceWhy}> · {words.thread.onePiece}</span>}

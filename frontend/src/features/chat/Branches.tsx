@@ -3,11 +3,11 @@ import { useMemo } from "react";
 
 import type { MessageAnswer } from "../../api/schema";
 import { words } from "../../words";
-import type { Conversation } from "./conversation";
+import type { SessionActions } from "./session-actions";
 import { focusVersion, versionButton, type Direction } from "./focus";
 
 /** ‹ 2 / 3 ›: what else stands in this place. */
-export function Branches({ message, busy, conversation }: { message: MessageAnswer; busy: boolean; conversation: Conversation }) {
+export function Branches({ message, busy, actions }: { message: MessageAnswer; busy: boolean; actions: SessionActions }) {
   const { id, siblings } = message;
   const previous = useMemo(() => versionButton(id, "previous"), [id]);
   const next = useMemo(() => versionButton(id, "next"), [id]);
@@ -16,7 +16,7 @@ export function Branches({ message, busy, conversation }: { message: MessageAnsw
   const step = async (direction: Direction): Promise<void> => {
     const other = siblings[direction === "previous" ? at - 1 : at + 1];
     if (other === undefined) return;
-    await conversation.show(other);
+    await actions.show(other);
     setTimeout(() => focusVersion(other, direction)); // once it stands there
   };
   return (

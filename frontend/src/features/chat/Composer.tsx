@@ -11,7 +11,7 @@ import type { LiveReply } from "../../stores/conversation";
 import { words } from "../../words";
 import { KINDS, tooLong } from "./attachments";
 import { Chips } from "./Chips";
-import { told } from "./conversation";
+import { told } from "./session-actions";
 import { composerRef, focusField } from "./focus";
 import { SlashMenu, useSlash } from "./SlashMenu";
 import { useIsBusy } from "./streams";

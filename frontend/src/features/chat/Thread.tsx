@@ -10,7 +10,7 @@ import type { LiveReply } from "../../stores/conversation";
 import { lastExchange, type Row } from "../../stores/rows";
 import { words } from "../../words";
 import { Answer } from "./Answer";
-import type { Conversation } from "./conversation";
+import type { SessionActions } from "./session-actions";
 import { hasOlder, useOlder } from "./messages";
 import { Scroller } from "./Scroller";
 import { useIsBusy, useRows, useSentCount } from "./streams";
@@ -20,14 +20,14 @@ interface Props {
   session: number | null;
   messages: MessageAnswer[];
   live: LiveReply | undefined;
-  conversation: Conversation;
+  actions: SessionActions;
   /** A message that somebody looks for; `onSought` once it is in sight, or not to be found on this path. */
   sought: number | null;
   onSought: (isThere: boolean) => void;
 }
 
 /** The conversation, and the reply on its way at its end. */
-export function Thread({ session, messages, live, conversation, sought, onSought }: Props) {
+export function Thread({ session, messages, live, actions, sought, onSought }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const list = useRef<VirtualizerHandle>(null);
   const older = useOlder(session);
@@ -60,7 +60,7 @@ export function Thread({ session, messages, live, conversation, sought, onSought
   const element = (row: Row) => {
     switch (row.kind) {
       case "turn":
-        return <Turn turn={row.message} busy={busy} isEdited={edited === row.message.id} conversation={conversation} />;
+        return <Turn turn={row.message} busy={busy} isEdited={edited === row.message.id} actions={actions} />;
       case "asked":
         return (
           <article className="turn">
@@ -69,9 +69,7 @@ export function Thread({ session, messages, live, conversation, sought, onSought
           </article>
         );
       default:
-        return (
-          <Answer message={row.message} live={row.kind === "live" ? live : undefined} busy={busy} conversation={conversation} />
-        );
+        return <Answer message={row.message} live={row.kind === "live" ? live : undefined} busy={busy} actions={actions} />;
     }
   };
   return (

@@ -8,7 +8,7 @@ import { drafts } from "../../stores/drafts";
 import { words } from "../../words";
 import { tooLong } from "./attachments";
 import { Branches } from "./Branches";
-import type { Conversation } from "./conversation";
+import type { SessionActions } from "./session-actions";
 import { focusComposer } from "./focus";
 import { LeftOut } from "./LeftOut";
 
@@ -16,18 +16,18 @@ interface Props {
   turn: MessageAnswer;
   busy: boolean;
   isEdited: boolean;
-  conversation: Conversation;
+  actions: SessionActions;
 }
 
 /** What the user said; it can be said differently, which begins another branch. */
-export const Turn = memo(function Turn({ turn, busy, isEdited, conversation }: Props) {
-  if (isEdited) return <Edited turn={turn} busy={busy} conversation={conversation} />;
+export const Turn = memo(function Turn({ turn, busy, isEdited, actions }: Props) {
+  if (isEdited) return <Edited turn={turn} busy={busy} actions={actions} />;
   return (
     <article className="turn" id={`message-${turn.id}`}>
       <Said parts={turn.parts} />
       {!turn.in_context && <LeftOut />}
       <footer>
-        <Branches message={turn} busy={busy} conversation={conversation} />
+        <Branches message={turn} busy={busy} actions={actions} />
         <button
           type="button"
           className="quiet icon"
@@ -65,7 +65,7 @@ export function Said({ parts }: { parts: readonly Part[] }) {
 }
 
 /** The text lives with the drafts: it is kept when the turn is out of sight, and through a reload. */
-function Edited({ turn, busy, conversation }: Omit<Props, "isEdited">) {
+function Edited({ turn, busy, actions }: Omit<Props, "isEdited">) {
   const draft = useSyncExternalStore(drafts.subscribe, () => drafts.get(turn.session_id).edit?.text ?? textOf(turn.parts));
   const write = (said: string): void => drafts.change(turn.session_id, { edit: { turn: turn.id, text: said } });
   const close = (): void => {
@@ -76,7 +76,7 @@ function Edited({ turn, busy, conversation }: Omit<Props, "isEdited">) {
   const send = (): void => {
     if (busy || problem !== null) return;
     drafts.change(turn.session_id, { edit: null });
-    if (draft.trim()) conversation.edit(turn, draft);
+    if (draft.trim()) actions.edit(turn, draft);
   };
   return (
     <article className="turn" id={`message-${turn.id}`}>

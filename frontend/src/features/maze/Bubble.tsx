@@ -15,6 +15,8 @@ export function Bubble({ play }: { play: MazePlay }) {
   const isPast = usePlay(play, (game) => game.isPast);
   const live = usePlay(play, (game) => game.hint);
   const last = usePlay(play, (game) => game.hints.at(-1) ?? null);
+  const isOver = usePlay(play, (game) => game.isOver);
+  if (isOver && live === null && last === null) return null;
   return (
     <section className="maze-bubble" aria-label={words.maze.says}>
       <div className="bubble">
@@ -58,7 +60,7 @@ function Live({ hint, play }: { hint: LiveHint; play: MazePlay }) {
   return (
     <>
       {say !== "" && (
-        <p className="said" data-running={!isOver || undefined}>
+        <p className="said" dir="auto" data-running={!isOver || undefined}>
           {say}
         </p>
       )}
@@ -93,7 +95,13 @@ function Past({ hint, play }: { hint: Hint; play: MazePlay }) {
   const state = play.log.states[hint.after];
   return (
     <>
-      {hint.say ? <p className="said">{hint.say}</p> : <p className="muted">{maze.silent}</p>}
+      {hint.say ? (
+        <p className="said" dir="auto">
+          {hint.say}
+        </p>
+      ) : (
+        <p className="muted">{maze.silent}</p>
+      )}
       {hint.action !== null && state !== undefined && (
         <Proposal action={hint.action} state={state} isDone={play.game.mode === "lam"} onFollow={null} />
       )}

@@ -3,21 +3,22 @@ import { useEffect, useMemo, useRef, type ReactNode } from "react";
 import type { Direction } from "../../protocol/maze";
 import { MANUAL_TICK_MS, TICK_MS, type MazePlay } from "../../stores/maze-play";
 import { words } from "../../words";
-import { Board } from "./Board";
+import { Board } from "../../components/maze/Board";
 import { Bubble } from "./Bubble";
-import { trailOf } from "./drawing";
+import { trailOf } from "../../components/maze/drawing";
 import { Gauges } from "./Gauges";
 import { Inside } from "./Inside";
 import { InWords } from "./InWords";
 import { useKeys, useSwipes, type Keys } from "./keys";
 import { LamControls } from "./LamControls";
+import { Legend } from "./Legend";
 import { ManualControls } from "./ManualControls";
 import { Outcome } from "./Outcome";
 import { Pad } from "./Pad";
 import { useInSight, usePlay } from "./play";
 import { Timeline } from "./Timeline";
 
-/** A game: the board, what the model says beside it, everything that happened below. */
+/** A game: the board; beside it, on narrow screens below it, what the model says and everything that happened. */
 export function Game({ play }: { play: MazePlay }) {
   const isPlayer = usePlay(play, ({ isManual, isOver, game }) => isManual && !isOver && game.mine);
   useInSight(play);
@@ -45,7 +46,10 @@ export function Game({ play }: { play: MazePlay }) {
       <section className="maze-stage" aria-label={words.pages.maze}>
         <Gauges play={play} />
         <Frame play={play} onDirection={isPlayer ? keys.direction : null} />
-        <Notes play={play} />
+        <div className="maze-below">
+          <Notes play={play} />
+          <Legend play={play} />
+        </div>
       </section>
       <aside className="maze-side">
         <Outcome play={play} />
@@ -58,10 +62,10 @@ export function Game({ play }: { play: MazePlay }) {
         ) : (
           <LamControls play={play} />
         )}
+        <Timeline play={play} />
         <InWords play={play} />
         <Inside play={play} />
       </aside>
-      <Timeline play={play} />
     </div>
   );
 }
@@ -96,7 +100,7 @@ function nothing(): void {
 
 /** Renders again with each state, and with nothing else. */
 function Moving({ play }: { play: MazePlay }) {
-  const shown = usePlay(play, (game) => game.shown);
+  const state = usePlay(play, (game) => game.state);
   const at = usePlay(play, (game) => game.at);
   const preview = usePlay(play, (game) => game.preview);
   const speed = usePlay(play, (game) => game.speed);
@@ -109,7 +113,7 @@ function Moving({ play }: { play: MazePlay }) {
     [before, entry],
   );
   const tickMs = play.isManual && !play.isOver ? MANUAL_TICK_MS : TICK_MS[speed];
-  return <Board state={shown} from={from} trail={trail} preview={preview} tickMs={tickMs} />;
+  return <Board state={state} from={from} trail={trail} preview={preview} tickMs={tickMs} />;
 }
 
 /** One line under the board about time and storage; its place is kept where there is nothing to say. */
@@ -126,7 +130,7 @@ function noteOf(play: MazePlay): string {
   const { maze } = words;
   const { log } = play;
   if (log.problem !== null) return log.isStored ? maze.dropped(log.problem.message) : maze.offline;
-  if (log.replaced > 0 && play.isManual) return maze.replaced;
+  if (play.isManual && log.replacement === play.count) return maze.replaced;
   if (!play.isManual || play.isOver || !play.game.mine) return "";
   if (play.isPast) return maze.paused;
   if (play.doesClockWait) return play.isAsking ? maze.clockWaits : maze.clockWaitsForYou;

@@ -7,7 +7,7 @@ const LOW = 0.25;
 
 /** Oxygen, ticks, and what holds for a while. */
 export function Gauges({ play }: { play: MazePlay }) {
-  const { oxygen, tick, shortest, illegal, frozen, slowed } = usePlay(play, ({ shown }) => shown);
+  const { oxygen, tick, shortest, illegal, frozen, slowed } = usePlay(play, ({ state }) => state);
   const most = usePlay(play, ({ log }) => log.states[0]?.oxygen ?? 1);
   const { maze } = words;
   const isLow = oxygen < most * LOW;

@@ -12,7 +12,7 @@ export function InWords({ play }: { play: MazePlay }) {
         <Text play={play} />
       </details>
       <p className="for-ears" role="status">
-        <Told play={play} />
+        <Announcement play={play} />
       </p>
     </>
   );
@@ -20,7 +20,7 @@ export function InWords({ play }: { play: MazePlay }) {
 
 function Text({ play }: { play: MazePlay }) {
   const { maze } = words;
-  const state = usePlay(play, ({ shown }) => shown);
+  const state = usePlay(play, (game) => game.state);
   const { player, settings, oxygen } = state;
   const { size } = settings;
   return (
@@ -37,13 +37,13 @@ function Text({ play }: { play: MazePlay }) {
 }
 
 /** What just happened: an action of one's own, a hint that has ended, the end of the game. Never each tick or token. */
-function Told({ play }: { play: MazePlay }) {
-  return usePlay(play, toldOf);
+function Announcement({ play }: { play: MazePlay }) {
+  return usePlay(play, announcementOf);
 }
 
-function toldOf(play: MazePlay): string {
+function announcementOf(play: MazePlay): string {
   const { maze } = words;
-  const { game, hint, isOver, isPast, acts, refused } = play;
+  const { game, hint, isOver, isPast, acts, rejection } = play;
   if (isOver) return game.status === "playing" ? maze.checking : maze.endings[game.status][game.mode];
   if (isPast) return maze.positionText(play.at, play.count);
   if (hint !== null && !hint.isOvertaken && hint.after === play.count) {
@@ -51,6 +51,6 @@ function toldOf(play: MazePlay): string {
     if (hint.action !== null) return maze.heard(hint.say, actionText(hint.action));
   }
   if (!play.isManual) return "";
-  if (refused !== null && refused.at === acts) return maze.bump(objectionText(play.log.now, refused.action) ?? "");
+  if (rejection !== null && rejection.at === acts) return maze.bump(objectionText(play.log.now, rejection.action) ?? "");
   return acts === 0 ? "" : arrivalText(play.log.states[play.actedAt] ?? play.log.now);
 }

@@ -38,7 +38,7 @@ function hintOf(play: MazePlay): Hint | null {
   if (play.isPast) return play.hintInSight;
   const { hint } = play;
   if (hint === null) return play.hints.at(-1) ?? null;
-  return play.hints.findLast(({ stream_id }) => stream_id !== null && stream_id === hint.stream.id) ?? null;
+  return play.hints.findLast(({ stream_id }) => stream_id === hint.stream.id) ?? null;
 }
 
 function isShowingLive(play: MazePlay): boolean {

@@ -61,13 +61,17 @@ function Rows({ title, rows, mode }: { title: string; rows: readonly RankedGame[
         <tr key={row.game_id}>
           <td>{row.rank}</td>
           <td>{row.maze}</td>
-          <th scope="row">{row.name}</th>
+          <th scope="row">
+            <Link href={gamePath(row.game_id)} aria-label={maze.watchOf(row.name, row.maze)} title={maze.watch}>
+              {row.name}
+            </Link>
+          </th>
           {mode === "lam" && (
             <td>
-              {row.template_id === null ? (
-                <span className="muted">{maze.noPrompt}</span>
+              {row.template_id !== null && row.template_title !== null ? (
+                <Link href={`/templates/${row.template_id}`}>{row.template_title}</Link>
               ) : (
-                <Link href={`/templates/${row.template_id}`}>{row.template_title ?? maze.privatePrompt}</Link>
+                <span className="muted">{row.template_id === null ? maze.noPrompt : maze.privatePrompt}</span>
               )}
             </td>
           )}
@@ -76,11 +80,6 @@ function Rows({ title, rows, mode }: { title: string; rows: readonly RankedGame[
           {mode === "lam" && <td>{format.number(row.illegal)}</td>}
           {mode === "lam" && <td>{format.number(row.tokens)}</td>}
           <td>{maze.secondsOf(row.seconds)}</td>
-          <td>
-            <Link href={gamePath(row.game_id)} aria-label={maze.watchOf(row.name, row.maze)}>
-              {maze.watch}
-            </Link>
-          </td>
         </tr>
       ))}
     </DataTable>

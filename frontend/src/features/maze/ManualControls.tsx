@@ -39,13 +39,14 @@ export function ManualControls({ play }: { play: MazePlay }) {
               type="button"
               disabled={left === 0}
               aria-pressed={power === "break_wall" ? isAiming : undefined}
-              aria-label={maze.powerLeft(maze.powers[power], left)}
               title={maze.powerHints[power]}
               onClick={() => play.use(power)}
             >
               <Icon aria-hidden />
               <span>{maze.powerShort[power]}</span>
-              <span className="left">{left}</span>
+              <span className="left">
+                {left} <span className="for-ears">{maze.powerLeft}</span>
+              </span>
               <kbd>{POWER_KEYS[power].toUpperCase()}</kbd>
             </button>
           );

@@ -1,9 +1,9 @@
-import { useMutation } from "@tanstack/react-query";
+import { useMutation, useQuery } from "@tanstack/react-query";
 import { RotateCcw, SkipForward } from "lucide-react";
 import { useState } from "react";
 import { Link, useLocation } from "wouter";
 
-import { deleteGame, newGame, type Game } from "../../api/maze";
+import { deleteGame, mazeSets, newGame, type Game } from "../../api/maze";
 import { Confirm } from "../../components/Confirm";
 import { Problem } from "../../components/Problem";
 import { gamePath, pathOf } from "../../site";
@@ -55,6 +55,8 @@ function Onward({ game }: { game: Game }) {
     mutationFn: (more: { maze?: number }) => newGame({ ...newGameOf({ ...mazeChoice.get(), ...choiceOf(game) }), ...more }),
     onSuccess: ({ id }) => navigate(gamePath(id)),
   });
+  const mazes = useQuery(mazeSets).data?.find(({ name }) => name === game.set)?.mazes ?? 0;
+  const next = game.maze !== null && game.maze < mazes ? game.maze + 1 : null;
   const [isAsking, setAsking] = useState(false);
   const remove = useMutation({ mutationFn: () => deleteGame(game.id), onSuccess: () => navigate(pathOf("maze")) });
   return (
@@ -63,17 +65,17 @@ function Onward({ game }: { game: Game }) {
         <button type="button" disabled={begin.isPending} onClick={() => begin.mutate({})}>
           <RotateCcw aria-hidden /> {maze.again}
         </button>
-        {game.maze !== null && (
-          <button type="button" disabled={begin.isPending} onClick={() => begin.mutate({ maze: (game.maze ?? 0) + 1 })}>
+        {next !== null && (
+          <button type="button" disabled={begin.isPending} onClick={() => begin.mutate({ maze: next })}>
             <SkipForward aria-hidden /> {maze.next}
           </button>
         )}
-        <button type="button" className="quiet" onClick={() => setAsking(true)}>
-          {maze.delete}
-        </button>
         <Link href={pathOf("maze")} className="button quiet" onClick={() => mazeChoice.set(choiceOf(game))}>
           {maze.change}
         </Link>
+        <button type="button" className="quiet" onClick={() => setAsking(true)}>
+          {maze.delete}
+        </button>
       </div>
       <Problem of={begin.error ?? remove.error} />
       {isAsking && (

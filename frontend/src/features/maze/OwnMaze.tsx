@@ -4,7 +4,7 @@ import { useMemo } from "react";
 import { generate, LARGEST_SEED } from "../../protocol/maze";
 import { MOST_GERMS, randomSeed, settingsOf, SIZES } from "../../stores/maze-choice";
 import { words } from "../../words";
-import { Board } from "./Board";
+import { Board } from "../../components/maze/Board";
 import type { ChoiceProps } from "./Setup";
 
 const LOOPS = [0, 5, 10, 15, 20, 30, 50, 100];

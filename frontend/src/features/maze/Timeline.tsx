@@ -1,7 +1,7 @@
 import { Pause, Play, SkipForward } from "lucide-react";
-import { memo } from "react";
+import { memo, useEffect, useRef } from "react";
 
-import type { Hint } from "../../api/maze";
+import type { Game, Hint } from "../../api/maze";
 import type { MazePlay } from "../../stores/maze-play";
 import { words } from "../../words";
 import { usePlay } from "./play";
@@ -11,6 +11,10 @@ import { actionText } from "./sentences";
 export function Timeline({ play }: { play: MazePlay }) {
   const { maze } = words;
   const hints = usePlay(play, (game) => game.hints);
+  const list = useRef<HTMLOListElement>(null);
+  useEffect(() => {
+    if (!play.isPast) list.current?.scrollTo({ top: list.current.scrollHeight });
+  }, [play, hints]);
   return (
     <section className="maze-timeline" aria-label={maze.timeline}>
       <header>
@@ -19,7 +23,7 @@ export function Timeline({ play }: { play: MazePlay }) {
       </header>
       <Scrubber play={play} />
       {hints.length > 0 && (
-        <ol>
+        <ol ref={list}>
           {hints.map((hint) => (
             <Entry key={hint.number} hint={hint} play={play} />
           ))}
@@ -35,6 +39,7 @@ function Scrubber({ play }: { play: MazePlay }) {
   const count = usePlay(play, (game) => game.count);
   const isPast = usePlay(play, (game) => game.isPast);
   const isReplaying = usePlay(play, (game) => game.isReplaying);
+  const toEnd = usePlay(play, ({ isOver }) => (isOver ? maze.toEnd : maze.newest));
   if (count === 0) return null;
   return (
     <div className="scrubber">
@@ -52,8 +57,15 @@ function Scrubber({ play }: { play: MazePlay }) {
         onChange={(event) => play.look(Number(event.currentTarget.value))}
       />
       <output>{maze.positionShort(at, count)}</output>
-      <button type="button" className="quiet" disabled={!isPast} onClick={() => play.look(null)}>
-        <SkipForward aria-hidden /> {play.isOver ? maze.toEnd : maze.newest}
+      <button
+        type="button"
+        className="quiet icon"
+        disabled={!isPast}
+        aria-label={toEnd}
+        title={toEnd}
+        onClick={() => play.look(null)}
+      >
+        <SkipForward aria-hidden />
       </button>
     </div>
   );
@@ -62,33 +74,41 @@ function Scrubber({ play }: { play: MazePlay }) {
 const Entry = memo(function Entry({ hint, play }: { hint: Hint; play: MazePlay }) {
   const { maze } = words;
   const isInSight = usePlay(play, (game) => game.isPast && game.hintInSight === hint);
-  const { number, say, action, first_token_ms, after } = hint;
+  const { number, say, action, first_token_ms, after, error } = hint;
   return (
     <li>
-      <button type="button" aria-current={isInSight ? "step" : undefined} onClick={() => play.look(after)}>
+      <button
+        type="button"
+        aria-current={isInSight ? "step" : undefined}
+        onClick={() => {
+          play.look(after);
+          document.querySelector(".maze-frame")?.scrollIntoView({ block: "nearest" }); // where it lies above the list
+        }}
+      >
         <span className="number">
           <span className="for-ears">{maze.hintNumber(number)}</span>
           <span aria-hidden>{number}</span>
         </span>
-        <span className="reason">{say || <span className="muted">{maze.silent}</span>}</span>
-        <span className="action">{action === null ? "" : actionText(action)}</span>
-        <Verdict hint={hint} />
+        <span className="reason" dir="auto">
+          {say || <span className="muted">{error ?? maze.silent}</span>}
+        </span>
         <span className="figures muted">{first_token_ms === null ? "" : maze.firstTokenShort(first_token_ms)}</span>
+        <span className="did">
+          {action !== null && <span>{actionText(action)}</span>}
+          <Verdict hint={hint} mode={play.game.mode} />
+        </span>
       </button>
     </li>
   );
 });
 
 /** Whether the answer could be read and done. */
-function Verdict({ hint: { status, reading, legal } }: { hint: Hint }) {
+function Verdict({ hint: { status, reading, legal }, mode }: { hint: Hint; mode: Game["mode"] }) {
   const { maze } = words;
   const says = maze.statuses[status];
   if (says !== null) return <span className="verdict muted">{says}</span>;
   const isIllegal = reading === "illegal" || legal === false;
   return (
-    <span className={isIllegal ? "verdict problem" : "verdict muted"}>
-      {reading === "illegal" ? maze.readings.illegal : legal === false ? maze.illegal : maze.legal}
-      {reading === "repaired" && `, ${maze.readings.repaired}`}
-    </span>
+    <span className={isIllegal ? "verdict problem" : "verdict muted"}>{maze.verdict(reading, legal === true, mode === "lam")}</span>
   );
 }

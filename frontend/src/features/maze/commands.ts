@@ -10,7 +10,7 @@ import { POWER_KEYS, powersOf } from "./powers";
 /** What can be done in a game from the keyboard, beside moving. */
 export function useGameCommands(play: MazePlay): readonly Command[] {
   const kind = usePlay(play, ({ isOver, isManual, game }) => (isOver || !game.mine ? "watch" : isManual ? "manual" : "lam"));
-  const names = usePlay(play, ({ shown }) => powersOf(shown).join(" "));
+  const names = usePlay(play, ({ state }) => powersOf(state).join(" "));
   return useMemo(() => {
     const { maze } = words;
     if (kind === "watch") return [];

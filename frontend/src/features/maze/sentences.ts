@@ -47,7 +47,7 @@ export function objectionText(state: State, action: Logged): string | null {
   return reason === null ? null : maze.objections[reason];
 }
 
-export function placeText(tile: number, size: number): string {
+function placeText(tile: number, size: number): string {
   return maze.place(Math.floor(tile / size), tile % size);
 }
 
@@ -58,7 +58,7 @@ export function surroundings(state: State): string[] {
     const kind = kindOf(state, state.player + step);
     let count = 1;
     while (kind === "open" && kindOf(state, state.player + step * (count + 1)) === "open") count++;
-    return maze.beside(maze.directions[direction], maze.kinds[kind], count);
+    return maze.beside(maze.sides[direction], maze.kinds[kind], count);
   });
 }
 

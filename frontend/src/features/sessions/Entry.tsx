@@ -1,4 +1,4 @@
-import { Pencil, Trash2 } from "lucide-react";
+import { Pencil, Pin, Trash2 } from "lucide-react";
 import { memo, useState } from "react";
 import { Link, useLocation } from "wouter";
 
@@ -9,7 +9,7 @@ import { words } from "../../words";
 import { focusNewSession } from "./focus";
 import { useChangeSession, useDeleteSession } from "./sessions";
 
-/** One session in the list: opened, renamed in place, deleted. */
+/** One session in the list: opened, pinned, renamed in place, deleted. */
 export const Entry = memo(function Entry({
   session,
   isShown,
@@ -58,6 +58,16 @@ export const Entry = memo(function Entry({
         <span className="title">{session.title}</span>
       </Link>
       <span className="actions">
+        <button
+          type="button"
+          className="quiet icon"
+          title={words.sessions.pin}
+          aria-label={words.sessions.pinTitle(session.title)}
+          aria-pressed={session.pinned}
+          onClick={() => change.mutate({ id: session.id, pinned: !session.pinned })}
+        >
+          <Pin aria-hidden />
+        </button>
         <button
           type="button"
           className="quiet icon"

@@ -8,10 +8,11 @@ import { pathOf } from "../../site";
 import { words } from "../../words";
 import { Entry } from "./Entry";
 import { newSessionRef } from "./focus";
+import { byDay } from "./groups";
 import { SearchResults } from "./SearchResults";
-import { byDay, useShownSessions } from "./sessions";
+import { useShownSessions } from "./sessions";
 
-/** All sessions by day; which run, and which have an end that nobody has read. Above them what finds what was said. */
+/** Pinned sessions, then all others by day; which run, and which have an end that nobody has read. Above them what finds what was said. */
 export function SessionList({ shown, onChosen }: { shown: number | null; onChosen: () => void }) {
   const sessions = useQuery(sessionList);
   const listed = useShownSessions(sessions.data);

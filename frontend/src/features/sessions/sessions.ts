@@ -1,4 +1,4 @@
-/** Sessions as server data: what changes them, what is found in them, and how they are listed. */
+/** Sessions as server data: what changes them, and what is found in them. */
 
 import { keepPreviousData, queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { useCallback, useSyncExternalStore } from "react";
@@ -16,8 +16,9 @@ export function useChangeSession() {
   return useMutation({
     mutationFn: ({ id, ...changes }: { id: number } & SessionChanges) =>
       answered(api.PATCH("/api/chatbot/sessions/{session_id}", { params: { path: { session_id: id } }, body: changes })),
-    onMutate: ({ id, title }) => {
-      if (title) queries.setQueryData(sessionList.queryKey, (all) => all?.map((one) => (one.id === id ? { ...one, title } : one)));
+    onMutate: ({ id, title, pinned }) => {
+      const shown = { ...(title && { title }), ...(pinned != null && { pinned }) };
+      queries.setQueryData(sessionList.queryKey, (all) => all?.map((one) => (one.id === id ? { ...one, ...shown } : one)));
     },
     onSettled: (_session, _error, { id }) => refresh(queries, ["sessions"], ["session", id]),
   });
@@ -70,24 +71,4 @@ export function useImportSession() {
     },
     onSuccess: () => refresh(queries, ["sessions"]),
   });
-}
-
-const DAY_MS = 86_400_000;
-
-/** The sessions under *Today*, *Yesterday*, *Last 7 days* and *Earlier*, each group newest first. */
-export function byDay(sessions: ListedSession[], now = new Date()): [string, ListedSession[]][] {
-  const midnight = new Date(now.getFullYear(), now.getMonth(), now.getDate()).getTime();
-  const groups: [string, number][] = [
-    [words.sessions.today, midnight],
-    [words.sessions.yesterday, midnight - DAY_MS],
-    [words.sessions.week, midnight - 6 * DAY_MS],
-    [words.sessions.earlier, -Infinity],
-  ];
-  const days = new Map<string, ListedSession[]>();
-  for (const session of sessions) {
-    const used = new Date(session.last_used_at).getTime();
-    const name = groups.find(([, from]) => used >= from)?.[0] ?? words.sessions.earlier;
-    days.set(name, [...(days.get(name) ?? []), session]);
-  }
-  return [...days];
 }

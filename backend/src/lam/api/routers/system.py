@@ -1,6 +1,5 @@
 """`/api/health` and `/api/models`."""
 
-from collections.abc import Sequence
 from typing import Final
 
 from fastapi import APIRouter, Query, Request, Response
@@ -11,16 +10,14 @@ from lam.api.dependencies import Caller, MaybeCaller, Parts
 from lam.api.errors import answers
 from lam.api.schemas.sampling import SamplingAnswer
 from lam.api.schemas.system import (
-    BrokerHealth,
     EngineHealth,
     HealthAnswer,
     ModelAnswer,
     ModelsAnswer,
-    WorkerHealth,
+    broker_health,
+    worker_health,
 )
-from lam.engines.base import Broker
 from lam.errors import NotFound
-from lam.protocol.jobs import WorkerStatus
 from lam.protocol.sampling import defaults
 from lam.settings import LOOPBACK, Settings
 
@@ -62,29 +59,6 @@ async def health(
         answer.broker = broker_health(engine.broker) if engine.broker else None
         answer.workers = worker_health(engine.workers) if engine.workers is not None else None
     return answer
-
-
-def broker_health(broker: Broker) -> BrokerHealth:
-    return BrokerHealth(
-        state="connected" if broker.connected else "unreachable",
-        address=broker.address,
-        detail=broker.detail,
-    )
-
-
-def worker_health(workers: Sequence[WorkerStatus]) -> list[WorkerHealth]:
-    return [
-        WorkerHealth(
-            name=worker.worker,
-            state=worker.state,
-            models=[model.name for model in worker.models],
-            slots=worker.slots,
-            running=worker.running,
-            streaming=worker.streaming,
-            version=worker.release or str(worker.version),  # the first release sent its own version here
-        )
-        for worker in workers
-    ]
 
 
 @metrics_router.get("/metrics", include_in_schema=False)

@@ -137,6 +137,29 @@ class EndingError(Schema):
     retryable: bool
 
 
+class TokenUsage(Schema):
+    """As the model's server counted them, or as the gateway estimated them."""
+
+    prompt_tokens: int = Field(examples=[31])
+    completion_tokens: int = Field(examples=[5])
+    total_tokens: int = Field(examples=[36])
+    cached_tokens: int | None = Field(None, description="Prompt tokens that the model had in its cache.", examples=[0])
+    estimated: bool = Field(
+        default=False,
+        exclude_if=lambda estimated: not estimated,
+        description="True if the server reported no counts, for a stopped reply for example; absent otherwise.",
+    )
+
+
+class ReplyTimings(Schema):
+    """Milliseconds since the run began, and the speed that the model's server reports."""
+
+    queued_ms: int | None = Field(None, examples=[0])
+    first_token_ms: int | None = Field(None, examples=[420])
+    total_ms: int | None = Field(None, examples=[530])
+    tokens_per_second: float | None = Field(None, examples=[48.1])
+
+
 class MessageAnswer(Schema):
     id: int = Field(examples=[2])
     session_id: int = Field(examples=[1])
@@ -157,15 +180,8 @@ class MessageAnswer(Schema):
         description="Of a reply: mode, model, simulated, finish_reason; tool_calls and continues where there are any.",
         examples=[{"mode": "sse", "model": "SmolLM2-135M-Instruct", "simulated": False, "finish_reason": "stop"}],
     )
-    usage: dict[str, Any] | None = Field(
-        description="prompt_tokens, completion_tokens, total_tokens, cached_tokens; `estimated` where the server did not say, "
-        "as of a stopped reply; null where the model said nothing.",
-        examples=[{"prompt_tokens": 31, "completion_tokens": 5, "total_tokens": 36, "cached_tokens": 0}],
-    )
-    timings: dict[str, Any] | None = Field(
-        description="queued_ms, first_token_ms, total_ms, tokens_per_second.",
-        examples=[{"queued_ms": 0, "first_token_ms": 420, "total_ms": 530, "tokens_per_second": 48.1}],
-    )
+    usage: TokenUsage | None = Field(description="Token counts of a reply; null if the model said nothing.")
+    timings: ReplyTimings | None = Field(description="How long a reply took.")
     error: EndingError | None = Field(
         description="Why a reply failed or was interrupted; the same as in its stream.", examples=[None]
     )

@@ -17,6 +17,7 @@ class SessionSettings(SamplingFields):
     )
     system_prompt: Text | None = Field(None, max_length=LONGEST_TEXT)
     model: Text | None = Field(None, max_length=255)
+    pinned: bool | None = Field(None, description="Whether the session stays at the top of the list; default: false.")
 
 
 class SessionChanges(SessionSettings):
@@ -37,6 +38,7 @@ class SessionAnswer(SamplingValues):
     updated_at: Time
     last_used_at: Time
     running: bool = Field(description="Whether a reply is being produced.")
+    pinned: bool = Field(description="Whether the session stays at the top of the page's list.")
     unread: bool = Field(description="Whether a reply ended while nobody was reading.")
 
 

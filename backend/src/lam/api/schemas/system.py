@@ -1,11 +1,14 @@
 """JSON of health and models."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 from pydantic import Field
 
 from lam.api.schemas.base import Schema
 from lam.api.schemas.sampling import SamplingAnswer
+from lam.engines.base import Broker
+from lam.protocol.jobs import WorkerStatus
 
 
 class ModelAnswer(Schema):
@@ -56,3 +59,26 @@ class HealthAnswer(Schema):
     database_detail: str | None = Field(None, description="Why the database is unavailable, and what to do.")
     broker: BrokerHealth | None = None
     workers: list[WorkerHealth] | None = None
+
+
+def broker_health(broker: Broker) -> BrokerHealth:
+    return BrokerHealth(
+        state="connected" if broker.connected else "unreachable",
+        address=broker.address,
+        detail=broker.detail,
+    )
+
+
+def worker_health(workers: Sequence[WorkerStatus]) -> list[WorkerHealth]:
+    return [
+        WorkerHealth(
+            name=worker.worker,
+            state=worker.state,
+            models=[model.name for model in worker.models],
+            slots=worker.slots,
+            running=worker.running,
+            streaming=worker.streaming,
+            version=worker.release or str(worker.version),  # the first release sent its own version here
+        )
+        for worker in workers
+    ]

@@ -6,12 +6,12 @@ It must not know what a spec, a result or a transcript says: the lab writes and 
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, delete, func, insert, select, update
+from sqlalchemy import ColumnElement, delete, exists, func, insert, select, update
 
 from lam.storage.access import Action, lab_runs_open, lab_sets_open, own
 from lam.storage.models import CellStatus, LabCell, LabRun, LabSet, WaitingCell
 from lam.storage.repositories.base import Repository
-from lam.storage.schema import lab_cells, lab_runs, lab_sets
+from lam.storage.schema import lab_cells, lab_runs, lab_sets, runs
 
 _CELL: Final = [column for column in lab_cells.c if column.name != "transcript"]
 
@@ -135,6 +135,12 @@ class Lab(Repository):
     async def end_cell(self, cell_id: int, **values: Any) -> None:
         """Stores how an attempt ended."""
         await self._changed(update(lab_cells).where(*_status(cell_id, "running")).values(**values))
+
+    async def free_cells(self, stream_ids: Collection[str]) -> int:
+        """Lets cells wait again that are marked as running, without a run of theirs being stored or among these."""
+        has_run = exists().where(runs.c.id == lab_cells.c.stream_id)
+        lost = update(lab_cells).where(lab_cells.c.status == "running", ~has_run, lab_cells.c.stream_id.not_in(stream_ids))
+        return await self._changed(lost.values(status="waiting"))
 
     async def move_cells(self, run_id: int, since: Collection[CellStatus], status: CellStatus, number: int | None = None) -> int:
         """Gives cells of a run another status, all of them or one, and returns their number."""

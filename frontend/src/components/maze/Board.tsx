@@ -1,7 +1,6 @@
 import { memo, useEffect, useLayoutEffect, useRef, useState, type ReactNode } from "react";
 
-import { exitTile, isKnown, type Logged, type State } from "../../protocol/maze";
-import { passage } from "../../stores/maze-play";
+import { exitTile, isKnown, ticks, type Logged, type State } from "../../protocol/maze";
 import { fogPath, linePath, middle, SHAPES, wallPath } from "./drawing";
 import { Motion } from "./motion";
 import { Preview } from "./Preview";
@@ -10,7 +9,7 @@ interface Props {
   state: State;
   /** The state before it and what was done then, where they follow each other in time. */
   from: { state: State; action: Logged } | null;
-  /** The tiles on which the player was, the newest last. */
+  /** The tile on which the player is at each tick; what lies in the future of the state is not shown. */
   trail: readonly number[];
   preview: Logged | null;
   tickMs: number;
@@ -18,10 +17,13 @@ interface Props {
   children?: ReactNode;
 }
 
+/** Half of a tile at the border is nothing but air. */
+const MARGIN = 0.2;
+
 /** The maze, sharp at any size. It moves from one state to the next where one follows the other, and jumps otherwise. */
 export function Board({ state, from, trail, preview, tickMs }: Props) {
-  const [seen, setSeen] = useState(state);
-  const [motion] = useState(() => new Motion(setSeen));
+  const [current, setCurrent] = useState(state);
+  const [motion] = useState(() => new Motion(setCurrent));
   const player = useRef<SVGGElement>(null);
   const germs = useRef<SVGGElement>(null);
   const last = useRef<State | null>(null);
@@ -34,7 +36,7 @@ export function Board({ state, from, trail, preview, tickMs }: Props) {
     if (last.current === state) return;
     const follows = from !== null && from.state === last.current && !isStill();
     last.current = state;
-    if (follows) motion.pass([...passage(from.state, from.action).slice(0, -1), state], tickMs);
+    if (follows) motion.pass([...ticks(from.state, from.action).slice(0, -1), state], tickMs);
     else motion.jump(state);
   }, [motion, state, from, tickMs]);
   useEffect(() => {
@@ -45,22 +47,27 @@ export function Board({ state, from, trail, preview, tickMs }: Props) {
   }, [motion]);
 
   return (
-    <svg className="maze-board" viewBox={`0 0 ${size} ${size}`} aria-hidden="true" focusable="false">
-      <Ground state={seen} />
-      <path className="trail" d={linePath(trail, size)} />
+    <svg
+      className="maze-board"
+      viewBox={`${MARGIN} ${MARGIN} ${size - 2 * MARGIN} ${size - 2 * MARGIN}`}
+      aria-hidden="true"
+      focusable="false"
+    >
+      <Ground state={current} />
+      <path className="trail" d={linePath(trail.slice(0, current.tick + 1), size)} />
       <Exit size={size} />
-      {preview !== null && seen === state && <Preview state={state} action={preview} />}
-      <g ref={germs} data-frozen={seen.frozen > 0 || undefined} data-slowed={seen.slowed > 0 || undefined}>
-        {seen.germs.map((tile, at) => (
-          <g key={at} className="germ" visibility={isKnown(seen, tile) ? "visible" : "hidden"}>
+      {preview !== null && current === state && <Preview state={state} action={preview} />}
+      <g ref={germs} data-frozen={current.frozen > 0 || undefined} data-slowed={current.slowed > 0 || undefined}>
+        {current.germs.map((tile, at) => (
+          <g key={at} className="germ" visibility={isKnown(current, tile) ? "visible" : "hidden"}>
             <path d={SHAPES.germ} />
             <circle r={0.1} />
-            {seen.frozen > 0 && <rect className="held" x={-0.46} y={-0.46} width={0.92} height={0.92} />}
-            {seen.frozen === 0 && seen.slowed > 0 && <circle className="held" r={0.48} />}
+            {current.frozen > 0 && <rect className="held" x={-0.46} y={-0.46} width={0.92} height={0.92} />}
+            {current.frozen === 0 && current.slowed > 0 && <circle className="held" r={0.48} />}
           </g>
         ))}
       </g>
-      <g ref={player} className="player" data-status={seen.status}>
+      <g ref={player} className="player" data-status={current.status}>
         <circle r={0.36} />
         <circle className="middle" r={0.14} />
       </g>

@@ -16,7 +16,7 @@ import { focusComposer } from "./focus";
 import { changeMessage } from "./messages";
 import { useConversations } from "./streams";
 
-export interface Conversation {
+export interface SessionActions {
   say: (draft: Draft) => Promise<void>;
   edit: (turn: MessageAnswer, text: string) => void;
   regenerate: (reply: MessageAnswer) => void;
@@ -26,7 +26,7 @@ export interface Conversation {
 }
 
 /** Without a session, the first message makes it, with the settings that were chosen for it. */
-export function useConversation(session: number | null, settings: SessionSettings, onMade: () => void): Conversation {
+export function useSessionActions(session: number | null, settings: SessionSettings, onMade: () => void): SessionActions {
   const conversations = useConversations();
   const queries = useQueryClient();
   const [, navigate] = useLocation();
