@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "serve": "The gateway alone, from the settings.",
     "worker": "A worker beside a model, for gateways at an MQTT broker.",
     "chat": "Talk to a model in the terminal.",
+    "lab": "Measure what a prompt is worth, for CI.",
     "doctor": "What is wrong here, or at a URL, and how to mend it.",
     "users": "Accounts of this gateway.",
     "db": "The gateway's database.",

@@ -14,13 +14,12 @@ from typing import Final
 import click
 from msgspec import UNSET
 
+from lam.cli.connection import client_of
 from lam.client.client import Client
-from lam.data_folder import DataFolder
 from lam.errors import LamError, LlmOverloaded, from_code
 from lam.protocol.events import Chunk, Done, Error, Metadata, Progress, Relabel, Thinking
 from lam.protocol.parts import Parts, ToolCall, ToolResult
 from lam.protocol.snapshot import Snapshot
-from lam.settings import load_settings
 
 CLEAR: Final = "\r\x1b[K"
 COLLAPSED: Final = 200  # characters of a tool call's arguments, or of a tool's answer
@@ -33,20 +32,14 @@ COLLAPSED: Final = 200  # characters of a tool call's arguments, or of a tool's 
 @click.option("--token", help="A token; default: the one of this machine.")
 def chat(prompt: str | None, session_id: int | None, url: str | None, token: str | None) -> None:
     """Send PROMPT (or standard input, or what you type) and stream the reply. Ctrl-C stops the model; the text stays."""
-    settings = load_settings()
-    folder = DataFolder(settings.lam_data_dir)
-    own = folder.read(folder.url) or f"http://127.0.0.1:{settings.lam_port}"
-    if token is None:
-        if url is not None and not folder.is_own(url):
-            raise click.UsageError(f"Give --token for {url}: this machine's own token is for its own gateway.")
-        token = folder.read(folder.token)
     if prompt is None and not sys.stdin.isatty():
         prompt = sys.stdin.read()
     if prompt is not None and not prompt.strip():
         raise click.UsageError("The prompt is empty.")
+    client = client_of(url, token)
     try:
         with asyncio.Runner() as runner:
-            _converse(runner, Client(url or own, token), prompt, session_id)
+            _converse(runner, client, prompt, session_id)
     except asyncio.CancelledError:
         raise click.Abort from None
     except BrokenPipeError:  # the reader of our output has closed it

@@ -4,6 +4,7 @@ It yields events as they come and must not fold or print them.
 """
 
 import asyncio
+import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
 from types import TracebackType
@@ -123,6 +124,27 @@ class Client:
                     event = decode(arrived.data)
                     if event is not None:
                         yield int(arrived.id), event
+
+    async def frames(self) -> AsyncGenerator[dict[str, Any]]:
+        """Yields the frames of an event connection, and of another one when it is lost. Each connection begins with a frame of the
+        stream `connection`: whatever happened before it must be asked for."""
+        tries = 0
+        while True:
+            cause: Exception | None = None
+            try:
+                async with self._http.request("GET", self.url + "/api/events") as response:
+                    await _raise_for(response)
+                    decoder = Decoder(limit=1 << 28)
+                    while piece := await response.content.readany():
+                        for arrived in decoder.feed(piece):
+                            tries = 0
+                            yield json.loads(arrived.data)
+            except _LOST as error:
+                cause = error
+            tries += 1
+            if tries > RESUME_TRIES:
+                raise self._unreachable(cause) from cause
+            await asyncio.sleep(min(_FIRST_PAUSE * 2**tries, 5))
 
     def _unreachable(self, cause: BaseException | None) -> GatewayUnreachable:
         return GatewayUnreachable(f"No gateway answers at {self.url}; start one with `lam up`.")
