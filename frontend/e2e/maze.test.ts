@@ -404,7 +404,8 @@ describe.each([
     await page.getByText(maze.aim).waitFor();
     await page.getByText(maze.inWords).click();
     await state("08 which wall");
-    await page.keyboard.press("Escape");
+    await page.keyboard.press("Escape"); // wherever the focus is
+    await page.getByText(maze.aim).waitFor({ state: "detached" });
     await page.keyboard.press("l");
     await page.getByText(maze.slowed(19)).waitFor();
     await state("09 germs are slow");
@@ -428,7 +429,7 @@ describe.each([
     await studio.script({ pieces: ["I would go up, but there is no JSON here."] });
     await page.getByRole("button", { name: maze.step }).click();
     const entries = page.locator(".maze-timeline li");
-    await entries.first().waitFor();
+    await entries.first().getByText(maze.noAction).waitFor();
     await state("15 unreadable");
     await studio.script({ pieces: ['{"say": "Cut off", "do": {"action": "move", "direction": "up"'] });
     await page.getByRole("button", { name: maze.step }).click();
