@@ -224,6 +224,31 @@ describe("playing oneself", () => {
   });
 });
 
+test("when the gateway dies, what was done meanwhile is stored once it is back, and a hint can be asked for again", {
+  timeout: 90_000,
+}, async () => {
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
+  await begin(page);
+  await page.getByRole("button", { name: maze.stopClock }).click();
+  const way = wayOut(stateOf(await gameOf(page)));
+  await scripted("A long sentence, which the gateway does not live to see the end of, whatever it does.", { action: "wait" }, 4);
+  await page.keyboard.press("h");
+  await page.locator(".bubble .said").getByText("A long").waitFor();
+  const back = studio.restartGateway();
+  await walk(page, way.slice(0, 3));
+  await back;
+  await expect.poll(async () => (await gameOf(page)).actions.length, PATIENCE).toBe(3);
+  const [next = "down"] = way.slice(3);
+  await scripted("Now it works.", { action: "move", direction: next });
+  await page.getByRole("button", { name: maze.hintAgain }).click(PATIENCE);
+  await page.locator(".bubble .said").getByText("Now it works").waitFor();
+  await page.getByRole("button", { name: maze.follow }).click();
+  await expect.poll(async () => (await gameOf(page)).actions.length, PATIENCE).toBe(4);
+  visitor.complaints.length = 0; // a browser says that it reached nobody
+  await visitor.close();
+});
+
 /** Answers each hint of a game with the next steps to the exit, until none is left; `ask` begins each. */
 async function playOn(page: Page, length: number, ask: () => Promise<void>): Promise<void> {
   for (let count = 0; ; count++) {
