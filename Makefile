@@ -64,7 +64,7 @@ run: install page  ## Demo model, llama.cpp server, gateway: one URL; Ctrl-C sto
 
 # What runs side by side, the longest first. Each prints when it has ended, where this make can do that. One more than there are cores:
 # a third of the time of many tests is waiting.
-JOBS ?= 3
+JOBS ?= 2
 SIDE_BY_SIDE := $(MAKE) --no-print-directory -j$(JOBS) $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 DEV := $(VENV)/.installed-dev frontend/node_modules/.installed-dev
 
