@@ -864,6 +864,7 @@ export const en = {
     teachLam: "Let it play, or ask for one action at a time. What the model says appears here word by word.",
     proposes: "Proposes",
     did: "Did",
+    writing: "The model is writing",
     silent: "It said nothing.",
     noAction: "The answer holds no action that can be read.",
     overtaken: "You have moved on. This was about an earlier state.",

@@ -64,7 +64,7 @@ function Live({ hint, play }: { hint: LiveHint; play: MazePlay }) {
           {say}
         </p>
       )}
-      {say === "" && wait !== null && <p className="waiting">{wait}</p>}
+      {say === "" && action === null && !isOver && <p className="waiting">{wait ?? maze.writing}</p>}
       {isOver && problem === null && !isStopped && (action === null ? <NoAction /> : say === "" && <Silent />)}
       {action !== null && state !== undefined && (
         <Proposal
