@@ -173,6 +173,9 @@ describe("somebody with two prompts", () => {
     await page.getByText(/Random legal moves solve \d+%.*“Waits.*” does no better than that/).waitFor();
     await page.getByRole("button", { name: /Knows the way.*maze 1.*solved in 4 steps/ }).click();
     await page.getByText(words.lab.says("I go right, then down.")).waitFor();
+    await page.getByText(words.lab.transcript.replay(0, 1)).waitFor();
+    await page.getByRole("slider").press("End");
+    await page.getByText(words.lab.transcript.replay(1, 1)).waitFor();
     await visitor.close();
   });
 });
@@ -267,7 +270,7 @@ describe("a set", () => {
     await page.getByRole("combobox", { name: words.lab.judges.judge, exact: true }).selectOption("matches");
     await page.getByRole("button", { name: words.templates.create }).click();
     await page.getByRole("alert").getByText("Case 1: Write the pattern.").waitFor();
-    await page.getByLabel(words.lab.judges.pattern).fill("\\b4\\b");
+    await page.getByLabel(words.lab.judges.pattern, { exact: true }).fill("\\b4\\b");
     await page.getByRole("button", { name: words.templates.create }).click();
     await page.getByText(words.lab.sets.saved("Sums")).waitFor();
 

@@ -581,6 +581,7 @@ export const en = {
         return `${action}${facts.length === 0 ? "" : `: ${list(facts)}`}`;
       },
       empty: (status: string) => (status === "waiting" ? "This trial waits for its turn." : "Nothing was said in this trial yet."),
+      replay: (at: number, of: number) => (at === 0 ? "The maze at the start" : `After answer ${number(at)} of ${number(of)}`),
       makeCase: "Make this a case",
       makeCaseHint:
         "The same variables and input become a case, so that every later prompt is tried on it too. Without a judge, the answer has to stay what it was.",

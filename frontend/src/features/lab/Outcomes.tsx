@@ -73,30 +73,32 @@ function Figures({ spec, results }: { spec: Spec; results: Results }) {
   return (
     <>
       <h2>{say.table}</h2>
-      <DataTable title={say.table} heads={heads}>
-        {results.rows.map((row) => (
-          <tr key={`${row.template} ${row.model} ${row.setting}`}>
-            <th scope="row">{rowName(spec, row)}</th>
-            <td>{words.format.number(row.n)}</td>
-            {measures.map((measure) => (
-              <td key={measure.name}>{written(measure, row)}</td>
-            ))}
-            {hasFailed && <td>{words.format.number(row.failed)}</td>}
-          </tr>
-        ))}
-        {results.baselines.map((row) => (
-          <tr key={row.name} className="baseline">
-            <th scope="row">
-              {baselineName(row)} <span className="muted">{say.baseline}</span>
-            </th>
-            <td>{words.format.number(row.n)}</td>
-            {measures.map((measure) => (
-              <td key={measure.name}>{written(measure, row)}</td>
-            ))}
-            {hasFailed && <td />}
-          </tr>
-        ))}
-      </DataTable>
+      <div className="figures-table">
+        <DataTable title={say.table} heads={heads}>
+          {results.rows.map((row) => (
+            <tr key={`${row.template} ${row.model} ${row.setting}`}>
+              <th scope="row">{rowName(spec, row)}</th>
+              <td>{words.format.number(row.n)}</td>
+              {measures.map((measure) => (
+                <td key={measure.name}>{written(measure, row)}</td>
+              ))}
+              {hasFailed && <td>{words.format.number(row.failed)}</td>}
+            </tr>
+          ))}
+          {results.baselines.map((row) => (
+            <tr key={row.name} className="baseline">
+              <th scope="row">
+                {baselineName(row)} <span className="muted">{say.baseline}</span>
+              </th>
+              <td>{words.format.number(row.n)}</td>
+              {measures.map((measure) => (
+                <td key={measure.name}>{written(measure, row)}</td>
+              ))}
+              {hasFailed && <td />}
+            </tr>
+          ))}
+        </DataTable>
+      </div>
     </>
   );
 }

@@ -11,11 +11,12 @@ import { labRunList } from "./lab";
 /** All runs, the newest first. */
 export function RunList() {
   const all = useQuery(labRunList);
+  const runs = all.data?.filter(({ attended }) => !attended); // what was tried of a template is no run of the lab
   const say = words.lab.list;
   return (
     <>
       <Problem of={all.error} />
-      {all.data?.length === 0 && (
+      {runs?.length === 0 && (
         <div className="teach">
           <p>{say.empty}</p>
           <ol>
@@ -25,9 +26,9 @@ export function RunList() {
           </ol>
         </div>
       )}
-      {all.data && all.data.length > 0 && (
+      {runs && runs.length > 0 && (
         <DataTable title={words.pages.lab} heads={say.heads}>
-          {all.data.map(({ id, title, status, counts, created_at }) => (
+          {runs.map(({ id, title, status, counts, created_at }) => (
             <tr key={id}>
               <th scope="row">
                 <Link href={labPath(id)}>{title}</Link>

@@ -2,7 +2,6 @@ import { useState, type ReactNode } from "react";
 import { useLocation } from "wouter";
 
 import { ApiError } from "../../api/http";
-import type { Transcript } from "../../api/lab";
 import { Confirm } from "../../components/Confirm";
 import { Problem } from "../../components/Problem";
 import { Tabs } from "../../components/Tabs";
@@ -26,8 +25,6 @@ interface Props {
   /** The trial that is open. */
   cell: number | null;
   onOpen: (cell: number | null) => void;
-  /** Shows a maze again from its log. */
-  replay?: (trial: Transcript) => ReactNode;
   /** What is shown where there is no such run. */
   missing: ReactNode;
 }
@@ -41,7 +38,7 @@ export function RunView({ missing, ...props }: Props) {
 }
 
 /** Until somebody chooses: what goes on if the run was opened while it ran, else its results. */
-function Shown({ id, view, cell, onOpen, replay }: Omit<Props, "missing"> & { view: LabView }) {
+function Shown({ id, view, cell, onOpen }: Omit<Props, "missing"> & { view: LabView }) {
   const [tab, setTab] = useState<Tab>(view.run.status === "running" ? "live" : "results");
   return (
     <>
@@ -52,7 +49,7 @@ function Shown({ id, view, cell, onOpen, replay }: Omit<Props, "missing"> & { vi
         {tab === "results" && <Outcomes id={id} view={view} />}
         {tab === "setup" && <SetupOf spec={view.run.spec} />}
       </Tabs>
-      {cell !== null && <Trial key={cell} id={id} view={view} cell={cell} replay={replay} onClose={() => onOpen(null)} />}
+      {cell !== null && <Trial key={cell} id={id} view={view} cell={cell} onClose={() => onOpen(null)} />}
     </>
   );
 }

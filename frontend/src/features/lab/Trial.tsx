@@ -1,7 +1,7 @@
 import { useQuery, useQueryClient } from "@tanstack/react-query";
-import { Fragment, useEffect, useState, type ReactNode } from "react";
+import { Fragment, useEffect, useState } from "react";
 
-import type { Cell, Exchange, Spec, Transcript } from "../../api/lab";
+import type { Cell, Exchange, Spec } from "../../api/lab";
 import { refresh } from "../../api/refresh";
 import { Dialog } from "../../components/Dialog";
 import { Problem } from "../../components/Problem";
@@ -10,6 +10,7 @@ import { figures } from "../../stores/reply-status";
 import { words } from "../../words";
 import { CaseForm } from "./CaseForm";
 import { transcriptOf, useStopCell } from "./lab";
+import { Replay } from "./Replay";
 import { modelName } from "./names";
 import { outcomeOf, trialName } from "./outcome";
 
@@ -17,12 +18,11 @@ interface Props {
   id: number;
   view: LabView;
   cell: number;
-  replay?: ((trial: Transcript) => ReactNode) | undefined;
   onClose: () => void;
 }
 
 /** One trial: how it went, all that was sent and answered in it, and what can be made of it. */
-export function Trial({ id, view, cell: number, replay, onClose }: Props) {
+export function Trial({ id, view, cell: number, onClose }: Props) {
   const { spec } = view.run;
   const cell = view.rows.flatMap(({ cells }) => cells).find((one) => one.number === number);
   const queries = useQueryClient();
@@ -51,7 +51,7 @@ export function Trial({ id, view, cell: number, replay, onClose }: Props) {
         </div>
         {makes && data && <CaseForm run={id} cell={cell} spec={spec} onDone={() => setMakes(false)} />}
         <Problem of={error ?? stop.error} />
-        {data?.seed != null && replay?.(data)}
+        {data?.seed != null && <Replay trial={data} />}
         {data?.transcript.length === 0 && <p className="muted">{say.empty(cell.status)}</p>}
         <ol className="exchanges">
           {data?.transcript.map((exchange, at) => (
