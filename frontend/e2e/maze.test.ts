@@ -224,6 +224,31 @@ describe("playing oneself", () => {
   });
 });
 
+test("when the gateway dies, what was done meanwhile is stored once it is back, and a hint can be asked for again", {
+  timeout: 90_000,
+}, async () => {
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
+  await begin(page);
+  await page.getByRole("button", { name: maze.stopClock }).click();
+  const way = wayOut(stateOf(await gameOf(page)));
+  await scripted("A long sentence, which the gateway does not live to see the end of, whatever it does.", { action: "wait" }, 4);
+  await page.keyboard.press("h");
+  await page.locator(".bubble .said").getByText("A long").waitFor();
+  const back = studio.restartGateway();
+  await walk(page, way.slice(0, 3));
+  await back;
+  await expect.poll(async () => (await gameOf(page)).actions.length, PATIENCE).toBe(3);
+  const [next = "down"] = way.slice(3);
+  await scripted("Now it works.", { action: "move", direction: next });
+  await page.getByRole("button", { name: maze.hintAgain }).click(PATIENCE);
+  await page.locator(".bubble .said").getByText("Now it works").waitFor();
+  await page.getByRole("button", { name: maze.follow }).click();
+  await expect.poll(async () => (await gameOf(page)).actions.length, PATIENCE).toBe(4);
+  visitor.complaints.length = 0; // a browser says that it reached nobody
+  await visitor.close();
+});
+
 /** Answers each hint of a game with the next steps to the exit, until none is left; `ask` begins each. */
 async function playOn(page: Page, length: number, ask: () => Promise<void>): Promise<void> {
   for (let count = 0; ; count++) {
@@ -404,7 +429,8 @@ describe.each([
     await page.getByText(maze.aim).waitFor();
     await page.getByText(maze.inWords).click();
     await state("08 which wall");
-    await page.keyboard.press("Escape");
+    await page.keyboard.press("Escape"); // wherever the focus is
+    await page.getByText(maze.aim).waitFor({ state: "detached" });
     await page.keyboard.press("l");
     await page.getByText(maze.slowed(19)).waitFor();
     await state("09 germs are slow");
@@ -425,23 +451,28 @@ describe.each([
 
     await begin(page, { mode: "lam", set: "small" });
     await state("14 the model is to play");
+    await studio.script({ pieces: ["{", "\n", " ", " ", " ", " ", " ", " ", " ", " ", " "], rate: 4 });
+    await page.getByRole("button", { name: maze.step }).click();
+    await page.getByText(maze.writing).waitFor();
+    await page.getByRole("button", { name: maze.stop, exact: true }).click();
+    await page.getByText(maze.stopped).waitFor();
     await studio.script({ pieces: ["I would go up, but there is no JSON here."] });
     await page.getByRole("button", { name: maze.step }).click();
     const entries = page.locator(".maze-timeline li");
-    await entries.first().waitFor();
+    await entries.nth(1).getByText(maze.noAction).waitFor();
     await state("15 unreadable");
     await studio.script({ pieces: ['{"say": "Cut off", "do": {"action": "move", "direction": "up"'] });
     await page.getByRole("button", { name: maze.step }).click();
-    await entries.nth(1).waitFor();
+    await entries.nth(2).waitFor();
     await studio.script({ fault: "bad_request" });
     await page.getByRole("button", { name: maze.step }).click();
     await page.locator(".bubble .problem").waitFor();
-    await entries.nth(2).waitFor();
+    await entries.nth(3).waitFor();
     await state("16 the model failed");
     await playOn(page, 5, () => page.getByRole("button", { name: maze.step }).click());
     await page.getByText(maze.endings.won.lam).first().waitFor();
     await state("17 the model won");
-    await entries.nth(3).getByRole("button").click();
+    await entries.nth(4).getByRole("button").click();
     await state("18 the past");
     await page.locator(".maze-timeline").scrollIntoViewIfNeeded();
     await entries.last().scrollIntoViewIfNeeded();

@@ -157,3 +157,20 @@ def test_cells_that_are_compared_stand_side_by_side() -> None:
 def test_a_set_is_the_same_after_its_json() -> None:
     tasks = BUILT_IN["formats"]
     assert converted(json.loads(msgspec.json.encode(tasks))) == tasks
+
+
+def nested(depth: int) -> dict[str, object]:
+    schema: dict[str, object] = {}
+    for _ in range(depth):
+        schema = {"properties": {"a": schema}}
+    return schema
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [{"const": "\ud800"}, {"const": 10**5000}, {"enum": ["x" * 40_000]}, nested(100_000)],
+    ids=["half", "large", "long", "deep"],
+)
+def test_a_schema_that_cannot_be_stored_is_refused(schema: dict[str, object]) -> None:
+    with pytest.raises(Invalid):
+        converted({"title": "t", "cases": [{"judge": {"type": "json_schema", "schema": schema}}]})

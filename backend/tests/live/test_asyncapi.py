@@ -136,9 +136,9 @@ async def test_all_that_is_said_on_a_broker_is_in_the_contract(broker: Mosquitto
                 metadata = await stream.until(Metadata)
                 await stream.until(Chunk)
                 (job,) = engine._jobs.values()
-                engine._resume(job)
+                engine.resume(job)
                 job.name, known = "unknown", job.name
-                engine._resume(job)
+                engine.resume(job)
                 job.name = known
                 assert isinstance(metadata, Metadata)
                 await client.stop(metadata.stream_id or "")

@@ -11,7 +11,7 @@ from msgspec import Meta, Struct
 
 from lam.errors import Invalid
 from lam.protocol.chat import LONGEST_TEXT
-from lam.protocol.sampling import Choices, Sampling
+from lam.protocol.sampling import LONGEST_SCHEMA, Choices, Sampling
 from lam.protocol.variables import filled_length, variables
 
 MOST_TEMPLATES: Final = 8
@@ -51,9 +51,21 @@ class Matches(Struct, frozen=True, kw_only=True, tag_field="type", tag="matches"
 
 
 class FitsSchema(Struct, frozen=True, kw_only=True, tag_field="type", tag="json_schema"):
-    """The whole answer is JSON that fits the schema. A schema refers to nothing outside of itself."""
+    """The whole answer is JSON that fits the schema, which refers to nothing outside of itself.
+
+    Raises ValueError for a schema that is too long, or that JSON cannot hold.
+    """
 
     schema: dict[str, Any] | bool
+
+    def __post_init__(self) -> None:
+        try:
+            text = msgspec.json.encode(self.schema)
+            msgspec.json.decode(text)  # as it will be read
+        except (ValueError, OverflowError, RecursionError) as error:
+            raise ValueError("the schema cannot be written as JSON") from error
+        if len(text) > LONGEST_SCHEMA:
+            raise ValueError(f"the schema is longer than {LONGEST_SCHEMA} bytes")
 
 
 class Length(Struct, frozen=True, kw_only=True, tag_field="type", tag="length"):
@@ -225,9 +237,18 @@ def _require_fitting(template: FrozenTemplate, case: Case, name: str, needed: li
         )
 
 
+def converted_judge(value: Mapping[str, Any]) -> Judge:
+    """Returns a judge made from plain values. Raises Invalid."""
+    try:
+        judge: Judge = msgspec.convert(value, Judge)
+    except (msgspec.ValidationError, RecursionError) as error:
+        raise Invalid(f"judge: {error}.") from error
+    return judge
+
+
 def converted(value: Mapping[str, Any]) -> TaskSet:
     """Returns a set made from plain values. Raises Invalid."""
     try:
         return checked_set(msgspec.convert(value, TaskSet))
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, RecursionError) as error:
         raise Invalid(f"{error}.") from error

@@ -64,8 +64,8 @@ function Live({ hint, play }: { hint: LiveHint; play: MazePlay }) {
           {say}
         </p>
       )}
-      {say === "" && wait !== null && <p className="waiting">{wait}</p>}
-      {say === "" && wait === null && isOver && problem === null && !isStopped && <p className="muted">{maze.silent}</p>}
+      {say === "" && action === null && !isOver && <p className="waiting">{wait ?? maze.writing}</p>}
+      {isOver && problem === null && !isStopped && (action === null ? <NoAction /> : say === "" && <Silent />)}
       {action !== null && state !== undefined && (
         <Proposal
           action={action}
@@ -100,8 +100,9 @@ function Past({ hint, play }: { hint: Hint; play: MazePlay }) {
           {hint.say}
         </p>
       ) : (
-        <p className="muted">{maze.silent}</p>
+        hint.reading !== "illegal" && hint.error === null && <Silent />
       )}
+      {hint.reading === "illegal" && <NoAction />}
       {hint.action !== null && state !== undefined && (
         <Proposal action={hint.action} state={state} isDone={play.game.mode === "lam"} onFollow={null} />
       )}
@@ -109,6 +110,14 @@ function Past({ hint, play }: { hint: Hint; play: MazePlay }) {
       {hint.first_token_ms !== null && <p className="figures muted">{maze.firstToken(hint.first_token_ms)}</p>}
     </>
   );
+}
+
+function Silent() {
+  return <p className="muted">{words.maze.silent}</p>;
+}
+
+function NoAction() {
+  return <p className="problem">{words.maze.noAction}</p>;
 }
 
 function Proposal({

@@ -74,7 +74,7 @@ function Scrubber({ play }: { play: MazePlay }) {
 const Entry = memo(function Entry({ hint, play }: { hint: Hint; play: MazePlay }) {
   const { maze } = words;
   const isInSight = usePlay(play, (game) => game.isPast && game.hintInSight === hint);
-  const { number, say, action, first_token_ms, after, error } = hint;
+  const { number, say, action, first_token_ms, after, error, reading } = hint;
   return (
     <li>
       <button
@@ -90,7 +90,7 @@ const Entry = memo(function Entry({ hint, play }: { hint: Hint; play: MazePlay }
           <span aria-hidden>{number}</span>
         </span>
         <span className="reason" dir="auto">
-          {say || <span className="muted">{error ?? maze.silent}</span>}
+          {say || <span className="muted">{error ?? (reading === "illegal" ? maze.noAction : maze.silent)}</span>}
         </span>
         <span className="figures muted">{first_token_ms === null ? "" : maze.firstTokenShort(first_token_ms)}</span>
         <span className="did">

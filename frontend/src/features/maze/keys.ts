@@ -27,7 +27,7 @@ export function useKeys(isOn: boolean, keys: Keys): void {
     const press = (event: KeyboardEvent): void => {
       if (event.ctrlKey || event.metaKey || event.altKey || isTaken(event.target)) return;
       const direction = ARROWS[event.key] ?? (preferences.get().keys ? LETTERS[event.key.toLowerCase()] : undefined);
-      const other = isControl(event.target) ? undefined : otherOf(event.key, keys);
+      const other = otherOf(event.key, keys, isControl(event.target));
       if (direction === undefined && other === undefined) return;
       if (event.key !== "Escape") event.preventDefault();
       if (event.repeat && event.timeStamp - last < LEAST_REPEAT_MS) return;
@@ -40,10 +40,11 @@ export function useKeys(isOn: boolean, keys: Keys): void {
   }, [isOn, keys]);
 }
 
-function otherOf(key: string, keys: Keys): (() => void) | undefined {
+function otherOf(key: string, keys: Keys, isOnControl: boolean): (() => void) | undefined {
+  if (key === "Escape") return keys.escape;
+  if (isOnControl) return undefined;
   if (key === " ") return keys.wait;
-  if (key === "Enter") return keys.enter;
-  return key === "Escape" ? keys.escape : undefined;
+  return key === "Enter" ? keys.enter : undefined;
 }
 
 function isTaken(target: EventTarget | null): boolean {

@@ -20,6 +20,7 @@ from lam.lab.specs import (
     Judge,
     TaskSet,
     converted,
+    converted_judge,
 )
 from lam.protocol.chat import LONGEST_TEXT
 from lam.protocol.sampling import NAMES, Choices
@@ -360,7 +361,7 @@ def task_set(body: LabSetBody) -> TaskSet:
 
 
 def judge_of(body: JudgeBody | None) -> Judge | None:
-    return None if body is None else msgspec.convert(body.model_dump(by_alias=True), Judge)
+    return None if body is None else converted_judge(body.model_dump(by_alias=True))
 
 
 def new_run(body: NewLabRun) -> NewRun:
