@@ -82,8 +82,8 @@ async function newRun(page: Page, set: string, prompts: string[]): Promise<void>
   await page.getByLabel(say.set).selectOption({ label: set });
 }
 
-const state = (page: Page): ReturnType<Page["locator"]> => page.locator(".run-head [role=status]");
-const done = async (page: Page): Promise<void> => state(page).getByText(/^Done/).waitFor({ timeout: 40_000 });
+const standing = (page: Page): ReturnType<Page["locator"]> => page.locator(".run-head [role=status]");
+const done = async (page: Page): Promise<void> => standing(page).getByText(/^Done/).waitFor({ timeout: 40_000 });
 
 describe("somebody with two prompts", () => {
   test("writes them, tries one, starts a run, watches it, reloads, and reads which one is better", {
@@ -192,17 +192,17 @@ describe("a run", () => {
     await page.goto(`${studio.url}/lab/${id}`);
     await page.locator(".pane").first().getByText(/The/).waitFor();
     await page.locator(".pane").first().getByRole("button", { name: /^Stop/ }).click();
-    await state(page)
+    await standing(page)
       .getByText(/1 stopped/)
       .waitFor();
     await page.getByRole("button", { name: words.lab.run.stopAll }).click();
-    await state(page)
+    await standing(page)
       .getByText(/^Stopped: /)
       .waitFor();
     await cue(0);
     await page.getByRole("button", { name: words.lab.run.resume }).click();
     await done(page);
-    await state(page).getByText("6 of 6 trials complete").waitFor();
+    await standing(page).getByText("6 of 6 trials complete").waitFor();
     await visitor.close();
   });
 
@@ -226,7 +226,7 @@ describe("a run", () => {
       .waitFor();
     await cue(0);
     await done(page);
-    await state(page).getByText("12 of 12 trials complete").waitFor();
+    await standing(page).getByText("12 of 12 trials complete").waitFor();
     expect(await page.locator(".matrix button[data-mark=passed]").count()).toBe(6);
     visitor.complaints.length = 0; // a browser says that nobody answered
     await visitor.close();
@@ -301,21 +301,29 @@ describe.each([
     const { page } = visitor;
     await page.evaluate((chosen) => localStorage.setItem("preferences", JSON.stringify({ density: chosen })), density);
     const look = new Look(page, `${colorScheme} ${width} ${density}`);
+    /** Also what scrolls by itself is not wider than its frame. */
+    const state = async (name: string): Promise<void> => {
+      await look.at(name);
+      const isWide = await page.evaluate(() =>
+        [...document.querySelectorAll(".scrolls, dialog")].some((box) => box.scrollWidth > box.clientWidth),
+      );
+      if (isWide) look.found[name]?.push("wider than its frame");
+    };
 
     await page.goto(`${studio.url}/lab`);
     await page.getByText(words.lab.list.empty).waitFor();
-    await look.at("lab 01 empty");
+    await state("lab 01 empty");
     await prepare(page);
     await page.goto(`${studio.url}/lab/new`);
     await page.getByText(words.lab.form.promptsHint).waitFor();
-    await look.at("lab 02 new run, empty");
+    await state("lab 02 new run, empty");
     await newRun(page, "Capitals", ["Terse", "Chatty", words.lab.form.ownText]);
     await page.getByText(words.lab.form.more).click();
-    await look.at("lab 03 new run");
+    await state("lab 03 new run");
     await page.getByRole("button", { name: words.lab.form.begin }).click();
     await page.getByRole("alert").waitFor();
     await page.getByRole("alert").scrollIntoViewIfNeeded();
-    await look.at("lab 04 new run, refused");
+    await state("lab 04 new run, refused");
     await page.getByRole("button", { name: words.lab.form.removePrompt(3) }).click();
     await cue(4);
     await page.getByRole("button", { name: words.lab.form.begin }).click();
@@ -326,35 +334,35 @@ describe.each([
       .waitFor();
     await page.locator(".cell[data-mark=passed]").first().waitFor();
     await cue(0.4); // the rest takes its time
-    await look.at("lab 05 running");
+    await state("lab 05 running");
     await page.locator(".pane").first().scrollIntoViewIfNeeded();
-    await look.at("lab 06 running, streams");
+    await state("lab 06 running, streams");
     await page.getByRole("tab", { name: words.lab.run.tabs.results }).click();
     await page.getByText(words.lab.results.soFar).waitFor();
-    await look.at("lab 07 running, results");
+    await state("lab 07 running, results");
     await page.locator(".matrix button[data-mark=running]").first().click();
     await page.getByRole("dialog").waitFor();
-    await look.at("lab 08 running trial");
+    await state("lab 08 running trial");
     await page.keyboard.press("Escape");
     await page.getByRole("button", { name: words.lab.run.stopAll }).click();
-    await state(page)
+    await standing(page)
       .getByText(/^Stopped: /)
       .waitFor();
-    await look.at("lab 09 stopped");
+    await state("lab 09 stopped");
     await cue(0);
     await page.getByRole("button", { name: words.lab.run.resume }).click();
     await done(page);
     await page.getByText(/is better than/).waitFor();
-    await look.at("lab 10 done");
+    await state("lab 10 done");
     await page.locator(".bars").scrollIntoViewIfNeeded();
-    await look.at("lab 11 done, plot");
+    await state("lab 11 done, plot");
     await page.getByRole("tab", { name: words.lab.run.tabs.setup }).click();
-    await look.at("lab 12 setup");
+    await state("lab 12 setup");
     await page.getByRole("button", { name: /Chatty.*Rome.*not passed/ }).click();
     await page.locator(".exchange").getByText("I would rather not say.").waitFor();
-    await look.at("lab 13 trial");
+    await state("lab 13 trial");
     await page.getByRole("button", { name: words.lab.transcript.makeCase }).click();
-    await look.at("lab 14 make a case");
+    await state("lab 14 make a case");
     await page.keyboard.press("Escape");
 
     const maze = { size: 5, loops: 0, germs: 0, fog: false, seeds: SEEDS };
@@ -369,25 +377,25 @@ describe.each([
     await done(page);
     await page.goto(`${studio.url}/lab/${id}`);
     await page.getByText(/is better than/).waitFor();
-    await look.at("lab 15 mazes");
+    await state("lab 15 mazes");
     await page.getByRole("region", { name: words.lab.results.table }).scrollIntoViewIfNeeded();
-    await look.at("lab 16 mazes, figures");
+    await state("lab 16 mazes, figures");
     await page.getByRole("button", { name: /Knows the way.*maze 1/ }).click();
     await page.getByText(words.lab.says("I go right, then down.")).waitFor();
-    await look.at("lab 17 maze trial");
+    await state("lab 17 maze trial");
     await page.goto(`${studio.url}/lab`);
     await page.getByRole("table").waitFor();
-    await look.at("lab 18 runs");
+    await state("lab 18 runs");
 
     await page.goto(`${studio.url}/lab/sets`);
     await page.getByText("Capitals").waitFor();
-    await look.at("lab 19 sets");
+    await state("lab 19 sets");
     await page.goto(`${studio.url}/lab/sets?set=new`);
     await page.getByRole("combobox", { name: words.lab.judges.judge, exact: true }).selectOption("model");
     await page.getByRole("button", { name: words.lab.sets.addVariable }).click();
-    await look.at("lab 20 new set");
+    await state("lab 20 new set");
     await page.getByLabel(words.lab.sets.kinds.maze).check();
-    await look.at("lab 21 new set of mazes");
+    await state("lab 21 new set of mazes");
 
     const { id: template } = await ask<{ id: number }>(page, "POST", "/api/templates", {
       title: "Guide",
@@ -399,24 +407,24 @@ describe.each([
     await page.goto(`${studio.url}/templates/${template}`);
     await page.locator(".diff").waitFor();
     await page.locator(".diff").scrollIntoViewIfNeeded();
-    await look.at("lab 22 versions");
+    await state("lab 22 versions");
     await page.getByRole("tab", { name: words.templates.views.try }).click();
-    await look.at("lab 23 try, empty");
+    await state("lab 23 try, empty");
     await page.getByRole("button", { name: words.templates.trial.compare }).click();
     await page.getByLabel("city").fill("Paris");
     await page.getByLabel(words.templates.trial.input).fill("What is capital 5P?");
     await cue(20);
     await page.getByRole("button", { name: words.templates.trial.begin }).click();
     await page.locator(".tried .answer").nth(1).getByText(/The/).waitFor();
-    await look.at("lab 24 try, running");
+    await state("lab 24 try, running");
     await page.locator(".tried .answer").nth(1).getByText("The capital is Paris.").waitFor();
     await page.locator(".tried .figures").nth(1).waitFor();
     await page.getByText(words.templates.trial.sent).first().click();
     await page.getByText(words.templates.trial.difference).click();
-    await look.at("lab 25 tried");
+    await state("lab 25 tried");
     await page.goto(`${studio.url}/lab/999999`);
     await page.getByText(words.lab.run.missing).waitFor();
-    await look.at("lab 26 missing");
+    await state("lab 26 missing");
 
     expect(look.found).toEqual(look.clean);
     visitor.complaints.length = 0; // a browser says that a request was refused

@@ -251,6 +251,10 @@ describe("the verdict", () => {
     );
   });
 
+  test("calls a difference on few tasks a hint", () => {
+    expect(verdicts(spec(), results({ cases: 5 }))[0]?.sentence).toMatch(/These are few tasks/);
+  });
+
   test("claims no difference where the interval includes nought", () => {
     const [verdict] = verdicts(spec(), results({ low: -0.9, high: 0.1, winner: null }));
     expect(verdict?.isClear).toBe(false);

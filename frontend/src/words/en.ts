@@ -10,6 +10,8 @@ const format = formats("en-GB", "just now");
 const { ago, date, list, number, percent, plural } = format;
 
 const tokens = (count: number): string => plural(count, { one: "token", other: "tokens" });
+/** A difference that is the same on each of fewer tasks happens by chance more often than once in twenty times. */
+const FEW_TASKS = 6;
 const trials = (count: number): string => plural(count, { one: "trial", other: "trials" });
 const seconds = (ms: number): string => `${number(ms / 1000, 1)} s`;
 /** *+12 points*, of a difference between two shares. */
@@ -544,7 +546,7 @@ export const en = {
         [share, less]: readonly [number, number],
         { by, low, high, cases }: { by: number; low: number; high: number; cases: number },
       ) =>
-        `“${winner}” is better than “${other}”: ${percent(share)} against ${percent(less)} on ${plural(cases, { one: "task", other: "tasks" })}. The difference is ${points(by)} points; its 95% interval, ${between(low, high)}, leaves out 0.${cases < 6 ? " These are few tasks: try more before you rely on it." : ""}`,
+        `“${winner}” is better than “${other}”: ${percent(share)} against ${percent(less)} on ${plural(cases, { one: "task", other: "tasks" })}. The difference is ${points(by)} points; its 95% interval, ${between(low, high)}, leaves out 0.${cases < FEW_TASKS ? " These are few tasks: try more before you rely on it." : ""}`,
       noDifference: (
         [a, b]: readonly [string, string],
         [share, less]: readonly [number, number],
@@ -580,7 +582,12 @@ export const en = {
         ];
         return `${action}${facts.length === 0 ? "" : `: ${list(facts)}`}`;
       },
-      empty: (status: string) => (status === "waiting" ? "This trial waits for its turn." : "Nothing was said in this trial yet."),
+      empty: (status: string) => {
+        if (status === "waiting") return "This trial waits for its turn.";
+        return status === "running"
+          ? "This trial is running. What was said stands here when it has ended; until then, read along under Live."
+          : "Nothing was said in this trial.";
+      },
       replay: (at: number, of: number) => (at === 0 ? "The maze at the start" : `After answer ${number(at)} of ${number(of)}`),
       makeCase: "Make this a case",
       makeCaseHint:
