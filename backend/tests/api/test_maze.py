@@ -194,7 +194,7 @@ async def test_a_newer_state_ends_the_older_hint_and_frees_its_place(client: Cli
     await asyncio.wait(asked, return_when=asyncio.FIRST_COMPLETED)
     await until(lambda: sum(task.done() for task in asked) == 49)
     await until(lambda: scripted.active == 1)
-    assert all(request.closed_at is not None and not request.ended for request in scripted.requests[:-1])
+    assert all(request.left_early for request in scripted.requests[:-1])
     ends = [task.result()[-1] for task in asked if task.done()]
     assert {end.finish_reason for end in ends if isinstance(end, Done)} == {"cancelled"}
     state = await client.call("GET", f"{FROM}/{game['id']}")

@@ -262,7 +262,8 @@ class ScriptedServer:
         gone = asyncio.create_task(reader.read(1))
         try:
             await asyncio.wait({work, gone}, return_when=asyncio.FIRST_COMPLETED)
-            request.left_early = not work.done()
+            # a client that leaves may fail our next write before its end is read
+            request.left_early = not work.done() or isinstance(work.exception(), ConnectionError)
         finally:
             self.active -= 1
             request.closed_at = time.monotonic()
