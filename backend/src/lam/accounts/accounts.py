@@ -4,6 +4,8 @@ It owns the order of checks. It must not know cookies or headers.
 """
 
 import logging
+import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -24,6 +26,8 @@ from lam.storage.models import Token, User
 TOKEN_DAYS: Final = 30
 TOKENS_OF_USER: Final = 100  # beyond this number the longest unused are revoked
 TOUCH_AFTER: Final = timedelta(minutes=10)
+RECENT_SECONDS: Final = 60  # that a login is known without the database
+RECENT_TOKENS: Final = 1000
 LOCAL_EMAIL: Final = "local"
 PROGRAM_CHARACTERS: Final = 200
 
@@ -71,6 +75,7 @@ class Accounts:
         self._passwords = passwords
         self._budgets = budgets
         self._secret_key = secret_key
+        self._recent: OrderedDict[str, tuple[float, Identity]] = OrderedDict()
         self._registration = registration
         self._end_runs = end_runs
 
@@ -135,13 +140,27 @@ class Accounts:
         async with self._database.read() as unit:
             match = await unit.tokens.find(hashed, now)
         if match is None:
+            await self._database.require_file()  # what was cut off a file counts as lost, not as unknown
+            self._recent.pop(hashed, None)
             raise Unauthorized
         known, user = match
+        self._remember(hashed, Identity(user, known.id))
         if now - known.last_used_at > TOUCH_AFTER:
             with suppress(StorageUnavailable):  # the time of use is not worth a refusal
                 async with self._database.write() as unit:
                     await unit.tokens.touch(known.id, now)
         return Identity(user, known.id)
+
+    def _remember(self, hashed: str, identity: Identity) -> None:
+        self._recent[hashed] = (time.monotonic(), identity)
+        self._recent.move_to_end(hashed)
+        while len(self._recent) > RECENT_TOKENS:
+            self._recent.popitem(last=False)
+
+    def recent(self, token: str) -> Identity | None:
+        """Returns the owner of a token that was good a moment ago, for questions that are answered without the database."""
+        at, identity = self._recent.get(token_hash(self._secret_key, token), (0.0, None))
+        return identity if time.monotonic() - at < RECENT_SECONDS else None
 
     async def still_good(self, token_ids: Collection[int]) -> set[int]:
         async with self._database.read() as unit:

@@ -19,27 +19,37 @@ async def get_services(request: Request) -> Services:
     return services
 
 
-async def get_identity(request: Request) -> Identity:
-    """Returns the caller, by Bearer token or by the page's cookie. Raises Unauthorized, Forbidden."""
+def get_token(request: Request) -> str:
+    """Returns the caller's token, from the header or from the page's cookie. Raises Unauthorized, Forbidden."""
     services: Services = request.state.services
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     if scheme:
         if scheme.lower() != "bearer" or not token.strip():
             raise Unauthorized("The Authorization header must be `Bearer TOKEN`.")
-        return await services.accounts.identify(token.strip())
+        return token.strip()
     cookie = token_in(request)
     if not cookie:
         raise Unauthorized
     require_own_page(services.settings, request.method, request.headers)
-    return await services.accounts.identify(cookie)
+    return cookie
+
+
+async def get_identity(request: Request) -> Identity:
+    """Returns the caller, by Bearer token or by the page's cookie. Raises Unauthorized, Forbidden."""
+    services: Services = request.state.services
+    return await services.accounts.identify(get_token(request))
 
 
 async def get_caller(request: Request) -> Identity | None:
-    """Returns the caller, None when unknown or the database is unavailable: for public routes."""
+    """Returns the caller, None when unknown: for public routes. While the database is unavailable, whoever was known a moment ago
+    is known still."""
+    services: Services = request.state.services
     try:
         return await get_identity(request)
-    except (Unauthorized, StorageUnavailable):
+    except Unauthorized:
         return None
+    except StorageUnavailable:
+        return services.accounts.recent(get_token(request))
 
 
 async def get_admin(request: Request) -> Identity:

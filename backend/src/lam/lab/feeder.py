@@ -64,9 +64,11 @@ class Feeder:
         self._numbers = count(1)
         self._rests: dict[str | None, float] = {}  # until when no cell of a model starts
         self._wake = asyncio.Event()
-        self._waits = True  # whether cells wait, as far as is known
+        self._waits = False  # whether cells wait, as far as is known
 
     async def __aenter__(self) -> Self:
+        async with self._database.read() as unit:
+            self._waits = bool(await unit.lab.waiting())
         self._tasks = Background()
         self._tasks.keep("lab-feeder", self._keep_feeding)
         return self

@@ -116,11 +116,11 @@ class Database:
     async def write(self) -> AsyncIterator[UnitOfWork]:
         async with self._watched(), foreign_errors():
             async with self._writers_turn():
-                await self._require_file()
+                await self.require_file()
                 async with self._writer.begin() as connection:
                     unit = UnitOfWork(connection)
                     yield unit
-                await self._require_file()  # after the commit: it may have gone into a file that was removed
+                await self.require_file()  # after the commit: it may have gone into a file that was removed
             if unit.touched:
                 self._tell(unit.touched)
 
@@ -149,8 +149,8 @@ class Database:
             return StorageLost(f"Nothing can be stored: {happened}.")
         return StorageDamaged() if self._damaged and self.file is not None else None
 
-    async def _require_file(self) -> None:
-        """Raises StorageLost, StorageDamaged."""
+    async def require_file(self) -> None:
+        """Raises StorageLost or StorageDamaged when the SQLite file is not what it was."""
         if self.file is None:
             return
         if (
