@@ -318,7 +318,7 @@ async def test_a_hint_can_be_read_again_and_is_rebuilt_after_a_restart(scripted:
         first = await hint(client, game["id"])
         assert isinstance(first[0], Metadata)
         streams.append(first[0].stream_id)
-        scripted.reply = Reply(('{"say": "half', " of it"), hold=True)
+        scripted.reply = Reply(('{"say": "half', " of it", " all"), hold=True)
         asked = asyncio.create_task(hint(client, game["id"], on_disconnect="continue"))
         await scripted.arrival(2)
         scripted.step(2)
