@@ -67,7 +67,8 @@ class Feeder:
         self._waits = False  # whether cells wait, as far as is known
 
     async def __aenter__(self) -> Self:
-        async with self._database.read() as unit:
+        async with self._database.write() as unit:
+            await unit.lab.free_cells([run.id for run in self._supervisor.running()])
             self._waits = bool(await unit.lab.waiting())
         self._tasks = Background()
         self._tasks.keep("lab-feeder", self._keep_feeding)
@@ -118,8 +119,6 @@ class Feeder:
         self._cells.lengths.forget(run_id)
 
     async def _keep_feeding(self) -> None:
-        async with self._database.write() as unit:
-            await unit.lab.free_cells([run.id for run in self._supervisor.running()])
         while True:
             try:
                 async with asyncio.timeout(LOOK_SECONDS if self._waits else None):
