@@ -18,7 +18,7 @@ from lam.testing.server import Reply, ScriptedServer
 from ..running import Gateway, gateway_process, running_gateway
 from ..waiting import until
 
-pytestmark = pytest.mark.timeout(120)
+pytestmark = pytest.mark.timeout(300)
 
 
 @dataclass

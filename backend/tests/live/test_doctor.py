@@ -23,7 +23,7 @@ from ..running import Gateway, running_gateway, worker_for
 from ..waiting import until
 from .test_nginx import BLOCKS, nginx
 
-pytestmark = [pytest.mark.live, pytest.mark.sqlite, pytest.mark.timeout(120)]
+pytestmark = [pytest.mark.live, pytest.mark.sqlite, pytest.mark.timeout(300)]
 
 LONG = Reply(tuple(f"word{number} " for number in range(5000)), rate=100)
 IGNORED = "proxy_ignore_headers X-Accel-Buffering; proxy_buffering on;"

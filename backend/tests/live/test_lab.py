@@ -18,7 +18,7 @@ from ..running import gateway_process
 from ..tunnel import mqtt_gateway, reached, until_ready, worker_process
 from ..waiting import until
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
 TEMPLATES = [{"title": name, "content": f"You {name}."} for name in ("walk", "stumble", "rest")]
 MODELS = ["small", "large"]

@@ -17,7 +17,7 @@ from lam.maze.state import Settings, State
 
 from ..maze.games import played
 
-pytestmark = pytest.mark.live
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
 LOOPS = Settings(size=33, loops=100, germs=12)  # many ways, so that the schema lists as many paths as it may
 
