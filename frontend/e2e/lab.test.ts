@@ -307,7 +307,7 @@ describe.each([
       const isWide = await page.evaluate(() =>
         [...document.querySelectorAll(".scrolls, dialog")].some((box) => box.scrollWidth > box.clientWidth),
       );
-      if (isWide) look.found[name]?.push("wider than its frame");
+      if (isWide) look.findings[name]?.push("wider than its frame");
     };
 
     await page.goto(`${studio.url}/lab`);
@@ -426,7 +426,7 @@ describe.each([
     await page.getByText(words.lab.run.missing).waitFor();
     await state("lab 26 missing");
 
-    expect(look.found).toEqual(look.clean);
+    expect(look.findings).toEqual(look.clean);
     visitor.complaints.length = 0; // a browser says that a request was refused
     await visitor.close();
   });

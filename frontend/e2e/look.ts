@@ -8,15 +8,15 @@ import type { Page } from "playwright-core";
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const PICTURES = new URL("./pictures/", import.meta.url).pathname;
 
-export async function violations(page: Page): Promise<string[]> {
-  const found: unknown = await page.evaluate(`(async () => { ${AXE}; const { violations } = await axe.run();
+async function violations(page: Page): Promise<string[]> {
+  const rules: unknown = await page.evaluate(`(async () => { ${AXE}; const { violations } = await axe.run();
     return violations.map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html).join(" ")); })()`);
-  return found as string[];
+  return rules as string[];
 }
 
 /** Keeps pictures of the states of a page, and what is wrong with each. */
 export class Look {
-  readonly found: Record<string, string[]> = {};
+  readonly findings: Record<string, string[]> = {};
 
   constructor(
     private readonly page: Page,
@@ -30,12 +30,15 @@ export class Look {
     const { page } = this;
     await page.evaluate(() => document.fonts.ready.then(() => undefined));
     await page.screenshot({ path: `${PICTURES}${name} ${this.suffix}.png` });
-    const wide = await page.evaluate(() => document.documentElement.scrollWidth > innerWidth);
-    this.found[name] = [...(await violations(page)), ...(wide ? ["wider than the screen"] : [])];
+    const wide = await page.evaluate(() => {
+      const box = document.querySelector(".scrolls");
+      return document.documentElement.scrollWidth > innerWidth || (box !== null && box.scrollWidth > box.clientWidth);
+    });
+    this.findings[name] = [...(await violations(page)), ...(wide ? ["wider than the screen"] : [])];
   }
 
   /** No state had anything wrong with it. */
   get clean(): Record<string, string[]> {
-    return Object.fromEntries(Object.keys(this.found).map((name) => [name, []]));
+    return Object.fromEntries(Object.keys(this.findings).map((name) => [name, []]));
   }
 }

@@ -3,18 +3,15 @@
  * Each state is looked at by axe and kept as a picture in e2e/pictures/.
  */
 
-import { mkdirSync } from "node:fs";
-
 import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import type { GameAnswer } from "../src/api/schema";
 import { apply, DIRECTIONS, legal, offset, replay, type Action, type Direction, type State } from "../src/protocol/maze";
 import { words } from "../src/words";
-import { violations } from "./look";
+import { Look } from "./look";
 import { Studio, type Visitor } from "./studio";
 
-const PICTURES = new URL("./pictures/", import.meta.url).pathname;
 const { maze } = words;
 const PATIENCE = { timeout: 15_000 };
 const ARROWS = { up: "ArrowUp", down: "ArrowDown", left: "ArrowLeft", right: "ArrowRight" };
@@ -22,7 +19,6 @@ const ARROWS = { up: "ArrowUp", down: "ArrowDown", left: "ArrowLeft", right: "Ar
 let studio: Studio;
 
 beforeAll(async () => {
-  mkdirSync(PICTURES, { recursive: true });
   studio = await Studio.open({ tokens: 100, rate: 30 });
 });
 
@@ -32,7 +28,7 @@ afterAll(async () => {
 
 /** The fewest directions that win, past all germs; undefined stands for a tick of waiting. What germs do depends on the tick alone. */
 function winning(start: State): (Direction | undefined)[] {
-  const seen = new Set<string>();
+  const reached = new Set<string>();
   for (let plays: [state: State, steps: (Direction | undefined)[]][] = [[start, []]]; plays.length > 0; ) {
     const won = plays.find(([{ status }]) => status === "won");
     if (won !== undefined) return won[1];
@@ -42,8 +38,8 @@ function winning(start: State): (Direction | undefined)[] {
         if (!legal(state, action)) return [];
         const next = apply(state, action);
         const key = `${next.player} ${next.tick}`;
-        if (seen.has(key) || !["playing", "won"].includes(next.status)) return [];
-        seen.add(key);
+        if (reached.has(key) || !["playing", "won"].includes(next.status)) return [];
+        reached.add(key);
         return [[next, [...steps, direction]]];
       }),
     );
@@ -129,7 +125,7 @@ describe("playing oneself", () => {
     const { page } = visitor;
     await begin(page);
     const ticks = page.locator(".maze-gauges li").first();
-    const shown = async (): Promise<number> => Number(/\d+/.exec((await ticks.textContent()) ?? "")?.[0]);
+    const tick = async (): Promise<number> => Number(/\d+/.exec((await ticks.textContent()) ?? "")?.[0]);
     const [first] = wayOut(stateOf(await gameOf(page)));
     await walk(page, first === undefined ? [] : [first]);
     await page.waitForFunction(() => Number(/\d+/.exec(document.querySelector(".maze-gauges li")?.textContent ?? "")?.[0]) >= 3);
@@ -137,9 +133,9 @@ describe("playing oneself", () => {
       Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
       document.dispatchEvent(new Event("visibilitychange"));
     });
-    const before = await shown();
+    const before = await tick();
     await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 2000)));
-    expect(await shown()).toBe(before);
+    expect(await tick()).toBe(before);
     await visitor.close();
   });
 
@@ -351,12 +347,12 @@ test("who wants no motion sees each state at once", { timeout: 60_000 }, async (
   const to = state.player + offset(7, first);
   const places = await page.evaluate(async (key) => {
     const player = document.querySelector(".maze-board .player");
-    const found = new Set<string>();
-    const observer = new MutationObserver(() => found.add(player?.getAttribute("transform") ?? ""));
+    const positions = new Set<string>();
+    const observer = new MutationObserver(() => positions.add(player?.getAttribute("transform") ?? ""));
     if (player !== null) observer.observe(player, { attributes: true });
     document.activeElement?.dispatchEvent(new KeyboardEvent("keydown", { key, bubbles: true }));
     await new Promise((resolve) => setTimeout(resolve, 400));
-    return [...found];
+    return [...positions];
   }, ARROWS[first]);
   expect(places).toEqual([`translate(${((to % 7) + 0.5).toFixed(3)} ${(Math.floor(to / 7) + 0.5).toFixed(3)})`]);
   await visitor.close();
@@ -370,7 +366,6 @@ describe.each([
   ["light", 1600, "comfortable"],
 ] as const)("%s at %i pixels, %s", (colorScheme, width, density) => {
   test("every state of the maze is without a violation", { timeout: 240_000 }, async () => {
-    const found: Record<string, string[]> = {};
     const visitor: Visitor = await studio.newcomer({
       colorScheme,
       viewport: { width, height: width > 1500 ? 1000 : 800 },
@@ -379,14 +374,8 @@ describe.each([
     const { page } = visitor;
     await page.evaluate((chosen) => localStorage.setItem("preferences", JSON.stringify({ density: chosen })), density);
 
-    async function state(name: string): Promise<void> {
-      await page.screenshot({ path: `${PICTURES}maze ${name} ${colorScheme} ${width} ${density}.png` });
-      const wide = await page.evaluate(() => {
-        const box = document.querySelector(".scrolls");
-        return document.documentElement.scrollWidth > innerWidth || (box !== null && box.scrollWidth > box.clientWidth);
-      });
-      found[name] = [...(await violations(page)), ...(wide ? ["wider than the screen"] : [])];
-    }
+    const look = new Look(page, `${colorScheme} ${width} ${density}`);
+    const state = (name: string): Promise<void> => look.at(`maze ${name}`);
 
     await page.goto(`${studio.url}/maze`);
     await page.getByText(maze.noGames).waitFor();
@@ -492,7 +481,7 @@ describe.each([
     await page.getByText(words.failure.notFoundTitle).waitFor();
     await state("22 no such game");
 
-    expect(found).toEqual(Object.fromEntries(Object.keys(found).map((name) => [name, []])));
+    expect(look.findings).toEqual(look.clean);
     visitor.complaints.length = 0; // a browser says that a request failed
     await visitor.close();
   });

@@ -213,7 +213,7 @@ describe.each([
     await page.getByLabel(words.common.email).waitFor();
     await state("29 sign-in");
 
-    expect(look.found).toEqual(look.clean);
+    expect(look.findings).toEqual(look.clean);
     visitor.complaints.length = 0; // a browser says that a request was refused
     await visitor.close();
   });

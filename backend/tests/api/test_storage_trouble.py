@@ -19,7 +19,7 @@ from lam.storage.readiness import Belief
 from lam.testing.server import ScriptedServer
 
 from ..cli.test_commands import environment, run
-from ..running import collect, gateway_process, running_gateway
+from ..running import Gateway, collect, gateway_process, running_gateway
 
 pytestmark = pytest.mark.sqlite
 
@@ -186,6 +186,21 @@ async def test_a_file_that_is_cut_off_while_the_gateway_runs_takes_no_more_write
         answer = await health(client)
         assert answer["ready"] is False
         assert "backup" in answer["database_detail"]
+
+
+async def test_without_its_database_a_gateway_knows_who_was_signed_in_and_nobody_who_has_left(
+    gateway: Gateway, tmp_path: Path
+) -> None:
+    async with await gateway.user("stays@example.org") as stays, await gateway.user("leaves@example.org") as leaves:
+        for client in (stays, leaves):
+            await client.call("GET", "/api/auth/me")
+        await leaves.call("POST", "/api/auth/logout")
+        await stays.call("GET", "/api/auth/me")
+        os.truncate(tmp_path / "data" / "lam.db", 0)
+        with pytest.raises(StorageUnavailable):
+            await stays.create_session()
+        assert (await health(stays))["database_detail"]
+        assert (await health(leaves))["database_detail"] is None
 
 
 async def test_a_file_that_another_program_tidies_up_is_fine(scripted: ScriptedServer, tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ class Accounts:
         async with self._database.read() as unit:
             match = await unit.tokens.find(hashed, now)
         if match is None:
-            await self._database.require_file()  # what was cut off a file counts as lost, not as unknown
+            await self._database.require_file()  # a file that was cut off may have lost this very login
             self._recent.pop(hashed, None)
             raise Unauthorized
         known, user = match
@@ -176,10 +176,12 @@ class Accounts:
         async with self._database.write() as unit:
             if not await unit.tokens.revoke_owned(token_id, identity.user.id):
                 raise NotFound("There is no such login.")
+        self._recent.clear()
 
     async def log_out(self, identity: Identity) -> None:
         async with self._database.write() as unit:
             await unit.tokens.revoke(identity.token_id)
+        self._recent.clear()
 
     async def change_password(self, identity: Identity, current: str, new: str, address: str) -> None:
         """Changes the password, and ends every other login of the account and its known devices. Raises Forbidden when the
@@ -193,6 +195,7 @@ class Accounts:
         async with self._database.write() as unit:
             await unit.users.set_password(user.id, hashed)
             await unit.tokens.revoke_all(user.id, but=identity.token_id)
+        self._recent.clear()
         log.info("The password of account %d was changed from %s", user.id, address)
 
     async def delete(self, identity: Identity, password: str | None, address: str) -> None:
@@ -209,6 +212,7 @@ class Accounts:
         await self._end_runs(user.id)
         async with self._database.write() as unit:
             await unit.users.delete(user.id)
+        self._recent.clear()
         await self._end_runs(user.id)
         log.info("Account %d was deleted by its owner from %s", user.id, address)
 

@@ -25,7 +25,7 @@ from lam.chat.titles import DEFAULT_TITLE, Titles, first_words
 from lam.engines.catalog import Catalog
 from lam.engines.queue import Ticket
 from lam.errors import Conflict, Invalid, NotFound, NotSupported, RequestIdReused, ShuttingDown, StorageUnavailable
-from lam.generation.recovery import interrupt
+from lam.generation.recovery import end_leftover
 from lam.generation.run import Run
 from lam.generation.supervisor import Claim, Supervisor
 from lam.protocol.chat import ChatRequest
@@ -156,7 +156,7 @@ class Messages:
                     try:
                         order, record = await self._store(claim, place, user_id, send)
                     except Conflict:
-                        await self._end_leftover(session_key(session.id))
+                        await end_leftover(RunStore(self._database), Replies(self._database), session_key(session.id))
                         order, record = await self._store(claim, place, user_id, send)
                     producer = self._catalog.generate(order.request, place)
                     sink = ReplySink(order, record.id, self._database, self._titles.after)
@@ -274,14 +274,6 @@ class Messages:
             record = self._supervisor.record(claim, REPLY, msgspec.json.encode(order), send.on_disconnect)
             await unit.runs.add(record, now)
         return order, record
-
-    async def _end_leftover(self, key: str) -> None:
-        """Ends a run without a pump whose row is left over, as interrupted: the claim proves that it is not running here."""
-        store = RunStore(self._database)
-        left = await store.of_key(key)
-        if left is not None:
-            log.error("The run %s was left open; it is interrupted now", left.id)
-            await interrupt(store, Replies(self._database), left)
 
     async def _plan(self, unit: UnitOfWork, user_id: int, send: Send, *, lock: bool = False) -> _Plan:
         session = await require_session(unit, send.session_id, user_id, "send", lock=lock)

@@ -78,6 +78,10 @@ class RunStore(Protocol):
         """Makes `owner` the owner of every open run, under the next epoch, and returns the runs."""
         ...
 
+    async def of_key(self, key: str) -> OpenRun | None:
+        """Returns the key's open run, of any owner; None when there is none."""
+        ...
+
     async def progress(self, run_id: str) -> list[ContentEvent]:
         """Returns the checkpointed events of a run, oldest first."""
         ...

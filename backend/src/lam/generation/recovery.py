@@ -26,6 +26,15 @@ async def recover(store: RunStore, kinds: Iterable[Kind], owner: str) -> int:
     return len(orphans)
 
 
+async def end_leftover(store: RunStore, kind: Kind, key: str) -> None:
+    """Ends the key's stored run that no gateway runs, as interrupted. The caller holds the key's claim, which proves that it does
+    not run here. Raises StorageUnavailable."""
+    leftover = await store.of_key(key)
+    if leftover is not None:
+        log.error("The run %s was left open; it is interrupted now", leftover.id)
+        await interrupt(store, kind, leftover)
+
+
 async def interrupt(store: RunStore, kind: Kind | None, orphan: OpenRun) -> None:
     """Ends one orphan. Forgets one that cannot be read, so that it does not prevent the recovery of the others.
 

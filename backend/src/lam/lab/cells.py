@@ -37,7 +37,19 @@ from lam.maze.actions import Unreadable
 from lam.maze.answers import read, response_format
 from lam.maze.state import RULES
 from lam.protocol.chat import ChatRequest, Turn
-from lam.protocol.events import Chunk, ContentEvent, Done, EngineEvent, Error, Event, Finished, Metadata, Progress, Thinking
+from lam.protocol.events import (
+    Chunk,
+    ContentEvent,
+    Done,
+    EngineEvent,
+    Error,
+    Event,
+    Finished,
+    FinishReason,
+    Metadata,
+    Progress,
+    Thinking,
+)
 from lam.protocol.facts import Failure
 from lam.protocol.outcome import Outcome
 from lam.protocol.runs import Lease, OpenRun
@@ -243,8 +255,8 @@ class CellKind:
         if cell.status == "failed":
             events.append(Error(str(result.get("message", "")), str(result.get("code", "internal"))))
         elif cell.status in ("complete", "stopped"):
-            reason = "stop" if cell.status == "complete" else "cancelled"
-            events.append(Done(None, text, reason, model, usage=transcripts.usage_of(transcript)))  # type: ignore[arg-type]
+            reason: FinishReason = "stop" if cell.status == "complete" else "cancelled"
+            events.append(Done(None, text, reason, model, usage=transcripts.usage_of(transcript)))
         else:
             events.append(Error("This attempt was given up; the cell is done again.", "interrupted", True))
         return events

@@ -27,7 +27,7 @@ from lam.errors import (
     ShuttingDown,
     TooManyGames,
 )
-from lam.generation.recovery import interrupt
+from lam.generation.recovery import end_leftover
 from lam.generation.run import Run
 from lam.generation.supervisor import Claim, Supervisor
 from lam.maze import answers, prompts, rules
@@ -248,7 +248,7 @@ class Games:
                     except Conflict as error:
                         if type(error) is not Conflict:
                             raise
-                        await self._end_leftover(key)
+                        await end_leftover(RunStore(self._database), Hints(self._database, self._replays), key)
                         order, record = await self._store(claim, place, user_id, game_id, after, on_disconnect)
                     assert order.request is not None
                     producer = self._catalog.generate(order.request, place)
@@ -357,14 +357,6 @@ class Games:
             await asyncio.to_thread(_require_same_log, game, claims.actions)
         if claims.score is not None and claims.score != score:
             raise ReplayDiffers(f"The replay comes to {score} points, not {claims.score}.")
-
-    async def _end_leftover(self, key: str) -> None:
-        """Ends a run without a pump whose row is left over, as interrupted: the claim proves that it is not running here."""
-        store = RunStore(self._database)
-        left = await store.of_key(key)
-        if left is not None:
-            log.error("The run %s was left open; it is interrupted now", left.id)
-            await interrupt(store, Hints(self._database, self._replays), left)
 
 
 def _set(name: str) -> MazeSet:

@@ -18,8 +18,8 @@ from lam.maze.rules import Replay
 from lam.maze.state import RULES, Settings
 from lam.storage.models import Game
 
-MOST_STATES: Final = 20_000  # of all replays in memory; a state takes about 500 bytes
-LONG: Final = 200  # actions, from which on a replay would hold up the event loop for more than a few milliseconds
+MOST_STATES: Final = 20_000  # of all replays in memory
+LONG: Final = 200  # actions; more of them are replayed in a thread, so that the event loop goes on
 
 
 class Replays:

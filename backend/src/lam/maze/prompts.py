@@ -41,7 +41,7 @@ def pasts(states: Sequence[State], actions: Sequence[Logged]) -> list[Past]:
 
 def turns(prompt: str, state: State, history: Sequence[Past]) -> tuple[Turn, ...]:
     """Returns the turns for a model: a system turn from the template's filled text, if there is one, and the user's turn."""
-    user = Turn("user", "\n\n".join((_task(state), *_before(history), _now(state))))
+    user = Turn("user", "\n\n".join((_task(state), *_history(history), _situation(state))))
     return (Turn("system", prompt), user) if prompt.strip() else (user,)
 
 
@@ -73,7 +73,7 @@ def _actions(state: State) -> Iterator[str]:
     yield '- {"action": "wait"}: one tick passes'
 
 
-def _before(history: Sequence[Past]) -> Iterator[str]:
+def _history(history: Sequence[Past]) -> Iterator[str]:
     if history:
         yield "\n".join(("Your last actions:", *(f"- {_name(past.action)}: {_effect(past)}" for past in history[-HISTORY:])))
 
@@ -101,7 +101,7 @@ def _effect(past: Past) -> str:
     return "done"
 
 
-def _now(state: State) -> str:
+def _situation(state: State) -> str:
     powers = [f"{name} {left}" for name in state.powers.__struct_fields__ if (left := getattr(state.powers, name))]
     return "\n".join(
         (
@@ -110,7 +110,7 @@ def _now(state: State) -> str:
             + ".",
             *_map(state),
             f"You are at {_place(state, state.player)}. The exit is at {_place(state, state.exit)}: {_bearing(state)}.",
-            f"Beside you: {', '.join(_beside(state))}.",
+            f"Beside you: {', '.join(_neighbours(state))}.",
             *_germs(state),
             f"Oxygen left: {state.oxygen} ticks. Powers left: {', '.join(powers) or 'none'}.",
         )
@@ -143,7 +143,7 @@ def _bearing(state: State) -> str:
     return " and ".join(f"{count} {noun}{'s' * (count > 1)} {way}" for count, noun, way in ways if count)
 
 
-def _beside(state: State) -> Iterator[str]:
+def _neighbours(state: State) -> Iterator[str]:
     for direction in DIRECTIONS:
         tile = state.player + offset(state.size, direction)
         kind = "germ" if tile in state.germs else "exit" if tile == state.exit else "wall" if state.grid[tile] == WALL else "open"

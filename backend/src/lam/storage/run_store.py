@@ -25,7 +25,6 @@ class RunStore:
             return await unit.runs.take_over(owner)
 
     async def of_key(self, key: str) -> OpenRun | None:
-        """Returns the key's open run, of any owner; None when there is none."""
         async with self._database.read() as unit:
             return await unit.runs.of_key(key)
 

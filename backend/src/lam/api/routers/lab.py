@@ -77,10 +77,10 @@ async def delete_set(set_id: SetId, caller: Caller, parts: Parts) -> None:
 async def list_tasks(
     caller: Caller,
     parts: Parts,
-    set: Annotated[str | None, Query(min_length=1, max_length=64)] = None,  # noqa: A002
+    set_: Annotated[str | None, Query(alias="set", min_length=1, max_length=64)] = None,
 ) -> list[LabTask]:
     user_id = caller.user.id
-    sets = await parts.lab.sets(user_id) if set is None else [await parts.lab.get_set(user_id, set)]
+    sets = await parts.lab.sets(user_id) if set_ is None else [await parts.lab.get_set(user_id, set_)]
     return [
         LabTask(set_id=tasks.id or "", number=number, kind=tasks.kind, name=name)
         for tasks in sets
@@ -169,11 +169,11 @@ async def export_run(
     caller: Caller,
     parts: Parts,
     response: Response,
-    format: Annotated[Literal["csv", "json"], Query()] = "json",  # noqa: A002
+    format_: Annotated[Literal["csv", "json"], Query(alias="format")] = "json",
 ) -> LabExport | Response:
     """CSV: one line per cell. JSON: everything that is needed to repeat it, the cells and the table."""
-    disposition = {"Content-Disposition": f'attachment; filename="lab-run-{run_id}.{format}"'}
-    if format == "csv":
+    disposition = {"Content-Disposition": f'attachment; filename="lab-run-{run_id}.{format_}"'}
+    if format_ == "csv":
         described = await parts.lab.get(caller.user.id, run_id)
         text = as_csv(described.spec, await parts.lab.cells(caller.user.id, run_id))
         return Response(text, media_type="text/csv; charset=utf-8", headers=disposition)
