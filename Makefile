@@ -14,7 +14,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 .DEFAULT_GOAL := help
 .PHONY: help install page run test quick check fix contracts pictures lock bench bench-full clean \
-  test-sqlite test-sqlite-programs test-postgresql test-mqtt test-quick test-browser test-page check-page quick-page quick-test-page
+  test-sqlite test-sqlite-programs test-postgresql test-mqtt test-quick test-browser test-page test-clients check-page quick-page quick-test-page
 
 help:  ## List the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -69,7 +69,7 @@ SIDE_BY_SIDE := $(MAKE) --no-print-directory -j$(JOBS) $(if $(filter output-sync
 DEV := $(VENV)/.installed-dev frontend/node_modules/.installed-dev
 
 test: $(DEV) page  ## Every test and every check, two at a time
-	@$(SIDE_BY_SIDE) test-browser test-sqlite-programs test-sqlite test-postgresql test-mqtt check-page test-page check
+	@$(SIDE_BY_SIDE) test-browser test-postgresql test-sqlite test-sqlite-programs test-mqtt check-page test-page check
 
 quick: $(DEV)  ## What needs no server: format, lint, types, imports, and the tests of what is pure or in memory
 	@$(SIDE_BY_SIDE) test-quick quick-page quick-test-page check
@@ -88,6 +88,22 @@ test-mqtt: $(VENV)/.installed-dev
 
 test-quick: $(VENV)/.installed-dev
 	cd backend && ../$(BIN)/python -m pytest --quick
+
+# What speaks to the gateway in other people's programs: heavy, so it has an environment of its own (about 1 GB).
+CLIENTS := $(VENV)/clients
+CLIENTS_JS := backend/tests/clients/js
+
+$(CLIENTS)/.installed: backend/requirements/clients.txt $(VENV)/.installed-dev
+	@$(PYTHON) -m venv $(CLIENTS)
+	@$(CLIENTS)/bin/python -m pip --disable-pip-version-check install -q --require-hashes -r backend/requirements/clients.txt
+	@touch $@
+
+$(CLIENTS_JS)/node_modules/.installed: $(CLIENTS_JS)/package-lock.json $(NODE_STAMP)
+	@cd $(CLIENTS_JS) && $(if $(NODE_OK),,PATH="$(CURDIR)/$(BIN):$$PATH") npm ci --no-progress --loglevel=error
+	@touch $@
+
+test-clients: $(CLIENTS)/.installed $(CLIENTS_JS)/node_modules/.installed  ## Real clients of all kinds against the gateway; writes docs/reference/clients.md
+	cd backend && $(if $(NODE_OK),,PATH="$(CURDIR)/$(BIN):$$PATH") ../$(BIN)/python -m pytest tests/clients --clients
 
 test-browser: page frontend/node_modules/.installed-dev
 	$(NPM) run --silent e2e
@@ -122,7 +138,7 @@ pictures: $(DEV) page  ## Make the README's picture and animation anew, in docs/
 	$(BIN)/python backend/scripts/pictures.py
 
 lock:  ## Compile requirements/*.in into pinned, hashed requirements/*.txt (needs uv)
-	cd backend/requirements && for name in gateway worker local node dev; do \
+	cd backend/requirements && for name in gateway worker local voice node dev clients; do \
 	  uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header \
 	    --no-emit-index-url --no-emit-find-links $$name.in -o $$name.txt || exit 1; done
 
@@ -134,6 +150,7 @@ bench-full: $(VENV)/.installed-dev  ## The same beside LiteLLM and Open WebUI to
 	$(BIN)/python bench/run.py --full
 	$(BIN)/python bench/library.py --keep
 	$(BIN)/python bench/maze.py --keep
+	$(BIN)/python bench/voice.py --install --keep
 
 clean:  ## Remove what was installed and built here
 	rm -rf $(VENV) frontend/node_modules backend/src/lam/page backend/.mypy_cache backend/.ruff_cache backend/.import_linter_cache

@@ -138,6 +138,14 @@ async def lam(load: Load) -> AsyncIterator[Lam]:
 
 
 @asynccontextmanager
+async def lam_openai(load: Load) -> AsyncIterator[Contestant]:
+    """This gateway as programs see it: OpenAI's interface on the same runs."""
+    with tempfile.TemporaryDirectory() as folder:
+        async with gateway(folder, {"LLM_SERVER_URL": load.url}) as found:
+            yield Contestant(found.port, found.processes, key=found.token)
+
+
+@asynccontextmanager
 async def lam_mqtt(load: Load) -> AsyncIterator[Lam]:
     """The gateway in mqtt mode, a LAM worker, and Mosquitto between them."""
     program = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin")
@@ -192,6 +200,7 @@ CONTESTANTS: dict[str, Opened] = {
     "nginx": nginx,
     "minimal": minimal,
     "LAM": lam,
+    "LAM /v1": lam_openai,
     "LAM mqtt": lam_mqtt,
     "LiteLLM": litellm,
     "Open WebUI": open_webui,

@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ async def library(messages: int) -> dict[str, Any]:
             path = f"/api/chatbot/sessions/{made['id']}/messages"
             figures["newest_200_of_2000"] = await timed(lambda: client.call("GET", path, limit=200), gateway)
             for name, words in LOOKED_FOR.items():
-                figures[f"search: {name}"] = await timed(lambda q=words: client.call("GET", "/api/chatbot/search", q=q), gateway)
+                figures[f"search: {name}"] = await timed(partial(client.call, "GET", "/api/chatbot/search", q=words), gateway)
             figures |= await documents(client, gateway)
     return figures
 

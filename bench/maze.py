@@ -6,6 +6,7 @@
 import argparse
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, Final
 
 import tables
@@ -54,15 +55,15 @@ def maze(mazes: int) -> dict[str, Any]:
     written = '{"say": "' + "a short sentence " * 10 + '", "do": {"action": "path", "directions": ["up", "left"]}}'
     logs = [(seed, log) for seed, (_, log) in enumerate(games) if log]
     return {
-        "cpu_us_generate": cpu_us([lambda seed=seed: generate(seed, SETTINGS) for seed in range(mazes)]),
-        "cpu_us_legal": cpu_us([lambda pair=pair: rules.legal(*pair) for pair in moves]),
-        "cpu_us_apply": cpu_us([lambda pair=pair: rules.apply(*pair) for pair in moves]),
-        "cpu_us_actions": cpu_us([lambda state=state: rules.actions_of(state) for state in states]),
-        "cpu_us_schema": cpu_us([lambda state=state: answers.schema(state, "legal") for state in states]),
-        "cpu_us_prompt": cpu_us([lambda state=state: prompts.turns("Play.", state, []) for state in states]),
+        "cpu_us_generate": cpu_us([partial(generate, seed, SETTINGS) for seed in range(mazes)]),
+        "cpu_us_legal": cpu_us([partial(rules.legal, *pair) for pair in moves]),
+        "cpu_us_apply": cpu_us([partial(rules.apply, *pair) for pair in moves]),
+        "cpu_us_actions": cpu_us([partial(rules.actions_of, state) for state in states]),
+        "cpu_us_schema": cpu_us([partial(answers.schema, state, "legal") for state in states]),
+        "cpu_us_prompt": cpu_us([partial(prompts.turns, "Play.", state, []) for state in states]),
         "cpu_us_read": cpu_us([lambda: answers.read(written)] * mazes),
         "cpu_us_replay_an_action": rounded(
-            cpu_us([lambda game=game: rules.replay(game[0], SETTINGS, game[1]) for game in logs])
+            cpu_us([partial(rules.replay, game[0], SETTINGS, game[1]) for game in logs])
             * len(logs)
             / sum(len(log) for _, log in logs)
         ),

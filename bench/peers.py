@@ -16,7 +16,8 @@ from typing import Final
 import aiohttp
 from processes import Process, started
 
-CACHE: Final = Path(os.environ.get("LAM_BENCH_CACHE") or Path.home() / ".cache" / "lam-bench")
+# taken away: a gateway that inherits it would refuse a name that is no setting of its own
+CACHE: Final = Path(os.environ.pop("LAM_BENCH_CACHE", "") or Path.home() / ".cache" / "lam-bench")
 PINNED: Final = {"litellm": "litellm[proxy]==1.106.12", "open-webui": "open-webui==0.12.4"}
 LITELLM_KEY: Final = "sk-for-this-run-alone-0123456789abcdef"
 _LITELLM: Final = """\

@@ -29,7 +29,8 @@ _MEANING = """\
 Lock-step: the next token is sent only when the last one has arrived, so each token is a read and a write of its own.
 Saturated: our gateway passes on in one write what it got in one read; the minimal gateway does not. Small: our gateway
 authenticates the request, stores its message and the reply, and counts the cost; the others store nothing. Many: all thousand
-streams begin, then send at the same time.
+streams begin, then send at the same time. Voice: the clock runs from the request for a whole sentence; the run had real-time
+priority, since other work filled the machine.
 """
 
 

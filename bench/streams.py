@@ -26,7 +26,7 @@ class Streams(Struct, frozen=True):
     lock: bool = False
     connections: int = 0
     stagger_us: int = 0
-    contestants: tuple[str, ...] = ("direct", "nginx", "minimal", "LAM")
+    contestants: tuple[str, ...] = ("direct", "nginx", "minimal", "LAM", "LAM /v1")
     peers: tuple[str, ...] = PEERS
     peer_share: float = 1
     short: float = 1
@@ -136,7 +136,8 @@ async def once(scenario: Streams, load: Load, contestant: Contestant, streams: i
 
 def _errors(found: dict[str, Any]) -> int:
     errors: dict[str, int] = found["errors"]
-    return max(sum(errors.values()), found["requests"] - found["whole"])
+    incomplete: int = found["requests"] - found["whole"]
+    return max(sum(errors.values()), incomplete)
 
 
 def _insist(name: str, figures: Figures) -> None:

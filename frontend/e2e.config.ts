@@ -10,8 +10,9 @@ export default defineConfig({
   test: {
     include: runs ? ["e2e/**/*.test.ts"] : [],
     passWithNoTests: !runs,
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
+    expect: { poll: { timeout: 15_000 } },
     fileParallelism: false,
   },
 });

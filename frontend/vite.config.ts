@@ -42,6 +42,8 @@ export default defineConfig({
   // Widths of screens have names (tokens.css), which browsers do not know yet.
   css: { transformer: "lightningcss", lightningcss: { drafts: { customMedia: true } } },
   // The gateway serves what is built from inside its own package. Nothing is inlined: the policy lets no data: fonts in.
+  // Below a path the gateway rewrites the document alone: scripts and styles name their neighbours.
+  experimental: { renderBuiltUrl: (_name, { hostType }) => (hostType === "html" ? undefined : { relative: true }) },
   build: { outDir: "../backend/src/lam/page", emptyOutDir: true, chunkSizeWarningLimit: 800, assetsInlineLimit: 0 },
   server: { proxy: { "/api": gateway } },
 });

@@ -10,11 +10,15 @@ import msgspec
 from pydantic_core import PydanticUndefined
 
 from lam.api.errors import status_of
+from lam.api.guests import GUEST_ROUTES
+from lam.api.roles import ROUTES
 from lam.cli import main
 from lam.errors import GenerationError, LamError, all_errors
 from lam.gateway import create_app
+from lam.protocol import abbreviations
 from lam.protocol.sampling import SETTINGS, ResponseFormat, Setting
 from lam.settings import Settings
+from lam.storage.access import ALLOWED, MEANING
 
 ROOT = Path(__file__).resolve().parents[2]
 GENERATED = "<!-- Written by `make contracts`; edit the code instead. -->\n"
@@ -29,9 +33,11 @@ def generated() -> dict[Path, str]:
         reference / "settings.md": settings_page(),
         reference / "errors.md": errors_page(),
         reference / "commands.md": commands_page(),
+        reference / "roles.md": roles_page(),
         ROOT / "docs" / "performance.md": performance_page(),
         ROOT / "frontend" / "src" / "api" / "sampling.gen.ts": controls(),
         ROOT / "frontend" / "src" / "words" / "sampling.gen.ts": control_words(),
+        ROOT / "frontend" / "src" / "protocol" / "abbreviations.gen.ts": abbreviation_lists(),
         **maze_contracts(),
     }
 
@@ -77,6 +83,37 @@ def errors_page() -> str:
     return "\n".join(lines) + "\n"
 
 
+def roles_page() -> str:
+    """What each role in a session may do, and which routes ask for what."""
+    roles = ("owner", "steer", "watch", "participant", "host", "fellow")
+    lines = [
+        "# Roles in a session\n",
+        GENERATED,
+        "A session has an owner, and members who steer or watch; a member may be a guest. To everybody else, admins too, it does",
+        "not exist: 404 `not_found`. A member without the right gets 403 `not_allowed`.",
+        "[The guide](../guides/together.md) says the rest.\n",
+        "In a [room](../guides/rooms.md) a session has no owner. *Participant*: whose session it is, whom the API calls `steer`;",
+        "*host*: whoever opened the room, and *fellow*: another participant, where the room lets them see each other or shows",
+        "this session to all; the API calls both `watch`.\n",
+        "| what | owner | steer | watch | participant | host | fellow |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for action, meaning in MEANING.items():
+        marks = " | ".join("yes" if role in ALLOWED[action] else "" for role in roles)
+        lines.append(f"| {meaning} | {marks} |")
+    lines += [
+        "\n## Routes\n",
+        "*Guest*: whether a guest may ask for it at all; on every other route a guest's cookie counts for nothing (401). A waiting",
+        "message is its author's; the owner may take it back or send it. A PATCH of a session asks for what its fields need.\n",
+        "| route | who | guest |",
+        "|---|---|---|",
+    ]
+    for (method, path), action in ROUTES.items():
+        who = ", ".join(role for role in roles if role in ALLOWED[action])
+        lines.append(f"| `{method} {path}` | {who} | {'yes' if (method, path) in GUEST_ROUTES else ''} |")
+    return "\n".join(lines) + "\n"
+
+
 def commands_page() -> str:
     """Every command's own help."""
     about = "Exit codes: 0 done, 1 failed, 2 wrong usage. Answers go to stdout, everything else to stderr.\n"
@@ -114,6 +151,13 @@ def control_words() -> str:
     """What the page calls the settings, in English."""
     table = {setting.name: {"label": setting.label, "hint": setting.hint} for setting in SETTINGS}
     return f"{FROM_THE_TABLE}\nexport const SETTINGS = {json.dumps(table, indent=2, ensure_ascii=False)};\n"
+
+
+def abbreviation_lists() -> str:
+    """The words of abbreviations.py, for the page's copy of `sentences`."""
+    lists = {name: sorted(words) for name, words in vars(abbreviations).items() if isinstance(words, frozenset)}
+    written = (f"export const {name} = {json.dumps(words, ensure_ascii=False)} as const;\n" for name, words in lists.items())
+    return "/** Written by `make contracts` from lam/protocol/abbreviations.py; edit that instead. */\n" + "".join(written)
 
 
 def _control(setting: Setting) -> dict[str, object]:

@@ -3,6 +3,7 @@
 import os
 import random
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
@@ -11,6 +12,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from lam.llama.eye import eye_of
 from lam.llama.model import NAME, demo_model
 from lam.testing.server import ScriptedServer
 from lam.worker.worker import Beats
@@ -18,6 +20,7 @@ from lam.worker.worker import Beats
 from . import brokers, databases
 from .brokers import Mosquitto, running_mosquitto
 from .postgresql import running_postgresql
+from .redis_server import RedisServer, running_redis
 from .running import Gateway, running_gateway
 
 TESTS = Path(__file__).parent
@@ -28,36 +31,62 @@ INSTALL = {
     "mosquitto_passwd": "apt-get install mosquitto",
     "nginx": "apt-get install nginx-light",
     "openssl": "apt-get install openssl",
+    "redis-server": "apt-get install redis-server",
 }
 # What `--mode mqtt` runs: what is about streams, and holds in both modes.
-STREAMS = ("test_branches", "test_conversations", "test_endings", "test_maze", "test_resume", "test_stop", "test_stream")
+STREAMS = (
+    *("test_answer_now", "test_branches", "test_conversations", "test_endings", "test_healing", "test_maze", "test_pictures"),
+    *("test_anthropic_sdk", "test_openai_sdk", "test_resume", "test_stop", "test_stream", "test_waiting_messages"),
+)
 # What `--quick` leaves out: tests that start a gateway, a command, another program, or count instructions for a while.
-WITH_PROGRAMS = ("api", "cli", "guard", "live", "documents/test_reader", "test_imports")
+WITH_PROGRAMS = (
+    "api",
+    "cli",
+    "clients",
+    "guard",
+    "live",
+    "media",
+    "redis",
+    "documents/test_reader",
+    "test_child_process",
+    "voice/test_server",
+    "test_imports",
+)
 # What `--database postgresql` leaves out, since the run on SQLite has tested it: what uses no database, and what is about the bytes
-# of a connection, a model's server, a broker, a proxy or a package. The rows that these write are written by others, too.
+# of a connection, a model's server, a broker, a proxy, a client's library or a package. The rows that these write are written by
+# others, too.
 WITHOUT_DATABASE = (
-    *("accounts", "contract", "documents", "engines", "guard", "llama", "maze", "protocol", "streams"),
-    *(f"api/test_{name}" for name in ("connections", "event_connection", "foreign_servers", "framing")),
-    *(f"api/test_{name}" for name in ("headers", "http_protocol", "log_writer", "page")),
-    *("chat/test_search", "chat/test_titles", "generation/test_pump", "lab/test_judges", "lab/test_results", "lab/test_sets"),
-    *(f"live/test_{name}" for name in ("asyncapi", "attack", "broker_access", "chaos", "descriptors", "doctor", "mqtt")),
-    *(f"live/test_{name}" for name in ("mutations", "nginx", "prompt_portal", "shapes", "up", "wheel")),
-    *(f"live/test_real_{name}" for name in ("answers", "maze", "model", "sampling")),
-    *(f"test_{name}" for name in ("background", "data_folder", "docs", "errors", "generated", "imports", "logs")),
-    *(f"test_{name}" for name in ("performance", "requirements", "structs", "waiting")),
+    *("accounts", "clients", "contract", "documents", "engines", "guard", "llama", "maze", "media", "protocol", "redis", "rooms"),
+    *("streams", "voice", "worker"),
+    *(f"api/test_{name}" for name in ("answer_now", "anthropic_sdk", "configuration", "connections", "documents", "endings")),
+    *(f"api/test_{name}" for name in ("event_connection", "foreign_servers", "framing", "headers", "hostile_pictures")),
+    *(f"api/test_{name}" for name in ("http_protocol", "log_writer", "logs_without_an_ending", "neighbours", "openai_sdk", "page")),
+    *(f"api/test_{name}" for name in ("route_functions", "sampling", "traces", "voice")),
+    *(f"chat/test_{name}" for name in ("changes", "presence", "search", "titles")),
+    *("cli/test_config", "generation/test_pump", "generation/test_remote_runs", "generation/test_take_over"),
+    *("lab/test_judges", "lab/test_results", "lab/test_sets"),
+    *(f"live/test_{name}" for name in ("asyncapi", "attack", "broker_access", "chaos", "descriptors", "doctor", "local_models")),
+    *(f"live/test_{name}" for name in ("mqtt", "mqtt_pictures", "mqtt_vectors", "mutations", "nginx", "prompt_portal", "shapes")),
+    *(f"live/test_{name}" for name in ("up", "wheel")),
+    *(f"live/test_real_{name}" for name in ("answers", "eyes", "healing", "maze", "model", "sampling", "thinking")),
+    *(f"test_{name}" for name in ("background", "callbacks", "child_process", "configuration", "data_folder", "deploy", "docs")),
+    *(f"test_{name}" for name in ("errors", "generated", "imports", "logs", "performance", "requirements", "structs", "waiting")),
 )
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--mode", choices=("sse", "mqtt"), default="sse", help="How the gateways under test reach models.")
+    parser.addoption("--clients", action="store_true", help="All clients of the matrix, not just those that the tests have.")
     parser.addoption("--quick", action="store_true", help="Only what starts no server and no program.")
     parser.addoption("--database", choices=("sqlite", "postgresql"), default="sqlite", help="What the gateways under test run on.")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    hypothesis.settings.register_profile("quick", max_examples=SAMPLE)
-    if config.getoption("--quick"):
-        hypothesis.settings.load_profile("quick")
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job ignores it, and so would what tests start
+    unhurried = hypothesis.settings(deadline=None)  # an example takes as long as the machine needs
+    hypothesis.settings.register_profile("unhurried", unhurried)
+    hypothesis.settings.register_profile("quick", unhurried, max_examples=SAMPLE)
+    hypothesis.settings.load_profile("quick" if config.getoption("--quick") else "unhurried")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -131,7 +160,7 @@ def find_program(name: str) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _clean_environment(_database: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def _clean_environment(_database: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     for name in list(os.environ):
         if name.startswith(("LAM_", "LLM_", "MQTT_")) or name in ("DATABASE_URL", "SECRET_KEY"):
             monkeypatch.delenv(name)
@@ -139,6 +168,8 @@ def _clean_environment(_database: None, monkeypatch: pytest.MonkeyPatch, tmp_pat
     if databases.postgresql is not None:
         monkeypatch.setenv("DATABASE_URL", databases.url_for(tmp_path / "data"))
     monkeypatch.chdir(tmp_path)
+    yield
+    databases.drop(tmp_path)
 
 
 @pytest.fixture(autouse=True)
@@ -175,15 +206,30 @@ def broker() -> Iterator[Mosquitto]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def redis() -> Iterator[RedisServer]:
+    """One redis-server for the whole run, which no test may stop."""
+    with running_redis(find_program("redis-server")) as running:
+        yield running
+
+
+@pytest.fixture
+def mortal_redis() -> Iterator[RedisServer]:
+    """A redis-server of the test's own, which it may kill, freeze and empty."""
+    with running_redis(find_program("redis-server")) as running:
+        yield running
+
+
 @pytest.fixture
 def program() -> Callable[[str], str]:
     return find_program
 
 
 @pytest.fixture(scope="session")
-def llama_url() -> Iterator[str]:
-    """A real llama.cpp server with the demo model, one for the whole run."""
-    command = [sys.executable, "-m", "lam.llama.server", "--model", str(demo_model()), "--name", NAME]
+def llama_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real llama.cpp server with the demo model and its eye, one for the whole run."""
+    eye = eye_of(demo_model(), tmp_path_factory.mktemp("eye"))
+    command = [sys.executable, "-m", "lam.llama.server", "--model", str(demo_model()), "--name", NAME, "--eye", str(eye)]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     assert process.stdin
     assert process.stdout

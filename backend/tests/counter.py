@@ -134,7 +134,7 @@ router = APIRouter()
 @router.post("/test/count", response_class=Response)
 async def count(caller: Caller, parts: Parts, to: int = 1000, pause: float = 0.01, key: str | None = None) -> EventStream:
     run = await start_count(parts, caller.user.id, CountOrder(to, pause), key=key)
-    return EventStream(Following(run.id, run.log, run=run), parts.open_streams, caller.token_id)
+    return EventStream(Following(stream_id=run.id, log=run.log, run=run), parts.open_streams, caller)
 
 
 def make(settings: Settings) -> FastAPI:

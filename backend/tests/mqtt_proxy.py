@@ -1,4 +1,4 @@
-"""A TCP proxy before a broker that loses, doubles and delays some of the frames that workers send to gateways.
+"""A TCP proxy before a broker that loses, doubles and delays some messages: usually the frames that workers send to gateways.
 
 It reads MQTT packets: types, lengths and topics as in sections 2 and 3.3 of the MQTT 5 specification, and alike in 3.1.1. What it
 drops it acknowledges itself, so that to both sides the message was delivered.
@@ -24,9 +24,10 @@ class Faults:
 
 
 class Proxy:
-    """An async context manager. `counts`: what was done to frames."""
+    """An async context manager. `topics`: parts of the topics whose messages suffer. `counts`: what was done to these."""
 
-    def __init__(self, broker_port: int, faults: Faults) -> None:
+    def __init__(self, broker_port: int, faults: Faults, topics: tuple[bytes, ...] = (b"/from/",)) -> None:
+        self._topics = topics
         self.counts: Counter[str] = Counter()
         self._broker_port = broker_port
         self._faults = faults
@@ -82,7 +83,7 @@ class Proxy:
         faults, loop = self._faults, asyncio.get_running_loop()
         async for first, body, packet in _packets(reader):
             length = int.from_bytes(body[:2], "big")
-            is_frame = first >> 4 == PUBLISH and b"/from/" in body[2 : 2 + length]
+            is_frame = first >> 4 == PUBLISH and any(topic in body[2 : 2 + length] for topic in self._topics)
             if not is_frame:
                 client.write(packet)
                 continue

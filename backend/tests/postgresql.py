@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -53,9 +53,13 @@ class PostgreSQL:
         self.sql("postgres", f"CREATE DATABASE {name} TEMPLATE {like}")
         return f"postgresql+asyncpg://lam@127.0.0.1:{self.port}/{name}"
 
-    def sql(self, database: str, statement: str) -> str:
-        command = ("psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "lam", "-d", database, "-qAtX", "-c", statement)
-        return self._run(*command).strip()
+    def drop(self, urls: Sequence[str]) -> None:
+        self.sql("postgres", *(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)" for url in urls))
+
+    def sql(self, database: str, *statements: str) -> str:
+        """Each statement is a transaction of its own."""
+        command = ["psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "lam", "-d", database, "-qAtX"]
+        return self._run(*command, *(word for statement in statements for word in ("-c", statement))).strip()
 
     @contextmanager
     def transaction(self, url: str, statement: str) -> Iterator[Callable[[str], None]]:

@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,8 @@ from lam.mqtt.connection import Broker, Pace
 from lam.protocol.events import Event
 from lam.protocol.sse import Decoder, decode
 from lam.settings import Settings
+from lam.testing.http_server import close
+from lam.worker.pictures import WorkerPictures
 from lam.worker.worker import Worker
 
 from . import brokers, databases
@@ -50,6 +52,10 @@ class Gateway:
     def parts(self) -> Services:
         assert self.services is not None
         return self.services
+
+    def client_of(self, headers: Mapping[str, str]) -> Client:
+        """A client with the login in these headers."""
+        return Client(self.url, headers["Authorization"].removeprefix("Bearer "))
 
     async def user(self, email: str) -> Client:
         """A client of a new account."""
@@ -96,13 +102,15 @@ async def running_gateway(
 async def worker_for(settings: Settings, name: str = "worker", *, pace: Pace = Pace(), **options: Any) -> AsyncIterator[Worker]:
     """A worker in front of the model server that these settings name."""
     broker = Broker(host=settings.mqtt_broker_host, port=settings.mqtt_broker_port, pace=pace)
+    pictures = WorkerPictures()
     async with (
-        OpenAIHttpEngine(settings.llm_server_url, model=settings.llm_model, slots=settings.llm_slots) as engine,
+        OpenAIHttpEngine(settings.llm_server_url, model=settings.llm_model, slots=settings.llm_slots, pictures=pictures) as engine,
         Worker(
             engine,
             broker,
             name=name,
             prefix=settings.mqtt_topic_prefix,
+            pictures=pictures,
             **({"slots": settings.llm_slots, "timeout": settings.llm_timeout, "beats": brokers.beats} | options),
         ) as worker,
     ):
@@ -119,6 +127,11 @@ class _Server(uvicorn.Server):
     def leave(self) -> None:
         self.should_exit = True
         self._leaving.set()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            await close(server)
+        await super().shutdown(sockets)
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -150,8 +163,7 @@ async def _running_gateway(
         token = (data / "token").read_text().strip()
         yield Gateway(f"http://127.0.0.1:{listener.getsockname()[1]}", token, app.state.services)
     finally:
-        await app.state.services.supervisor.drain(0)
-        app.state.services.events.close()
+        await app.state.services.drain(0)
         server.leave()
         await serving
 
@@ -189,8 +201,7 @@ async def collect(client: Client, session_id: int, content: str | None = "Hello"
 async def raw_stream(client: Client, session_id: int, content: str | None = "Hello", **options: Any) -> AsyncIterator["RawStream"]:
     """The POST itself, without the client's resume."""
     body = {"session_id": session_id, "content": content} | options
-    headers = {"Authorization": client._headers["Authorization"]}
-    async with aiohttp.ClientSession(headers=headers) as http:
+    async with aiohttp.ClientSession(headers=client._headers) as http:
         async with http.post(client.url + "/api/chatbot/messages/stream", json=body) as response:
             yield RawStream(response)
 

@@ -42,6 +42,8 @@ def broken_rules(folder: Path, room: str, source: str) -> set[str]:
         ("aiohttp", "The HTTP client lives in the engine and in client"),
         ("gmqtt", "The MQTT client lives in mqtt"),
         ("pypdf", "Every other library has one door"),
+        ("piper", "What is under the GPL, and the ears, stay in the process of lam voice"),
+        ("faster_whisper", "What is under the GPL, and the ears, stay in the process of lam voice"),
     ],
 )
 def test_a_new_room_may_not_use_a_library_that_lives_elsewhere(tmp_path: Path, library: str, rule: str) -> None:
@@ -57,7 +59,7 @@ def test_a_new_file_in_a_known_room_breaks_no_rule(tmp_path: Path) -> None:
     assert broken_rules(tmp_path, "chat/loft.py", "import lam.protocol.events\n") == set()
 
 
-@pytest.mark.parametrize("command", ["chat", "db", "doctor", "users", "version", "worker"])
+@pytest.mark.parametrize("command", ["chat", "db", "doctor", "users", "version", "voice", "worker"])
 def test_a_command_that_serves_nothing_starts_without_the_gateway(command: str) -> None:
     program = f"import sys, lam.cli.{command}; print(sorted({{'fastapi', 'lam.gateway', 'uvicorn'}} & sys.modules.keys()))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)

@@ -35,6 +35,7 @@ def pinned(name: str) -> dict[str, str]:
     [
         (PROJECT["dependencies"], "gateway.in"),
         (PROJECT["optional-dependencies"]["worker"], "worker.in"),
+        (PROJECT["optional-dependencies"]["voice"], "voice.in"),
     ],
 )
 def test_the_package_declares_what_is_pinned(declared: list[str], file: str) -> None:
@@ -50,13 +51,19 @@ def test_a_worker_needs_nothing_that_a_gateway_lacks() -> None:
     assert set(PROJECT["optional-dependencies"]["worker"]) <= set(PROJECT["dependencies"])
 
 
-@pytest.mark.parametrize("file", ["gateway.txt", "worker.txt", "local.txt"])
+def test_nothing_under_the_gpl_comes_with_a_gateway_or_its_tests() -> None:
+    assert "piper-tts" in pinned("voice.txt")
+    assert not [file for file in ("gateway.txt", "worker.txt", "local.txt", "dev.txt") if "piper-tts" in pinned(file)]
+
+
+@pytest.mark.parametrize("file", ["gateway.txt", "worker.txt", "voice.txt", "local.txt"])
 def test_every_pin_is_a_version_that_the_package_allows(file: str) -> None:
     pins = pinned(file)
     extras = PROJECT["optional-dependencies"]
     declared = {
         "gateway.txt": PROJECT["dependencies"],
         "worker.txt": extras["worker"],
+        "voice.txt": extras["voice"],
         "local.txt": PROJECT["dependencies"] + extras["local"],
     }
     for one in map(Requirement, declared[file]):

@@ -13,7 +13,8 @@ MOST_IN_ORDER = 4
 # Made for each token or progress report of a reply, where names would cost instructions; and their neighbours in the stream.
 HOT_PATH = {"Usage", "Metadata", "Progress", "Done", "Finished"}
 EXCEPTIONS = {f"lam.protocol.events.{name}" for name in HOT_PATH} | {
-    "lam.testing.server.Reply",  # `Reply(("a", "b"), …)`: the pieces come first in every test, and nothing else does
+    "lam.protocol.chat.Turn",  # a role and what it says; the rest has names
+    "lam.testing.replies.Reply",  # `Reply(("a", "b"), …)`: the pieces come first in every test, and nothing else does
 }
 
 

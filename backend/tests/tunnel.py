@@ -66,12 +66,12 @@ def break_connection(connection: Connection) -> None:
 
 
 @contextlib.asynccontextmanager
-async def reached(way: str, llama_url: str, data: Path, broker: Mosquitto) -> AsyncIterator[Gateway]:
+async def reached(way: str, llama_url: str, data: Path, broker: Mosquitto, **settings: Any) -> AsyncIterator[Gateway]:
     """A gateway that asks the model server by itself, or through a worker."""
     if way == "sse":
-        async with running_gateway(data, llm_server_url=llama_url) as gateway:
+        async with running_gateway(data, llm_server_url=llama_url, **settings) as gateway:
             yield gateway
         return
-    async with mqtt_gateway(data, broker, llm_server_url=llama_url) as gateway, worker_for(gateway.parts.settings):
+    async with mqtt_gateway(data, broker, llm_server_url=llama_url, **settings) as gateway, worker_for(gateway.parts.settings):
         await until_ready(gateway)
         yield gateway

@@ -6,10 +6,20 @@ import { cpus, release } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import type { CDPSession } from "playwright-core";
+import type { CDPSession, Page } from "playwright-core";
+import { onTestFinished } from "vitest";
+
+import { Studio } from "../e2e/studio";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const COMMIT = said("git rev-parse --short HEAD"); // before anything is measured
+
+/** Opens a studio for the running bench, and closes it when the bench ends, even with a failure. */
+export async function openStudio(settings: Parameters<typeof Studio.open>[0]): Promise<Studio> {
+  const studio = await Studio.open(settings);
+  onTestFinished(() => studio.close());
+  return studio;
+}
 
 /** Prose, lists, tables, code and formulas, as models mix them. */
 export function pieces(count: number): string[] {
@@ -39,6 +49,26 @@ export async function memory(devtools: CDPSession): Promise<number> {
   await devtools.send("HeapProfiler.collectGarbage");
   const { usedSize } = await devtools.send("Runtime.getHeapUsage");
   return Math.round(usedSize / 2 ** 20);
+}
+
+/** Frames a second while something is done, by the time between them. */
+export async function framesWhile(page: Page, does: () => Promise<void>): Promise<{ a_second: number; longest_ms: number }> {
+  await page.evaluate(() => {
+    const frames: number[] = [];
+    Object.assign(window, { frames });
+    const frame = (now: number): void => {
+      frames.push(now);
+      requestAnimationFrame(frame);
+    };
+    requestAnimationFrame(frame);
+  });
+  await does();
+  return page.evaluate(() => {
+    const { frames } = window as unknown as { frames: number[] };
+    const gaps = frames.slice(1).map((now, at) => now - (frames[at] ?? now));
+    const seconds = ((frames.at(-1) ?? 0) - (frames[0] ?? 0)) / 1000;
+    return { a_second: Math.round(gaps.length / seconds), longest_ms: Math.round(Math.max(...gaps)) };
+  });
 }
 
 function said(command: string): string {

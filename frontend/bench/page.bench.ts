@@ -12,7 +12,7 @@ import { test } from "vitest";
 import { ask, ended, says } from "../e2e/manners";
 import { Studio } from "../e2e/studio";
 import { words } from "../src/words";
-import { keep, memory, pieces } from "./measuring";
+import { keep, memory, openStudio, pieces } from "./measuring";
 
 const TOKENS = Number(process.env["PAGE_TOKENS"] ?? 60_000);
 const RATE = 300;
@@ -124,7 +124,7 @@ async function firstLoad(studio: Studio): Promise<Record<string, number>> {
 }
 
 test("page", async () => {
-  const studio = await Studio.open({ tokens: 1, rate: 0 });
+  const studio = await openStudio({ tokens: 1, rate: 0 });
   const load = await firstLoad(studio);
   await studio.script({ pieces: pieces(TOKENS), rate: RATE });
   const visitor = await studio.newcomer();
@@ -139,6 +139,8 @@ test("page", async () => {
   const file = JSON.stringify({ format: "lam-session", version: 1, session: { title: "Long", active_message_id: 500 }, messages });
   await page.goto(`${studio.url}/settings`);
   await page.setInputFiles("input[type=file]", { name: "long.json", mimeType: "application/json", buffer: Buffer.from(file) });
+  await page.getByRole("button", { name: words.imports.run(1) }).click();
+  await page.getByRole("button", { name: words.imports.show }).click();
   await page.waitForURL(/\/c\/\d+/);
   const devtools = await page.context().newCDPSession(page);
   await devtools.send("Emulation.setCPUThrottlingRate", { rate: SLOWER });
@@ -183,5 +185,4 @@ test("page", async () => {
     figures,
   });
   await visitor.close();
-  await studio.close();
 });

@@ -3,15 +3,14 @@
 import { test } from "vitest";
 
 import { ask, ended, says } from "../e2e/manners";
-import { Studio } from "../e2e/studio";
-import { keep, memory, pieces } from "./measuring";
+import { keep, memory, openStudio, pieces } from "./measuring";
 
 const MINUTES = Number(process.env["PAGE_MINUTES"] ?? 60);
 const RATE = 30;
 const TOKENS = 900;
 
 test("page-soak", { timeout: (MINUTES + 5) * 60_000 }, async () => {
-  const studio = await Studio.open({ tokens: 1, rate: 0 });
+  const studio = await openStudio({ tokens: 1, rate: 0 });
   await studio.script({ pieces: pieces(TOKENS), rate: RATE });
   const visitor = await studio.newcomer();
   const { page } = visitor;
@@ -36,5 +35,4 @@ test("page-soak", { timeout: (MINUTES + 5) * 60_000 }, async () => {
     figures: { replies, elements_at_the_end: elements, heap_mib: heap },
   });
   await visitor.close();
-  await studio.close();
 });

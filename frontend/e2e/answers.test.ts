@@ -33,9 +33,11 @@ async function ask(page: Page, text: string): Promise<void> {
 test("thoughts whose opening tag the server swallowed move out of the answer, and stay there after a reload", async () => {
   const visitor = await studio.newcomer();
   const { page } = visitor;
-  await studio.script({ pieces: ["Let me ", "see.\n", "</thi", "nk>\n\n", "It is ", "**four**."], rate: 20 });
+  await studio.script({ pieces: ["Let me ", "see.\n", "</thi", "nk>\n\n", "It is ", "**four**."], hold: true });
   await ask(page, "What is two and two?");
+  await studio.step(2);
   await page.getByText("Let me see.").waitFor();
+  await studio.step(4);
   await page.locator(".answer strong", { hasText: "four" }).waitFor();
   await page.getByRole("button", { name: words.thread.regenerate }).waitFor();
   for (const look of ["live", "again"]) {

@@ -21,7 +21,7 @@ afterAll(async () => {
   await studio.close();
 });
 
-test("no script runs, nothing is asked of another origin, and the policy is never even needed", { timeout: 120_000 }, async () => {
+test("no script runs, nothing is asked of another origin, and the policy is never even needed", async () => {
   const visitor = await studio.newcomer();
   const elsewhere: string[] = [];
   const dialogs: string[] = [];

@@ -68,6 +68,25 @@ test("a template is chosen by a slash, its variables are asked for, and the mode
   await visitor.close();
 });
 
+test("a template that everyone may read is read and copied by others, and one that is private is not there", async () => {
+  const shared = { title: "Shared prompt", content: "Answer in {{language=English}}.", is_public: true };
+  const { id } = (await studio.asAdmin("POST", "/api/templates", shared)) as { id: number };
+  const hidden = (await studio.asAdmin("POST", "/api/templates", { ...shared, is_public: false })) as { id: number };
+  const visitor = await studio.newcomer();
+  const { page } = visitor;
+  await page.goto(`${studio.url}/templates/${id}`);
+  await page.getByText(shared.content).waitFor();
+  await page.getByRole("button", { name: words.templates.copyShared }).click();
+  await page.waitForURL((url) => /templates\/\d+$/.test(url.pathname) && !url.pathname.endsWith(`/${id}`));
+  expect(await page.getByLabel(words.templates.prompt, { exact: true }).inputValue()).toBe(shared.content);
+  for (const missing of [hidden.id, 99_999, "nonsense"]) {
+    await page.goto(`${studio.url}/templates/${missing}`);
+    await page.getByRole("heading", { name: words.failure.notFoundTitle }).waitFor();
+  }
+  visitor.complaints.length = 0; // a browser says that it was not found
+  await visitor.close();
+});
+
 test("what is written while a new template is being saved stays", async () => {
   const visitor = await studio.newcomer();
   const { page } = visitor;
@@ -220,21 +239,22 @@ test("what was said long ago is found and shown, and a deleted conversation can 
   await page.locator(".result").last().click();
   await page.getByText("The heron eats fish.").last().waitFor();
   await page.getByLabel(words.sessions.search).fill("");
-  await page.getByRole("link", { name: /heron/ }).hover();
-  await page.getByRole("button", { name: /^Delete What/ }).click();
+  const remove = async (): Promise<void> => {
+    await page.getByRole("link", { name: /heron/ }).hover();
+    await page.getByRole("button", { name: words.sessions.actions("What does a heron eat?") }).click();
+    await page.getByRole("menuitem", { name: words.common.delete }).click();
+  };
+  await remove();
   await expect.poll(() => page.getByRole("link", { name: /heron/ }).count()).toBe(0);
   expect(await page.evaluate(() => document.activeElement?.tagName)).not.toBe("BODY");
   await page.getByRole("button", { name: words.sessions.undo }).click();
-  await page.getByRole("link", { name: /heron/ }).hover();
-  await page.getByRole("button", { name: /^Delete What/ }).click();
+  await remove();
   await page.reload(); // leaving the page carries it out
   await page.getByText(words.sessions.empty).waitFor();
   await visitor.close();
 });
 
-test("two thousand messages open at their end, scroll to their beginning, and never all stand in the page", {
-  timeout: 120_000,
-}, async () => {
+test("two thousand messages open at their end, scroll to their beginning, and never all stand in the page", async () => {
   await studio.script({ pieces: ["The end"] });
   const visitor = await studio.newcomer();
   const { page } = visitor;
@@ -250,6 +270,8 @@ test("two thousand messages open at their end, scroll to their beginning, and ne
   const file = JSON.stringify({ format: "lam-session", version: 1, session: { title: "Long", active_message_id: 2000 }, messages });
   await page.goto(`${studio.url}/settings`);
   await page.setInputFiles("input[type=file]", { name: "long.json", mimeType: "application/json", buffer: Buffer.from(file) });
+  await page.getByRole("button", { name: words.imports.run(1) }).click();
+  await page.getByRole("button", { name: words.imports.show }).click();
   await page.getByText("Answer 1999").waitFor();
   const thread = page.getByRole("region", { name: words.thread.label });
   const isAtEnd = (): Promise<boolean> => thread.evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight < 2);

@@ -108,8 +108,8 @@ test("eight windows with two running replies: marks change within a second witho
   expect(waited).toBeLessThan(100);
 
   await studio.restartGateway();
-  await second.getByText(words.thread.continue, { exact: true }).waitFor({ timeout: 30_000 });
-  for (const page of windows) await expect.poll(() => page.locator(".mark.running").count(), { timeout: 10_000 }).toBe(0);
+  await second.getByText(words.thread.continue, { exact: true }).waitFor();
+  for (const page of windows) await expect.poll(() => page.locator(".mark.running").count()).toBe(0);
   const { end } = await begin(visitor, "Crane");
   await end;
   for (const page of windows) await page.locator(".sessions li", { hasText: "Crane" }).waitFor();
@@ -118,13 +118,28 @@ test("eight windows with two running replies: marks change within a second witho
   await visitor.close();
 });
 
-/** Two windows: the first leads, the second has a reply that the first reads for it. */
-async function two(change: string | null = null): Promise<{ visitor: Visitor; leader: Page; other: Page; made: string[] }> {
+type Two = { visitor: Visitor; leader: Page; other: Page; made: string[] };
+
+/**
+ * Two windows: the first leads, the second has a reply that the first reads for it. On a busy machine the first may be so late with
+ * its answer that the second leads, as it should; then it begins anew.
+ */
+async function led(change: string | null): Promise<Two> {
+  for (let attempt = 0; attempt < 4; attempt++) {
+    const pair = await two(change);
+    if (connections(pair.made) === 0) return pair;
+    await pair.visitor.close();
+  }
+  throw new Error("the second window reads for itself, four times of four");
+}
+
+async function two(change: string | null = null): Promise<Two> {
   await studio.script({ pieces: Array.from({ length: 100 }, (_, at) => `word${at} `), rate: 20 });
   const visitor = await studio.newcomer();
   if (change !== null) await visitor.context.addInitScript(change);
+  await visitor.page.goto("about:blank"); // nothing that the page before asks for is taken for this one's
   const connected = visitor.page.waitForResponse("**/api/events");
-  await visitor.page.reload();
+  await visitor.page.goto(studio.url);
   await connected;
   const made = requests(visitor);
   const other = await visitor.tab("/");
@@ -144,8 +159,7 @@ test.each([
   ["with locks", null],
   ["on plain HTTP, without locks", "Object.defineProperty(navigator, 'locks', { value: undefined })"],
 ])("when the window that reads is closed, another one goes on, and nothing is lost, %s", async (_name, change) => {
-  const { visitor, leader, other, made } = await two(change);
-  expect(connections(made)).toBe(0);
+  const { visitor, leader, other, made } = await led(change);
   await leader.close();
   await isWhole(other);
   expect(connections(made)).toBe(1);
@@ -156,13 +170,12 @@ test.each([
   ["with locks", null],
   ["on plain HTTP, without locks", "Object.defineProperty(navigator, 'locks', { value: undefined })"],
 ])("when the window that reads is frozen, another one goes on, %s", async (_name, change) => {
-  const { visitor, leader, other, made } = await two(change);
-  const before = connections(made);
+  const { visitor, leader, other, made } = await led(change);
   const browser = await visitor.context.newCDPSession(leader);
   await browser.send("Debugger.enable");
   await browser.send("Debugger.pause"); // nothing runs there any more
   await isWhole(other);
-  expect(connections(made)).toBeGreaterThan(before);
+  expect(connections(made)).toBe(1);
   await browser.send("Debugger.resume");
   await browser.send("Debugger.disable");
   await ask(leader, "Another");

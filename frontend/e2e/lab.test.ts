@@ -5,13 +5,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 
 import { words } from "../src/words";
 import { Look } from "./look";
+import { request } from "./manners";
 import { Studio, type Visitor } from "./studio";
 
 const GOOD = "Answer with the city alone. CUE-GOOD";
 const BAD = "You are a helpful assistant. CUE-BAD";
 const CITIES = ["Paris", "Rome", "Vienna", "Oslo", "Madrid", "Lisbon"];
 /** Mazes of size 5 where this leads from the start to the exit. */
-const SEEDS = [1, 2, 6, 8, 10];
+const SEEDS = [1, 2, 6, 8, 10, 11];
 const WAY = '{"say": "I go right, then down.", "do": {"action": "path", "directions": ["right", "right", "down", "down"]}}';
 const WAIT = '{"say": "I do not know.", "do": {"action": "wait"}}';
 
@@ -47,19 +48,6 @@ function pieces(text: string): string[] {
   return text.match(/[\s\S]{1,4}/g) ?? [];
 }
 
-/** As the page would do it, by the person of this page. */
-async function ask<T>(page: Page, method: string, path: string, body: unknown): Promise<T> {
-  return page.evaluate(
-    async ([how, where, what]) => {
-      const headers = { "Content-Type": "application/json" };
-      const answer = await fetch(String(where), { method: String(how), headers, body: JSON.stringify(what) });
-      if (!answer.ok) throw new Error(`${String(where)}: ${await answer.text()}`);
-      return (await answer.json()) as T;
-    },
-    [method, path, body],
-  );
-}
-
 const cases = CITIES.map((city) => ({
   name: city,
   input: `What is capital ${city.length}${city[0]}?`,
@@ -68,9 +56,9 @@ const cases = CITIES.map((city) => ({
 
 /** Two templates and a set of cases. */
 async function prepare(page: Page): Promise<void> {
-  await ask(page, "POST", "/api/templates", { title: "Terse", content: GOOD });
-  await ask(page, "POST", "/api/templates", { title: "Chatty", content: BAD });
-  await ask(page, "POST", "/api/lab/sets", { title: "Capitals", cases });
+  await request(page, "POST", "/api/templates", { title: "Terse", content: GOOD });
+  await request(page, "POST", "/api/templates", { title: "Chatty", content: BAD });
+  await request(page, "POST", "/api/lab/sets", { title: "Capitals", cases });
 }
 
 async function newRun(page: Page, set: string, prompts: string[]): Promise<void> {
@@ -86,9 +74,7 @@ const standing = (page: Page): ReturnType<Page["locator"]> => page.locator(".run
 const done = async (page: Page): Promise<void> => standing(page).getByText(/^Done/).waitFor({ timeout: 40_000 });
 
 describe("somebody with two prompts", () => {
-  test("writes them, tries one, starts a run, watches it, reloads, and reads which one is better", {
-    timeout: 120_000,
-  }, async () => {
+  test("writes them, tries one, starts a run, watches it, reloads, and reads which one is better", async () => {
     const visitor = await studio.newcomer();
     const { page } = visitor;
 
@@ -107,9 +93,12 @@ describe("somebody with two prompts", () => {
     await page.locator(".tried .answer").getByText("The capital is Paris.").waitFor();
     await page.getByText(words.templates.trial.sent).click();
     await page.locator(".tried pre").first().getByText("CUE-GOOD warm").waitFor();
+    await page.reload();
+    await page.locator(".tried .answer").getByText("The capital is Paris.").waitFor();
+    expect(await page.getByLabel("tone").inputValue()).toBe("warm");
 
-    await ask(page, "POST", "/api/templates", { title: "Chatty", content: BAD });
-    await ask(page, "POST", "/api/lab/sets", { title: "Capitals", cases });
+    await request(page, "POST", "/api/templates", { title: "Chatty", content: BAD });
+    await request(page, "POST", "/api/lab/sets", { title: "Capitals", cases });
     await cue(12);
     await page.goto(`${studio.url}/lab`);
     await page.getByRole("link", { name: words.lab.form.new }).click();
@@ -152,25 +141,28 @@ describe("somebody with two prompts", () => {
     await visitor.close();
   });
 
-  test("compares them on mazes, beside games without a model", { timeout: 90_000 }, async () => {
+  test("compares them on mazes, beside games without a model", async () => {
     const visitor = await studio.newcomer();
     const { page } = visitor;
-    await ask(page, "POST", "/api/templates", { title: "Knows the way", content: "CUE-WAY" });
-    await ask(page, "POST", "/api/templates", { title: "Waits", content: "CUE-WAIT" });
+    await request(page, "POST", "/api/templates", { title: "Knows the way", content: "CUE-WAY" });
+    await request(page, "POST", "/api/templates", { title: "Waits", content: "CUE-WAIT" });
     const maze = { size: 5, loops: 0, germs: 0, fog: false, seeds: SEEDS };
-    await ask(page, "POST", "/api/lab/sets", { title: "Small mazes", maze });
-    await cue(0);
+    await request(page, "POST", "/api/lab/sets", { title: "Small mazes", maze });
+    await cue(4);
     await page.goto(`${studio.url}/lab/new`);
     await newRun(page, "Small mazes", ["Knows the way", "Waits"]);
     await page.getByRole("button", { name: words.lab.form.begin }).click();
     await page.waitForURL(/lab\/\d+$/);
+    await page.locator(".pane").first().getByText("I do not know.").first().waitFor();
+    await page.locator(".live-text strong").getByText(words.maze.actions.wait, { exact: true }).first().waitFor();
+    await cue(0); // the rest takes no time
     await done(page);
     await page.getByRole("tab", { name: words.lab.run.tabs.results }).click();
-    await page.getByText(/“Knows the way.*” is better than “Waits.*”: 100% against 0% on 5 tasks/).waitFor();
+    await page.getByText(/“Knows the way.*” is better than “Waits.*”: 100% against 0% on 6 tasks/).waitFor();
     const table = page.getByRole("region", { name: words.lab.results.table });
     expect(await table.innerText()).toContain(words.lab.baselines["shortest path"]);
     expect(await table.innerText()).toContain(words.lab.baselines["random legal moves"]);
-    await page.getByText(/Random legal moves solve \d+%.*“Waits.*” does no better than that/).waitFor();
+    await page.getByText(/Random legal moves solve \d+%.*“Waits.*” solves fewer/).waitFor();
     await page.getByRole("button", { name: /Knows the way.*maze 1.*solved in 4 steps/ }).click();
     await page.getByText(words.lab.says("I go right, then down.")).waitFor();
     await page.getByText(words.lab.transcript.replay(0, 1)).waitFor();
@@ -181,14 +173,14 @@ describe("somebody with two prompts", () => {
 });
 
 describe("a run", () => {
-  test("is stopped and goes on, a trial alone or all of them", { timeout: 90_000 }, async () => {
+  test("is stopped and goes on, a trial alone or all of them", async () => {
     const visitor = await studio.newcomer();
     const { page } = visitor;
     await prepare(page);
     await cue(2);
     const set = { title: "Capitals", cases };
     const templates = [{ title: "Terse", content: GOOD }];
-    const { id } = await ask<{ id: number }>(page, "POST", "/api/lab/runs", { set, templates });
+    const { id } = await request<{ id: number }>(page, "POST", "/api/lab/runs", { set, templates });
     await page.goto(`${studio.url}/lab/${id}`);
     await page.locator(".pane").first().getByText(/The/).waitFor();
     await page.locator(".pane").first().getByRole("button", { name: /^Stop/ }).click();
@@ -206,7 +198,7 @@ describe("a run", () => {
     await visitor.close();
   });
 
-  test("goes on after the gateway was killed, and the page with it", { timeout: 120_000 }, async () => {
+  test("goes on after the gateway was killed, and the page with it", async () => {
     const visitor = await studio.newcomer();
     const { page } = visitor;
     await cue(4);
@@ -215,7 +207,7 @@ describe("a run", () => {
       { title: "Terse", content: GOOD },
       { title: "Chatty", content: BAD },
     ];
-    const { id } = await ask<{ id: number }>(page, "POST", "/api/lab/runs", { set, templates });
+    const { id } = await request<{ id: number }>(page, "POST", "/api/lab/runs", { set, templates });
     await page.goto(`${studio.url}/lab/${id}`);
     await page.locator(".cell[data-mark=passed], .cell[data-mark=missed]").first().waitFor();
     await studio.restartGateway();
@@ -232,7 +224,7 @@ describe("a run", () => {
     await visitor.close();
   });
 
-  test("is read and opened with the keyboard alone", { timeout: 90_000 }, async () => {
+  test("is read and opened with the keyboard alone", async () => {
     const visitor = await studio.newcomer();
     const { page } = visitor;
     await cue(0);
@@ -241,7 +233,7 @@ describe("a run", () => {
       { title: "Terse", content: GOOD },
       { title: "Chatty", content: BAD },
     ];
-    const { id } = await ask<{ id: number }>(page, "POST", "/api/lab/runs", { set, templates });
+    const { id } = await request<{ id: number }>(page, "POST", "/api/lab/runs", { set, templates });
     await page.goto(`${studio.url}/lab/${id}`);
     await done(page);
     await page.locator(".matrix [tabindex='0']").focus();
@@ -296,7 +288,7 @@ describe.each([
 ] as const)("%s at %i pixels, %s", (colorScheme, width, density) => {
   let visitor: Visitor;
 
-  test("every state of the lab is without a violation", { timeout: 180_000 }, async () => {
+  test("every state of the lab is without a violation", async () => {
     visitor = await studio.newcomer({ colorScheme, viewport: { width, height: 900 }, reducedMotion: "reduce" });
     const { page } = visitor;
     await page.evaluate((chosen) => localStorage.setItem("preferences", JSON.stringify({ density: chosen })), density);
@@ -366,7 +358,7 @@ describe.each([
     await page.keyboard.press("Escape");
 
     const maze = { size: 5, loops: 0, germs: 0, fog: false, seeds: SEEDS };
-    const { id } = await ask<{ id: number }>(page, "POST", "/api/lab/runs", {
+    const { id } = await request<{ id: number }>(page, "POST", "/api/lab/runs", {
       set: { title: "Small mazes", maze },
       templates: [
         { title: "Knows the way", content: "CUE-WAY" },
@@ -397,11 +389,11 @@ describe.each([
     await page.getByLabel(words.lab.sets.kinds.maze).check();
     await state("lab 21 new set of mazes");
 
-    const { id: template } = await ask<{ id: number }>(page, "POST", "/api/templates", {
+    const { id: template } = await request<{ id: number }>(page, "POST", "/api/templates", {
       title: "Guide",
       content: "You are a guide. Answer with the city alone. CUE-GOOD",
     });
-    await ask(page, "PATCH", `/api/templates/${template}`, {
+    await request(page, "PATCH", `/api/templates/${template}`, {
       content: "You are a {{tone=calm|How it sounds}} guide for {{city}}. Answer with one city alone. CUE-GOOD",
     });
     await page.goto(`${studio.url}/templates/${template}`);
@@ -413,9 +405,9 @@ describe.each([
     await page.getByRole("button", { name: words.templates.trial.compare }).click();
     await page.getByLabel("city").fill("Paris");
     await page.getByLabel(words.templates.trial.input).fill("What is capital 5P?");
-    await cue(20);
+    await cue(2);
     await page.getByRole("button", { name: words.templates.trial.begin }).click();
-    await page.locator(".tried .answer").nth(1).getByText(/The/).waitFor();
+    await page.locator(".tried .answer .markdown").nth(1).getByText(/The/).waitFor();
     await state("lab 24 try, running");
     await page.locator(".tried .answer").nth(1).getByText("The capital is Paris.").waitFor();
     await page.locator(".tried .figures").nth(1).waitFor();

@@ -37,6 +37,11 @@ export class Look {
     this.findings[name] = [...(await violations(page)), ...(wide ? ["wider than the screen"] : [])];
   }
 
+  /** A picture alone, of what runs no scripts. */
+  async keep(name: string): Promise<void> {
+    await this.page.screenshot({ path: `${PICTURES}${name} ${this.suffix}.png` });
+  }
+
   /** No state had anything wrong with it. */
   get clean(): Record<string, string[]> {
     return Object.fromEntries(Object.keys(this.findings).map((name) => [name, []]));

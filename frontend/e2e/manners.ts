@@ -30,3 +30,16 @@ export async function ended(page: Page): Promise<void> {
     .getByRole("button", { name: new RegExp(`${words.thread.regenerate}|${words.thread.retry}`) })
     .waitFor();
 }
+
+/** A request as the page would make it, by the person of this page. */
+export async function request<T>(page: Page, method: string, path: string, body?: object): Promise<T> {
+  return page.evaluate(
+    async ({ method, path, body }) => {
+      const headers = { "Content-Type": "application/json" };
+      const answer = await fetch(path, { method, headers, ...(body !== undefined && { body: JSON.stringify(body) }) });
+      if (!answer.ok) throw new Error(`${path}: ${await answer.text()}`);
+      return (await answer.json()) as T;
+    },
+    { method, path, body },
+  );
+}

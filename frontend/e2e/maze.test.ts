@@ -7,14 +7,14 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import type { GameAnswer } from "../src/api/schema";
-import { apply, DIRECTIONS, legal, offset, replay, type Action, type Direction, type State } from "../src/protocol/maze";
+import { offset, replay, type Action, type Direction, type State } from "../src/protocol/maze";
 import { words } from "../src/words";
 import { Look } from "./look";
+import { ARROWS, winning } from "./mazes";
 import { Studio, type Visitor } from "./studio";
 
 const { maze } = words;
-const PATIENCE = { timeout: 15_000 };
-const ARROWS = { up: "ArrowUp", down: "ArrowDown", left: "ArrowLeft", right: "ArrowRight" };
+const PATIENCE = { timeout: 30_000 };
 
 let studio: Studio;
 
@@ -25,27 +25,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await studio.close();
 });
-
-/** The fewest directions that win, past all germs; undefined stands for a tick of waiting. What germs do depends on the tick alone. */
-function winning(start: State): (Direction | undefined)[] {
-  const reached = new Set<string>();
-  for (let plays: [state: State, steps: (Direction | undefined)[]][] = [[start, []]]; plays.length > 0; ) {
-    const won = plays.find(([{ status }]) => status === "won");
-    if (won !== undefined) return won[1];
-    plays = plays.flatMap(([state, steps]) =>
-      [...DIRECTIONS, undefined].flatMap((direction): typeof plays => {
-        const action: Action = direction === undefined ? { action: "wait" } : { action: "move", direction };
-        if (!legal(state, action)) return [];
-        const next = apply(state, action);
-        const key = `${next.player} ${next.tick}`;
-        if (reached.has(key) || !["playing", "won"].includes(next.status)) return [];
-        reached.add(key);
-        return [[next, [...steps, direction]]];
-      }),
-    );
-  }
-  throw new Error("this game can’t be won any more");
-}
 
 /** The steps of a way that wins, up to the first wait. */
 function wayOut(state: State): Direction[] {
@@ -93,7 +72,7 @@ async function walk(page: Page, way: readonly Direction[]): Promise<void> {
 }
 
 describe("playing oneself", () => {
-  test("a game is begun, won and seen again with the keyboard alone", { timeout: 120_000 }, async () => {
+  test("a game is begun, won and seen again with the keyboard alone", async () => {
     const visitor = await studio.newcomer();
     const { page } = visitor;
     await page.goto(`${studio.url}/maze`);
@@ -120,7 +99,7 @@ describe("playing oneself", () => {
     await visitor.close();
   });
 
-  test("time passes while nobody acts, and not while the page is out of sight", { timeout: 60_000 }, async () => {
+  test("time passes while nobody acts, and not while the page is out of sight", async () => {
     const visitor = await studio.newcomer();
     const { page } = visitor;
     await begin(page);
@@ -139,7 +118,7 @@ describe("playing oneself", () => {
     await visitor.close();
   });
 
-  test("a finger moves the player: by swipes, and by the arrows on the page", { timeout: 60_000 }, async () => {
+  test("a finger moves the player: by swipes, and by the arrows on the page", async () => {
     const visitor = await studio.newcomer({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
     const { page } = visitor;
     await begin(page);
@@ -161,7 +140,7 @@ describe("playing oneself", () => {
     await visitor.close();
   });
 
-  test("a hint’s first word is on screen within two frames of its first token", { timeout: 60_000 }, async () => {
+  test("a hint’s first word is on screen within two frames of its first token", async () => {
     const visitor = await studio.newcomer();
     const { page } = visitor;
     await page.addInitScript(() => {
@@ -195,9 +174,7 @@ describe("playing oneself", () => {
     await visitor.close();
   });
 
-  test("a hint streams, is shown on the board, and is followed with Enter; who moves on stops it", {
-    timeout: 60_000,
-  }, async () => {
+  test("a hint streams, is shown on the board, and is followed with Enter; who moves on stops it", async () => {
     const visitor = await studio.newcomer();
     const { page } = visitor;
     await begin(page);
@@ -220,9 +197,7 @@ describe("playing oneself", () => {
   });
 });
 
-test("when the gateway dies, what was done meanwhile is stored once it is back, and a hint can be asked for again", {
-  timeout: 90_000,
-}, async () => {
+test("when the gateway dies, what was done meanwhile is stored once it is back, and a hint can be asked for again", async () => {
   const visitor = await studio.newcomer();
   const { page } = visitor;
   await begin(page);
@@ -259,9 +234,7 @@ async function playOn(page: Page, length: number, ask: () => Promise<void>): Pro
 }
 
 describe("the model plays", () => {
-  test("to the end, one action at a time and by itself; a reload in the middle loses nothing; others see it again", {
-    timeout: 180_000,
-  }, async () => {
+  test("to the end, one action at a time and by itself; a reload in the middle loses nothing; others see it again", async () => {
     const visitor = await studio.newcomer();
     const { page } = visitor;
     await begin(page, { mode: "lam" }); // without germs: time can be lost
@@ -314,7 +287,7 @@ describe("the model plays", () => {
     await visitor.close();
   });
 
-  test("by itself, until it is paused; a failure of the model is said and can be tried again", { timeout: 120_000 }, async () => {
+  test("by itself, until it is paused; a failure of the model is said and can be tried again", async () => {
     const visitor = await studio.newcomer();
     const { page } = visitor;
     await begin(page, { mode: "lam" });
@@ -338,7 +311,7 @@ describe("the model plays", () => {
   });
 });
 
-test("who wants no motion sees each state at once", { timeout: 60_000 }, async () => {
+test("who wants no motion sees each state at once", async () => {
   const visitor = await studio.newcomer({ reducedMotion: "reduce" });
   const { page } = visitor;
   await begin(page);
@@ -365,7 +338,7 @@ describe.each([
   ["dark", 360, "comfortable"],
   ["light", 1600, "comfortable"],
 ] as const)("%s at %i pixels, %s", (colorScheme, width, density) => {
-  test("every state of the maze is without a violation", { timeout: 240_000 }, async () => {
+  test("every state of the maze is without a violation", async () => {
     const visitor: Visitor = await studio.newcomer({
       colorScheme,
       viewport: { width, height: width > 1500 ? 1000 : 800 },

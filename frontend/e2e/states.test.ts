@@ -1,5 +1,5 @@
 /**
- * Every state of the page, in light and dark, on a desk and on a phone: nothing that a screen reader or a weak eye stumbles over,
+ * Every state of the page, in light, dark and forced colours, on a desk and on a phone, in English and in Arabic: nothing that a screen reader or a weak eye stumbles over,
  * nothing wider than the screen, and a picture of it in e2e/pictures/, to be looked at.
  */
 
@@ -10,6 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { words } from "../src/words";
 import { Look } from "./look";
+import { spoken } from "./languages";
 import { Studio } from "./studio";
 
 const RICH = readFileSync(new URL("./rich.md", import.meta.url), "utf8");
@@ -37,30 +38,53 @@ async function settled(page: Page): Promise<void> {
     .waitFor();
 }
 
+const NOTES = "# Notes\n\nThe meeting is at noon.";
+
+/** A sentence with a number in it, whatever the number is. */
+function sentence(said: string, sample: string): RegExp {
+  return new RegExp(said.replace(sample, "\\d+"));
+}
+
 describe.each([
-  ["light", 1280, "comfortable"],
-  ["dark", 1280, "compact"],
-  ["light", 360, "compact"],
-  ["dark", 360, "comfortable"],
-] as const)("%s at %i pixels, %s", (colorScheme, width, density) => {
-  test("every state is without a violation", { timeout: 180_000 }, async () => {
-    const visitor = await studio.newcomer({ colorScheme, viewport: { width, height: 740 }, reducedMotion: "reduce" });
+  ["light", 1280, "comfortable", "en", "none"],
+  ["dark", 1280, "compact", "en", "none"],
+  ["light", 360, "compact", "en", "none"],
+  ["dark", 360, "comfortable", "en", "none"],
+  ["dark", 1280, "comfortable", "en", "active"],
+  ["light", 360, "comfortable", "en", "active"],
+  ["light", 1280, "comfortable", "ar", "none"],
+  ["dark", 360, "comfortable", "ar", "none"],
+] as const)("%s at %i pixels, %s, %s, forced colours: %s", (colorScheme, width, density, language, forcedColors) => {
+  beforeAll(() => spoken(language));
+  afterAll(() => spoken("en"));
+
+  test("every state is without a violation", async () => {
+    const visitor = await studio.newcomer({
+      colorScheme,
+      forcedColors,
+      locale: language,
+      viewport: { width, height: 740 },
+      reducedMotion: "reduce",
+    });
     const { page } = visitor;
     await page.evaluate((chosen) => localStorage.setItem("preferences", JSON.stringify({ density: chosen })), density);
     await page.reload();
     await page.getByLabel(words.composer.label, { exact: true }).waitFor();
     const isPhone = width < 760;
 
-    const look = new Look(page, `${colorScheme} ${width} ${density}`);
+    const look = new Look(
+      page,
+      [colorScheme, width, density, language, ...(forcedColors === "active" ? ["forced"] : [])].join(" "),
+    );
     const state = (name: string): Promise<void> => look.at(name);
 
     await state("01 empty");
-    await studio.script({ pieces: ["never"], progress: 20, wait: 0.5 });
+    await studio.script({ pieces: ["never"], progress: 90, wait: 0.5 });
     await ask(page, "Tell me a story");
-    await page.getByText(/Reading your prompt, \d+%/).waitFor();
+    await page.getByText(sentence(words.reply.readingShare(0.61), "61")).waitFor();
     await state("02 prompt is read");
 
-    const other = await studio.newcomer();
+    const other = await studio.newcomer({ locale: language });
     await ask(other.page, "Me too");
     await other.page.getByText(words.reply.next).waitFor();
     await other.page.keyboard.press("Escape");
@@ -73,8 +97,8 @@ describe.each([
 
     await studio.script({ thinking: ["First I ", "think. "], pieces: ["So"], rate: 0.4 });
     await ask(page, "Think");
-    await page.getByText(/Thinking, \d s/).waitFor();
-    await page.getByText(words.thread.thinking, { exact: true }).click();
+    await page.getByText(sentence(words.reply.thinkingFor(1), "1")).waitFor();
+    await page.getByText(words.thread.thoughts, { exact: true }).click();
     await state("04 thinking");
     await page.keyboard.press("Escape");
     await settled(page);
@@ -110,10 +134,10 @@ describe.each([
     await page.keyboard.press("Escape");
 
     await page.setInputFiles("input[type=file]", [
-      { name: "notes.md", mimeType: "text/markdown", buffer: Buffer.from("# Notes\n\nThe meeting is at noon.") },
+      { name: "notes.md", mimeType: "text/markdown", buffer: Buffer.from(NOTES) },
       { name: "empty.pdf", mimeType: "application/pdf", buffer: Buffer.from("no pdf") },
     ]);
-    await page.getByText(/characters/).waitFor();
+    await page.getByText(words.composer.characters(NOTES.length)).waitFor();
     await page.locator(".chips .problem").waitFor();
     await page.getByLabel(words.composer.label, { exact: true }).fill("When is the meeting?");
     await state("11 documents");
@@ -139,6 +163,7 @@ describe.each([
     await page.getByLabel(words.templates.prompt).fill("Translate into {{language=English}}. Tone: {{tone|how it should sound}}.");
     await page.getByRole("button", { name: words.templates.create }).click();
     await page.getByText(words.templates.saved(1)).waitFor();
+    await page.getByRole("button", { name: words.templates.save, exact: true }).waitFor();
     await page
       .getByLabel(words.templates.prompt)
       .fill("Translate what I say into {{language=English}}. Tone: {{tone|how it should sound}}.");
@@ -171,10 +196,15 @@ describe.each([
     await page.locator("mark").first().waitFor();
     await state("21 found");
     await page.getByLabel(words.sessions.search).fill("");
-    await page.getByRole("link", { name: "Translator" }).hover();
-    await page.getByRole("button", { name: words.sessions.pinTitle("Translator") }).click();
-    await page.getByRole("heading", { name: words.sessions.pinned }).waitFor();
-    await page.getByRole("button", { name: words.sessions.deleteTitle("Translator") }).click();
+    for (const action of [words.sessions.pin, words.common.delete]) {
+      await page.getByRole("link", { name: "Translator" }).hover();
+      await page.getByRole("button", { name: words.sessions.actions("Translator") }).click();
+      await page
+        .getByRole("menuitemcheckbox", { name: action })
+        .or(page.getByRole("menuitem", { name: action }))
+        .click();
+      if (action === words.sessions.pin) await page.getByRole("heading", { name: words.sessions.pinned }).waitFor();
+    }
     await page.getByText(words.sessions.deleted("Translator")).waitFor();
     await state("22 deleted");
     await page.getByRole("button", { name: words.sessions.undo }).click();
@@ -202,7 +232,7 @@ describe.each([
 
     await page.route("**/api/auth/me", (route) => route.abort());
     await page.goto(`${studio.url}/`);
-    await page.getByText(words.failure.offlineTitle).waitFor({ timeout: 20_000 });
+    await page.getByText(words.failure.offlineTitle).waitFor();
     await state("28 offline");
     await page.unroute("**/api/auth/me");
     await page.getByRole("button", { name: words.common.tryAgain }).click();

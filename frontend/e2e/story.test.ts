@@ -60,7 +60,7 @@ class Camera {
   }
 }
 
-test("a reply outlives a reload and a killed gateway, and is whole in the end", { timeout: 120_000 }, async () => {
+test("a reply outlives a reload and a killed gateway, and is whole in the end", async () => {
   await studio.script({ pieces: PIECES, rate: RATE });
   const visitor = await studio.newcomer({ viewport: { width: 860, height: 500 }, colorScheme: "light" });
   const { page } = visitor;

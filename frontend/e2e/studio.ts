@@ -18,7 +18,7 @@ const PYTHON = fileURLToPath(new URL("../../.venv/bin/python", import.meta.url))
 const MAIN = "from lam.cli import main; main()";
 const COMMON = { LAM_PORT: "0", LAM_MAX_STREAMS_PER_USER: "20" };
 const FLAGS =
-  "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
+  "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
 
 export class Studio {
   private constructor(
@@ -32,17 +32,25 @@ export class Studio {
     private readonly browser: Browser,
   ) {}
 
-  /** `tokens` words (`word0 word1 …`), `rate` a second; `slots` replies at once. `inOnePiece`: by a worker that cannot stream. */
+  /**
+   * `tokens` words (`word0 word1 …`), `rate` a second; `slots` replies at once. `worker`: in mqtt mode, with a Mosquitto and a
+   * worker, which streams or answers in one piece.
+   * `below`: a path, such as `/studio`, below which an nginx has the gateway. `also`: further settings of the gateway.
+   */
   static async open({
     tokens,
     rate,
     slots = 8,
-    inOnePiece = false,
+    worker,
+    below = "",
+    also = {},
   }: {
     tokens: number;
     rate: number;
     slots?: number;
-    inOnePiece?: boolean;
+    worker?: "streams" | "in one piece";
+    below?: string;
+    also?: Record<string, string>;
   }): Promise<Studio> {
     const folder = mkdtempSync(join(tmpdir(), "lam-page-"));
     const scripted = [
@@ -64,19 +72,26 @@ export class Studio {
       LAM_REGISTRATION: "open",
       LAM_TITLES: "false",
       LLM_SERVER_URL: line.trim(),
+      ...also,
     };
     const others = [model];
-    if (inOnePiece) {
+    if (worker !== undefined) {
       const port = await freePort();
       Object.assign(settings, { LLM_COMM_MODE: "mqtt", MQTT_BROKER_PORT: String(port) });
       writeFileSync(join(folder, "mosquitto.conf"), `listener ${port} 127.0.0.1\nallow_anonymous true\n`);
       const [broker] = await started(["-v", "-c", join(folder, "mosquitto.conf")], {}, "running", "mosquitto");
-      const command = ["-c", MAIN, "worker", "--llm", line.trim(), "--broker", `127.0.0.1:${port}`, "--no-stream"];
-      const [worker] = await started(command, {}, "Ctrl-C stops it");
-      others.push(worker, broker);
+      const command = ["-c", MAIN, "worker", "--llm", line.trim(), "--broker", `127.0.0.1:${port}`];
+      if (worker === "in one piece") command.push("--no-stream");
+      const [process] = await started(command, {}, "Ctrl-C stops it");
+      others.push(process, broker);
     }
-    const [gateway] = await started(["-c", MAIN, "serve"], settings, "serves http");
-    return Studio.with(folder, settings, line.trim(), gateway, others);
+    const port = below === "" ? 0 : await freePort();
+    const publicUrl = `http://127.0.0.1:${port}${below}`;
+    if (below !== "") Object.assign(settings, { LAM_PUBLIC_URL: publicUrl });
+    const [gateway, said] = await started(["-c", MAIN, "serve"], settings, "serves http");
+    if (below === "") return Studio.with(folder, settings, line.trim(), gateway, others);
+    others.push(await nginx(folder, port, below, /http:\S+(?=;)/.exec(said)?.[0] ?? ""));
+    return Studio.with(folder, settings, line.trim(), gateway, others, publicUrl);
   }
 
   /** Everything as `lam up` starts it, with the real model. */
@@ -93,9 +108,10 @@ export class Studio {
     modelUrl: string,
     gateway: ChildProcess,
     others: ChildProcess[],
+    url = readFileSync(join(folder, "url"), "utf8").trim(),
   ): Promise<Studio> {
     const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS.split(" ") });
-    return new Studio(readFileSync(join(folder, "url"), "utf8").trim(), settings, folder, modelUrl, gateway, others, browser);
+    return new Studio(url, settings, folder, modelUrl, gateway, others, browser);
   }
 
   /** What the model answers from now on: fields of `Reply` in lam/testing/server.py. */
@@ -106,6 +122,16 @@ export class Studio {
   /** What it answers to requests that contain a text, before what the script says. */
   async cues(cues: { text: string; reply: Record<string, unknown> }[]): Promise<void> {
     await this.direct("/cues", cues);
+  }
+
+  /** Lets a reply with `hold` send its next pieces. */
+  async step(pieces: number): Promise<void> {
+    await this.direct("/step", { pieces });
+  }
+
+  /** Whether the model takes pictures from now on; the gateway asks it when it starts, and every 30 s. */
+  async sight(sees: boolean): Promise<void> {
+    await this.direct("/sight", { sees });
   }
 
   private async direct(path: string, body: unknown): Promise<void> {
@@ -127,10 +153,11 @@ export class Studio {
     return answer.status === 204 ? null : await answer.json();
   }
 
-  /** The gateway is killed, and started again at the same address. */
-  async restartGateway(): Promise<void> {
+  /** The gateway is killed, and started again at the same address. The scripted model cannot go on in the middle of a reply. */
+  async restartGateway(settings: Readonly<Record<string, string>> = { LAM_HEALING: "false" }): Promise<void> {
     await ended(this.gateway, "SIGKILL");
-    [this.gateway] = await started(["-c", MAIN, "serve"], { ...this.settings, LAM_PORT: new URL(this.url).port }, "serves http");
+    const port = new URL(this.url).port;
+    [this.gateway] = await started(["-c", MAIN, "serve"], { ...this.settings, ...settings, LAM_PORT: port }, "serves http");
   }
 
   async killModel(): Promise<void> {
@@ -149,14 +176,24 @@ export class Studio {
     return (await this.browser.newContext()).newPage();
   }
 
-  /** A new account's browser, signed in through the page as a newcomer does it; what its console complains of ends the test. */
-  async newcomer(options: Parameters<Browser["newContext"]>[0] = {}): Promise<Visitor> {
+  /** A browser in which nobody is signed in, at an address; what its console complains of ends the test. */
+  async stranger(path: string, options: Parameters<Browser["newContext"]>[0] = {}): Promise<Visitor> {
     const context = await this.browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-    context.setDefaultTimeout(15_000);
+    context.setDefaultTimeout(30_000); // a limit for a busy machine, not a wait
     const visitor = new Visitor(this, context);
-    const page = await visitor.tab("/");
+    await visitor.tab(path);
+    return visitor;
+  }
+
+  /** A new account's browser, signed in through the page as a newcomer does it; what its console complains of ends the test. */
+  async newcomer(
+    options: Parameters<Browser["newContext"]>[0] = {},
+    email = `${crypto.randomUUID()}@example.org`,
+  ): Promise<Visitor> {
+    const visitor = await this.stranger("/", options);
+    const { page } = visitor;
     await page.getByRole("button", { name: words.signIn.toCreate }).click();
-    await page.getByLabel(words.common.email).fill(`${crypto.randomUUID()}@example.org`);
+    await page.getByLabel(words.common.email).fill(email);
     await page.getByLabel(words.common.password).fill("correct horse");
     await page.keyboard.press("Enter");
     await page.getByLabel(words.composer.label, { exact: true }).waitFor();
@@ -181,7 +218,7 @@ export class Visitor {
   async tab(path: string): Promise<Page> {
     const page = await this.context.newPage();
     page.on("console", (message) => {
-      if (["error", "warning"].includes(message.type())) this.complaints.push(message.text());
+      if (["error", "warning"].includes(message.type())) this.complaints.push(`${message.text()} ${message.location().url}`);
     });
     page.on("pageerror", (error) => this.complaints.push(error.message));
     await page.goto(this.studio.url + path);
@@ -220,6 +257,23 @@ async function started(
     child.once("exit", () => reject(new Error(`${words.join(" ")} did not start`)));
   });
   return [child, found];
+}
+
+/** An nginx that has the gateway below a path and takes that off, and another page beside it. */
+async function nginx(folder: string, port: number, below: string, gateway: string): Promise<ChildProcess> {
+  const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((kind) => `${kind}_temp_path ${folder}/${kind};`);
+  const config = join(folder, "nginx.conf");
+  writeFileSync(
+    config,
+    `daemon off; pid ${folder}/nginx.pid; error_log stderr notice; events {}
+http { access_log off; ${temporary.join(" ")}
+  server { listen 127.0.0.1:${port};
+    location / { default_type text/html; return 200 "<title>Another program</title>"; }
+    location ${below}/ { proxy_pass ${gateway}/; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; proxy_buffering off; }
+  } }`,
+  );
+  const [child] = await started(["-c", config, "-p", folder], {}, "start worker process", "nginx");
+  return child;
 }
 
 async function freePort(): Promise<number> {

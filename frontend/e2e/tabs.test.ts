@@ -18,9 +18,7 @@ afterAll(async () => {
   await studio.close();
 });
 
-test("with eight tabs that all have a reply running, a stop still reaches the gateway, and every reply goes on", {
-  timeout: 120_000,
-}, async () => {
+test("with eight tabs that all have a reply running, a stop still reaches the gateway, and every reply goes on", async () => {
   const visitor = await studio.newcomer();
   const tabs = [visitor.page];
   for (let count = 1; count < 8; count++) tabs.push(await visitor.tab("/"));

@@ -16,3 +16,11 @@ export const sentences = [
   ]),
   `JSXAttribute[name.name=${SHOWN_ATTRIBUTES}] > Literal[value=${LETTERS}]`,
 ].map((selector) => ({ selector, message: "What somebody may read stands in src/words/." }));
+
+/** The catalogue may change after a module was evaluated: what a module keeps of it would stay in the language before. */
+export const early = [
+  ':matches(MemberExpression[object.name="words"], VariableDeclarator[init.name="words"]):not(:function *)',
+].map((selector) => ({
+  selector,
+  message: "The language is not known yet when a module is evaluated: read the words in a function.",
+}));

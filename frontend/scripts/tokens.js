@@ -1,6 +1,7 @@
 /**
- * Checks that sizes, colours, shadows and layers stand in `src/styles/tokens.css` alone, that each use names a token, and that each
- * token is used. Hairlines (1px) may stand anywhere. Prints one line for each fault; the exit code is their presence.
+ * Checks that sizes, colours, shadows and layers stand in `src/styles/tokens.css` alone, that each use names a token, that each token
+ * is used, and that sides follow the direction of the language (`inline-start`, not `left`). Hairlines (1px) may stand anywhere.
+ * Prints one line for each fault; the exit code is their presence.
  */
 
 import { readdirSync, readFileSync } from "node:fs";
@@ -13,6 +14,12 @@ const LENGTH = /(?<![\w.-])-?(?:\d*\.)?\d+(?:px|rem|pt|pc|cm|mm|in|q)\b/gi;
 const HAIRLINE = /^-?1px$/;
 const COLOUR =
   /#[0-9a-f]{3,8}\b|\b(?:rgba?|hsla?|hwb|lab|lch|oklab|oklch|color|light-dark)\(|:[^;{]*\b(?:white|black|red|green|blue|gr[ae]y)\b/gi;
+/** A side of the screen, which is wrong in half of the languages. */
+const SIDE =
+  /(?:^|[\s;{-])(?:left|right):|(?:margin|padding|border)-(?:left|right)\b|text-align:\s*(?:left|right)|float:\s*(?:left|right)/g;
+/** Four values in which the sides differ. */
+const LOPSIDED =
+  /(?:padding|margin|inset):\s*\S+\s+((?:[^\s()]|\([^()]*(?:\([^()]*\)[^()]*)*\))+)\s+(?:[^\s()]|\([^)]*\))+\s+(?!\1;)[^;]+;/g;
 const LAYER = /z-index:\s*-?\d+/g;
 
 /** @param {string} css */
@@ -43,6 +50,8 @@ for (const { name, css } of sheets) {
       ...(line.match(LAYER) ?? []),
     ];
     for (const literal of literals) faults.push(`${where} ${literal.trim()} belongs in ${HOME}`);
+    for (const side of [...(line.match(SIDE) ?? []), ...(line.match(LOPSIDED) ?? [])])
+      faults.push(`${where} ${side.trim()} has to follow the direction: inline-start or inline-end`);
     for (const [, token] of line.matchAll(/^\s*(--[\w-]+):/g)) faults.push(`${where} ${token} belongs in ${HOME}`);
   });
 }

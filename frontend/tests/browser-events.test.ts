@@ -33,6 +33,8 @@ class Air {
 class Reader {
   running = false;
   sessions: number[] = [];
+  rooms: number[] = [];
+  isHidden = false;
   /** Each with the number that it was last given. */
   runs = new Map<string, number | null>();
 
@@ -49,8 +51,15 @@ class Reader {
     this.running = false;
   }
 
-  follow(sessions: Iterable<number>, runs: ReadonlyMap<string, number | null>): void {
+  follow(
+    sessions: Iterable<number>,
+    runs: ReadonlyMap<string, number | null>,
+    rooms: Iterable<number> = [],
+    isHidden = false,
+  ): void {
+    this.isHidden = isHidden;
     this.sessions = [...sessions];
+    this.rooms = [...rooms];
     this.runs = new Map([...runs].map(([id, after]) => [id, after ?? this.runs.get(id) ?? null]));
   }
 }
@@ -308,4 +317,35 @@ test("a login that ended is heard of in each tab, once, and not tried again", as
 test("where tabs cannot talk each reads for itself, at once", async () => {
   const [first, second] = [await opened(null), await opened(null)];
   expect(reading()).toEqual([first, second]);
+});
+
+test("a browser is hidden as soon as each of its tabs is, and before it lets go", async () => {
+  const [first, second] = [await opened(), await opened()];
+  const turn = async (tab: Tab, isHidden: boolean): Promise<void> => {
+    tab.isHidden = isHidden;
+    tab.events.look();
+    await pass(0);
+  };
+  first.events.watch(1);
+  second.events.watch(2);
+  await turn(first, true);
+  expect(first.reader?.isHidden).toBe(false);
+  await turn(second, true);
+  expect(first.reader).toMatchObject({ isHidden: true, sessions: [1, 2] });
+  await turn(second, false);
+  expect(first.reader?.isHidden).toBe(false);
+});
+
+test("in company a tab that nobody looks at lets its runs go, and stays", async () => {
+  const tab = await opened();
+  tab.events.watch(7);
+  tab.events.follow("a", tab);
+  tab.events.stay(true);
+  tab.isHidden = true;
+  tab.events.look();
+  await pass(31_000);
+  expect(tab.reader).toMatchObject({ isHidden: true, sessions: [7], runs: new Map() });
+  tab.events.stay(false);
+  await pass(0);
+  expect(tab.reader).toBeUndefined();
 });

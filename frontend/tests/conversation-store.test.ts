@@ -48,8 +48,14 @@ beforeEach(() => {
   changed = [];
   const lists: Lists = {
     messagesChanged: (session) => changed.push(`messages ${session}`),
+    wait: (session, { text }) => {
+      changed.push(`wait ${session} ${text}`);
+      return Promise.resolve();
+    },
     sessionChanged: ({ id }) => changed.push(`session ${id}`),
     sessionDeleted: (id) => changed.push(`deleted ${id}`),
+    folderChanged: ({ id }) => changed.push(`folder ${id}`),
+    folderDeleted: (id) => changed.push(`folder deleted ${id}`),
     costsChanged: () => changed.push("costs"),
     missed: () => changed.push("missed"),
     refused: () => changed.push("refused"),

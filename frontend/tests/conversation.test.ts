@@ -17,6 +17,7 @@ function message(id: number, parent: number | null): MessageAnswer {
     stream_id: null,
     error: null,
     rating: null,
+    reactions: [],
     in_context: true,
   };
   return {

@@ -3,19 +3,38 @@
 import { beforeEach, expect, test, vi } from "vitest";
 
 import { Drafts, EMPTY } from "../src/stores/drafts";
+import { Tab } from "../src/stores/tabs";
 
-vi.hoisted(() => Object.assign(globalThis, { addEventListener: () => undefined })); // what Node lacks of a page
+// what Node lacks of a page
+vi.hoisted(() => Object.assign(globalThis, { addEventListener: () => undefined, BroadcastChannel: undefined }));
 
 const stored = new Map<string, string>();
+const listed = { enumerable: true, configurable: true };
+let tabs: Tab[];
+
+function opened(name = "a"): Drafts {
+  const tab = new Tab(name);
+  tabs.push(tab);
+  return new Drafts(tab);
+}
+
+/** A tab is closed as browsers do it, or dies. */
+function closed(name: string): void {
+  vi.advanceTimersByTime(1000);
+  for (const tab of tabs) if (tab.name === name) tab.stop();
+}
 
 beforeEach(() => {
   stored.clear();
   vi.useFakeTimers();
-  vi.stubGlobal("localStorage", {
+  const own = {
     getItem: (key: string) => stored.get(key) ?? null,
     setItem: (key: string, value: string) => stored.set(key, value),
     removeItem: (key: string) => stored.delete(key),
-  });
+  };
+  vi.stubGlobal("localStorage", new Proxy(own, { ownKeys: () => [...stored.keys()], getOwnPropertyDescriptor: () => listed }));
+  vi.stubGlobal("sessionStorage", { getItem: () => null, setItem: () => undefined });
+  tabs = [];
   return () => {
     vi.useRealTimers();
     vi.unstubAllGlobals();
@@ -23,12 +42,12 @@ beforeEach(() => {
 });
 
 function reloaded(): Drafts {
-  vi.runAllTimers();
-  return new Drafts();
+  closed("a");
+  return opened();
 }
 
 test("what is written is there again after a reload", () => {
-  const drafts = new Drafts();
+  const drafts = opened();
   drafts.change(1, { text: "half a thought" });
   drafts.attach(1, { name: "a.md", text: "a" });
   expect(reloaded().get(1)).toMatchObject({ text: "half a thought", documents: [{ name: "a.md" }] });
@@ -36,29 +55,143 @@ test("what is written is there again after a reload", () => {
 });
 
 test("what was sent is kept until the gateway has it, and is gone then", () => {
-  const drafts = new Drafts();
+  const drafts = opened();
   drafts.change(1, { text: "" });
-  drafts.sent(1, { text: "the message" });
+  const message = { text: "the message" };
+  drafts.sent(1, message);
   expect(drafts.get(1).text).toBe("");
-  expect(reloaded().get(1).text).toBe("the message");
-  drafts.taken(1);
+  vi.advanceTimersByTime(1000);
+  expect(opened().get(1).text).toBe("the message");
+  drafts.taken(1, message);
   expect(reloaded().get(1)).toEqual(EMPTY);
+  closed("a");
   expect(stored.size).toBe(0);
 });
 
 test("what the gateway did not take stands before what was written since, with the reason", () => {
-  const drafts = new Drafts();
-  drafts.sent(1, { text: "first", documents: [{ name: "a.md", text: "a" }] });
+  const drafts = opened();
+  const first = { text: "first", documents: [{ name: "a.md", text: "a" }] };
+  drafts.sent(1, first);
   drafts.change(1, { text: "second" });
-  drafts.giveBack(1, "The queue is full.");
+  drafts.giveBack(1, first, "The queue is full.");
   expect(drafts.get(1)).toMatchObject({ text: "first\n\nsecond", documents: [{ name: "a.md" }], problem: "The queue is full." });
   drafts.change(1, { text: "first" });
   expect(drafts.get(1).problem).toBeNull();
 });
 
 test("a turn that was being said differently goes on being said differently", () => {
-  const drafts = new Drafts();
-  drafts.sent(1, { edit: { turn: 5, text: "better" } });
-  drafts.giveBack(1, "Away");
+  const drafts = opened();
+  const edit = { edit: { turn: 5, text: "better" } };
+  drafts.sent(1, edit);
+  drafts.giveBack(1, edit, "Away");
   expect(reloaded().get(1).edit).toEqual({ turn: 5, text: "better" });
+});
+
+test("two messages on their way are kept in their order, and each is given back alone", () => {
+  const drafts = opened();
+  const [first, second] = [{ text: "first" }, { text: "second" }];
+  drafts.sent(1, first);
+  drafts.sent(1, second);
+  vi.advanceTimersByTime(1000);
+  expect(opened().get(1).text).toBe("first\n\nsecond");
+  drafts.taken(1, first);
+  drafts.giveBack(1, second, "Away");
+  expect(drafts.get(1)).toMatchObject({ text: "second", problem: "Away" });
+  drafts.giveBack(1, second, "Away");
+  expect(drafts.get(1).text, "once is enough").toBe("second");
+});
+
+test("two tabs never write over each other's draft, whatever their order", () => {
+  const [one, two] = [opened("one"), opened("two")];
+  one.change(1, { text: "from the first" });
+  two.change(1, { text: "from the second" });
+  one.change(null, { text: "new, from the first" });
+  expect(two.get(null)).toEqual(EMPTY);
+  closed("one");
+  closed("two");
+  expect(opened("one").get(1).text).toBe("from the first");
+  expect(opened("two").get(1).text).toBe("from the second");
+});
+
+test("what a closed tab left behind is found by the next one, once; what a living one has is not", () => {
+  const first = opened("one");
+  first.change(1, { text: "left" });
+  vi.advanceTimersByTime(1000);
+  expect(opened("two").get(1)).toEqual(EMPTY);
+  closed("one");
+  expect(opened("three").get(1).text).toBe("left");
+  expect(opened("four").get(1)).toEqual(EMPTY);
+});
+
+test("a tab that died without a word is gone after some minutes", () => {
+  opened("one").change(1, { text: "left" });
+  vi.advanceTimersByTime(1000);
+  vi.clearAllTimers();
+  vi.setSystemTime(Date.now() + 200_000);
+  expect(opened("two").get(1).text).toBe("left");
+});
+
+test("the draft of the first release, which had no tabs, is still there", () => {
+  stored.set("draft-1", JSON.stringify({ text: "old" }));
+  expect(opened().get(1).text).toBe("old");
+  expect(stored.has("draft-1")).toBe(false);
+});
+
+test("a tab that was duplicated takes another name, and its copy of the draft with it", () => {
+  const heard: { onmessage: ((event: MessageEvent) => void) | null }[] = [];
+  const channel = (): Pick<BroadcastChannel, "postMessage" | "onmessage"> => {
+    const own = {
+      onmessage: null as ((event: MessageEvent) => void) | null,
+      postMessage: (data: unknown) => {
+        for (const other of heard) if (other !== own) other.onmessage?.({ data } as MessageEvent);
+      },
+    };
+    heard.push(own);
+    return own;
+  };
+  const original = new Drafts(new Tab("a", channel()));
+  original.change(1, { text: "written" });
+  vi.advanceTimersByTime(1000);
+  const copied = new Tab("a", channel());
+  const copy = new Drafts(copied);
+  expect(copied.name).not.toBe("a");
+  copy.change(1, { text: "in the copy" });
+  vi.advanceTimersByTime(1000);
+  expect(JSON.parse(stored.get("draft-1@a") ?? "{}")).toMatchObject({ text: "written" });
+});
+
+test("pictures stand with what is written, over a reload and where the gateway did not take them", () => {
+  const drafts = opened();
+  drafts.attachPicture(1, { id: "a", width: 4, height: 3 });
+  expect(reloaded().get(1)).toMatchObject({ text: "", pictures: [{ id: "a", width: 4, height: 3 }] });
+  const back = { text: "these", pictures: [{ id: "b" }] };
+  drafts.sent(1, back);
+  drafts.giveBack(1, back, "The queue is full.");
+  expect(drafts.get(1)).toMatchObject({ text: "these", pictures: [{ id: "b" }, { id: "a" }] });
+});
+
+test("a picture that comes leaves what is said about the others", () => {
+  const drafts = opened();
+  drafts.change(1, { problem: "Too many." });
+  drafts.attachPicture(1, { id: "a" });
+  expect(drafts.get(1).problem).toBe("Too many.");
+});
+
+test("a picture is known as needed while a draft of any tab has it, or what was sent and not taken", () => {
+  const [drafts, other] = [opened(), opened("b")];
+  drafts.attachPicture(1, { id: "a" });
+  other.attachPicture(1, { id: "a" });
+  other.change(2, { edit: { turn: 7, text: "", pictures: [{ id: "c" }] } });
+  vi.advanceTimersByTime(1000);
+  drafts.change(1, { pictures: [] });
+  expect([drafts.hasPicture("a"), drafts.hasPicture("b"), drafts.hasPicture("c")]).toEqual([true, false, true]);
+  other.change(1, { pictures: [] });
+  expect(other.hasPicture("a")).toBe(true); // the first tab has not written its change yet
+  vi.advanceTimersByTime(1000);
+  expect([drafts.hasPicture("a"), other.hasPicture("a")]).toEqual([false, false]);
+  const back = { text: "", pictures: [{ id: "d" }] };
+  drafts.sent(1, back);
+  expect(drafts.hasPicture("d")).toBe(true);
+  drafts.taken(1, back);
+  expect(drafts.hasPicture("d")).toBe(false);
 });

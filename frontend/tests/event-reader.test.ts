@@ -10,7 +10,7 @@ import { EventReader, type Link, type Wire } from "../src/stores/event-reader";
 /** The gateway's end: connections that were opened, and what was asked to be followed. */
 class Gateway implements Wire {
   cursors: (string | null)[] = [];
-  wishes: { session: number[]; run: string[] }[] = [];
+  wishes: { session: number[]; run: string[]; hidden?: boolean }[] = [];
   refusal: ApiError | null = null;
   private push: (arrival: Arrival | Error) => void = () => undefined;
 
@@ -33,7 +33,7 @@ class Gateway implements Wire {
     }
   }
 
-  follow = (_id: string, followed: { session: number[]; run: string[] }): Promise<void> => {
+  follow = (_id: string, followed: { session: number[]; run: string[]; hidden?: boolean }): Promise<void> => {
     this.wishes.push(followed);
     return Promise.resolve();
   };
@@ -253,4 +253,13 @@ test("a login that has ended is not tried again", async () => {
   await vi.advanceTimersByTimeAsync(60_000);
   expect(gateway.cursors.length).toBe(1);
   expect(links.at(-1)).toBe("refused");
+});
+
+test("whether anybody looks is told when it changes", async () => {
+  await started();
+  for (const isHidden of [false, true, true, false]) {
+    reader.follow([7], new Map(), [], isHidden);
+    await vi.advanceTimersByTimeAsync(0);
+  }
+  expect(gateway.wishes.map(({ hidden }) => hidden)).toEqual([undefined, true, false]);
 });

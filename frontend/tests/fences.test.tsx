@@ -84,7 +84,7 @@ test.each([
 });
 
 test("the text behind an end without a blank line is no code", () => {
-  expect(html("```\na\n```\nafter", false)).toMatch(/<p>after<\/p>/);
+  expect(html("```\na\n```\nafter", false)).toMatch(/<p dir="auto">after<\/p>/);
   expect(html("- ```\n  a\n  ```\n\nafter\n\n```\nb\n```", false).match(/<pre/g)).toHaveLength(2);
 });
 

@@ -239,6 +239,10 @@ describe("the verdict", () => {
       { template: 1, model: 0, setting: 0, passed_share: 0.7, ...figures, ...times },
     ],
     baselines: [{ name: "random legal moves", n: 10, passed_share: 0.2, steps_ratio: 2, score: 1 }],
+    chance: [
+      { row: 0, difference: 0, low: -0.2, high: 0.2, cases: 6, better: false },
+      { row: 1, difference: 0.5, low: 0.2, high: 0.8, cases: 6, better: true },
+    ],
     comparisons: [{ a: 0, b: 1, difference: -0.5, low: -0.8, high: -0.1, cases: 6, winner: "b", ...changes }],
     method: "",
   });
@@ -251,8 +255,10 @@ describe("the verdict", () => {
     );
   });
 
-  test("calls a difference on few tasks a hint", () => {
-    expect(verdicts(spec(), results({ cases: 5 }))[0]?.sentence).toMatch(/These are few tasks/);
+  test("names nobody on few tasks", () => {
+    const [verdict] = verdicts(spec(), results({ cases: 5, winner: null }));
+    expect(verdict?.isClear).toBe(false);
+    expect(verdict?.sentence).toMatch(/: 20% against 70% on 5 tasks\. These are too few/);
   });
 
   test("claims no difference where the interval includes nought", () => {
@@ -262,8 +268,12 @@ describe("the verdict", () => {
   });
 
   test("says which rows do no better than random moves", () => {
-    expect(againstChance(spec(), results({}))).toBe("Random legal moves solve 20%. “A” does no better than that.");
-    expect(againstChance(spec(), { ...results({}), baselines: [] })).toBeNull();
+    expect(againstChance(spec(), results({}))).toBe("Random legal moves solve 20%. “A” is not clearly better.");
+    const [row] = results({}).chance;
+    const worse = { ...row, difference: -0.5, low: -0.8, high: -0.1 } as Results["chance"][number];
+    expect(againstChance(spec(), { ...results({}), chance: [worse] })).toBe("Random legal moves solve 20%. “A” solves fewer.");
+    expect(againstChance(spec(), { ...results({}), chance: [{ ...worse, cases: 5 }] })).toMatch(/“A” is not clearly better\.$/);
+    expect(againstChance(spec(), { ...results({}), baselines: [], chance: [] })).toBeNull();
   });
 });
 

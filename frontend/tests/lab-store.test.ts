@@ -3,7 +3,7 @@
 import { beforeEach, describe, expect, test } from "vitest";
 
 import type { Cell, Counts, LabRun, ListedRun } from "../src/api/lab";
-import { LabRuns, listed, type LabEvent } from "../src/stores/lab";
+import { LabRuns, listed, resultState, type LabEvent } from "../src/stores/lab";
 import { inSight, Panes } from "../src/stores/panes";
 import type { RunReader } from "../src/stores/browser-events";
 
@@ -204,4 +204,11 @@ describe("panes", () => {
     labs.take(event([cell(0, { status: "complete", passed: true })]));
     expect(panes.get()[0]?.stream?.snapshot.text).toBe("Paris");
   });
+});
+
+test("the results of a run that was stopped, resumed and completed in one change are read again", () => {
+  const counts = { waiting: 0, running: 0, complete: 5, failed: 0, stopped: 7 };
+  const before = resultState({ status: "stopped", counts });
+  expect(resultState({ status: "done", counts: { ...counts, complete: 12, stopped: 0 } })).not.toBe(before);
+  expect(resultState({ status: "stopped", counts: { ...counts } })).toBe(before);
 });

@@ -6,7 +6,8 @@ import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { tilesOf, trailOf, wallPath } from "../src/components/maze/drawing";
 import { Motion } from "../src/components/maze/motion";
 import { apply, DIRECTIONS, generate, ticks, type Logged, type State } from "../src/protocol/maze";
-import { actionText } from "../src/features/maze/sentences";
+import { actionText } from "../src/components/maze/actions";
+import {} from "../src/features/maze/sentences";
 
 const direction = fc.constantFrom(...DIRECTIONS);
 const action: fc.Arbitrary<Logged> = fc.oneof(
@@ -35,12 +36,32 @@ test("the trail has the player’s tile of each tick, one step at a time", () =>
   );
 });
 
-test("walls that were not seen are not drawn", () => {
-  const settings = { size: 9, loops: 0, germs: 0, oxygen: 0 };
-  const count = (state: State): number => wallPath(state).split("h0").length - 1;
-  const [clear, fogged] = [generate(7, { ...settings, fog: false }), generate(7, { ...settings, fog: true })];
-  expect(count(clear)).toBe(clear.grid.split("#").length - 1);
-  expect(count(fogged)).toBeLessThan(count(clear));
+/** The tiles, and the pairs of neighbours, that lines of a path of walls join. */
+function drawn(path: string, size: number): { tiles: Set<number>; pairs: string[] } {
+  const [tiles, pairs]: [Set<number>, string[]] = [new Set(), []];
+  for (const [, x, y, way, length] of path.matchAll(/M([\d.]+) ([\d.]+)([hv])(\d+)/g)) {
+    const start = (Number(y) - 0.5) * size + Number(x) - 0.5;
+    const step = way === "h" ? 1 : size;
+    for (let at = 0; at <= Number(length); at++) tiles.add(start + at * step);
+    for (let at = 0; at < Number(length); at++) pairs.push(`${start + at * step} ${start + (at + 1) * step}`);
+  }
+  return { tiles, pairs };
+}
+
+test("each wall that was seen is drawn once and joined with those beside it; no other is", () => {
+  fc.assert(
+    fc.property(fc.nat(), fc.boolean(), fc.nat({ max: 100 }), fc.array(action, { maxLength: 20 }), (seed, fog, loops, actions) => {
+      let state = generate(seed, { size: 11, loops, germs: 0, fog, oxygen: 0 });
+      for (const one of actions) if (state.status === "playing") state = apply(state, one);
+      const isDrawn = (tile: number): boolean => state.grid[tile] === "#" && (!fog || state.known[tile] === "1");
+      const tiles = Array.from(state.grid, (_, tile) => tile).filter(isDrawn);
+      const right = tiles.filter((tile) => tile % 11 < 10 && isDrawn(tile + 1)).map((tile) => `${tile} ${tile + 1}`);
+      const down = tiles.filter((tile) => isDrawn(tile + 11)).map((tile) => `${tile} ${tile + 11}`);
+      const found = drawn(wallPath(state), 11);
+      expect([...found.tiles].sort((a, b) => a - b)).toEqual(tiles);
+      expect(found.pairs.sort()).toEqual([...right, ...down].sort());
+    }),
+  );
 });
 
 test("a path that leads off the board ends at its border", () => {

@@ -103,7 +103,7 @@ test.each([
   ["| a | b |\n|---|---|\n| 1 | 2 | kept |", "kept"],
   ["```js title=kept\nx\n```", "title=kept"],
   ["- ```js title=kept\n  x\n  ```", "title=kept"],
-  ["<details>\n<summary>kept</summary>\n</details>", "&lt;summary&gt;kept"],
+  ["<details open>\n<summary>kept</summary>\n</details>", "&lt;details open&gt;"],
   ["3~5天 and 4~6天", "3~5天 and 4~6天"],
   ["~~gone~~ but 1~2", "<del>gone</del> but 1~2"],
 ])("%j keeps all of its words", (text, words) => {

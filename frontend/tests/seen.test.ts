@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 
 import type { MessageAnswer } from "../src/api/schema";
 import { seen } from "../src/features/chat/seen";
+import { waiting } from "../src/stores/reply-status";
 import type { LiveStream } from "../src/stores/live-stream";
 import type { LiveReply } from "../src/stores/conversation";
 import { Snapshot } from "../src/protocol/fold";
@@ -22,7 +23,7 @@ function live(text: string, stoppedAt: number | null = null): LiveReply {
   const snapshot = new Snapshot();
   snapshot.text = text;
   const stream = { snapshot, stoppedAt, over: false, connection: "open", problem: null } as unknown as LiveStream;
-  return { stream, asked: null, hides: null };
+  return { stream, asked: null, hides: null, isFresh: true };
 }
 
 test("after a reload the text that is stored stands there until the stream has told more", () => {
@@ -52,4 +53,51 @@ test("tool calls are seen on their way and stored", () => {
   const parts: Part[] = [{ type: "tool_call", ...call }, ...reply.stream.snapshot.toolResults];
   expect(seen({ ...STORED, parts }, undefined).calls).toEqual([called]);
   expect(seen({ ...STORED, parts: parts.slice(0, 1) }, undefined).calls).toEqual([{ ...called, result: null }]);
+});
+
+test("under a reply stands the server that answered, where there are several, stored and on its way", () => {
+  const metadata = { mode: "sse", model: "quick", server: "second", simulated: false, finish_reason: "stop" };
+  expect(seen({ ...STORED, status: "complete", metadata }, undefined).figures).toBe("quick · second");
+  expect(seen({ ...STORED, status: "complete", metadata: { ...metadata, server: undefined } }, undefined).figures).toBe("quick");
+
+  const reply = live("");
+  const { snapshot } = reply.stream;
+  const told = { session_id: 1, user_message_id: 1, session_key: "", stream_id: null, assistant_message_id: 2, simulated: false };
+  const end = { assistant_message_id: 2, full_content: "", finish_reason: "stop" as const, usage: null, timings: null };
+  snapshot.take([
+    { id: 1, event: { type: "metadata", ...told, mode: "sse", model: "quick", server: "first" } },
+    { id: 2, event: { type: "progress", stage: "prompt", server: "second", mode: "mqtt" } },
+    { id: 3, event: { type: "done", ...end, model: "quick", simulated: false } },
+  ]);
+  expect(seen(STORED, reply).figures).toBe("quick · second");
+  expect(snapshot.metadata).toMatchObject({ server: "second", mode: "mqtt" });
+});
+
+test("a reply that was broken off says that it recovers, and in the end after which words it went on", () => {
+  const snapshot = new Snapshot();
+  const metadata = {
+    type: "metadata",
+    session_id: 1,
+    user_message_id: 1,
+    session_key: "",
+    stream_id: "s",
+    assistant_message_id: 2,
+  } as const;
+  const about = { mode: "sse", model: "quick", simulated: false } as const;
+  snapshot.take([
+    { id: 1, event: { ...metadata, ...about } },
+    { id: 2, event: { type: "chunk", content: "One two three four five" } },
+    { id: 3, event: { type: "progress", stage: "recovering", reason: "interrupted" } },
+  ]);
+  const reply = live("");
+  const stream = Object.assign(Object.create(reply.stream) as LiveStream, { snapshot });
+  expect(waiting(stream, null, 0)).toBe("The model’s server was lost. The reply goes on as soon as it can.");
+  snapshot.take([{ id: 4, event: { type: "chunk", content: " six" } }]);
+  expect(waiting(stream, null, 0)).toBeNull();
+  expect(seen(null, { ...reply, stream }).healed).toEqual(["two three four five"]);
+  const stored = { ...STORED, status: "complete", content: snapshot.text, parts: snapshot.parts } as MessageAnswer;
+  expect(seen({ ...stored, metadata: { healed: [{ at: 13, reason: "interrupted" }] } }, undefined).healed).toEqual([
+    "One two three",
+  ]);
+  expect(seen({ ...stored, metadata: { healed: "nonsense" } }, undefined).healed).toEqual([]);
 });

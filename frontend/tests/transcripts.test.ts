@@ -26,6 +26,8 @@ function folded(snapshot: Snapshot): unknown {
     finish_reason: end?.type === "done" ? end.finish_reason : null,
     code: end?.type === "error" ? end.code : null,
     last_event_id: snapshot.last,
+    ...(snapshot.images.length > 0 && { parts: snapshot.parts }),
+    ...(snapshot.healed.length > 0 && { healed: snapshot.healed }),
   };
 }
 

@@ -4,28 +4,54 @@ LamError
 ├── ConfigError                invalid_settings      the start stops with one sentence
 ├── Unauthorized               unauthorized          no token, or one that is no longer good
 ├── Forbidden                  forbidden             a cookie request from a foreign page; closed registration
-│   └── NotAllowed             not_allowed           the right to do this is missing
+│   ├── NotAllowed             not_allowed           the right to do this is missing
+│   └── RoomLocked             room_locked           nobody new comes in
 ├── NotFound                   not_found             unknown, or somebody else's
+│   └── NotOffered             not_offered           this gateway was not set up for it
 ├── Invalid                    invalid               the request cannot be carried out as it is written
 │   ├── RequestIdReused        request_id_reused
+│   ├── InvalidField           invalid_field         of a program's request; carries `param` and `reason`
+│   ├── IdempotencyKeyReused   idempotency_key_reused  for another request of a program
 │   ├── UnknownModel           unknown_model
 │   ├── NotSupported           not_supported         the model's server cannot do this
 │   ├── IllegalAction          illegal_action        the rules of the maze forbid it in this state
 │   ├── ReplayDiffers          replay_differs        a claim about a game that its replay does not confirm
-│   └── DocumentError                                a file whose text is not to be had
-│       ├── DocumentUnsupported  document_unsupported  not a kind that is read here
-│       ├── DocumentDisguised    document_disguised    its name says one kind, its content another
-│       ├── DocumentEncrypted    document_encrypted
-│       ├── DocumentEmpty        document_empty        no text in it
-│       ├── DocumentBroken       document_broken
-│       └── DocumentTooLarge     document_too_large    bytes, pages, time or memory
+│   ├── DocumentError                                a file whose text is not to be had
+│   │   ├── DocumentUnsupported  document_unsupported  not a kind that is read here
+│   │   ├── DocumentDisguised    document_disguised    its name says one kind, its content another
+│   │   ├── DocumentEncrypted    document_encrypted
+│   │   ├── DocumentEmpty        document_empty        no text in it
+│   │   ├── DocumentBroken       document_broken
+│   │   └── DocumentTooLarge     document_too_large    bytes, pages, time or memory
+│   ├── PictureError                                 a file that is not taken as a picture
+│   │   ├── PictureUnreadable    picture_unreadable    not PNG, JPEG, WebP or GIF, or damaged
+│   │   └── PictureTooLarge      picture_too_large     bytes, pixels, time or memory
+│   ├── TooManyPictures        too_many_pictures     in one message
+│   ├── VoiceRefused           voice_refused         the server that speaks or listens does not take this
+│   ├── AudioUnsupported       audio_unsupported     not a kind of recording
+│   └── AudioTooLarge          audio_too_large       a recording of too many bytes
 ├── Conflict                   conflict
 │   ├── SessionBusy            session_busy          carries the running stream's id
+│   ├── IdempotencyKeyExpired  idempotency_key_expired  its run is no longer kept
+│   ├── CannotAnswerNow        cannot_answer_now     the reply does not think, or its server cannot end that
 │   ├── TooManySessions        too_many_sessions     the user has as many as LAM_MAX_SESSIONS_PER_USER
+│   ├── TooManyPinned          too_many_pinned       sessions at the top of the list
+│   ├── FolderExists           folder_exists         the user has a folder of this name
+│   ├── TooManyFolders         too_many_folders
+│   ├── TooManyWaiting         too_many_waiting      messages that wait in one session
+│   ├── TooManyMembers         too_many_members      people of one session
+│   ├── TooManyInvitations     too_many_invitations  links into one session
+│   ├── TooManyPublications    too_many_publications  of one session
+│   ├── MediaQuota             media_quota           the user's pictures take as much room as LAM_MEDIA_QUOTA_MB
 │   ├── OutOfStep              out_of_step           the client does not know the newest state of a game
 │   ├── GameOver               game_over
 │   ├── RulesChanged           rules_changed         a game of other rules than this gateway's
 │   ├── TooManyGames           too_many_games
+│   ├── RoomPaused             room_paused           nothing is sent in it until its owner lets it go on
+│   ├── RoomOver               room_over             its date, or the participant's time, has passed
+│   ├── RoomFull               room_full
+│   ├── TooManyRooms           too_many_rooms
+│   ├── TooManyKeys            too_many_keys
 │   ├── TooManyLabRuns         too_many_lab_runs
 │   ├── TooManyLabSets         too_many_lab_sets
 │   ├── TooManyTemplates       too_many_templates
@@ -33,10 +59,19 @@ LamError
 ├── Throttled                                        carries `retry_after`, seconds
 │   ├── TooManyStreams         too_many_streams
 │   ├── QueueFull              queue_full
+│   ├── BudgetExceeded         budget_exceeded       of a key, an account, a group, a room; says which limit, what is left
 │   ├── TooManyAttempts        too_many_attempts
-│   └── TooManyDocuments       too_many_documents
+│   ├── TooManyDocuments       too_many_documents
+│   ├── TooManyUploads         too_many_uploads      pictures that wait to be read
+│   └── TooMuchVoice           too_much_voice        texts to speak, or recordings, that wait
+├── VoiceError                 voice_error           the server that speaks or listens failed
+│   ├── VoiceUnreachable       voice_unreachable
+│   ├── VoiceOverloaded        voice_overloaded
+│   └── VoiceTimeout           voice_timeout
 ├── ShuttingDown               shutting_down
 ├── GatewayUnreachable         gateway_unreachable   what a client says when nobody answers it
+├── LeaseLost                  lease_lost            another gateway has the run now
+├── Unreachable                unreachable           Redis, or another gateway beyond it, does not answer this one
 └── GenerationError                                  a run ended badly: `outcome` is the message's status
     ├── StorageUnavailable     storage_unavailable   also the answer when a request finds no database
     │   ├── StorageDamaged     storage_damaged       somebody has to mend it: never retryable
@@ -52,7 +87,12 @@ LamError
     ├── GenerationTimeout      timeout
     ├── ContextExceeded        context_exceeded      never retryable; carries the `limit` that was exceeded
     ├── ContentFiltered        content_filtered      never retryable: a filter refused the prompt, or the whole reply
-    └── TooLarge               too_large             never retryable
+    ├── TooLarge               too_large             never retryable
+    ├── Stopped                stopped               never retryable: a program's reply that somebody stopped
+    ├── CannotSee              cannot_see            never retryable: the model takes no pictures
+    ├── CannotUseTools         cannot_use_tools      never retryable: the model's template knows no tools
+    ├── NoToolCall             no_tool_call          never retryable: the template only said so
+    └── PictureGone            picture_gone          never retryable
 
 A message is one sentence that says what happened and, where there is something to do, what to do next. Which HTTP status a
 class becomes is `api.errors`' business.
@@ -92,19 +132,52 @@ class NotAllowed(Forbidden):
     summary = "You have no right to do this here."
 
 
+class RoomLocked(Forbidden):
+    code = "room_locked"
+    summary = "This room is locked. Ask whoever opened it to let you in."
+
+
 class NotFound(LamError):
     code = "not_found"
     summary = "There is no such thing, or it is not yours."
 
 
+class NotOffered(NotFound):
+    code = "not_offered"
+    summary = "This gateway is not set up for this."
+
+
 class Invalid(LamError):
+    """`field`: the field of the request that is not valid, where a form needs to know."""
+
     code = "invalid"
     summary = "The request is not valid."
+
+    def __init__(self, message: str | None = None, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class RequestIdReused(Invalid):
     code = "request_id_reused"
     summary = "This client_request_id was used for another message; take a new one."
+
+
+class InvalidField(Invalid):
+    """`param`: the field of a program's request. `reason`: OpenAI's name for what is wrong with it."""
+
+    code = "invalid_field"
+    summary = "A field of the request is not valid."
+
+    def __init__(self, message: str | None = None, *, param: str | None = None, reason: str = "invalid_value") -> None:
+        super().__init__(message)
+        self.param = param
+        self.reason = reason
+
+
+class IdempotencyKeyReused(Invalid):
+    code = "idempotency_key_reused"
+    summary = "This Idempotency-Key was used for another request; take a new one."
 
 
 class UnknownModel(Invalid):
@@ -127,13 +200,28 @@ class ReplayDiffers(Invalid):
     summary = "The gateway replayed the game and came to another result."
 
 
+class VoiceRefused(Invalid):
+    code = "voice_refused"
+    summary = "The voice server does not take this text or recording."
+
+
+class AudioUnsupported(Invalid):
+    code = "audio_unsupported"
+    summary = "Recordings of this kind cannot be sent; WebM, Ogg, MP4, MP3, WAV and FLAC can."
+
+
+class AudioTooLarge(Invalid):
+    code = "audio_too_large"
+    summary = "The recording is larger than this gateway takes; send it in parts."
+
+
 class DocumentError(Invalid):
     """A file without readable text."""
 
 
 class DocumentUnsupported(DocumentError):
     code = "document_unsupported"
-    summary = "Only PDF, Word (docx), plain text and Markdown files can be read."
+    summary = "Files of this kind cannot be read. Documents, sheets, slides, books, web pages and text can."
 
 
 class DocumentDisguised(DocumentError):
@@ -161,6 +249,25 @@ class DocumentTooLarge(DocumentError):
     summary = "The file is larger, or takes more work to read, than this gateway allows."
 
 
+class PictureError(Invalid):
+    """A file that is not taken as a picture."""
+
+
+class PictureUnreadable(PictureError):
+    code = "picture_unreadable"
+    summary = "This file cannot be read as a picture. PNG, JPEG, WebP and GIF can, as long as they are whole."
+
+
+class PictureTooLarge(PictureError):
+    code = "picture_too_large"
+    summary = "The picture is larger, or takes more work to read, than this gateway allows."
+
+
+class TooManyPictures(Invalid):
+    code = "too_many_pictures"
+    summary = "A message has too many pictures; send some of them in another one."
+
+
 class Conflict(LamError):
     code = "conflict"
     summary = "This conflicts with what is already there."
@@ -175,9 +282,44 @@ class SessionBusy(Conflict):
         self.stream_id = stream_id
 
 
+class CannotAnswerNow(Conflict):
+    code = "cannot_answer_now"
+    summary = "The thinking of this reply cannot be ended early."
+
+
 class TooManySessions(Conflict):
     code = "too_many_sessions"
     summary = "You have as many sessions as this gateway keeps for one person; delete some, then try again."
+
+
+class TooManyWaiting(Conflict):
+    code = "too_many_waiting"
+    summary = "As many messages wait in this session as may; wait until one of them is sent, or take one back."
+
+
+class TooManyMembers(Conflict):
+    code = "too_many_members"
+    summary = "There are as many people in this session as this gateway allows."
+
+
+class TooManyInvitations(Conflict):
+    code = "too_many_invitations"
+    summary = "This session has as many links as this gateway allows; revoke one."
+
+
+class TooManyPublications(Conflict):
+    code = "too_many_publications"
+    summary = "This session is published as often as this gateway allows; withdraw one."
+
+
+class MediaQuota(Conflict):
+    code = "media_quota"
+    summary = "Your pictures take as much room as this gateway gives to one person; delete some conversations, then try again."
+
+
+class IdempotencyKeyExpired(Conflict):
+    code = "idempotency_key_expired"
+    summary = "This Idempotency-Key was used within the last 24 hours, and its answer is no longer kept; take a new one."
 
 
 class OutOfStep(Conflict):
@@ -198,6 +340,46 @@ class RulesChanged(Conflict):
 class TooManyGames(Conflict):
     code = "too_many_games"
     summary = "You have as many games as this gateway keeps for one person; delete some, then try again."
+
+
+class TooManyPinned(Conflict):
+    code = "too_many_pinned"
+    summary = "You keep as many conversations at the top as this gateway allows; let go of one, then try again."
+
+
+class FolderExists(Conflict):
+    code = "folder_exists"
+    summary = "You have a folder with this name; choose another one."
+
+
+class TooManyFolders(Conflict):
+    code = "too_many_folders"
+    summary = "You have as many folders as this gateway keeps for one person; delete some, then try again."
+
+
+class RoomPaused(Conflict):
+    code = "room_paused"
+    summary = "The room is paused; you can write again when whoever opened it lets it go on."
+
+
+class RoomOver(Conflict):
+    code = "room_over"
+    summary = "The time of this room is over; nothing more can be sent in it."
+
+
+class RoomFull(Conflict):
+    code = "room_full"
+    summary = "This room is full. Ask whoever opened it."
+
+
+class TooManyRooms(Conflict):
+    code = "too_many_rooms"
+    summary = "You have as many rooms as this gateway keeps for one person; end one, then try again."
+
+
+class TooManyKeys(Conflict):
+    code = "too_many_keys"
+    summary = "You have as many keys as this gateway keeps for one person; revoke some, then try again."
 
 
 class TooManyLabRuns(Conflict):
@@ -243,6 +425,45 @@ class QueueFull(Throttled):
     retry_after = 10
 
 
+class BudgetExceeded(Throttled):
+    """A limit of a budget refuses a request. `of`: whose it is (`key`, `user`, `group`, `room`), `name`: of the key or the group.
+
+    `limit`: `requests_per_minute`, `tokens_per_minute`, `tokens_per_day` or `runs`; `allowed`, `left`: in its unit. `needed`: what
+    the request takes at least. `renews_at`: seconds since 1970; None where the end of a run makes room.
+    """
+
+    code = "budget_exceeded"
+    summary = "The budget is used up; try again when it renews."
+    retry_after = 5
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        of: str = "user",
+        name: str | None = None,
+        limit: str = "runs",
+        allowed: int = 0,
+        left: int = 0,
+        needed: int = 1,
+        renews_at: int | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(message, retry_after=retry_after)
+        self.of = of
+        self.name = name
+        self.limit = limit
+        self.allowed = allowed
+        self.left = left
+        self.needed = needed
+        self.renews_at = renews_at
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the request would not fit into the whole budget either, so that waiting is in vain."""
+        return self.needed > self.allowed
+
+
 class TooManyAttempts(Throttled):
     code = "too_many_attempts"
     summary = "Too many attempts from here; try again in a moment."
@@ -255,6 +476,38 @@ class TooManyDocuments(Throttled):
     retry_after = 5
 
 
+class TooManyUploads(Throttled):
+    code = "too_many_uploads"
+    summary = "You have too many pictures waiting to be read; try again in a moment."
+    retry_after = 5
+
+
+class TooMuchVoice(Throttled):
+    code = "too_much_voice"
+    summary = "You have too many texts or recordings waiting; try again in a moment."
+    retry_after = 5
+
+
+class VoiceError(LamError):
+    code = "voice_error"
+    summary = "The voice server failed."
+
+
+class VoiceUnreachable(VoiceError):
+    code = "voice_unreachable"
+    summary = "The voice server cannot be reached."
+
+
+class VoiceOverloaded(VoiceError):
+    code = "voice_overloaded"
+    summary = "The voice server has too much to do at the moment; try again soon."
+
+
+class VoiceTimeout(VoiceError):
+    code = "voice_timeout"
+    summary = "The voice server takes too long."
+
+
 class ShuttingDown(LamError):
     code = "shutting_down"
     summary = "The gateway is shutting down; try again in a moment."
@@ -263,6 +516,16 @@ class ShuttingDown(LamError):
 class GatewayUnreachable(LamError):
     code = "gateway_unreachable"
     summary = "No gateway answers there."
+
+
+class LeaseLost(LamError):
+    code = "lease_lost"
+    summary = "Another gateway continues this reply; follow it again."
+
+
+class Unreachable(LamError):
+    code = "unreachable"
+    summary = "Another gateway, or Redis between the gateways, does not answer; try again."
 
 
 class GenerationError(LamError):
@@ -305,6 +568,10 @@ class Interrupted(GenerationError):
 class LlmUnreachable(GenerationError):
     code = "llm_unreachable"
     summary = "The model server cannot be reached."
+
+    def __init__(self, message: str | None = None, *, retryable: bool = True) -> None:
+        super().__init__(message)
+        self.retryable = retryable
 
 
 class LlmError(GenerationError):
@@ -378,6 +645,37 @@ class ContextExceeded(GenerationError):
 class ContentFiltered(GenerationError):
     code = "content_filtered"
     summary = "The model server's content filter refused this message."
+    retryable = False
+
+
+class CannotSee(GenerationError):
+    code = "cannot_see"
+    summary = "This model cannot see pictures; choose another one."
+    retryable = False
+
+
+class Stopped(GenerationError):
+    code = "stopped"
+    summary = "The reply was stopped before it was complete."
+    retryable = False
+    outcome = "interrupted"
+
+
+class CannotUseTools(GenerationError):
+    code = "cannot_use_tools"
+    summary = "This model cannot be held to calling a tool; choose another one, or leave the choice to it."
+    retryable = False
+
+
+class NoToolCall(GenerationError):
+    code = "no_tool_call"
+    summary = "The model answered with text although it had to call a tool."
+    retryable = False
+
+
+class PictureGone(GenerationError):
+    code = "picture_gone"
+    summary = "A picture of this conversation is no longer stored."
     retryable = False
 
 

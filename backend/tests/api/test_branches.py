@@ -200,7 +200,7 @@ async def test_a_server_that_cannot_continue_says_so_before_anything_is_changed(
         before = await listed(client, session)
         scripted.prefills, scripted.llama = False, llama
         if not llama:
-            await gateway.parts.catalog.engines["default"]._probe()  # type: ignore[attr-defined]  # at once, not in 30 s
+            await gateway.parts.catalog.engines["default"]._probe.ask()  # type: ignore[attr-defined]  # at once, not in 30 s
         with pytest.raises(NotSupported):
             await collect(client, session, None, **{"continue": True})
         assert await listed(client, session) == before
@@ -212,7 +212,7 @@ async def test_a_failure_in_a_continued_reply_keeps_all_text(gateway: Gateway, s
     async with gateway.client() as client:
         session = (await client.create_session())["id"]
         await stopped_reply(client, scripted, session)
-        scripted.reply = Reply(("four ",), fault="cut", after=1)
+        scripted.reply = Reply(("four ",), fault="error_data", after=1)
         events = await collect(client, session, None, **{"continue": True})
         assert isinstance(events[-1], Error)
         assert (await listed(client, session))[-1]["content"] == "One two three four "

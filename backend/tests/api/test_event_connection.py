@@ -96,7 +96,9 @@ async def test_what_is_written_is_the_golden_transcript() -> None:
         await line.let_write()
         line.feed.append(Change(2, "session", 7, {"type": "run", "session_id": 7, "stream_id": "Zmlyc3Q"}))
         await line.let_write()
-        line.connection.follow({"Zmlyc3Q": Following("Zmlyc3Q", first), "c2Vjb25k": Following("c2Vjb25k", second)})
+        line.connection.follow(
+            {"Zmlyc3Q": Following(stream_id="Zmlyc3Q", log=first), "c2Vjb25k": Following(stream_id="c2Vjb25k", log=second)}
+        )
         await line.let_write()
         first.append([metadata("Zmlyc3Q")])
         await line.let_write()
@@ -119,7 +121,7 @@ async def test_what_is_written_is_the_golden_transcript() -> None:
         await line.let_write()
         line.feed.append(session(5, "Once upon a time"))
         await line.let_write()
-        line.connection.follow({"c2Vjb25k": Following("c2Vjb25k", second, 1)})
+        line.connection.follow({"c2Vjb25k": Following(stream_id="c2Vjb25k", log=second, after=1)})
         await line.let_write()
         line.feed.append(Change(6, "sessions", 9, {"type": "deleted", "session_id": 9}))
         await line.let_write()
@@ -130,7 +132,7 @@ async def test_what_is_written_is_the_golden_transcript() -> None:
 async def test_a_reader_that_takes_nothing_for_a_while_misses_nothing_and_gets_small_writes() -> None:
     log, other = MemoryLog(), MemoryLog()
     async with Line() as line:
-        line.connection.follow({"a": Following("a", log), "b": Following("b", other)})
+        line.connection.follow({"a": Following(stream_id="a", log=log), "b": Following(stream_id="b", log=other)})
         log.append([Chunk("x")])
         line.reader.open.clear()
         for _ in range(100):
@@ -149,7 +151,7 @@ async def test_a_reader_that_takes_nothing_for_a_while_misses_nothing_and_gets_s
 async def test_an_event_larger_than_a_write_holds_nothing_up(sizes: list[int]) -> None:
     log, other = MemoryLog(), MemoryLog()
     async with Line() as line:
-        line.connection.follow({"a": Following("a", log), "b": Following("b", other)})
+        line.connection.follow({"a": Following(stream_id="a", log=log), "b": Following(stream_id="b", log=other)})
         log.append([Chunk("x" * size) for size in sizes])
         other.append([Chunk("end")])
         async with asyncio.timeout(5):
@@ -169,10 +171,33 @@ async def test_a_reader_that_is_too_slow_for_its_changes_is_told_to_load_anew() 
     assert [frame["n"] for frame in whole if frame["stream"] == "sessions"][-1] == KEEP_CHANGES + 2
 
 
+@pytest.mark.parametrize("last", [[], [Chunk("Once")]])
+async def test_a_connection_ends_when_a_run_goes_on_elsewhere_so_that_its_reader_asks_from_where_they_are(
+    last: list[Event],
+) -> None:
+    log, other = MemoryLog(), MemoryLog()
+    async with Line() as line:
+        line.connection.follow(
+            {"Zmlyc3Q": Following(stream_id="Zmlyc3Q", log=log), "c2Vjb25k": Following(stream_id="c2Vjb25k", log=other)}
+        )
+        log.append([metadata("Zmlyc3Q")])
+        other.append([Done(42, "")])
+        other.close()
+        await line.let_write()
+        assert not line.connection.closed
+        line.reader.open.clear()
+        log.append(last)
+        log.close()
+        line.reader.open.set()
+        await asyncio.wait_for(line._writing, 5)
+        assert line.reader.of("Zmlyc3Q") == list(range(1, log.last + 1))
+        assert line.reader.of("c2Vjb25k") == [1]
+
+
 async def test_a_run_that_is_followed_no_more_is_not_listened_to() -> None:
     log = MemoryLog()
     async with Line() as line:
-        line.connection.follow({"a": Following("a", log)})
+        line.connection.follow({"a": Following(stream_id="a", log=log)})
         log.append([Chunk("x")])
         while line.reader.of("a") != [1]:
             await asyncio.sleep(0)

@@ -56,7 +56,7 @@ async def reply_of(url: str, tmp_path, **settings: Any) -> Done | Error:
 
 # Questions
 
-PROBES = {
+PROBES: dict[str, dict[str, Any]] = {
     "/props answers 401": {"/props": (401, UNAUTHORIZED, {})},
     "/props answers 403": {"/props": (403, '{"detail": "Forbidden"}', {})},
     "/props answers 500": {"/props": (500, "oops", {})},

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from lam.client.client import Client
-from lam.errors import Invalid, TooManySessions, TooManyTemplates, TooManyVersions
+from lam.errors import Invalid, TooManyFolders, TooManyPinned, TooManySessions, TooManyTemplates, TooManyVersions
 from lam.gateway import Bounds
 from lam.testing.server import ScriptedServer
 
@@ -29,6 +29,40 @@ async def test_a_user_keeps_so_many_sessions_and_no_more(scripted: ScriptedServe
             await grace.create_session()
             await ada.call("DELETE", f"/api/chatbot/sessions/{first['id']}")
             await ada.create_session()
+
+
+async def test_a_user_keeps_so_many_folders_and_no_more(scripted: ScriptedServer, tmp_path: Path) -> None:
+    async with running_gateway(tmp_path / "data", bounds=Bounds(folders_of_user=2), llm_server_url=scripted.url) as gateway:
+        async with await gateway.user("ada@example.org") as ada, await gateway.user("grace@example.org") as grace:
+            one = await ada.call("POST", "/api/chatbot/folders", {"name": "One"})
+            session = await ada.create_session(folder_id=one["id"])
+            file = await ada.call("GET", f"/api/chatbot/sessions/{session['id']}/export")
+            await ada.call("POST", "/api/chatbot/folders", {"name": "Two"})
+            with pytest.raises(TooManyFolders, match="delete some"):
+                await ada.call("POST", "/api/chatbot/folders", {"name": "Three"})
+            await ada.call("POST", "/api/chatbot/sessions/import", file)
+            other = file | {"session": file["session"] | {"folder": "Three"}}
+            with pytest.raises(TooManyFolders):
+                await ada.call("POST", "/api/chatbot/sessions/import", other)
+            assert len(await ada.call("GET", "/api/chatbot/sessions")) == 2, "nothing of the file is stored"
+            await grace.call("POST", "/api/chatbot/folders", {"name": "Three"})
+            await ada.call("DELETE", f"/api/chatbot/folders/{one['id']}")
+            await ada.call("POST", "/api/chatbot/folders", {"name": "Three"})
+
+
+async def test_a_user_keeps_so_many_sessions_at_the_top_and_no_more(scripted: ScriptedServer, tmp_path: Path) -> None:
+    async with running_gateway(tmp_path / "data", bounds=Bounds(pinned_of_user=2), llm_server_url=scripted.url) as gateway:
+        async with await gateway.user("ada@example.org") as ada:
+            first, _ = [await ada.create_session(pinned=True) for _ in range(2)]
+            other = (await ada.create_session())["id"]
+            with pytest.raises(TooManyPinned, match="let go of one"):
+                await ada.call("PATCH", f"/api/chatbot/sessions/{other}", {"pinned": True})
+            with pytest.raises(TooManyPinned):
+                await ada.create_session(pinned=True)
+            path = f"/api/chatbot/sessions/{first['id']}"
+            assert (await ada.call("PATCH", path, {"pinned": True}))["pinned"] is True, "it is one of them"
+            await ada.call("PATCH", path, {"pinned": False})
+            assert (await ada.call("PATCH", f"/api/chatbot/sessions/{other}", {"pinned": True}))["pinned"] is True
 
 
 async def test_a_user_keeps_so_many_templates_and_no_more(scripted: ScriptedServer, tmp_path: Path) -> None:

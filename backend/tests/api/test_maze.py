@@ -118,7 +118,7 @@ async def test_what_is_no_action_is_refused(action: Any, client: Client) -> None
     await refused(client.call("POST", f"{FROM}/{game['id']}/act", {"after": 0, "actions": [action]}), "invalid")
 
 
-NO_MAZE = {
+NO_MAZE: dict[str, dict[str, Any]] = {
     "an even size": {"seed": 1, "size": 8},
     "a huge one": {"seed": 1, "size": 35},
     "a negative seed": {"seed": -1},

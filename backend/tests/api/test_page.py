@@ -48,6 +48,23 @@ async def test_every_address_of_the_page_is_its_document_under_a_strict_policy(g
     assert response.headers["Cache-Control"] == "no-cache"
 
 
+async def test_the_document_for_diagrams_has_no_origin_and_loads_only_the_scripts_of_the_build(
+    gateway: Gateway, built: Path
+) -> None:
+    for name in ("diagram.html", "diagram.js", "assets/mermaid.tiny-1234.js"):
+        (built / name).write_text("1")
+    _, _, document = await get(gateway, "/diagram.html")
+    policy = document.headers["Content-Security-Policy"].split("; ")
+    assert {"default-src 'none'", "script-src 'self'", "sandbox allow-scripts", "frame-ancestors 'self'"} <= set(policy)
+    for path, reach in (
+        ("/diagram.js", "cross-origin"),
+        ("/assets/mermaid.tiny-1234.js", "cross-origin"),
+        ("/assets/index-1234.js", "same-origin"),
+    ):
+        _, _, script = await get(gateway, path)
+        assert script.headers["Cross-Origin-Resource-Policy"] == reach
+
+
 async def test_what_is_built_is_kept_for_ever_by_browsers(gateway: Gateway, built: Path) -> None:
     status, text, response = await get(gateway, "/assets/index-1234.js")
     assert (status, text) == (200, "1")
@@ -72,8 +89,8 @@ async def test_no_other_file_is_given_away(gateway: Gateway, built: Path, path: 
     assert "secret" not in text
 
 
-API = ["/api", "/api/", "/api/nothing", "/api/chatbot/nothing", "/v1", "/v1/", "/v1/models", "/v1/chat/completions", "/v1/models/x"]
-API += ["/V1/models", "/%761/models", "/v1beta/models", "/v2/x", "/API/health", "//v1/models", "/health", "/livez", "/assets"]
+API = ["/api", "/api/", "/api/nothing", "/api/chatbot/nothing", "/v1", "/v1/"]
+API += ["/V1/models", "/v1beta/models", "/v2/x", "/API/health", "//v1/models", "/health", "/livez", "/assets"]
 
 
 async def test_an_address_of_an_api_is_never_the_page(gateway: Gateway, built: Path) -> None:
@@ -81,6 +98,16 @@ async def test_an_address_of_an_api_is_never_the_page(gateway: Gateway, built: P
         status, text, response = await get(gateway, path)
         assert (status, response.content_type) == (404, "application/json"), path
         assert set(json.loads(text)) == {"detail", "code"}
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "PUT", "DELETE", "PROPFIND"])
+async def test_an_address_for_programs_is_never_the_page(gateway: Gateway, built: Path, method: str) -> None:
+    async with aiohttp.ClientSession() as http:
+        for path in ("/v1/models", "/%761/models", "/v1/chat/completions", "/v1/models/x", "/v1/nothing", "/v1/messages"):
+            async with http.request(method, gateway.url + path) as response:
+                assert response.status in (401, 404, 405), path
+                assert response.content_type == "application/json", path
+                assert "error" in await response.json(), path
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "PROPFIND"])
@@ -130,7 +157,7 @@ def test_every_file_of_the_page_that_was_built_can_be_asked_for() -> None:
 
 async def test_the_page_answers_head(gateway: Gateway, built: Path) -> None:
     async with aiohttp.ClientSession() as http:
-        for path, status in (("/", 200), ("/assets/index-1234.js", 200), ("/assets/nothing.js", 404), ("/v1/models", 404)):
+        for path, status in (("/", 200), ("/assets/index-1234.js", 200), ("/assets/nothing.js", 404), ("/v2/models", 404)):
             async with http.head(gateway.url + path) as response:
                 assert (response.status, await response.read()) == (status, b"")
 

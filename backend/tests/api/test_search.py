@@ -40,6 +40,19 @@ async def test_titles_and_messages_are_found_with_their_words_marked(gateway: Ga
         assert len(await search(client, "dragon", limit=1)) == 2
 
 
+async def test_a_search_in_a_folder_finds_what_is_in_it_and_every_result_names_its_folder(gateway: Gateway) -> None:
+    async with gateway.client() as client:
+        folder = (await client.call("POST", "/api/chatbot/folders", {"name": "Zoo"}))["id"]
+        inside = (await client.create_session(title="Herons", folder_id=folder))["id"]
+        outside = (await client.create_session(title="Herons too"))["id"]
+        for session in (inside, outside):
+            await collect(client, session, "A heron stands still")
+        places = [(one["session_id"], one["folder_id"]) for one in await search(client, "heron")]
+        assert places == [(outside, None), (inside, folder), (outside, None), (inside, folder)]
+        assert {one["session_id"] for one in await search(client, "heron", folder=folder)} == {inside}
+        assert {one["session_id"] for one in await search(client, "heron", folder="none")} == {outside}
+
+
 async def test_nobody_finds_what_others_said(gateway: Gateway) -> None:
     async with gateway.client() as owner, await gateway.user("other@example.org") as other:
         await collect(owner, (await owner.create_session(title="Secret"))["id"], "secret")

@@ -106,7 +106,11 @@ async def test_models_and_health_tell_what_is_there(scripted: ScriptedServer, tm
     ):
         models = await client.call("GET", "/api/models")
         sampling = {"temperature": 0.7, "top_p": 0.9, "max_tokens": 2048, "reasoning": None}
-        assert models == {"models": [{"name": "scripted", "n_ctx": 4096}], "default": "scripted", "sampling": sampling}
+        assert (models["default"], models["sampling"]) == ("scripted", sampling)
+        (model,) = models["models"]
+        can = {"images": False, "tools": None, "json": True, "continue": None, "thinking": None}
+        assert (model["name"], model["n_ctx"], model["can"], model["note"]) == ("scripted", 4096, can, None)
+        assert (model["state"], model["places"], model["busy"], model["servers"]) == ("ready", 4, 0, [])
         told = await client.call("GET", "/api/health")
         assert (told["ready"], told["mode"], told["database"]) == (True, "sse", "ready")
         assert told["engine"]["slots"] == 4

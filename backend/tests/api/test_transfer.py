@@ -8,12 +8,14 @@ from typing import Any
 
 import pytest
 
+from lam.chat.transfer import FILE_BYTES
 from lam.client.client import Client
 from lam.errors import Invalid
 from lam.protocol.events import Done, Metadata
 from lam.testing.server import Reply, ScriptedServer
 
-from ..running import Gateway, collect
+from ..running import Gateway, collect, raw_stream
+from ..waiting import until
 
 
 async def branched(client: Client, scripted: ScriptedServer) -> int:
@@ -148,18 +150,18 @@ async def test_a_long_session_travels_whole_and_a_larger_file_is_refused(gateway
             made = await response.json()
         assert made["message_count"] == 3000
         assert len(await client.call("GET", f"/api/chatbot/sessions/{made['id']}/messages", limit=500)) == 500
-        async with client._http.post(url, data=io.BytesIO(b" " * ((16 << 20) + 1))) as response:
+        async with client._http.post(url, data=io.BytesIO(b" " * (FILE_BYTES + 1))) as response:
             refused = await response.json()
         assert (response.status, refused["code"]) == (413, "too_large")
 
         async def pieces() -> AsyncIterator[bytes]:
-            for _ in range(18):
+            for _ in range((FILE_BYTES >> 20) + 2):
                 yield b" " * (1 << 20)
 
         for path in ("/api/chatbot/sessions/import", "/api/templates/import"):
             async with client._http.post(gateway.url + path, data=pieces()) as response:
                 assert (response.status, (await response.json())["code"]) == (413, "too_large")
-    assert "16 MiB at most" in refused["detail"]
+    assert "up to 64 MiB" in refused["detail"]
 
 
 PLAIN = '{"format":"lam-session","version":1,"session":{"title":"T"},"messages":[{"id":1,"role":"user","content":"%s"}]}'
@@ -186,3 +188,23 @@ async def test_an_odd_file_keeps_its_text(what: str, encoding: str, gateway: Gat
             assert response.status in (200, 201), await response.text()
             session = (await response.json())["id"]
         assert [message["content"] for message in (await export(client, session))["messages"]] == [text]
+
+
+async def test_a_reply_that_runs_is_exported_as_far_as_it_is_stored(gateway: Gateway, scripted: ScriptedServer) -> None:
+    scripted.reply = Reply(("Once upon", " a time"), hold=True)
+    async with gateway.client() as client:
+        session = (await client.create_session())["id"]
+        async with raw_stream(client, session) as stream:
+            await stream.until(Metadata)
+            scripted.step()
+
+            async def holds_the_text() -> bool:
+                texts = []
+                for form in ("markdown", "json"):
+                    async with client._http.get(f"{client.url}/api/chatbot/sessions/{session}/export?format={form}") as response:
+                        texts.append(await response.text())
+                return all("Once upon" in text for text in texts)
+
+            await until(holds_the_text)
+            scripted.step()
+            await stream.rest()

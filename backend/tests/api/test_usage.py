@@ -1,5 +1,9 @@
 """What generations cost, told to whom it concerns, and the metrics."""
 
+import csv
+import io
+import json
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -7,8 +11,12 @@ from typing import Any
 import aiohttp
 import pytest
 
-from lam.errors import Forbidden, Invalid
-from lam.protocol.events import Metadata
+from lam.client.client import Client
+from lam.errors import BudgetExceeded, Forbidden, Invalid
+from lam.protocol.events import Metadata, Usage
+from lam.protocol.facts import Facts
+from lam.protocol.outcome import Outcome
+from lam.storage.costs import cost_of
 from lam.testing.server import Reply, ScriptedServer
 
 from ..running import Gateway, collect, raw_stream, running_gateway
@@ -55,9 +63,66 @@ async def test_usage_is_summed_per_day_session_and_model(gateway: Gateway, scrip
         assert (await client.call("GET", "/api/usage"))["total"] == total, "what was spent stays spent"
 
 
+async def test_usage_is_told_by_key_and_as_a_table_for_spreadsheets(gateway: Gateway, scripted: ScriptedServer) -> None:
+    scripted.reply = Reply(after=2, fault="cut")
+    async with gateway.client() as admin, await gateway.user("user@example.org") as user:
+        await collect(user, (await user.create_session())["id"])
+        owner = (await user.call("GET", "/api/auth/me"))["id"]
+        key = (await user.call("POST", "/api/keys", {"name": "=Notebook"}))["key"]
+        outcome = Outcome(status="complete", facts=Facts(model="tiny", usage=Usage(7, 3, 10)))
+        async with gateway.parts.database.write() as unit:
+            await unit.costs.add(cost_of(outcome, owner, None, "api", datetime.now(UTC), key_id=key["id"]))
+            await unit.keys.touch(key["id"], datetime.now(UTC))
+        await user.call("DELETE", f"/api/keys/{key['id']}")
+        usage = await user.call("GET", "/api/usage")
+        assert [(row["key_id"], row["name"], row["prompt_tokens"]) for row in usage["keys"]] == [(key["id"], "=Notebook", 7)]
+        assert (usage["total"]["metered"], usage["total"]["estimated"]) == (2, 1)
+        for query, runs in (({"key_id": key["id"]}, 1), ({"key_id": 0}, 1), ({"model": "tiny"}, 1), ({"model": "no"}, 0)):
+            assert (await user.call("GET", "/api/usage", **query))["total"]["generations"] == runs
+            assert (await admin.call("GET", "/api/usage", everybody="true", **query))["total"]["generations"] == runs
+        assert (await admin.call("GET", "/api/usage", key_id=key["id"]))["total"]["generations"] == 0, "another's key names nothing"
+        assert (await admin.call("GET", "/api/usage", user_id=owner))["total"]["generations"] == 2
+        table = await export(admin, everybody="true")
+        assert (await export(user)) == table
+        today = datetime.now(UTC).date().isoformat()
+        assert [row for row in table if row["key"]] == [
+            {
+                "day": today,
+                "user": "user@example.org",
+                "key": "'=Notebook",
+                "key_id": str(key["id"]),
+                "model": "tiny",
+                "kind": "api",
+                "runs": "1",
+                "complete": "1",
+                "cancelled": "0",
+                "interrupted": "0",
+                "failed": "0",
+                "metered": "1",
+                "estimated": "0",
+                "prompt_tokens": "7",
+                "completion_tokens": "3",
+                "cached_tokens": "0",
+            }
+        ]
+        for query in ({"everybody": "true"}, {"user_id": 1}):
+            with pytest.raises(Forbidden):
+                await user.call("GET", "/api/usage", **query)
+            with pytest.raises(Forbidden):
+                await user.call("GET", "/api/usage/export", **query)
+
+
+async def export(client: Client, **query: Any) -> list[dict[str, str]]:
+    async with client._http.get(f"{client.url}/api/usage/export", params=query) as response:
+        assert (response.status, response.content_type) == (200, "text/csv")
+        return list(csv.DictReader(io.StringIO(await response.text())))
+
+
 @pytest.mark.parametrize(
     "query",
     [
+        {"key_id": -1},
+        {"user_id": 0},
         {"first": "2026-02-01", "last": "2026-01-01"},
         {"first": "0001-01-01"},
         {"first": "2026-01-01", "last": "0001-01-05"},
@@ -109,6 +174,28 @@ async def test_metrics_tell_what_goes_on(gateway: Gateway, scripted: ScriptedSer
         "lam_event_loop_lag_seconds_count",
     ):
         assert line in text
+
+
+async def test_the_dashboard_asks_for_metrics_that_there_are(gateway: Gateway) -> None:
+    _, text = await metrics(gateway)
+    dashboard = json.loads((Path(__file__).resolve().parents[3] / "contracts" / "grafana.json").read_text())
+    queries = [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    asked = {name.removesuffix("_bucket") for query in queries for name in re.findall(r"lam_\w+", query)}
+    assert len(asked) > 10
+    assert {name for name in asked if f"# TYPE {name} " not in text} == set()
+
+
+async def test_a_refusal_and_a_reservation_are_counted(gateway: Gateway) -> None:
+    async with gateway.client() as client:
+        await client.call("PUT", "/api/admin/users/1/budget", {"requests_per_minute": 1, "tokens_per_day": 5000})
+        session = (await client.create_session(max_tokens=100))["id"]
+        await collect(client, session, "Hi")
+        with pytest.raises(BudgetExceeded):
+            await collect(client, session, "Hi")
+    _, text = await metrics(gateway)
+    assert 'lam_budget_refusals_total{limit="requests_per_minute",of="user"} 1.0' in text
+    assert 'lam_model_tokens_total{kind="completion",model="scripted"} 4.0' in text
+    assert re.search(r'lam_budget_reserved_tokens_total\{of="user"\} 1\d\d.0', text)
 
 
 @pytest.mark.parametrize(

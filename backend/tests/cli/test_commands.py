@@ -69,6 +69,20 @@ async def test_chat_streams_the_answer_to_stdout_and_the_rest_to_stderr(gateway:
     assert [message["content"] for message in messages[::2]] == ["Tell me a story", "and then?"]
 
 
+async def test_chat_begins_in_a_folder_of_that_name(gateway: Gateway, scripted: ScriptedServer, tmp_path: Path) -> None:
+    env = environment(tmp_path / "data")
+    async with gateway.client() as client:
+        folder = await client.call("POST", "/api/chatbot/folders", {"name": "Trip", "system_prompt": "Plan."})
+        assert (await run("chat", "--url", gateway.url, "--folder", " trip", "Where to?", env=env)).code == 0
+        assert [one["folder_id"] for one in await client.call("GET", "/api/chatbot/sessions")] == [folder["id"]]
+        assert scripted.requests[0].body["messages"][0] == {"role": "system", "content": "Plan."}
+        missing = await run("chat", "--url", gateway.url, "--folder", "Work", "hi", env=env)
+        assert (missing.code, missing.out) == (1, "")
+        assert "no folder “Work”" in missing.err
+        assert len(await client.call("GET", "/api/chatbot/sessions")) == 1
+    assert (await run("chat", "--url", gateway.url, "--session", "1", "--folder", "Trip", "hi", env=env)).code == 2
+
+
 async def test_ctrl_c_stops_the_model_and_the_text_stays(gateway: Gateway, scripted: ScriptedServer, tmp_path: Path) -> None:
     scripted.reply = Reply(("word ",) * 10_000, rate=20)
     process = await start("chat", "--url", gateway.url, "Go on", env=environment(tmp_path / "data"))
@@ -152,11 +166,11 @@ async def test_users_and_db_work_beside_a_running_gateway(scripted: ScriptedServ
 @pytest.mark.live
 async def test_up_starts_everything_and_ctrl_c_stops_everything(tmp_path: Path) -> None:
     data = tmp_path / "data"
-    process = await start("up", "--port", "0", env=environment(data))
+    process = await start("up", "--port", "0", env=environment(data, llm_max_tokens=10))
     assert process.stdout
     try:
-        url = (await asyncio.wait_for(process.stdout.readline(), 60)).decode().strip()
-        ran = await run("chat", "Say hello", env=environment(data, llm_max_tokens=10))
+        url = (await asyncio.wait_for(process.stdout.readline(), 180)).decode().strip()
+        ran = await run("chat", "Say hello", env=environment(data))
         assert ran.code == 0
         assert ran.out.strip()
         async with Gateway(url, (data / "token").read_text().strip()).client() as client:
@@ -166,7 +180,7 @@ async def test_up_starts_everything_and_ctrl_c_stops_everything(tmp_path: Path) 
         children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
         assert children
         process.send_signal(signal.SIGINT)
-        _, err = await asyncio.wait_for(process.communicate(), 60)
+        _, err = await asyncio.wait_for(process.communicate(), 120)
         assert process.returncode == 0, err.decode()
         assert not any(Path(f"/proc/{child}").exists() for child in children)
     finally:
@@ -241,3 +255,11 @@ async def test_thoughts_that_came_as_text_and_tool_calls_do_not_pass_for_the_ans
     scripted.reply = Reply(("Let me see.", "</think>", "Four."))  # the route is known now
     again = await run("chat", "--url", gateway.url, "And now?", env=environment(tmp_path / "data"))
     assert again.out == "Four.\n"
+
+
+async def test_a_voice_that_cannot_be_used_is_one_sentence(tmp_path: Path) -> None:
+    for option in ("--voice", "--ears"):
+        ran = await run("voice", option, str(tmp_path / "nothing"), env=environment(tmp_path))
+        assert (ran.code, ran.out) == (1, "")
+        assert "Traceback" not in ran.err
+        assert "voice.md" in ran.err or "nothing" in ran.err

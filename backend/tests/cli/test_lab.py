@@ -86,7 +86,10 @@ async def test_mazes_stand_beside_their_baselines(words: list[str], scripted: Sc
     mazes = {"title": "Tiny", "maze": {"size": 5, "seeds": [1]}}
     ran = await run("lab", "run", file_of(tmp_path, set=mazes), *words, env=environment(tmp_path))
     assert ran.code == 0, ran.err
-    assert [line.split("  ")[0] for line in ran.out.splitlines()[1:]] == ["Plain", "(random legal moves)", "(shortest path)"]
+    *rows, chance = ran.out.splitlines()[1:]
+    assert [line.split("  ")[0] for line in rows] == ["Plain", "(random legal moves)", "(shortest path)"]
+    assert chance.startswith("Plain is not clearly better than random legal moves (")
+    assert chance.endswith("points on 1 maze)")
 
 
 async def test_trials_that_fail_are_no_result(words: list[str], scripted: ScriptedServer, tmp_path: Path) -> None:

@@ -1,23 +1,32 @@
-"""What every engine promises, asked of each: a server over HTTP, workers behind a broker, an older worker, and our own double."""
+"""What every engine promises, asked of each: a server over HTTP, workers behind a broker, an older worker, a local model that is
+loaded for each reply, and our own double."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
+import msgspec
 import pytest
 
-from lam.engines.base import Engine, Route
+from lam.engines.base import Batches, Engine, Needs, Route
 from lam.engines.catalog import Catalog
 from lam.engines.mqtt_workers import MqttWorkersEngine
 from lam.engines.openai_http import OpenAIHttpEngine
 from lam.engines.prompt_portal import PromptPortalEngine
-from lam.errors import GenerationError, LlmError, NotSupported
+from lam.errors import CannotSee, GenerationError, LlmError, NotSupported
+from lam.llama.local_engine import LocalEngine
+from lam.llama.local_model import Child, Launch
+from lam.llama.model import demo_model
+from lam.llama.models import LocalModels
 from lam.mqtt.connection import Broker
-from lam.protocol.chat import ChatRequest, Turn
-from lam.protocol.events import Chunk, ContentEvent, EngineEvent, Finished
+from lam.protocol.chat import ChatRequest, Picture, Turn
+from lam.protocol.events import Chunk, ContentEvent, EngineEvent, Finished, ImagePiece
 from lam.protocol.sampling import Sampling
-from lam.testing.engine import ScriptedEngine
+from lam.testing.engine import ScriptedEngine, Step
 from lam.testing.server import Reply, ScriptedServer
 from lam.worker.worker import Worker
 
@@ -91,7 +100,8 @@ class Double:
         self.engine: Engine = self.double
 
     def say(self, *pieces: str) -> None:
-        self.double.scripts = [[*([Chunk(piece)] for piece in pieces), [Finished("stop")]]]
+        chunks: list[Step] = [[Chunk(piece)] for piece in pieces]
+        self.double.scripts = [[*chunks, [Finished("stop")]]]
 
     def hold(self) -> None:
         self.double.scripts = [[[Chunk(PIECES[0])]] * 1000]
@@ -125,6 +135,31 @@ async def workers(broker: Mosquitto) -> AsyncIterator[Subject]:
         yield Http(server, engine)
 
 
+class ScriptedChild:
+    """A scripted server in the place of a model's process."""
+
+    pid = None
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.ended = asyncio.get_running_loop().create_future()
+
+
+@asynccontextmanager
+async def local(_broker: Mosquitto) -> AsyncIterator[Subject]:
+    @asynccontextmanager
+    async def start(_launch: Launch) -> AsyncIterator[Child]:
+        yield ScriptedChild(server.url)
+
+    with TemporaryDirectory() as folder:
+        models = LocalModels(folder=Path(folder), idle_seconds=0.001)
+        async with (
+            ScriptedServer(model="m") as server,
+            LocalEngine(models, name="m", file=demo_model(), slots=4, start=start) as engine,
+        ):
+            yield Http(server, engine)
+
+
 @asynccontextmanager
 async def portal(broker: Mosquitto) -> AsyncIterator[Subject]:
     async with (
@@ -141,7 +176,7 @@ async def scripted(_broker: Mosquitto) -> AsyncIterator[Subject]:
     yield Double()
 
 
-MAKERS: list[Callable[[Mosquitto], AbstractAsyncContextManager[Subject]]] = [http, workers, portal, scripted]
+MAKERS: list[Callable[[Mosquitto], AbstractAsyncContextManager[Subject]]] = [http, workers, local, portal, scripted]
 
 
 @pytest.fixture(scope="module")
@@ -243,6 +278,58 @@ async def test_a_catalog_streams_over_it(subject: Subject) -> None:
                 events = [event async for batch in batches for event in batch]
         assert "".join(event.content for event in events if isinstance(event, Chunk)) == "".join(PIECES)
         assert catalog.queue.in_use == 0
+
+
+async def drained(batches: Batches) -> None:
+    async for _ in batches:
+        pass
+
+
+async def test_pictures_are_refused_where_nobody_sees_them(subject: Subject) -> None:
+    async with Catalog({"it": subject.engine}, most_waiting=9, timeout=10) as catalog:
+        assert not catalog.sees(None)
+        with pytest.raises(CannotSee):
+            await catalog.require_sight(None)
+        ticket = catalog.queue.enter(None, "somebody", Needs(images=True))
+        async with catalog.generate(asked(), ticket) as batches:
+            with pytest.raises(CannotSee):
+                await drained(batches)
+        assert catalog.queue.in_use == 0
+
+
+@pytest.mark.parametrize("maker", [http, workers, portal])
+async def test_pictures_of_earlier_turns_that_nobody_sees_are_listed_with_the_reply(
+    maker: Callable[[Mosquitto], AbstractAsyncContextManager[Subject]], mosquitto: Mosquitto
+) -> None:
+    seen = Picture(sha256="a" * 64, id="earlier", type="image/png", width=8, height=8, size=1)
+    turns = (Turn("user", "What is this?", (seen,)), Turn("assistant", "I cannot tell."), Turn("user", "Thanks"))
+    async with maker(mosquitto) as subject:
+        subject.say("You are welcome.")
+        request = msgspec.structs.replace(asked(), turns=turns)
+        async with subject.engine.generate(request, route_of(subject.engine)) as batches:
+            events = [event async for batch in batches for event in batch]
+        assert isinstance(events[-1], Finished)
+        assert events[-1].pictures_left_out == ("earlier",)
+        with pytest.raises(CannotSee):
+            async with subject.engine.generate(
+                msgspec.structs.replace(request, turns=turns[:1]), route_of(subject.engine)
+            ) as batches:
+                await drained(batches)
+
+
+@pytest.mark.parametrize("maker", [http, workers])
+async def test_a_picture_that_a_model_returns_arrives_whole_in_its_place(
+    maker: Callable[[Mosquitto], AbstractAsyncContextManager[Subject]], mosquitto: Mosquitto
+) -> None:
+    data = base64.b64encode(bytes(range(256)) * 3000).decode()
+    async with maker(mosquitto) as subject:
+        subject.say("Here: ", f"data:image/png;base64,{data}", ".")
+        events = [event for event in await reply(subject) if isinstance(event, Chunk | ImagePiece)]
+    assert [event.content for event in (events[0], events[-1]) if isinstance(event, Chunk)] == ["Here: ", "."]
+    pieces = [event for event in events if isinstance(event, ImagePiece)]
+    assert events[1:-1] == pieces
+    assert "".join(piece.data for piece in pieces) == data
+    assert [piece.last for piece in pieces] == [False] * (len(pieces) - 1) + [True]
 
 
 async def test_a_server_and_a_broker_in_one_gateway(mosquitto: Mosquitto) -> None:

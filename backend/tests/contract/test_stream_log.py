@@ -26,6 +26,18 @@ async def test_numbers_are_contiguous_from_one(log: StreamLog) -> None:
     assert await numbers(log) == [1, 2, 3]
 
 
+async def test_a_log_may_begin_far_up_and_then_answers_every_smaller_number_from_its_start() -> None:
+    log = MemoryLog(1_000_000)
+    assert log.last == 1_000_000
+    assert log.append([Chunk("a"), Chunk("b")]) == 1_000_002
+    log.close()
+    for after in (0, 7, 1_000_000):
+        assert await numbers(log, after) == [1_000_001, 1_000_002]
+        assert [record.number for record in log.since(after)] == [1_000_001, 1_000_002]
+    assert await numbers(log, 1_000_001) == [1_000_002]
+    assert await numbers(log, 1_000_002) == []
+
+
 async def test_a_follower_may_begin_anywhere(log: StreamLog) -> None:
     log.append([Chunk(str(i)) for i in range(10)])
     log.close()

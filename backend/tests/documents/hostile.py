@@ -144,6 +144,89 @@ def nested_forms(deep: int = 40, wide: int = 10) -> bytes:
     return pdf(*objects)
 
 
+def laughing(root: str) -> str:
+    """XML whose document type declares a billion laughs. `root`: it with `&l;` somewhere inside."""
+    entities = "".join(f'<!ENTITY l{n} "{f"&l{n - 1};" * 10}">' for n in range(1, 12))
+    return f'<?xml version="1.0"?><!DOCTYPE d [<!ENTITY l0 "ha">{entities}<!ENTITY l "&l11;">]>{root}'
+
+
+def other_kinds() -> dict[str, tuple[str, bytes, set[str]]]:
+    """The same for sheets, slides, OpenDocument files, books, rich text and web pages."""
+    from .packages import ODF, epub, odf, pptx, shape, xlsx
+
+    broken, large, locked = {"document_broken"}, {"document_too_large"}, {"document_encrypted"}
+    unsupported, empty = {"document_unsupported"}, {"document_empty"}
+    row = "<row><c><v>1</v></c></row>"
+    outer = '<?xml version="1.0"?><!DOCTYPE d [<!ENTITY x SYSTEM "file:///etc/passwd">]>'
+    deep_sheet = "<row>" + "<c>" * 100_000 + "</c>" * 100_000 + "</row>"
+    nested = "<text:section>" * 100_000 + "</text:section>" * 100_000
+    inner = "<office:body><office:text><text:p>{}</text:p></office:text></office:body>"
+    content = f"<office:document-content {ODF}>{inner}</office:document-content>"
+    away = '<item id="a" href="../../../etc/passwd" media-type="application/xhtml+xml"/>'
+    leaving = (
+        f'<package xmlns="http://www.idpf.org/2007/opf"><manifest>{away}</manifest><spine><itemref idref="a"/></spine></package>'
+    )
+    mimetype = ("mimetype", b"application/vnd.oasis.opendocument.text")
+    return {
+        "billion laughs in a workbook": ("a.xlsx", xlsx(row, more=(("xl/x.xml", laughing("<a>&l;</a>").encode()),)), broken),
+        "outer entity in a workbook": ("a.xlsx", xlsx(row, more=(("xl/x.xml", f"{outer}<a>&x;</a>".encode()),)), broken),
+        "deep XML in a sheet": ("a.xlsx", xlsx(deep_sheet), broken),
+        "a million rows": ("a.xlsx", xlsx("<row><c><v>123456789012</v></c></row>" * 400_000), large),
+        "a string used too often": ("a.xlsx", xlsx('<row><c t="s"><v>0</v></c></row>' * 2000, strings=("x" * 9999,)), large),
+        "a sheet that is a bomb": ("a.xlsx", xlsx(" " * (80 << 20)), large),
+        "zip bomb beside a sheet": ("a.xlsx", xlsx(row, more=(("xl/media/a.bin", b"\0" * (200 << 20)),)), large),
+        "a cell that is no number": ("a.xlsx", xlsx('<row><c t="s"><v>x</v></c></row>'), broken),
+        "locked parts of a workbook": ("a.xlsx", encrypted_flag(xlsx(row)), locked),
+        "locked workbook": ("a.xlsx", bytes.fromhex("d0cf11e0a1b11ae1") + b"\0" * 600, locked),
+        "old workbook": ("a.xls", bytes.fromhex("d0cf11e0a1b11ae1") + b"\0" * 600, unsupported),
+        "truncated workbook": ("a.xlsx", xlsx(row)[:700], broken),
+        "workbook without sheets": ("a.xlsx", xlsx(), empty),
+        "zeros named xlsx": ("a.xlsx", b"\0" * (15 << 20), empty),
+        "billion laughs in a slide": (
+            "a.pptx",
+            pptx(shape("x"), more=(("ppt/x.xml", laughing("<a>&l;</a>").encode()),)),
+            broken,
+        ),
+        "deep XML in a slide": ("a.pptx", pptx("<p:grpSp>" * 100_000 + "</p:grpSp>" * 100_000), broken),
+        "two thousand slides": ("a.pptx", pptx(*[shape("x")] * 1100), large),
+        "a slide with too much": ("a.pptx", pptx(shape(*["x" * 1000] * 1100)), large),
+        "billion laughs in an OpenDocument text": (
+            "a.odt",
+            archive(mimetype, ("content.xml", laughing(content.format("&l;")).encode())),
+            broken,
+        ),
+        "outer entity in an OpenDocument text": (
+            "a.odt",
+            archive(mimetype, ("content.xml", f"{outer}{content.format('&x;')}".encode())),
+            broken,
+        ),
+        "deep XML in an OpenDocument text": ("a.odt", odf("text", nested), broken),
+        "repeated rows": (
+            "a.ods",
+            odf(
+                "spreadsheet",
+                "<table:table><table:table-row table:number-rows-repeated='9999999'><table:table-cell "
+                "table:number-columns-repeated='9999999'><text:p>xxxxxxxxxxxxx</text:p></table:table-cell></table:table-row></table:table>",
+            ),
+            large,
+        ),
+        "locked OpenDocument text": ("a.odt", odf("text", "", manifest="<manifest:encryption-data/>"), locked),
+        "OpenDocument text without a content": ("a.odt", archive(mimetype), unsupported),
+        "billion laughs in a book": ("a.epub", epub("<p>x</p>", package=laughing("<package>&l;</package>")), broken),
+        "book without pages": ("a.epub", epub(), broken),
+        "book that leaves its archive": ("a.epub", epub(package=leaving), broken),
+        "book of one long chapter": ("a.epub", epub("<p>" + "x" * 1_100_000), large),
+        "rich text that is none": ("a.rtf", b"{\\rtf1", empty),
+        "rich text of pictures": ("a.rtf", b"{\\rtf1{\\pict " + b"89" * 1_000_000 + b"}}", empty),
+        "deeply nested page": ("a.html", b"<div>" * 500_000 + b"x", broken),
+        "page of tables in tables": ("a.html", b"<table><tr><td>" * 100_000 + b"x", broken),
+        "page of scripts": ("a.html", b"<script>x</script>" * 10_000, empty),
+        "page without an end": ("a.html", b"<a href='" * 1_000_000, empty),
+        "archive": ("a.zip", archive(("a", b"x")), unsupported),
+        "picture": ("a.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", unsupported),
+    }
+
+
 def hostile() -> dict[str, tuple[str, bytes, set[str]]]:
     """By what it is: the name it comes with, its bytes, and the codes that say so."""
     bomb = zeros(300 << 20)
@@ -158,7 +241,7 @@ def hostile() -> dict[str, tuple[str, bytes, set[str]]]:
     parent = b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>", b"<< /Type /Pages /Parent 2 0 R /Kids [2 0 R] /Count 1 >>"
     lots = b"<< /Type /Pages /Kids [%s] /Count 5000 >>" % (b"3 0 R " * 5000)
     deep = b"<< /Type /Catalog /Pages 2 0 R /A " + b"[" * 100_000 + b"]" * 100_000 + b" >>"
-    return {
+    return other_kinds() | {
         "zip of a zip of zeros": ("a.docx", archive(("a.zip", archive(("b", b"\0" * (100 << 20))))), unsupported),
         "plain zip named docx": ("a.docx", archive(("hello.txt", b"hello")), unsupported),
         "overlapping parts": ("a.docx", overlapping(), broken),

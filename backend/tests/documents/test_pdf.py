@@ -140,7 +140,7 @@ def test_pages_that_are_only_pictures_are_named() -> None:
     kids = b"<< /Type /Pages /Kids [3 0 R 7 0 R 8 0 R] /Count 3 >>"
     _, _, first, contents, font = page(stream(TEXT))
     answer = read(pdf(CATALOG, kids, first, contents, font, IMAGE, scanned(9), scanned(9), stream(b"/I Do")))
-    assert answer.text.strip() == "Page text"
+    assert answer.text.strip() == "[Page 1]\nPage text\n\n[Page 2]\n\n[Page 3]"
     assert answer.notices == ["Pages 2 to 3 hold only pictures, whose text cannot be read."]
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from lam.documents.reader import DocumentReader, kind_named
+from lam.documents.kinds import ADVICE, KINDS, all_endings, ending_of, family_named
+from lam.documents.reader import DocumentReader
 from lam.errors import DocumentError, DocumentTooLarge, DocumentUnsupported
 
 from .hostile import body, docx, good_docx, good_pdf, hostile, page, pdf, stream
@@ -99,15 +100,22 @@ async def test_a_child_that_hangs_is_ended() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "kind"), [("x.Text", "txt"), ("..\\x.PDF", "pdf"), ("/etc/x.md", "md"), (".docx", "any"), ("", "any")]
+    ("name", "family"),
+    [("x.Text", "text"), ("..\\x.PDF", "pdf"), ("/etc/x.md", "text"), (".docx", "any"), ("", "any"), ("a.tar.gz", "other")],
 )
-def test_the_name_says_a_kind(name: str, kind: str) -> None:
-    assert kind_named(name) == kind
+def test_the_name_says_a_kind(name: str, family: str) -> None:
+    assert family_named(ending_of(name)) == family
 
 
-def test_a_name_of_another_kind_is_refused() -> None:
-    with pytest.raises(DocumentUnsupported, match=r"named \.exe"):
-        kind_named("a.pdf.exe")
+def test_every_ending_stands_for_one_kind_and_none_is_both_read_and_refused() -> None:
+    listed = [ending for kind in KINDS for ending in kind.endings]
+    assert len(listed) == len(set(listed)) == len(all_endings())
+    assert not set(listed) & set(ADVICE)
+
+
+async def test_a_name_of_another_kind_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DocumentUnsupported, match="Programs"):
+        await read("a.pdf.exe", b"text", tmp_path)
 
 
 async def test_a_pdf_without_pages_is_empty(tmp_path: Path) -> None:

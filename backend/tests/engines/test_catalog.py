@@ -1,18 +1,22 @@
 """Routes of several engines: which one answers, and what happens where it does not."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
 
-from lam.engines.base import Can, Health, RouteLost
-from lam.engines.catalog import Catalog, Model
+from lam.configuration import Configuration, PublicModel, Target
+from lam.engines.base import Batches, Can, Health, Needs, Route, RouteLost
+from lam.engines.breaker import Tolerance
+from lam.engines.catalog import Catalog
 from lam.engines.queue import Loan, Ticket
 from lam.engines.retries import Pauses
 from lam.errors import (
     BrokerUnreachable,
+    CannotSee,
+    ContentFiltered,
     ContextExceeded,
     GenerationError,
     Interrupted,
@@ -22,12 +26,14 @@ from lam.errors import (
     LlmUnreachable,
     NotSupported,
     NoWorker,
+    TooLarge,
+    UnknownModel,
     WorkerLost,
 )
-from lam.protocol.chat import ChatRequest, Turn
+from lam.protocol.chat import ChatRequest, Picture, Turn
 from lam.protocol.events import Chunk, EngineEvent, Finished, Progress
 from lam.protocol.sampling import Sampling
-from lam.testing.engine import ScriptedEngine
+from lam.testing.engine import REPLY, ScriptedEngine
 
 DONE: list[EngineEvent] = [Chunk("!"), Finished("stop")]
 
@@ -35,13 +41,21 @@ DONE: list[EngineEvent] = [Chunk("!"), Finished("stop")]
 SAMPLING = Sampling(temperature=0, top_p=1, max_tokens=16)
 
 
-def request(model: str | None = "m") -> ChatRequest:
-    return ChatRequest(turns=(Turn("user", "?"),), keep=0, sampling=SAMPLING, model=model)
+PICTURE = Picture(sha256="00", id="p", type="image/png", width=28, height=28, size=3)
+
+
+def request(model: str | None = "m", *pictures: Picture) -> ChatRequest:
+    return ChatRequest(turns=(Turn("user", "?", pictures),), keep=0, sampling=SAMPLING, model=model)
+
+
+PICTURED = request("m", PICTURE)
 
 
 @asynccontextmanager
-async def catalog(timeout: float = 5, most_waiting: int = 100, **engines: ScriptedEngine) -> AsyncIterator[Catalog]:
-    async with Catalog(engines, most_waiting=most_waiting, timeout=timeout) as made:
+async def catalog(
+    timeout: float = 5, most_waiting: int = 100, *, heals: bool = False, **engines: ScriptedEngine
+) -> AsyncIterator[Catalog]:
+    async with Catalog(engines, most_waiting=most_waiting, timeout=timeout, heals=heals) as made:
         yield made
 
 
@@ -61,7 +75,7 @@ async def test_a_name_is_resolved_to_all_routes_that_serve_it_in_the_order_of_th
         assert [offer.server for offer in made.resolve("m")] == ["first", "second"]
         assert [offer.server for offer in made.resolve("n")] == ["second"]
         assert made.resolve("unknown") == ()
-        assert await made.models() == [Model("m"), Model("only-first"), Model("n")]
+        assert [model.name for model in await made.models()] == ["m", "only-first", "n"]
 
 
 async def test_who_names_no_model_gets_the_first_servers_default_from_whoever_serves_it() -> None:
@@ -80,11 +94,24 @@ async def test_a_route_that_fails_before_anything_was_shown_is_followed_by_the_n
     assert (len(first.requests), len(second.requests)) == (1, 1)
 
 
-@pytest.mark.parametrize("failure", [LlmError("no"), ContextExceeded(), Interrupted()])
-async def test_a_failure_that_every_route_would_share_ends_the_run(failure: GenerationError) -> None:
-    first, second = ScriptedEngine([failure]), ScriptedEngine([DONE])
+@pytest.mark.parametrize("failure", [LlmError("no"), ContextExceeded(), TooLarge(), Interrupted()])
+async def test_a_failure_of_one_server_is_followed_by_the_next_server_but_not_by_the_same_one(failure: GenerationError) -> None:
+    first, second = ScriptedEngine([failure], places=2), ScriptedEngine([DONE])
     async with catalog(first=first, second=second) as made:
+        assert text_of(await events_of(made, request())) == "!"
+        assert made.queue.in_use == 0
+    assert (len(first.requests), len(second.requests)) == (1, 1)
+    async with catalog(only=first) as made:
         with pytest.raises(type(failure)):
+            await events_of(made, request())
+        assert made.queue.in_use == 0
+    assert len(first.requests) == 2
+
+
+async def test_what_a_filter_refused_is_not_tried_elsewhere() -> None:
+    first, second = ScriptedEngine([ContentFiltered()]), ScriptedEngine([DONE])
+    async with catalog(first=first, second=second) as made:
+        with pytest.raises(ContentFiltered):
             await events_of(made, request())
         assert made.queue.in_use == 0
     assert second.requests == []
@@ -149,6 +176,23 @@ async def test_an_iterator_that_ends_without_finishing_is_an_interrupted_reply()
     async with catalog(only=ScriptedEngine([[Chunk("Once")]])) as made:
         with pytest.raises(Interrupted):
             await events_of(made, request())
+
+
+async def test_a_broken_reply_that_no_route_can_continue_ends_at_once() -> None:
+    engine = ScriptedEngine([[Chunk("Once")], Interrupted()], can=Can(continues=False))
+    async with catalog(timeout=3600, heals=True, only=engine) as made:
+        with pytest.raises(Interrupted):
+            await asyncio.wait_for(events_of(made, request()), 20)
+        assert made.queue.in_use == 0
+    assert len(engine.requests) == 1
+
+
+async def test_a_broken_reply_goes_on_where_another_route_can_continue_it() -> None:
+    first = ScriptedEngine([[Chunk("Once")], Interrupted()], can=Can(continues=False))
+    second = ScriptedEngine([DONE], can=Can(continues=True))
+    async with catalog(timeout=3600, heals=True, first=first, second=second) as made:
+        assert text_of(await asyncio.wait_for(events_of(made, request()), 20)) == "Once!"
+    assert [asked.turns[-1] for asked in second.requests] == [Turn("assistant", "Once")]
 
 
 async def test_a_place_whose_reader_left_is_seen_free_before_it_is_given_out() -> None:
@@ -226,10 +270,57 @@ async def test_continuing_goes_only_where_it_may_be_possible() -> None:
     asked = ChatRequest(turns=(Turn("user", "?"), Turn("assistant", "On")), keep=0, sampling=SAMPLING, model="m")
     async with catalog(unable=unable, able=able) as made:
         await made.require_continuing(asked)
-        assert [offer.server for offer in made.resolve("m", True)] == ["able"]
+        assert [offer.server for offer in made.resolve("m", Needs(continues=True))] == ["able"]
     async with catalog(unable=unable) as made:
         with pytest.raises(NotSupported):
             await made.require_continuing(asked)
+
+
+async def test_pictures_go_only_where_they_may_be_seen_and_first_where_that_is_certain() -> None:
+    blind, unknown, seeing = (ScriptedEngine(can=Can(images=images)) for images in (False, None, True))
+    async with catalog(blind=blind, unknown=unknown, seeing=seeing) as made:
+        assert [offer.server for offer in made.resolve("m", Needs(images=True))] == ["unknown", "seeing"]
+        await made.require_sight("m")
+        ticket = made.queue.enter("m", "somebody", Needs(images=True))
+        assert text_of(await events_of(made, PICTURED, ticket)) == "Once upon"
+        assert (len(blind.requests), len(seeing.requests)) == (0, 1)
+
+
+async def test_a_model_without_eyes_is_refused_with_the_names_of_those_that_see() -> None:
+    blind = ScriptedEngine(models=["m", "other"], can=Can(images=False))
+    seeing = ScriptedEngine(models=["eyes", "glasses", "lens"], can=Can(images=True))
+    async with catalog(blind=blind, seeing=seeing) as made:
+        for model in ("m", None):
+            with pytest.raises(CannotSee, match=r"^m cannot see pictures; choose eyes, glasses or lens\.$"):
+                await made.require_sight(model)
+        await made.require_sight("eyes")
+        assert [model.images for model in await made.models()] == [False, False, True, True, True]
+    async with catalog(blind=blind) as made:
+        with pytest.raises(CannotSee, match=r"^m cannot see pictures; no model here can\.$"):
+            await made.require_sight("m")
+
+
+async def test_a_run_whose_model_comes_back_without_eyes_ends_instead_of_waiting() -> None:
+    engine = ScriptedEngine(models=[], can=Can(images=False))
+    async with catalog(only=engine) as made:
+        await made.require_sight("m")  # nobody can be asked
+        waiting = asyncio.create_task(events_of(made, PICTURED, made.queue.enter("m", "somebody", Needs(images=True))))
+        while made.queue.waiting == 0:
+            await asyncio.sleep(0)
+        engine.change(models=["m"])
+        with pytest.raises(CannotSee):
+            await waiting
+
+
+async def test_a_server_that_turns_out_to_be_blind_is_followed_by_the_next_one() -> None:
+    surprise, seeing = ScriptedEngine([CannotSee()], can=Can(images=None)), ScriptedEngine(can=Can(images=None))
+    async with catalog(surprise=surprise, seeing=seeing) as made:
+        assert text_of(await events_of(made, PICTURED, made.queue.enter("m", "somebody", Needs(images=True)))) == "Once upon"
+        assert made.queue.in_use == 0
+    async with catalog(surprise=surprise) as made:
+        with pytest.raises(CannotSee):
+            await events_of(made, PICTURED, made.queue.enter("m", "somebody", Needs(images=True)))
+        assert made.queue.in_use == 0
 
 
 async def test_a_gateway_is_ready_where_one_of_its_servers_is() -> None:
@@ -240,3 +331,145 @@ async def test_a_gateway_is_ready_where_one_of_its_servers_is() -> None:
         assert (await made.health()).state == "ready"
         here.health_now = Health(state="loading", detail="It loads.", failure=LlmLoading())
         assert ((await made.health()).state, (await made.health()).detail) == ("loading", "It loads.")
+
+
+def named(**routes: Sequence[str]) -> Configuration:
+    """A configuration with public models; `server` or `server/model` is a route."""
+    targets = {name: tuple(Target(*route.split("/")) for route in each) for name, each in routes.items()}
+    return Configuration(servers=(), models=tuple(PublicModel(name=name, routes=each) for name, each in targets.items()))
+
+
+@asynccontextmanager
+async def offering(configuration: Configuration, **engines: ScriptedEngine) -> AsyncIterator[Catalog]:
+    tolerance = Tolerance(first=0.02, longest=0.05)
+    async with Catalog(engines, most_waiting=100, timeout=5, configuration=configuration, tolerance=tolerance) as made:
+        yield made
+
+
+async def test_a_public_name_hides_the_names_of_servers_and_takes_their_routes_in_its_order() -> None:
+    first, second = ScriptedEngine(models=["one", "other"]), ScriptedEngine([DONE], models=["two"])
+    async with offering(named(quick=["second/two", "first/other"], plain=["first"]), first=first, second=second) as made:
+        assert [(offer.server, offer.model, offer.name) for offer in made.resolve("quick")] == [
+            ("second", "two", "quick"),
+            ("first", "other", "quick"),
+        ]
+        assert [(offer.server, offer.model, offer.name) for offer in made.resolve("plain")] == [("first", None, "plain")]
+        assert made.resolve("two") == ()
+        with pytest.raises(UnknownModel):
+            await made.chosen("two", None)
+        events = await events_of(made, request("quick"))
+    assert second.requests[0].model == "two"
+    assert [event.model for event in events if isinstance(event, Finished)] == ["quick"]
+    assert [(event.server, event.mode) for event in events if isinstance(event, Progress)] == [("second", "sse")]
+
+
+async def test_a_full_first_route_gives_way_to_the_next_without_waiting() -> None:
+    first, second = ScriptedEngine(models=["m"]), ScriptedEngine([DONE], models=["m"])
+    async with offering(named(m=["first", "second"]), first=first, second=second) as made:
+        holder = made.queue.enter("m", 1)
+        assert holder.server == "first"
+        assert text_of(await events_of(made, request())) == "!"
+        holder.leave(model_is_free=True)
+    assert first.requests == []
+
+
+async def test_who_is_sent_on_keeps_the_turn_that_it_had() -> None:
+    first, second = ScriptedEngine([LlmError("no")], places=2), ScriptedEngine([DONE])
+    async with catalog(first=first, second=second) as made:
+        holder = made.queue.enter("m", 0, Needs())
+        moved = made.queue.enter("m", 1)
+        assert (holder.server, moved.server) == ("first", "first")
+        blocking = [made.queue.enter("m", 2)]  # the place of the second server
+        assert blocking[0].server == "second"
+        running = asyncio.create_task(events_of(made, request(), moved))
+        while made.queue.waiting == 0:
+            await asyncio.sleep(0)
+        later = made.queue.enter("m", 1)
+        blocking[0].leave(model_is_free=True)
+        assert moved.server == "second"
+        assert text_of(await running) == "!"
+        later.leave(model_is_free=True)
+        holder.leave(model_is_free=True)
+
+
+async def test_a_server_that_failed_is_left_alone_until_it_says_that_it_is_well() -> None:
+    first, second = ScriptedEngine([LlmUnreachable()], REPLY), ScriptedEngine([DONE])
+    first.health_now = Health(state="unreachable")
+    async with offering(named(m=["first", "second"]), first=first, second=second) as made:
+        for _ in range(3):
+            assert text_of(await events_of(made, request())) == "!"
+        assert len(first.requests) == 1
+        assert [state.is_avoided for state in await made.states()] == [True, False]
+        first.health_now = Health(state="ready")
+        async with asyncio.timeout(10):
+            while (await made.states())[0].is_avoided:
+                await asyncio.sleep(0.01)
+        assert text_of(await events_of(made, request())) == "Once upon"
+
+
+async def test_when_all_servers_fail_requests_go_on_as_with_one() -> None:
+    first, second = ScriptedEngine([LlmUnreachable()], REPLY), ScriptedEngine([LlmUnreachable()])
+    for engine in (first, second):
+        engine.health_now = Health(state="unreachable")
+    async with offering(named(m=["first", "second"]), first=first, second=second) as made:
+        assert text_of(await events_of(made, request())) == "Once upon"
+
+
+async def test_a_worker_that_stores_the_conversation_never_shares_a_model_with_others() -> None:
+    keeps, plain = ScriptedEngine(can=Can(history=True)), ScriptedEngine()
+    async with catalog(keeps=keeps, plain=plain) as made:
+        assert [offer.server for offer in made.resolve("m")] == ["keeps"]
+        assert made.can("m").history
+        assert made.resolve("m", Needs(history=False)) == ()
+    async with catalog(plain=plain, keeps=keeps) as made:
+        assert [offer.server for offer in made.resolve("m")] == ["plain"]
+
+
+async def test_a_run_that_waits_for_a_model_that_is_no_longer_offered_ends_with_a_sentence() -> None:
+    engine = ScriptedEngine(places=0)
+    async with offering(named(m=["only"]), only=engine) as made:
+        running = asyncio.create_task(events_of(made, request()))
+        while made.queue.waiting == 0:
+            await asyncio.sleep(0)
+        made.replace({"only": engine}, named(other=["only"]))
+        with pytest.raises(LlmError, match="The model m is no longer offered"):
+            await running
+
+
+async def test_a_reply_is_continued_only_by_a_server_that_was_asked_whether_it_can() -> None:
+    class Unable(ScriptedEngine):
+        async def _require_continuing(self, request: ChatRequest) -> None:
+            raise NotSupported("no")
+
+    asked = ChatRequest(turns=(Turn("user", "?"), Turn("assistant", "On")), keep=0, sampling=SAMPLING, model="m")
+    able, unable = ScriptedEngine([LlmError("gone")]), Unable([DONE])
+    async with catalog(able=able, unable=unable) as made:
+        ways = await made.require_continuing(asked)
+        with made.place("m", 1, Needs(continues=True), ways) as ticket, pytest.raises(LlmError, match="no"):
+            await events_of(made, asked, ticket)
+        assert made.queue.in_use == 0
+    assert unable.requests == []
+
+
+@pytest.mark.parametrize("silent_at", ["the request", "the first batch", "the batch after a sign of life"])
+async def test_a_server_that_says_nothing_is_given_up_where_another_one_could_answer(silent_at: str) -> None:
+    class Silent(ScriptedEngine):
+        @asynccontextmanager
+        async def generate(self, request: ChatRequest, route: Route) -> AsyncIterator[Batches]:
+            try:
+                if silent_at == "the request":
+                    await asyncio.Event().wait()
+                yield self._silence()
+            finally:
+                self.closed += 1
+
+        async def _silence(self) -> AsyncIterator[list[EngineEvent]]:
+            if silent_at == "the batch after a sign of life":
+                yield []
+            await asyncio.Event().wait()
+
+    first, second = Silent(), ScriptedEngine([DONE])
+    async with catalog(timeout=0.2, first=first, second=second) as made:
+        assert text_of(await events_of(made, request())) == "!"
+        assert (first.closed, [state.is_avoided for state in await made.states()]) == (1, [True, False])
+    assert (first.closed, len(second.requests)) == (1, 1)

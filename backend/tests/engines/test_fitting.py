@@ -29,4 +29,5 @@ def test_as_many_of_the_newest_turns_as_fit_travel(contents: list[str], limit: i
         with pytest.raises(TooLarge):
             _fitting(request(contents), packed, limit)
         return
-    assert _fitting(request(contents), packed, limit).decode() == "S" + "".join(contents[fits[0] :])
+    _, job = _fitting(request(contents), packed, limit)
+    assert job.decode() == "S" + "".join(contents[fits[0] :])

@@ -4,9 +4,12 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from lam.engines.base import Pool, Route
+from lam.engines.base import ANY, Needs, Pool, Route
 from lam.engines.queue import Loan, Offer, Queue, Settling, Ticket
+from lam.engines.ring import Inside
 from lam.errors import QueueFull
 from lam.protocol.chat import ChatRequest
 from lam.testing.engine import ScriptedEngine
@@ -50,7 +53,7 @@ class Servers:
         self.queue = Queue(self.offers, most=most, settling=settling)
         self.change()
 
-    def offers(self, model: str | None, _continues: bool) -> Sequence[Offer]:
+    def offers(self, model: str | None, _needs: Needs) -> Sequence[Offer]:
         offers = [offer for rank, server in enumerate(self.servers) for offer in server.offers(rank)]
         return [offer for offer in offers if model in (None, offer.route.name)]
 
@@ -102,6 +105,67 @@ async def test_the_position_is_the_number_of_runs_that_start_before() -> None:
     assert tickets["b1"].position == 0
 
 
+def guest(number: int, room: int = 1) -> Inside:
+    return Inside(("room", room), number)
+
+
+@given(st.lists(st.sampled_from([1, 2, 3, *(guest(number, room) for room in (1, 2) for number in range(4))]), max_size=20))
+async def test_positions_are_honest_among_rooms_and_people(groups: list) -> None:
+    """Whatever waits: each position is the number of runs that did start before, if nobody new comes."""
+    queue = one(1)
+    running = queue.enter("m", "first")
+    tickets = {str(number): queue.enter("m", group) for number, group in enumerate(groups)}
+    positions = {name: ticket.position for name, ticket in tickets.items()}
+    running.leave(model_is_free=True)
+    starts = order_of_starts(tickets)
+    assert {name: starts.index(name) for name in tickets} == positions
+
+
+async def positions_of_colleagues(others: list) -> list[int | None]:
+    """Returns where five colleagues wait who come after the others, each with two questions."""
+    queue = one(4, most=256)
+    for _ in range(4):
+        queue.enter("m", "first")
+    for group in others:
+        queue.enter("m", group)
+    tickets = [queue.enter("m", f"colleague {number}") for _ in range(2) for number in range(5)]
+    return [ticket.position for ticket in tickets]
+
+
+async def test_five_colleagues_wait_beside_a_room_of_100_no_longer_than_beside_one_more_colleague() -> None:
+    room = await positions_of_colleagues([guest(number) for number in range(100)])
+    colleague = await positions_of_colleagues(["one more"] * 100)
+    assert room == colleague == [1, 2, 3, 4, 5, 7, 8, 9, 10, 11]
+
+
+async def test_everybody_in_a_room_starts_before_somebody_starts_again() -> None:
+    queue = one(1)
+    names = ["x1", "a1", "a2", "b1", "c1"]
+    tickets = {name: queue.enter("m", Inside("room", name[0])) for name in names}
+    assert order_of_starts(tickets) == ["x1", "a1", "b1", "c1", "a2"]
+
+
+async def test_a_guest_who_lost_the_place_is_the_next_of_all() -> None:
+    server = Server("s", 1)
+    servers = Servers(server)
+    lost, *others = (servers.queue.enter("m", group) for group in (guest(1), guest(2), "colleague"))
+    servers.change(lambda: setattr(server, "places", 0))
+    lost.again()
+    assert [ticket.position for ticket in (lost, *others)] == [0, 2, 1]
+
+
+async def test_rooms_leave_half_of_the_queue_to_others() -> None:
+    queue = one(1, most=6)
+    queue.enter("m", "first")
+    for number in range(3):
+        queue.enter("m", guest(number, room=number))
+    with pytest.raises(QueueFull):
+        queue.enter("m", guest(1, room=9))
+    assert [queue.enter("m", person).position for person in range(3)] == [3, 4, 5]
+    with pytest.raises(QueueFull):
+        queue.enter("m", "one too many")
+
+
 async def test_a_waiting_run_hears_of_each_change_of_its_position() -> None:
     queue = one(1)
     holders = [queue.enter("m", user) for user in range(3)]
@@ -131,6 +195,14 @@ async def test_a_full_queue_refuses_only_those_who_want_the_same_places() -> Non
     with pytest.raises(QueueFull):
         servers.queue.enter("m", 2)
     assert servers.queue.enter("n", 2).position is None
+
+
+async def test_a_full_queue_takes_runs_that_were_let_in_before() -> None:
+    queue = one(1, most=1)
+    tickets = [queue.enter("m", 1), queue.enter("m", 2), queue.enter("m", 3, goes_on=True)]
+    assert [ticket.position for ticket in tickets] == [None, 0, 1]
+    with pytest.raises(QueueFull):
+        queue.enter("m", 4)
 
 
 async def test_more_places_start_those_who_wait() -> None:
@@ -172,23 +244,23 @@ async def test_a_run_takes_the_preferred_server_and_another_while_that_is_full()
 async def test_a_server_whose_model_is_ready_goes_before_one_that_loads_it() -> None:
     first, second = Server("p", 5, ready=False), Server("p2", 1)
     queue = Servers(first, second).queue
-    for offer in queue.offers("m", False):
+    for offer in queue.offers("m", ANY):
         assert offer.route.ready is (offer.server == "p2")
     same_rank = [
         Offer(rank=0, server=offer.server, engine=offer.engine, route=offer.route, model=offer.model)
-        for offer in queue.offers("m", False)
+        for offer in queue.offers("m", ANY)
     ]
-    queue.offers = lambda _model, _continues: same_rank
+    queue.offers = lambda _model, _needs: same_rank
     assert getattr(queue.enter("m", 1).offer, "server", None) == "p2"
 
 
 async def test_a_run_that_moves_takes_a_free_place_elsewhere_and_gives_its_own_back() -> None:
     servers = Servers(Server("a", 1), Server("b", 1))
     moving = servers.queue.enter("m", 1)
-    assert servers.queue.move(moving)
+    assert await servers.queue.move(moving)
     assert getattr(moving.offer, "server", None) == "b"
     assert getattr(servers.queue.enter("m", 2).offer, "server", None) == "a"
-    assert not servers.queue.move(moving)  # nowhere else is a place, and it keeps its own
+    assert not await servers.queue.move(moving)  # nowhere else is a place, and it keeps its own
     assert getattr(moving.offer, "server", None) == "b"
 
 

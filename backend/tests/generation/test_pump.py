@@ -9,22 +9,27 @@ import pytest
 from lam.errors import StorageUnavailable
 from lam.generation.contracts import Batches
 from lam.generation.pump import Limits
-from lam.generation.run import Run
+from lam.generation.run import Life, Run
 from lam.generation.supervisor import Supervisor, Waits
-from lam.protocol.events import Chunk, ContentEvent, Done, EngineEvent, Error, Event, Finished, Metadata, Progress
+from lam.protocol.events import Chunk, Done, EngineEvent, Error, Event, Finished, Metadata, Progress, SavedEvent
 from lam.protocol.outcome import Outcome
 from lam.protocol.runs import Checkpoint, Lease, OpenRun
 from lam.streams.memory_log import Shelf
+
+from ..skipping import SkippingLoop, skip
 
 WHOLE: list[list[EngineEvent]] = [[Chunk("Once")], [Finished("stop")]]
 
 
 class Memory:
-    """A `RunStore` that keeps nothing, and a `Sink` that keeps one outcome."""
+    """A `RunStore` that keeps nothing, and a `Sink` that keeps one outcome. `turn`: the commit waits for it."""
 
-    def __init__(self, *, fails: str = "", refusals: int = 0) -> None:
+    moved_at = 0.0
+
+    def __init__(self, *, fails: str = "", refusals: int = 0, turn: asyncio.Event | None = None) -> None:
         self.fails = fails
         self.refusals = refusals
+        self.turn = turn
         self.outcome: Outcome | None = None
 
     async def checkpoint(self, taken: Sequence[Checkpoint]) -> None: ...
@@ -32,7 +37,7 @@ class Memory:
     async def take_over(self, owner: str) -> list[OpenRun]:
         return []
 
-    async def progress(self, run_id: str) -> list[ContentEvent]:
+    async def progress(self, run_id: str) -> list[SavedEvent]:
         return []
 
     async def forget(self, lease: Lease) -> None: ...
@@ -49,6 +54,8 @@ class Memory:
             self.refusals -= 1
             raise StorageUnavailable
         self._fail("commit")
+        if self.turn is not None:
+            await self.turn.wait()
         self.outcome = outcome
 
     def ending(self, outcome: Outcome) -> Done | Error:
@@ -142,3 +149,26 @@ async def test_a_result_is_stored_as_soon_as_the_store_takes_it(supervisor: Supe
     assert await run.saved(10)
     assert sink.outcome is not None
     assert isinstance(last(run), Done)
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_a_result_in_the_line_of_a_slow_database_is_late_and_behind_a_stuck_one_an_error(moves: bool) -> None:
+    async def wait_in_line() -> None:
+        store, loop = Memory(), asyncio.get_running_loop()
+        async with Supervisor(store, Shelf(), owner="o", most_per_user=9, limits=Limits(), waits=Waits()) as supervisor:
+            run = await start(supervisor, Script(), sink := Memory(turn=asyncio.Event()))
+            assert await run.until(10, lambda one: one.life is Life.ENDING)
+            for _ in range(5):
+                skip(0.9 * Limits().commit)
+                store.moved_at = loop.time() if moves else 0.0
+                await run.until(0.01, lambda one: one.life is Life.ENDED)
+            assert (run.life < Life.ENDED) is moves
+            assert sink.turn is not None
+            sink.turn.set()
+            assert await run.saved(10)
+        assert isinstance(last(run), Done if moves else Error)
+        assert sink.outcome is not None
+        assert sink.outcome.text == "Once"
+
+    with asyncio.Runner(loop_factory=SkippingLoop) as runner:
+        runner.run(wait_in_line())

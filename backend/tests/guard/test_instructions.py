@@ -56,6 +56,7 @@ def ratios(valgrind: str) -> dict[str, float]:
     return {step: round((count - nothing) / (loop - nothing), 2) for step, count in zip(STEPS, steps, strict=True)}
 
 
+@pytest.mark.timeout(600)  # valgrind takes its time on a busy machine
 def test_a_token_takes_no_more_instructions_than_it_did() -> None:
     valgrind = shutil.which("valgrind")
     if valgrind is None:

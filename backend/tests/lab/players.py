@@ -24,7 +24,7 @@ def play(body: dict[str, Any]) -> Reply:
 
 def way(user: str) -> list[str]:
     """The shortest way to the exit on the map in a prompt."""
-    tiles = {}
+    tiles: dict[tuple[int, int], str] = {}
     for line in user.splitlines():
         if row := re.fullmatch(r"([ \d]\d) ([#.PEG?]+)", line):
             tiles |= {(int(row[1]), column): tile for column, tile in enumerate(row[2])}

@@ -3,6 +3,7 @@
 import random
 from typing import Any
 
+import msgspec
 import pytest
 
 from lam.lab.results import Cell, Draws, Results, interval, results
@@ -37,7 +38,8 @@ def test_each_figure_of_a_row() -> None:
         cell(0, 0, None, status="failed", code="llm_error"),
     ]
     row = results(spec(MAZES), cells).rows[0]
-    assert (row.n, row.failed, row.passed_share) == (3, 1, pytest.approx(2 / 3))
+    assert (row.n, row.failed) == (3, 1)
+    assert row.passed_share == pytest.approx(2 / 3)
     assert (row.steps_ratio, row.illegal_per_game, row.repaired, row.score) == (1.25, 2, 3, 500)
     assert (row.tokens, row.first_token_ms, row.total_ms) == (15, 20, 200)
 
@@ -60,6 +62,19 @@ def test_mazes_have_baselines_and_cases_have_none() -> None:
     assert walks[RANDOM_MOVES].passed_share < 1
 
 
+def test_a_row_is_better_than_chance_only_outside_the_interval_and_from_six_mazes_on() -> None:
+    mazes = msgspec.structs.replace(MAZES, maze=Mazes(size=7, seeds=tuple(range(1, 9))))
+    solved = [cell(0, task, True) for task in range(8)] + [cell(1, task, False) for task in range(8)]
+    good, bad = results(spec(mazes), solved).chance
+    assert (good.row, good.cases, good.better) == (0, 8, True)
+    assert 0 < good.low <= good.difference <= good.high
+    assert (bad.row, bad.better) == (1, False)
+    assert bad.difference < 0
+    (few,) = results(spec(mazes), solved[:5]).chance
+    assert (few.cases, few.better) == (5, False)
+    assert results(spec(), solved).chance == ()
+
+
 def compared(pairs: list[tuple[bool, bool]]) -> Any:
     cells = [cell(number, task, passed) for task, pair in enumerate(pairs) for number, passed in enumerate(pair)]
     (comparison,) = results(spec(), cells).comparisons
@@ -80,9 +95,10 @@ def test_a_clear_difference_has_a_winner() -> None:
         [(True, False)] * 6 + [(False, True)] * 5,
         [(True, False)] + [(True, True)] * 19,
         [(True, False)],
+        [(True, False)] * 5,
     ],
 )
-def test_no_winner_is_named_inside_the_interval_or_from_one_case(pairs: list[tuple[bool, bool]]) -> None:
+def test_no_winner_is_named_inside_the_interval_or_from_few_cases(pairs: list[tuple[bool, bool]]) -> None:
     assert compared(pairs).winner is None
 
 

@@ -11,16 +11,22 @@ import msgspec
 import pytest
 import yaml
 
+from lam.engines.mqtt_workers import MqttWorkersEngine
+from lam.errors import PictureGone
 from lam.mqtt.connection import Broker, Connection
-from lam.protocol import events, jobs
-from lam.protocol.chat import Turn
+from lam.protocol import events, jobs, pictures
+from lam.protocol.chat import ChatRequest, Picture, Turn
 from lam.protocol.events import Chunk, Metadata
+from lam.protocol.places import Excerpt
 from lam.protocol.sampling import Sampling
+from lam.protocol.tools import Call, Tool, ToolChoice
 from lam.testing.server import Reply, ScriptedServer
 
 from ..brokers import Mosquitto
 from ..running import collect, raw_stream, worker_for
+from ..stored_pictures import Store, picture_of
 from ..tunnel import engine_of, mqtt_gateway, until_ready
+from ..waiting import until
 
 CONTRACT = yaml.safe_load((Path(__file__).parents[3] / "contracts" / "asyncapi.yaml").read_text())
 SCHEMAS: dict[str, Any] = CONTRACT["components"]["schemas"]
@@ -29,9 +35,16 @@ PAYLOADS: dict[str, type[msgspec.Struct]] = {
     "ServedModel": jobs.ServedModel,
     "Job": jobs.Job,
     "JobRequest": jobs.JobRequest,
+    "ToolRequest": jobs.ToolRequest,
+    "Tool": Tool,
+    "ToolChoice": ToolChoice,
+    "Call": Call,
     "Turn": Turn,
+    "Picture": Picture,
     "Sampling": Sampling,
     "Control": jobs.Control,
+    "Want": pictures.Want,
+    "Piece": pictures.Piece,
     "GatewayStatus": jobs.GatewayStatus,
     "Frame": jobs.Frame,
     "Accepted": jobs.Accepted,
@@ -42,12 +55,14 @@ PAYLOADS: dict[str, type[msgspec.Struct]] = {
     "ToolCall": events.ToolCall,
     "ToolResult": events.ToolResult,
     "Relabel": events.Relabel,
+    "ImagePiece": events.ImagePiece,
     "JobFinished": jobs.JobFinished,
+    "Excerpt": Excerpt,
     "Usage": events.Usage,
     "Failed": jobs.Failed,
 }
 TOOL_CALL = '{"choices": [{"delta": {"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f", "arguments": "{}"}}]}}]}'
-NAMES = {"Name", "Instance", "FrameEvent"}
+NAMES = {"Name", "Instance", "Hash", "FrameEvent"}
 
 
 def strictly(schema: Any) -> Any:
@@ -76,13 +91,14 @@ def test_a_schema_has_the_fields_of_its_type(name: str) -> None:
     kind, schema = PAYLOADS[name], SCHEMAS[name]
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     tag = kind.__struct_config__.tag
-    assert set(schema["properties"]) - {"type"} == set(fields)
+    tags = {"type"} if tag else set()
+    assert set(schema["properties"]) - tags == set(fields)
     assert schema["properties"].get("type", {}).get("const") == tag
-    assert set(schema["required"]) - {"type"} == {field.encode_name for field in fields.values() if field.required}
+    assert set(schema.get("required", ())) - tags == {field.encode_name for field in fields.values() if field.required}
     for field_name, said in schema["properties"].items():
         if "default" in said:
             default = fields[field_name].default
-            assert said["default"] == ([] if default == () else default)
+            assert said["default"] == msgspec.json.decode(msgspec.json.encode(default))
 
 
 def test_every_channel_has_a_topic_and_every_message_a_payload() -> None:
@@ -98,15 +114,19 @@ def test_every_channel_has_a_topic_and_every_message_a_payload() -> None:
 @pytest.mark.live
 @pytest.mark.sqlite
 async def test_all_that_is_said_on_a_broker_is_in_the_contract(broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path) -> None:
-    """Replies with thinking, tools, progress, errors, usage; a stop, a resume, rejections, an answer in one piece."""
+    """Replies with thinking, tools, progress, errors, usage, pictures; a stop, a resume, rejections, an answer in one piece."""
     heard: list[tuple[str, bytes]] = []
     scripted.slots = 4
+    scripted.sees = True
     topics = {
         name: (
             re.compile(
                 re.sub(r"\\{(\w+)\\}", r"[A-Za-z0-9_-]{1,64}", re.escape(channel["address"]).replace(r"\{prefix\}", "lam/v1"))
             ),
-            validator(CONTRACT["components"]["messages"][next(iter(channel["messages"]))]["payload"]["$ref"].rpartition("/")[2]),
+            {
+                message: validator(CONTRACT["components"]["messages"][message]["payload"]["$ref"].rpartition("/")[2])
+                for message in channel["messages"]
+            },
         )
         for name, channel in CONTRACT["channels"].items()
     }
@@ -165,6 +185,19 @@ async def test_all_that_is_said_on_a_broker_is_in_the_contract(broker: Mosquitto
         async with worker_for(gateway.parts.settings, "second", streaming=False):
             await until_ready(gateway)
             await collect(client, session)
+        looking = ChatRequest(
+            turns=(Turn("user", "Look", (picture_of(b"one"), picture_of(b"two"))),),
+            keep=0,
+            sampling=Sampling(temperature=0, top_p=1, max_tokens=9),
+        )
+        async with (
+            worker_for(gateway.parts.settings, "third"),
+            MqttWorkersEngine(Broker(port=broker.port), name="another", pictures=Store(b"one")) as other,
+        ):
+            await until(lambda: any(route.can.images and route.ready for route in other.routes()))
+            with pytest.raises(PictureGone):
+                async with other.generate(looking, next(route for route in other.routes() if route.can.images)) as batches:
+                    _ = [batch async for batch in batches]
         await listener.flushed(5)
     said: Counter[str] = Counter()
     for topic, payload in heard:
@@ -175,13 +208,16 @@ async def test_all_that_is_said_on_a_broker_is_in_the_contract(broker: Mosquitto
         if name == "job" and b"request" not in payload:  # the one that we broke
             continue
         body = msgspec.json.decode(payload)
-        topics[name][1].validate(body)
+        kinds = [kind for kind, schema in topics[name][1].items() if schema.is_valid(body)]
+        assert len(kinds) == 1, (name, payload[:2000])
         said[name] += 1
+        said[f"message {kinds[0]}"] += 1
         said.update(f"action {body['action']}" for _ in range(name == "control"))
         said.update(f"state {body['state']}" for _ in range(name == "workerStatus"))
         said.update(f"event {event['type']}" for event in body.get("events", ()))
         said.update(f"reason {event['reason']}" for event in body.get("events", ()) if event["type"] == "rejected")
     expected = {
+        *("message want", "message piece", "action picture"),
         *("workerStatus", "job", "control", "gatewayStatus", "frames", "gatewayStatus empty"),
         *("action resume", "action release", "state ready", "state busy", "state draining", "state offline"),
         *(f"event {kind}" for kind in ("accepted", "rejected", "progress", "thinking", "chunk", "tool_call", "finished", "failed")),

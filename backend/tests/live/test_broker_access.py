@@ -14,14 +14,20 @@ import trustme
 from lam.engines.mqtt_workers import MqttWorkersEngine
 from lam.engines.openai_http import OpenAIHttpEngine
 from lam.mqtt.connection import Broker, Connection
-from lam.protocol.events import Chunk, Done
-from lam.protocol.jobs import WorkerStatus, encode
-from lam.testing.server import Reply, ScriptedServer
+from lam.protocol.chat import ChatRequest, Turn
+from lam.protocol.events import Chunk, Done, EngineEvent, Finished
+from lam.protocol.jobs import WorkerStatus, decode_control, encode
+from lam.protocol.pictures import Piece, Want
+from lam.protocol.sampling import Sampling
+from lam.testing.server import Reply, ScriptedServer, pictures_in
+from lam.worker.pictures import WorkerPictures
 from lam.worker.worker import Worker
 
 from ..brokers import Mosquitto
 from ..conftest import find_program
 from ..running import Gateway, collect, running_gateway
+from ..stored_pictures import Store, name_of, picture_of
+from ..waiting import until
 
 pytestmark = [pytest.mark.live, pytest.mark.sqlite]
 
@@ -162,6 +168,45 @@ async def test_a_worker_can_neither_read_nor_answer_anothers_job_nor_speak_for_i
         assert "".join(event.content for event in events if isinstance(event, Chunk)) == "ab"
         assert [worker.worker for worker in engine.workers()] == ["one"]
         assert set(seen) <= {topics.gateway_status(engine.name, engine.instance)}
+
+
+async def test_pictures_pass_the_access_list_to_the_worker_whose_job_names_them_and_to_nobody_else(
+    known_as: Callable[..., Broker], scripted: ScriptedServer
+) -> None:
+    scripted.sees = True
+    secret = b"a picture"
+    store, pictures, seen = Store(secret), WorkerPictures(), list[bytes]()
+    store.held.clear()
+    turns = (Turn("user", "Look", (picture_of(secret),)),)
+    request = ChatRequest(turns=turns, keep=0, sampling=Sampling(temperature=0, top_p=1, max_tokens=9))
+    async with (
+        MqttWorkersEngine(known_as("lam-gateway"), pictures=store) as engine,
+        OpenAIHttpEngine(scripted.url, pictures=pictures) as model,
+        Worker(model, known_as("one"), name="one", pictures=pictures),
+        Connection(known_as("two"), "two-00000000") as thief,
+    ):
+        topics = engine.topics
+        for topic in (topics.control("one"), topics.control("two"), topics.frames("+", "+"), "#"):
+            thief.subscribe(topic, lambda _topic, payload, _retained: seen.append(payload))
+        await connected(thief)
+        await until(lambda: any(route.can.images and route.ready for route in engine.routes()))
+
+        async def answer() -> list[EngineEvent]:
+            async with engine.generate(request, engine.routes()[0]) as batches:
+                return [event async for batch in batches for event in batch]
+
+        reply = asyncio.create_task(answer())
+        await until(lambda: store.reads)
+        (job,) = engine._jobs
+        own = topics.frames(engine.name, engine.instance, "two", job)
+        thief.publish(own, encode(Want(job, name_of(secret), (1,))))
+        await until(lambda: any(b"not_named" in payload for payload in seen))
+        store.held.set()
+        assert any(isinstance(event, Finished) for event in await reply)
+        assert pictures_in(scripted.requests[-1].body)
+        got = {decode_control(payload) for payload in seen if b"picture" in payload}
+        assert got == {Piece(job=job, sha256=name_of(secret), rejected="not_named")}
+        assert engine.pictures.sent == 1
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
-"""2 000 replies while brokers and workers are killed and frames are lost, doubled and delayed. What it did is printed."""
+"""2 000 replies while brokers and workers are killed and frames are lost, doubled and delayed: every reply that ends is whole, also
+one whose worker died. What it did is printed."""
 
 import asyncio
 import contextlib
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from lam.engines.open_job import OpenJob
-from lam.protocol.events import Done, Error
+from lam.protocol.events import Done, Error, Progress
 from lam.testing.server import Reply, ScriptedServer
 
 from ..brokers import Mosquitto
@@ -75,7 +76,11 @@ async def test_whatever_dies_every_stream_ends_and_says_the_truth(
     scripted.slots = 100
 
     def plan(body: dict[str, Any]) -> Reply:
-        return Reply(pieces(body["messages"][-1]["content"]), rate=60)
+        *_, last = turns = body["messages"]
+        said = last["content"] if last["role"] == "assistant" else ""
+        whole = pieces(next(turn["content"] for turn in reversed(turns) if turn["role"] == "user"))
+        rest = next((whole[at:] for at in range(len(whole) + 1) if "".join(whole[:at]) == said), ("not a whole piece",))
+        return Reply(rest, rate=60)
 
     scripted.reply = plan
     faults = Faults(lost=0.02, doubled=0.05, delayed=0.05, delay=0.3)
@@ -95,9 +100,10 @@ async def test_whatever_dies_every_stream_ends_and_says_the_truth(
         engine = engine_of(gateway)
         open_job = engine._open
 
-        def note(worker: Any, request: Any) -> OpenJob:
-            job = open_job(worker, request)
-            attempts.setdefault(request.turns[-1].content, []).append((job.worker.name, job.worker.status.instance))
+        def note(worker: Any, request: Any, pictures: Any) -> OpenJob:
+            job = open_job(worker, request, pictures)
+            prompt = next(turn.content for turn in reversed(request.turns) if turn.role == "user")
+            attempts.setdefault(prompt, []).append((job.worker.name, job.worker.status.instance))
             return job
 
         monkeypatch.setattr(engine, "_open", note)
@@ -114,6 +120,7 @@ async def test_whatever_dies_every_stream_ends_and_says_the_truth(
                 if isinstance(end, Done):
                     assert end.full_content == said == whole
                     outcomes["done"] += 1
+                    outcomes["healed"] += any(isinstance(event, Progress) and event.stage == "recovering" for event in events)
                 else:
                     assert isinstance(end, Error)
                     assert end.code == "worker_lost"
@@ -154,4 +161,4 @@ async def test_whatever_dies_every_stream_ends_and_says_the_truth(
         print("\nchaos:", ", ".join(f"{name} {count}" for name, count in counts.items()))
     assert outcomes["done"] + outcomes["worker_lost"] == REPLIES
     assert outcomes["brokers killed"] == outcomes["workers killed"] == KILLS
-    assert all(counts[name] for name in ("given away", "resumed", "lost", "doubled", "delayed", "worker_lost"))
+    assert all(counts[name] for name in ("given away", "resumed", "lost", "doubled", "delayed", "healed"))

@@ -13,6 +13,8 @@ from lam.data_folder import DataFolder
 from lam.settings import Settings
 from lam.storage.database import Database
 from lam.testing.server import Reply, ScriptedServer
+from lam.testing.voice import HEARD, ScriptedVoice
+from lam.testing.voice import Answer as VoiceAnswer
 
 from ..brokers import Mosquitto, running_mosquitto
 from ..cli.test_commands import environment, run
@@ -130,6 +132,33 @@ async def test_without_a_gateway_its_parts_are_tried_and_that_is_no_failure(
     assert (found.states["broker"], found.states["workers"]) == ("ok", "ok")
     assert "gpu-1" in found["workers"]
     assert "answers in one piece" in found["workers"]
+
+
+# Voices
+
+
+async def test_voices_are_tried_where_they_are_offered(scripted: ScriptedServer, tmp_path: Path) -> None:
+    """Through the gateway that runs, and as a gateway would without one."""
+    scripted.reply = LONG
+    data = tmp_path / "data"
+    async with ScriptedVoice() as voice:
+        urls = {"lam_speech_url": voice.url, "lam_transcription_url": voice.url}
+        async with running_gateway(tmp_path / "talking", llm_server_url=scripted.url, **urls) as talking:
+            found = await report(data, talking.url, "--token", talking.token)
+            assert found.code == 0, found.text
+            assert (found.states["speech"], found.states["listening"]) == ("ok", "ok")
+            assert HEARD in found["listening"]
+            assert [request.path for request in voice.requests] == ["/v1/audio/speech", "/v1/audio/transcriptions"]
+            await voice.vanish()
+            found = await report(data, talking.url, "--token", talking.token)
+        assert found.failed == ["speech", "listening"]
+        assert "LAM_SPEECH_URL" in found["speech"]
+        async with voice:
+            voice.speech = VoiceAnswer(status=401)
+            found = await report(data, llm_server_url=scripted.url, **urls)
+            assert found.failed == ["speech"]
+            assert "LAM_SPEECH_API_KEY" in found["speech"]
+            assert found.states["listening"] == "ok", "it listens to silence"
 
 
 # Settings, data folder, database

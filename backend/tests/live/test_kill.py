@@ -1,4 +1,5 @@
-"""Killed at random moments, runs of three kinds: each ends once, as its sink says, and none is left open."""
+"""Killed at random moments, runs of three kinds: each ends once, as its sink says, and none is left open. Replies go on after the
+kill, and end with the text of an undisturbed one."""
 
 import asyncio
 import contextlib
@@ -6,6 +7,7 @@ import os
 import random
 import signal
 import sys
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,10 +28,11 @@ from lam.streams.memory_log import Shelf
 from lam.testing.server import Reply, ScriptedServer
 
 from .. import databases
-from ..counter import COUNT, PROGRAM, Counter, CountOrder, CountSink, counting
+from ..counter import COUNT, PROGRAM, CountOrder, CountSink, counting
+from ..counter import Counter as CountKind
 from ..running import Gateway, gateway_process
 
-pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.live, pytest.mark.timeout(600)]
 
 ROUNDS = 10
 CHATS, COUNTS = 8, 12
@@ -40,7 +43,8 @@ def reply(body: dict[str, Any]) -> Reply:
     """Answers take half a second and more; titles are asked for after them, and take as long."""
     if body["messages"][-1]["content"] == QUESTION:
         return Reply(("A ", "found ", "title"), rate=6)
-    return Reply(WORDS[: random.randint(2, len(WORDS))], rate=30)
+    asked = next(turn["content"] for turn in body["messages"] if turn["role"] == "user")
+    return Reply(WORDS[: int(asked)], rate=30)
 
 
 async def begin(gateway: Gateway, sessions: list[int]) -> None:
@@ -48,12 +52,12 @@ async def begin(gateway: Gateway, sessions: list[int]) -> None:
 
     async def chat(session: int) -> None:
         async with gateway.client() as client:
-            async for _ in client.send(session, "Count!", on_disconnect="continue"):
+            async for _ in client.send(session, str(random.randint(2, len(WORDS))), on_disconnect="continue"):
                 pass
 
     async def count() -> None:
         async with gateway.client() as client:
-            path = f"{gateway.url}/test/count?to={random.randint(1, 40)}&pause=0.02"
+            path = f"{gateway.url}/test/count?to={random.randint(1, 40)}&pause=0.05"
             async with client._http.post(path) as answer:
                 await answer.read()
 
@@ -61,29 +65,32 @@ async def begin(gateway: Gateway, sessions: list[int]) -> None:
         await asyncio.gather(*map(chat, sessions), *(count() for _ in range(COUNTS)), return_exceptions=True)
 
 
-async def test_every_run_ends_once(tmp_path: Path, scripted: ScriptedServer) -> None:
+async def test_every_run_ends_once(tmp_path: Path, scripted: ScriptedServer, capsys: pytest.CaptureFixture[str]) -> None:
     scripted.reply, scripted.slots = reply, 64
     settings = {"llm_server_url": scripted.url, "lam_titles": True, "program": PROGRAM}
     env = {"PYTHONPATH": str(Path(__file__).parents[2])}
     data = tmp_path / "data"
     sent = 0
     left: list[str] = []
-    for _ in range(ROUNDS):
+    for part in range(ROUNDS):
         async with gateway_process(data, **settings, **env) as (process, gateway):
             async with gateway.client() as client:
                 sessions = [(await client.create_session())["id"] for _ in range(CHATS)]
             running = asyncio.create_task(begin(gateway, sessions))
-            await asyncio.sleep(random.uniform(0.05, 2))  # Time itself: the moment is what is random here
+            # Time itself: the moment is what is random here, one in each part of the time that all of them take
+            await asyncio.sleep(0.05 + random.uniform(part, part + 1) * 2 / ROUNDS)
             process.kill()
             await process.wait()
-            await running
+            running.cancel()  # they would wait for the gateway
+            await asyncio.wait([running])
         database = Database(databases.url_for(data))
         left += [kind for (kind,) in await rows(database, "SELECT kind FROM runs")]
         await database.close()
         sent += CHATS
-    async with gateway_process(data, **settings, **env):
-        pass
     database = Database(databases.url_for(data))
+    async with gateway_process(data, **settings, **env):
+        while await rows(database, "SELECT * FROM runs"):
+            await asyncio.sleep(0.05)
     assert await rows(database, "SELECT * FROM runs") == []
     assert await rows(database, "SELECT * FROM checkpoints") == []
     statuses = {status for (status,) in await rows(database, "SELECT DISTINCT status FROM messages")}
@@ -93,8 +100,16 @@ async def test_every_run_ends_once(tmp_path: Path, scripted: ScriptedServer) -> 
     costs = (await rows(database, "SELECT count(*) FROM generations WHERE kind = 'reply'"))[0][0]
     assert 0 < asked <= sent
     assert replies == asked == costs
-    for content, status in await rows(database, "SELECT content, status FROM messages WHERE role = 'assistant'"):
-        assert "".join(WORDS).startswith(content), status
+    answers = """SELECT reply.content, reply.status, asked.content FROM messages reply
+        JOIN messages asked ON asked.id = reply.parent_id WHERE reply.role = 'assistant'"""
+    ends: Counter[str] = Counter()
+    for content, status, asked_for in await rows(database, answers):
+        whole = "".join(WORDS[: int(asked_for)])
+        assert content == whole if status == "complete" else whole.startswith(content), status
+        ends[status] += 1
+    with capsys.disabled():
+        print(f"\n{dict(ends)}")
+    assert ends["complete"] > ends["interrupted"], "most of them went on"
     titled = await rows(database, "SELECT session_id FROM generations WHERE kind = 'title'")
     assert len(titled) == len(set(titled)), "no session was given two titles"
     for content, status in await rows(database, "SELECT content, status FROM counts"):
@@ -148,7 +163,7 @@ async def test_an_owner_that_slept_and_woke_writes_nothing(tmp_path: Path) -> No
     while not await store.progress(run_id):
         await asyncio.sleep(0.05)
     process.send_signal(signal.SIGSTOP)
-    counter = Counter(database)
+    counter = CountKind(database)
     async with asyncio.timeout(60):
         while True:
             try:

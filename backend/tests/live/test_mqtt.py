@@ -15,7 +15,7 @@ from lam.errors import LamError
 from lam.gateway import Bounds
 from lam.generation.pump import Limits
 from lam.mqtt.connection import Broker, Connection, Pace
-from lam.protocol.events import Chunk, Done, Error, Metadata, Progress, Thinking
+from lam.protocol.events import Chunk, Done, Error, Event, Metadata, Progress, Thinking
 from lam.protocol.jobs import (
     Accepted,
     Control,
@@ -40,7 +40,6 @@ from ..brokers import Mosquitto, running_mosquitto
 from ..conftest import find_program
 from ..running import collect, raw_stream, worker_for
 from ..tunnel import break_connection, engine_of, mqtt_gateway, text, until_ready, worker_process
-from ..waiting import until
 
 pytestmark = [pytest.mark.live, pytest.mark.sqlite, pytest.mark.timeout(120)]
 
@@ -59,14 +58,23 @@ async def test_two_worker_processes_serve_one_gateway(broker: Mosquitto, scripte
         assert (health["mode"], health["engine"]["slots"], health["broker"]["state"]) == ("mqtt", 2, "connected")
         assert [worker["name"] for worker in health["workers"]] == ["one", "two"]
         sessions = [(await client.create_session())["id"] for _ in range(3)]
-        tasks = [asyncio.create_task(collect(client, session)) for session in sessions]
+        queued = asyncio.Event()
+
+        async def read(session_id: int) -> list[Event]:
+            events: list[Event] = []
+            async for event in client.send(session_id, "Hello"):
+                events.append(event)
+                if isinstance(event, Progress) and event.stage == "queued":
+                    queued.set()
+            return events
+
+        tasks = [asyncio.create_task(read(session)) for session in sessions]
         await scripted.arrival(2)
-        await until(lambda: gateway.parts.catalog.queue.waiting == 1)
+        await queued.wait()
         assert len(scripted.requests) == 2, "the third waits at the gateway"
         scripted.step(6)
         replies = await asyncio.gather(*tasks)
         assert all(isinstance(events[-1], Done) and text(events) == "ab" for events in replies)
-        assert any(isinstance(event, Progress) and event.stage == "queued" for events in replies for event in events)
         broker.kill()
         broker.start()
         while any(worker.is_silent for worker in engine_of(gateway)._workers.all()) or engine_of(gateway).connection.reconnects < 2:
@@ -84,8 +92,8 @@ async def test_two_worker_processes_serve_one_gateway(broker: Mosquitto, scripte
 async def test_a_worker_killed_before_its_first_event_loses_nothing_and_after_it_the_run_says_so(
     broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
 ) -> None:
-    bounds = Bounds(silences=Silences(away=1))
-    async with mqtt_gateway(tmp_path / "data", broker, bounds=bounds) as gateway, gateway.client() as client:
+    bounds, data = Bounds(silences=Silences(away=1)), tmp_path / "data"
+    async with mqtt_gateway(data, broker, bounds=bounds, lam_healing=False) as gateway, gateway.client() as client:
         session = (await client.create_session())["id"]
         scripted.reply = Reply(("never",), progress=10_000, wait=0.05)
         async with worker_process(scripted.url, broker, "one") as one:
@@ -244,7 +252,7 @@ async def test_a_worker_that_is_told_to_stop_while_the_broker_is_away_still_brin
 async def test_a_worker_that_does_not_know_a_job_any_more_ends_the_run(broker: Mosquitto, tmp_path: Path) -> None:
     """A worker played by the test: one word, then a gap, and no memory when it is asked about that."""
     async with (
-        mqtt_gateway(tmp_path / "data", broker, llm_model="m") as gateway,
+        mqtt_gateway(tmp_path / "data", broker, llm_model="m", lam_healing=False) as gateway,
         gateway.client() as client,
         Connection(Broker(port=broker.port), "played-00000001") as played,
     ):
@@ -553,7 +561,7 @@ async def test_a_gap_is_asked_for_again_and_a_duplicate_dropped(broker: Mosquitt
             job = decode(payload, Job)
             batches: list[tuple[FrameEvent, ...]] = [
                 *((Accepted("m"),), (Chunk("a"),), (Chunk("b"),)),
-                (Chunk("c"), JobFinished("stop")),
+                (Chunk("c"), JobFinished(finish_reason="stop")),
             ]
             frames.extend(encode(Frame(job.job, number, batch)) for number, batch in enumerate(batches, 1))
             for number in (1, 3, 3):
@@ -603,7 +611,7 @@ async def test_a_gateway_that_falls_silent_loses_its_jobs(broker: Mosquitto, scr
 @pytest.mark.parametrize(
     "absent",
     [
-        ("sqlalchemy", "alembic", "aiosqlite", "asyncpg", "fastapi", "starlette", "uvicorn", "argon2", "filelock"),
+        ("sqlalchemy", "alembic", "aiosqlite", "asyncpg", "fastapi", "starlette", "uvicorn", "argon2", "filelock", "PIL"),
         ("fcntl", "resource", "pwd", "grp", "termios", "uvloop"),
     ],
     ids=["no database and web framework", "nothing that Windows lacks"],
@@ -707,7 +715,9 @@ async def test_a_worker_of_the_first_release_gets_turns_merged_and_shorter_ones_
             requests.append(asked)
             said = sum(len(turn.content) for turn in asked.request.messages)
             last: FrameEvent = (
-                Failed(code="context_exceeded", message="too long", retryable=False) if said > 100 else JobFinished("stop")
+                Failed(code="context_exceeded", message="too long", retryable=False)
+                if said > 100
+                else JobFinished(finish_reason="stop")
             )
             events = (Accepted(None), Chunk("Yes"), last) if said <= 100 else (Accepted(None), last)
             connection.publish(asked.reply_to, encode(Frame(asked.job, 1, events)))

@@ -9,10 +9,11 @@ from typing import Any
 
 import pytest
 from msgspec import json
+from msgspec.structs import replace
 
 from lam.engines.mqtt_workers import MqttWorkersEngine
 from lam.mqtt.connection import Broker, Connection
-from lam.protocol.chat import Turn
+from lam.protocol.chat import Picture, Turn
 from lam.protocol.events import Chunk, Done, Metadata, Usage
 from lam.protocol.jobs import (
     Accepted,
@@ -28,6 +29,7 @@ from lam.protocol.jobs import (
     WorkerStatus,
     encode,
 )
+from lam.protocol.pictures import Piece, Want
 from lam.protocol.sampling import Sampling
 from lam.testing.server import Reply, ScriptedServer
 from lam.worker.worker import Worker
@@ -134,16 +136,20 @@ def traffic(engine: MqttWorkersEngine, worker: Worker) -> list[Make]:
     events = (
         Accepted("m"),
         Chunk("forged"),
-        JobFinished("stop", Usage(1, 2, 3)),
+        JobFinished(finish_reason="stop", usage=Usage(1, 2, 3)),
         Failed(code="llm_error", message="no"),
         Rejected("busy"),
     )
     status = WorkerStatus(worker="else", instance="00000000", state="ready", models=(ServedModel("m", 4096),), slots=2)
+    picture = Picture(sha256="0" * 64, id="m1", type="image/png", width=1, height=1, size=3)
+    looking = replace(request, messages=(Turn("user", "mutated", (picture,)), Turn("assistant", "a"), Turn("user", "b")))
     parts: list[tuple[str, bytes]] = [
         (topics.job(worker.name), encode(Job(job="j1", instance=worker.instance, reply_to=stranger, request=request))),
+        (topics.job(worker.name), encode(Job(job="j1", instance=worker.instance, reply_to=stranger, request=looking))),
         (topics.job(worker.name), encode(Job(job="j2", instance="00000000", reply_to=stranger, request=request))),
         (topics.control(worker.name), encode(Control("j1", "cancel"))),
         (topics.control(worker.name), encode(Control("j1", "resume", 3, stranger))),
+        (topics.control(worker.name), encode(Piece(job="j1", sha256="0" * 64, number=1, of=2, data=b"ab"))),
         (topics.worker_status(worker.name), encode(status)),
         (topics.worker_status("else"), encode(status)),
         (topics.worker_status("no name"), encode(status)),
@@ -157,6 +163,7 @@ def traffic(engine: MqttWorkersEngine, worker: Worker) -> list[Make]:
         ),
         (topics.frames(engine.name, engine.instance, worker.name, "j1"), encode(Frame("j1", 1, events))),
         (topics.frames(engine.name, engine.instance, "else", "j1"), encode(Frame("j1", 2))),
+        (topics.frames(engine.name, engine.instance, worker.name, "j1"), encode(Want("j1", "0" * 64, (1, 2)))),
     ]
     own_status = topics.gateway_status(engine.name, engine.instance)
 

@@ -18,7 +18,7 @@ from lam.client.client import Client
 from lam.testing.server import Reply, ScriptedServer
 
 from ..ports import free_port
-from ..running import Gateway
+from ..running import Gateway, running_gateway
 from ..waiting import until
 
 pytestmark = pytest.mark.live
@@ -36,15 +36,23 @@ server {
 }
 """
 GUIDE = (Path(__file__).resolve().parents[3] / "docs" / "guides" / "nginx.md").read_text()
-DOCUMENTED, OVER_TLS = re.findall(r"```nginx\n(.*?)```", GUIDE, re.DOTALL)
+DOCUMENTED, OVER_TLS, BELOW = re.findall(r"```nginx\n(.*?)```", GUIDE, re.DOTALL)
 BLOCKS = {"earlier": EARLIER, "documented": DOCUMENTED}
 
 
 @contextlib.asynccontextmanager
 async def nginx(program: str, block: str, gateway: Gateway, folder: Path) -> AsyncIterator[str]:
     """nginx with this block in front of the gateway; its address."""
+    block = block.replace("127.0.0.1:3000", gateway.url.removeprefix("http://"))
+    async with nginx_with(program, block, folder) as url:
+        yield url
+
+
+@contextlib.asynccontextmanager
+async def nginx_with(program: str, block: str, folder: Path) -> AsyncIterator[str]:
+    """nginx with this block, whose `listen 80` gets a port of its own; its address."""
     port = free_port()
-    block = block.replace("127.0.0.1:3000", gateway.url.removeprefix("http://")).replace("listen 80", f"listen 127.0.0.1:{port}")
+    block = block.replace("listen 80", f"listen 127.0.0.1:{port}")
     temporary = "".join(f"{kind}_temp_path {folder}/{kind};" for kind in ("client_body", "proxy", "fastcgi", "uwsgi", "scgi"))
     config = folder / "nginx.conf"
     config.write_text(
@@ -126,6 +134,74 @@ async def test_a_page_logs_in_sends_and_stops_with_its_cookie(
                 done = await next_event(stream, "done")
     assert (done["finish_reason"], done["full_content"]) == ("cancelled", "a")
     await until(lambda: scripted.requests[0].left_early)
+
+
+SERVER = DOCUMENTED[: DOCUMENTED.index("    location /")]
+BELOW_A_PATH = {
+    "the path is passed on": f"{SERVER}{BELOW}}}",
+    "the path is taken off": f"{SERVER}{BELOW.replace('proxy_pass http://lam;', 'proxy_pass http://lam/;')}}}",
+}
+
+
+@pytest.mark.parametrize("block", BELOW_A_PATH)
+async def test_below_a_path_everything_works_and_nothing_is_beside_it(
+    block: str, program: Callable[[str], str], scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    """What a browser loads and does, and what programs do."""
+    scripted.reply = Reply(tuple("abcdefgh"), hold=True)
+    account = {"email": "ada@example.org", "password": "correct horse"}
+    public = "http://studio.example.org/studio"
+    async with (
+        running_gateway(tmp_path / "data", llm_server_url=scripted.url, lam_public_url=public, lam_registration="open") as gateway,
+        nginx(program("nginx"), BELOW_A_PATH[block], gateway, tmp_path) as origin,
+        aiohttp.ClientSession(headers={"Origin": "http://studio.example.org"}, cookie_jar=aiohttp.CookieJar(unsafe=True)) as page,
+    ):
+        url = f"{origin}/studio"
+        async with page.get(url, allow_redirects=False) as response:
+            assert response.headers["Location"].endswith("/studio/")
+        for address in ("/", "/c/17", "/sign-in", "/lab/"):
+            async with page.get(url + address) as response:
+                document = await response.text()
+                assert response.status == 200
+            assert '<meta name="base" content="/studio/"' in document
+        links = re.findall(r'(?:src|href)="([^"]+)"', document)
+        assert len(links) > 2
+        for link in links:
+            assert link.startswith("/studio/")
+            async with page.get(origin + link) as response:
+                assert (response.status, "html" in response.content_type) == (200, False)
+        for path, status in (("register", 201), ("login", 200)):
+            async with page.post(f"{url}/api/auth/{path}", json=account) as response:
+                assert response.status == status
+                cookies = response.headers.getall("Set-Cookie", [])
+        assert cookies
+        assert all("Path=/studio;" in cookie for cookie in cookies)
+        async with page.post(f"{url}/api/chatbot/sessions/") as response:
+            session = (await response.json())["id"]
+        body = {"session_id": session, "content": "hi", "on_disconnect": "continue"}
+        async with page.post(f"{url}/api/chatbot/messages/stream", json=body) as stream, page.get(f"{url}/api/events") as events:
+            await next_event(stream, "metadata")
+            scripted.step()
+            assert (await next_event(stream, "chunk"))["content"] == "a"
+            assert (events.status, await events.content.readline() != b"") == (200, True)
+        async with page.get(f"{url}/openapi.json") as response:
+            assert (await response.json())["servers"] == [{"url": "/studio"}]
+        async with page.get(f"{url}/docs") as response:
+            description = await response.text()
+        for link in re.findall(r'(?:src|href)="([^"]+)"|url: \'([^\']+)\'', description):
+            assert "".join(link).startswith("/studio/")
+            async with page.get(origin + "".join(link)) as response:
+                assert response.status == 200
+        async with page.get(f"{origin}/api/health") as response:
+            assert response.status in (403, 404), "nginx may have other programs there"
+        async with page.post(f"{url}/api/auth/logout") as response:
+            assert response.status == 204
+        async with page.get(f"{url}/api/auth/me") as response:
+            assert response.status == 401
+        async with Client(url, gateway.token) as client:
+            assert (await client.call("GET", "/api/auth/me"))["is_admin"]
+        async with gateway.client() as client:
+            assert (await client.call("GET", "/api/auth/me"))["is_admin"], "commands on this machine need no path"
 
 
 async def test_a_reader_that_leaves_nginx_leaves_the_gateway_too(

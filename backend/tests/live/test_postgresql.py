@@ -1,6 +1,7 @@
 """PostgreSQL that is not there yet, goes away, comes back, refuses us, or belongs to somebody else."""
 
 import asyncio
+import contextlib
 import os
 import sys
 from collections.abc import Iterator
@@ -76,10 +77,14 @@ async def test_a_start_waits_for_the_database_with_a_sentence(server: PostgreSQL
         assert f"Waiting for the database at 127.0.0.1:{server.port}" in said
         await asyncio.to_thread(server.start)
         assert "is there" in (await process.stderr.readline()).decode()
-        assert "serves http" in (await process.stderr.readline()).decode()
-    finally:
+        while "serves http" not in (line := (await process.stderr.readline()).decode()):
+            assert line
         process.terminate()
         assert await process.wait() == 0
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ async def test_sigterm_with_fifty_live_streams_saves_every_reply_and_exits_in_ti
 
     def plan(body: dict[str, Any]) -> Reply:
         short = body["messages"][-1]["content"] == "short"
-        return Reply(("word ",) * (60 if short else 100_000), rate=20)
+        return Reply(("word ",) * 4, hold=True) if short else Reply(("word ",) * 100_000, rate=20)
 
     scripted.reply = plan
     data, drain = tmp_path / "data", 5
@@ -97,6 +97,7 @@ async def test_sigterm_with_fifty_live_streams_saves_every_reply_and_exits_in_ti
             asked = time.monotonic()
             process.send_signal(signal.SIGTERM)
             await until_refused(client, sessions[0])
+            scripted.step(25 * 4)
             replies = await asyncio.gather(*tasks)
             assert await process.wait() == 0
             assert time.monotonic() - asked < drain + 5
@@ -106,7 +107,7 @@ async def test_sigterm_with_fifty_live_streams_saves_every_reply_and_exits_in_ti
             end, message = ends[session], await stored_reply(client, session)
             if prompt == "short":
                 assert isinstance(end, Done)
-                assert (message["status"], message["content"]) == ("complete", "word " * 60)
+                assert (message["status"], message["content"]) == ("complete", "word " * 4)
             else:
                 assert isinstance(end, Error)
                 assert (end.code, message["status"]) == ("interrupted", "interrupted")

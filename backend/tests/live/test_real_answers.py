@@ -68,5 +68,6 @@ async def test_an_answer_forced_into_the_shape_can_be_read_unless_it_is_cut(llam
 async def test_the_server_takes_a_schema_with_the_most_paths(llama_url: str) -> None:
     state = next(state for seed in range(100) if len(rules.walks(state := generate(seed, LOOPS))) > 40)
     assert len(json.dumps(schema(state, "legal"))) > 2000
-    choice = await answer(llama_url, state, "legal", words=LONGEST_SAY, max_tokens=400)
+    room = 4 * LONGEST_SAY + 200  # a character may take four tokens, a byte each
+    choice = await answer(llama_url, state, "legal", words=LONGEST_SAY, max_tokens=room, seed=1)
     assert read(choice["message"]["content"]).action is not None

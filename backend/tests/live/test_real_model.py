@@ -226,7 +226,8 @@ async def test_a_message_beyond_the_context_is_refused_with_both_numbers(llama_u
 @pytest.mark.timeout(300)
 async def test_a_model_server_that_is_killed_in_mid_reply_leaves_an_interrupted_reply(tmp_path: Path) -> None:
     async with llama_server(demo_model(), name=NAME, log=tmp_path / "llama.log", slots=1, ctx=1024) as server:
-        async with running_gateway(tmp_path / "data", llm_server_url=server.url) as gateway, gateway.client() as client:
+        settings = {"llm_server_url": server.url, "lam_healing": False}
+        async with running_gateway(tmp_path / "data", **settings) as gateway, gateway.client() as client:
             session = (await client.create_session())["id"]
             async with raw_stream(client, session, "Tell me a very long story", max_tokens=500) as stream:
                 await stream.until(Chunk)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from lam.protocol.chat import ChatRequest, Turn
-from lam.protocol.events import Chunk, Finished, Thinking
+from lam.protocol.events import Chunk, EngineEvent, Finished, Image, ImagePiece, Thinking
 from lam.protocol.jobs import (
     Accepted,
     BadPayload,
@@ -21,7 +21,7 @@ from lam.protocol.jobs import (
     decode,
     decode_frame,
     encode,
-    frame_event,
+    frame_events,
     from_wire,
     to_wire,
 )
@@ -54,17 +54,45 @@ def test_frames_are_numbered_from_one_and_kept() -> None:
     assert outbox.after(1) == [second]
     assert decode_frame(outbox.after(2)[0]) == Frame("j", 2), "nothing after the last: a beat that names it"
     assert not outbox.ended
-    outbox.add([frame_event(Finished("stop"))])
+    outbox.add(frame_events([Finished("stop")]))
     assert outbox.ended
 
 
 @given(st.text(max_size=3000), st.sampled_from([600, 1500, 10_000]))
 def test_no_frame_is_larger_than_a_packet_and_no_text_is_lost(content: str, max_bytes: int) -> None:
-    frames = frames_of([Thinking(content), Chunk(content)], [Chunk("x"), JobFinished("stop")], max_bytes=max_bytes)
+    frames = frames_of([Thinking(content), Chunk(content)], [Chunk("x"), JobFinished(finish_reason="stop")], max_bytes=max_bytes)
     assert all(len(frame) <= max_bytes for frame in frames)
     events = [event for frame in frames for event in decode_frame(frame).events]
     assert text(events) == content.replace("\0", "\ufffd") + "x"
-    assert events[-1] == JobFinished("stop")
+    assert events[-1] == JobFinished(finish_reason="stop")
+
+
+@pytest.mark.parametrize("max_bytes", [600, 4096, 512 << 10])
+def test_a_picture_that_a_model_returns_fits_frames_of_any_size(max_bytes: int) -> None:
+    data = "abcd" * 12_000
+    sent: list[EngineEvent] = [
+        Chunk("a"),
+        ImagePiece(0, "image/png", data),
+        ImagePiece(0, "image/png", "end=", last=True),
+        ImagePiece(1, "", "", last=True),
+    ]
+    frames = frames_of(frame_events(sent), max_bytes=max_bytes)
+    assert all(len(frame) <= max_bytes for frame in frames)
+    events = [event for frame in frames for event in decode_frame(frame).events]
+    pieces = [event for event in events if isinstance(event, ImagePiece)]
+    assert "".join(piece.data for piece in pieces if piece.index == 0) == data + "end="
+    assert [(piece.index, piece.last) for piece in pieces[-2:]] == [(0, True), (1, True)]
+    assert not any(piece.last for piece in pieces[:-2])
+
+
+def test_pictures_go_to_gateways_that_take_them_and_no_worker_names_a_stored_one() -> None:
+    events: list[EngineEvent] = [Image("somebody's"), ImagePiece(0, "image/png", "AAAA", last=True), Chunk("a")]
+    assert frame_events(events, media=False) == [Chunk("a")]
+    assert frame_events(events) == events[1:]
+    forged = decode_frame(
+        b'{"job": "j", "seq": 2, "events": [{"type": "image", "media": "somebody\'s"}, {"type": "chunk", "content": "a"}]}'
+    )
+    assert forged.events == (Chunk("a"),)
 
 
 @given(st.randoms(use_true_random=False), st.integers(2, 40))

@@ -148,6 +148,15 @@ def test_checkpoints_taken_at_any_moment_fold_to_what_the_events_fold_to(told: l
     assert state(fold(*saved)) == state(fold(*told))
 
 
+@given(events, events, st.integers(0, 60))
+def test_checkpoints_know_who_answers(before: list[Event], after: list[Event], moment: int) -> None:
+    answering = Progress("prompt", model="small", server="second", mode="mqtt")
+    told = [Progress("queued", position=1), answering, *before, *after]
+    snapshot = fold(Metadata(1, 2, "k", server="first", model="large"), *condense(told[:moment]), *condense(told[moment:]))
+    assert snapshot.metadata
+    assert (snapshot.metadata.server, snapshot.metadata.model, snapshot.metadata.mode) == ("second", "small", "mqtt")
+
+
 @given(events)
 def test_the_parts_of_a_fold_fold_to_the_same(told: list[Event]) -> None:
     snapshot = fold(*told)
@@ -182,3 +191,16 @@ def test_a_stop_may_cut_into_what_the_reply_went_on_with() -> None:
     metadata, *chunks, _ = events_of(structs.replace(reply, facts=Facts(continues=9, finish_reason="cancelled")))
     assert isinstance(metadata, Metadata)
     assert (metadata.continues, chunks) == (2, [Chunk("On")])
+
+
+def test_the_server_that_answers_after_all_replaces_the_expected_one_and_its_mode() -> None:
+    expected = Metadata(1, 2, "key", mode="sse", server="first")
+    snapshot = fold(expected, Progress("prompt", server="second", mode="mqtt"), Progress("prompt", processed=1), Chunk("Two"))
+    assert snapshot.metadata is not None
+    assert (snapshot.metadata.server, snapshot.metadata.mode) == ("second", "mqtt")
+    reply = snapshot.reply
+    assert reply is not None
+    assert (reply.facts.server, reply.facts.mode) == ("second", "mqtt")
+    again = fold(*events_of(reply))
+    assert again.metadata is not None
+    assert (again.metadata.server, again.metadata.mode) == ("second", "mqtt")

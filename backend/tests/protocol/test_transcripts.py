@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lam.protocol.events import Event
+from lam.protocol.parts import images_of
 from lam.protocol.snapshot import Snapshot
 from lam.protocol.sse import Decoder, decode, encode
 
@@ -27,6 +29,7 @@ def folded(events: list[tuple[int, Event]]) -> dict[str, Any]:
     for _, event in events:
         snapshot.add(event)
     assert snapshot.terminal is not None
+    pictured = {"parts": [msgspec.to_builtins(part) for part in snapshot.parts]} if images_of(snapshot.parts) else {}
     return {
         "text": snapshot.text,
         "thinking": snapshot.thinking,
@@ -35,7 +38,8 @@ def folded(events: list[tuple[int, Event]]) -> dict[str, Any]:
         "finish_reason": getattr(snapshot.terminal, "finish_reason", None),
         "code": getattr(snapshot.terminal, "code", None),
         "last_event_id": events[-1][0],
-    }
+        **({"healed": snapshot.places_healed()} if snapshot.healed else {}),
+    } | pictured
 
 
 def test_there_are_transcripts() -> None:

@@ -1,7 +1,8 @@
+import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lam.protocol.chat import ChatRequest, Turn, merge_turns
+from lam.protocol.chat import ChatRequest, Picture, Turn, merge_turns
 from lam.protocol.sampling import Sampling
 from lam.protocol.window import at_most, budget, cuts, estimate, trimmed
 
@@ -66,3 +67,14 @@ def test_the_bound_is_never_below_the_bytes() -> None:
 def test_empty_replies_are_left_out_and_user_turns_joined() -> None:
     told = [Turn("user", "a"), Turn("assistant", ""), Turn("user", "b"), Turn("assistant", "c"), Turn("user", "d")]
     assert merge_turns(told) == (Turn("user", "a\n\nb"), Turn("assistant", "c"), Turn("user", "d"))
+
+
+def test_pictures_keep_their_places_in_merged_turns() -> None:
+    def picture(name: str, at: int) -> Picture:
+        return Picture(sha256=name, id=name, type="image/png", width=1, height=1, size=1, at=at)
+
+    merged = merge_turns(
+        [Turn("user", "ab", (picture("x", 1),)), Turn("user", "", (picture("y", 0),)), Turn("user", "c", (picture("z", 1),))]
+    )
+    assert merged == (Turn("user", "ab\n\nc", (picture("x", 1), picture("y", 2), picture("z", 5))),)
+    assert b"pictures" not in msgspec.json.encode(Turn("user", "a"))

@@ -20,7 +20,7 @@ from lam.generation.checkpoint import checkpoint
 from lam.generation.recovery import recover
 from lam.generation.run import Run
 from lam.protocol.documents import Document
-from lam.protocol.events import Chunk, Metadata, Relabel, Timings, Usage
+from lam.protocol.events import Chunk, Metadata, Progress, Relabel, SavedEvent, Timings, Usage
 from lam.protocol.facts import Facts
 from lam.protocol.parts import Image, Text, ToolCall, ToolResult
 from lam.protocol.runs import Checkpoint, Lease, OpenRun
@@ -179,14 +179,17 @@ async def test_checkpoints_go_with_their_run_and_no_late_one_comes_after(databas
     events: list[Any] = [Chunk("Once"), Relabel("thinking"), Chunk("Yes")]
     async with database.write() as unit:
         await unit.runs.checkpoint(
-            [Checkpoint(run.lease, 2, 3, events[:2]), Checkpoint(Lease("unknown", "one"), 8, 9, [Chunk("x")])]
+            [
+                Checkpoint(lease=run.lease, since=2, number=3, events=events[:2]),
+                Checkpoint(lease=Lease("unknown", "one"), since=8, number=9, events=[Chunk("x")]),
+            ]
         )
-        await unit.runs.checkpoint([Checkpoint(run.lease, 3, 4, events[2:])])
+        await unit.runs.checkpoint([Checkpoint(lease=run.lease, since=3, number=4, events=events[2:])])
         assert await unit.runs.progress(run.id) == events
     async with database.write() as unit:
         assert await unit.runs.close(run.lease)
         assert not await unit.runs.close(run.lease)
-        await unit.runs.checkpoint([Checkpoint(run.lease, 8, 9, [Chunk("late")])])
+        await unit.runs.checkpoint([Checkpoint(lease=run.lease, since=8, number=9, events=[Chunk("late")])])
         assert await unit.runs.progress(run.id) == []
 
 
@@ -194,11 +197,11 @@ async def test_what_an_owner_writes_counts_only_until_another_takes_the_run_over
     await streaming_message(database)
     run = await open_run(database)
     store = RunStore(database)
-    await store.checkpoint([Checkpoint(run.lease, 0, 1, [Chunk("Once")])])
+    await store.checkpoint([Checkpoint(lease=run.lease, since=0, number=1, events=[Chunk("Once")])])
     (taken,) = await store.take_over("two")
     assert (taken.owner, taken.epoch, taken.attempts) == ("two", 2, 2)
-    await store.checkpoint([Checkpoint(run.lease, 1, 2, [Chunk("woken")])])
-    await store.checkpoint([Checkpoint(taken.lease, 1, 2, [Chunk(" upon")])])
+    await store.checkpoint([Checkpoint(lease=run.lease, since=1, number=2, events=[Chunk("woken")])])
+    await store.checkpoint([Checkpoint(lease=taken.lease, since=1, number=2, events=[Chunk(" upon")])])
     assert await store.progress(run.id) == [Chunk("Once"), Chunk(" upon")]
     async with database.write() as unit:
         assert not await unit.runs.close(run.lease)
@@ -210,9 +213,9 @@ async def test_a_checkpoint_whose_answer_was_lost_counts_once(database: Database
     await streaming_message(database)
     run = await open_run(database)
     store = RunStore(database)
-    await store.checkpoint([Checkpoint(run.lease, 1, 4, [Chunk("Once")])])
-    await store.checkpoint([Checkpoint(run.lease, 4, 6, [Chunk(" upon")])])
-    await store.checkpoint([Checkpoint(run.lease, 4, 9, [Chunk(" upon a time")])])
+    await store.checkpoint([Checkpoint(lease=run.lease, since=1, number=4, events=[Chunk("Once")])])
+    await store.checkpoint([Checkpoint(lease=run.lease, since=4, number=6, events=[Chunk(" upon")])])
+    await store.checkpoint([Checkpoint(lease=run.lease, since=4, number=9, events=[Chunk(" upon a time")])])
     assert await store.progress(run.id) == [Chunk("Once"), Chunk(" upon a time")]
 
 
@@ -462,3 +465,18 @@ async def test_parts_and_facts_come_back_as_they_went_in(database: Database) -> 
         found = [await unit.messages.by_id(message) for message in (*ids, 1)]
     expected = [*stored.values(), *stored.values(), stored["assistant"]]
     assert [(message.parts, message.facts) for message in found if message] == [(parts, facts) for parts in expected]
+
+
+async def test_a_run_says_how_far_its_checkpoints_reach_and_how_old_they_are(database: Database) -> None:
+    await streaming_message(database)
+    run = await open_run(database)
+    store = RunStore(database)
+    begun = await store.reached(run.id)
+    assert (begun.number, begun.pieces, begun.events) == (0, 0, [])
+    places: list[SavedEvent] = [Progress("recovering", reason="interrupted"), Chunk(" upon")]
+    await store.checkpoint([Checkpoint(lease=run.lease, since=1, number=4, events=[Chunk("Once")], pieces=3)])
+    await store.checkpoint([Checkpoint(lease=run.lease, since=4, number=6, events=places, pieces=1)])
+    reached = await store.reached(run.id)
+    assert (reached.number, reached.pieces, reached.events) == (6, 4, [Chunk("Once"), *places])
+    assert 0 <= reached.seconds < 60
+    assert begun.seconds > reached.seconds  # it began long ago, by the clock of the test

@@ -2,6 +2,7 @@
 
 import createClient from "openapi-fetch";
 
+import { base } from "../base";
 import { words } from "../words";
 import type { paths } from "./schema";
 
@@ -20,7 +21,7 @@ export class ApiError extends Error {
   }
 }
 
-const client = createClient<paths>({ baseUrl: "", credentials: "same-origin" });
+const client = createClient<paths>({ baseUrl: base, credentials: "same-origin" });
 
 export const api = client;
 
@@ -50,6 +51,6 @@ export function unreachable(): ApiError {
 export function errorOf(status: number, said: unknown): ApiError {
   const body = typeof said === "object" && said !== null ? (said as Record<string, unknown>) : {};
   const code = typeof body["code"] === "string" ? body["code"] : "internal";
-  const detail = typeof body["detail"] === "string" ? body["detail"] : words.failure.status(status);
+  const detail = typeof body["detail"] === "string" ? words.failure.problem(code, body["detail"]) : words.failure.status(status);
   return new ApiError(status, code, detail, body);
 }

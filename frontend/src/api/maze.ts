@@ -4,6 +4,7 @@ import { queryOptions } from "@tanstack/react-query";
 
 import type { Numbered } from "../protocol/events";
 import type { Action } from "../protocol/maze";
+import { spokenMazes } from "./built-in";
 import { answered, api } from "./http";
 import type { GameAnswer, HintAnswer, NewGameFields, ReplayAnswer } from "./schema";
 import { batches } from "./streams";
@@ -21,6 +22,7 @@ const MOST_LISTED = 20;
 export const mazeSets = queryOptions({
   queryKey: ["maze", "sets"],
   queryFn: () => answered(api.GET("/api/maze/sets")),
+  select: spokenMazes,
   staleTime: Infinity,
 });
 
@@ -28,6 +30,14 @@ export const myGames = queryOptions({
   queryKey: ["maze", "games"],
   queryFn: () => answered(api.GET("/api/maze/games", { params: { query: { limit: MOST_LISTED } } })),
 });
+
+/** My games. `room`: the room whose guest I am, null with an account. */
+export function gamesInRoom(room: number | null) {
+  return queryOptions({
+    queryKey: ["maze", "games", { room }],
+    queryFn: () => answered(api.GET("/api/maze/games", { params: { query: { limit: MOST_LISTED, room } } })),
+  });
+}
 
 export function leaderboard(set: string, mode: Mode) {
   return queryOptions({
@@ -45,8 +55,9 @@ export function fullHint(game: number, number: number) {
   });
 }
 
-export function newGame(game: NewGame): Promise<Game> {
-  return answered(api.POST("/api/maze/games", { body: game as NewGameFields }));
+/** Starts a game. `room`: the room of a guest, null for anybody else. */
+export function newGame(game: NewGame, room: number | null = null): Promise<Game> {
+  return answered(api.POST("/api/maze/games", { params: { query: { room } }, body: game as NewGameFields }));
 }
 
 /** A game and its hints so far. */

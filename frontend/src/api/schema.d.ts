@@ -4,6 +4,43 @@
  */
 
 export interface paths {
+    "/api/admin/configuration": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show the servers and the models */
+        get: operations["configuration_api_admin_configuration_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/admin/configuration/reload": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Read lam.toml again
+         * @description Runs go on where they are. A file with a mistake is answered with 422, and the earlier configuration stays in force.
+         */
+        post: operations["reload_api_admin_configuration_reload_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/admin/runs": {
         parameters: {
             query?: never;
@@ -61,6 +98,31 @@ export interface paths {
         head?: never;
         /** Change an account */
         patch: operations["change_account_api_admin_users__user_id__patch"];
+        trace?: never;
+    };
+    "/api/admin/users/{user_id}/budget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An account's budget */
+        get: operations["get_budget_api_admin_users__user_id__budget_get"];
+        /**
+         * Give an account a budget
+         * @description In place of the configuration's, which an empty one lifts. Holds from the next request on.
+         */
+        put: operations["set_budget_api_admin_users__user_id__budget_put"];
+        post?: never;
+        /**
+         * Take an account's budget away
+         * @description The configuration's holds again.
+         */
+        delete: operations["remove_budget_api_admin_users__user_id__budget_delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/api/auth/account": {
@@ -216,6 +278,112 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/budgets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * My budgets and my groups', with what is left
+         * @description Empty where nothing is limited. Minutes and days are those of UTC.
+         */
+        get: operations["list_budgets_api_budgets_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chatbot/document-kinds": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the kinds of files whose text can be read
+         * @description A name without an ending is judged by its content, and so is text with an ending that is not in the list.
+         */
+        get: operations["document_kinds_api_chatbot_document_kinds_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chatbot/folders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List my folders, by name */
+        get: operations["list_folders_api_chatbot_folders_get"];
+        put?: never;
+        /** Create a folder */
+        post: operations["create_folder_api_chatbot_folders_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chatbot/folders/{folder_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Delete a folder
+         * @description Its sessions stay, outside of folders.
+         */
+        delete: operations["delete_folder_api_chatbot_folders__folder_id__delete"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a folder
+         * @description Absent fields stay as they are; null clears the system prompt or the model. New sessions in the folder start with the new
+         *     values.
+         */
+        patch: operations["change_folder_api_chatbot_folders__folder_id__patch"];
+        trace?: never;
+    };
+    "/api/chatbot/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Import conversations from another program
+         * @description Takes the exports of ChatGPT (the ZIP file, or conversations.json), Open WebUI, LibreChat and LAM Studio, up to 256 MiB.
+         *
+         *     With `dry_run` the answer is a preview. Without it, it is lines of JSON with the progress. Each conversation is stored by
+         *     itself; one that an earlier import brought is skipped, as long as its session exists. Closing the connection stops the import.
+         */
+        post: operations["import_conversations_api_chatbot_imports_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/chatbot/messages": {
         parameters: {
             query?: never;
@@ -353,6 +521,26 @@ export interface paths {
         patch: operations["change_session_api_chatbot_sessions__session_id__patch"];
         trace?: never;
     };
+    "/api/chatbot/sessions/{session_id}/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List who did what with the people of a session
+         * @description The newest first. `action`: invited, withdrew, joined, role, removed, left, owner, published, unpublished.
+         */
+        get: operations["list_audit_api_chatbot_sessions__session_id__audit_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/chatbot/sessions/{session_id}/export": {
         parameters: {
             query?: never;
@@ -370,6 +558,131 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/chatbot/sessions/{session_id}/follow": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Switch everybody to a branch
+         * @description To the one with this message. The page of everybody there shows it.
+         */
+        post: operations["follow_me_api_chatbot_sessions__session_id__follow_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chatbot/sessions/{session_id}/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the links into a session
+         * @description Those that still let somebody in, the newest first.
+         */
+        get: operations["list_invitations_api_chatbot_sessions__session_id__invitations_get"];
+        put?: never;
+        /**
+         * Make a link into a session
+         * @description The answer has the link's secret, once.
+         */
+        post: operations["make_invitation_api_chatbot_sessions__session_id__invitations_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chatbot/sessions/{session_id}/invitations/{invitation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Withdraw a link
+         * @description Who came by it stays.
+         */
+        delete: operations["withdraw_invitation_api_chatbot_sessions__session_id__invitations__invitation_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chatbot/sessions/{session_id}/members": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the people of a session
+         * @description Its owner alone, where it is not shared.
+         */
+        get: operations["list_members_api_chatbot_sessions__session_id__members_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chatbot/sessions/{session_id}/members/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove somebody, or leave
+         * @description Their connections end within two seconds. The owner cannot leave: 409.
+         */
+        delete: operations["remove_member_api_chatbot_sessions__session_id__members__user_id__delete"];
+        options?: never;
+        head?: never;
+        /** Change somebody's role */
+        patch: operations["change_member_api_chatbot_sessions__session_id__members__user_id__patch"];
+        trace?: never;
+    };
+    "/api/chatbot/sessions/{session_id}/members/{user_id}/owner": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Hand the session over
+         * @description They must be a member with an account. You steer from then on.
+         */
+        post: operations["give_session_api_chatbot_sessions__session_id__members__user_id__owner_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/chatbot/sessions/{session_id}/messages": {
         parameters: {
             query?: never;
@@ -381,6 +694,136 @@ export interface paths {
         get: operations["list_messages_api_chatbot_sessions__session_id__messages_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chatbot/sessions/{session_id}/messages/{message_id}/reactions/{emoji}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** React to a message */
+        put: operations["react_api_chatbot_sessions__session_id__messages__message_id__reactions__emoji__put"];
+        post?: never;
+        /** Take a reaction back */
+        delete: operations["unreact_api_chatbot_sessions__session_id__messages__message_id__reactions__emoji__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chatbot/sessions/{session_id}/publications": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the published pages of a session */
+        get: operations["list_publications_api_chatbot_sessions__session_id__publications_get"];
+        put?: never;
+        /**
+         * Publish the shown branch as a page
+         * @description As it is now: later messages are not in it. The answer has the page's secret, once.
+         */
+        post: operations["publish_api_chatbot_sessions__session_id__publications_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chatbot/sessions/{session_id}/publications/{publication_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Withdraw a published page */
+        delete: operations["withdraw_api_chatbot_sessions__session_id__publications__publication_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chatbot/sessions/{session_id}/publications/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Get the page as one file
+         * @description It runs nothing and loads nothing.
+         */
+        get: operations["file_api_chatbot_sessions__session_id__publications_file_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chatbot/sessions/{session_id}/publications/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Preview a published page */
+        get: operations["preview_api_chatbot_sessions__session_id__publications_preview_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chatbot/sessions/{session_id}/publications/preview/page": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * See a published page before it is one
+         * @description The document of `preview` itself, for a frame in a page of the same origin.
+         */
+        get: operations["preview_page_api_chatbot_sessions__session_id__publications_preview_page_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chatbot/sessions/{session_id}/reading": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell the others what you have read */
+        post: operations["reading_api_chatbot_sessions__session_id__reading_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -407,6 +850,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/chatbot/sessions/{session_id}/steer-request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask to steer */
+        post: operations["ask_to_steer_api_chatbot_sessions__session_id__steer_request_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/chatbot/sessions/{session_id}/stream": {
         parameters: {
             query?: never;
@@ -424,6 +884,88 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/chatbot/sessions/{session_id}/typing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tell the others that you write */
+        post: operations["typing_api_chatbot_sessions__session_id__typing_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chatbot/sessions/{session_id}/waiting": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the messages that wait, first one first */
+        get: operations["list_waiting_api_chatbot_sessions__session_id__waiting_get"];
+        put?: never;
+        /**
+         * Send a message after the running reply
+         * @description The gateway sends it once the session's reply is complete, at the end of the branch that is then active. Where no reply runs,
+         *     at once.
+         *
+         *     After a stop, an error or an interruption it is held. `/api/events` reports all of this as `messages` of the session.
+         */
+        post: operations["add_waiting_api_chatbot_sessions__session_id__waiting_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chatbot/sessions/{session_id}/waiting/{waiting_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Take back a message that waits
+         * @description Answers with the message, so that it can be written again. 404: it was sent already.
+         */
+        delete: operations["take_back_api_chatbot_sessions__session_id__waiting__waiting_id__delete"];
+        options?: never;
+        head?: never;
+        /** Change a message that waits */
+        patch: operations["change_waiting_api_chatbot_sessions__session_id__waiting__waiting_id__patch"];
+        trace?: never;
+    };
+    "/api/chatbot/sessions/{session_id}/waiting/{waiting_id}/send": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Send a message that waits now
+         * @description Also one that is held. While a reply runs: 409 `session_busy`.
+         */
+        post: operations["send_now_api_chatbot_sessions__session_id__waiting__waiting_id__send_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/chatbot/sessions/import": {
         parameters: {
             query?: never;
@@ -435,7 +977,7 @@ export interface paths {
         put?: never;
         /**
          * Import an exported session
-         * @description Creates a new session with all branches. Nothing is stored if the file is invalid.
+         * @description Creates a new session with all branches and pictures. Nothing is stored if the file is invalid.
          */
         post: operations["import_session_api_chatbot_sessions_import_post"];
         delete?: never;
@@ -460,6 +1002,27 @@ export interface paths {
         get: operations["follow_api_chatbot_streams__stream_id__get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/chatbot/streams/{stream_id}/answer_now": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End the thinking of a reply
+         * @description The model ends its thinking and answers; the stream goes on. 409 `cannot_answer_now` unless the reply thinks at the moment
+         *     and a progress event of its stream said `can_answer_now`.
+         */
+        post: operations["answer_now_api_chatbot_streams__stream_id__answer_now_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -497,8 +1060,8 @@ export interface paths {
         put?: never;
         /**
          * Extract the text of a document
-         * @description Takes pdf, docx, txt or md, up to 20 MiB. The content decides the type. A separate process reads the file; nothing is
-         *     stored.
+         * @description Takes the kinds of `document-kinds`, up to 20 MiB. The content must be what the name says. A separate process reads the
+         *     file; nothing is stored.
          */
         post: operations["upload_document_api_chatbot_upload_document_post"];
         delete?: never;
@@ -560,6 +1123,108 @@ export interface paths {
          */
         get: operations["health_api_health_get"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/invitations/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Come in by a link
+         * @description Who is logged in comes in as themselves; anybody else as a guest, with a nickname and a cookie that is good for this session
+         *     alone. A nickname that cannot be had is 422 with `field: nickname`.
+         */
+        post: operations["accept_api_invitations_accept_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/invitations/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Look at a link
+         * @description Needs no login, and uses nothing up.
+         */
+        post: operations["look_api_invitations_look_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List my keys, newest first */
+        get: operations["list_keys_api_keys_get"];
+        put?: never;
+        /**
+         * Make a key for a program
+         * @description The answer has the key itself, which cannot be had again: only its hash is stored.
+         */
+        post: operations["make_key_api_keys_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a key
+         * @description No request with it is admitted from now on.
+         */
+        delete: operations["revoke_key_api_keys__key_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/keys/{key_id}/budget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /**
+         * Change a key's budget
+         * @description Holds from the next request on. What was used stays used.
+         */
+        put: operations["change_key_budget_api_keys__key_id__budget_put"];
         post?: never;
         delete?: never;
         options?: never;
@@ -835,7 +1500,7 @@ export interface paths {
         put?: never;
         /**
          * Start a game
-         * @description A maze of a set, or one of your own by seed and settings.
+         * @description A maze of a set, or one of your own by seed and settings. A guest plays the task of their room.
          */
         post: operations["start_game_api_maze_games_post"];
         delete?: never;
@@ -853,7 +1518,7 @@ export interface paths {
         };
         /**
          * One game
-         * @description Yours, or one that is on a leaderboard.
+         * @description Your own, or one on a leaderboard; for a guest only their own.
          */
         get: operations["get_game_api_maze_games__game_id__get"];
         put?: never;
@@ -1010,6 +1675,51 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/media": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Upload a picture
+         * @description The body is the file, up to 20 MiB; its content decides what it is, not its Content-Type. A separate process reads it.
+         *
+         *     What is stored is upright and has no metadata; its longest side has up to 1568 pixels; of an animation it is the first picture.
+         *
+         *     A picture that no message shows within a day is removed.
+         */
+        post: operations["upload_api_media_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/media/{media_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a picture */
+        get: operations["get_picture_api_media__media_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * Delete a picture that no message shows
+         * @description 409: a message shows it; it is deleted with the last one that does.
+         */
+        delete: operations["delete_picture_api_media__media_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/models": {
         parameters: {
             query?: never;
@@ -1038,6 +1748,327 @@ export interface paths {
         get: operations["me_api_profile_me_get"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rooms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The rooms that I opened, newest first */
+        get: operations["list_rooms_api_rooms_get"];
+        put?: never;
+        /**
+         * Open a room
+         * @description For admins, and for whom `[rooms]` in `lam.toml` names.
+         */
+        post: operations["open_room_api_rooms_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rooms/{room_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One room
+         * @description For its owner and its participants.
+         */
+        get: operations["get_room_api_rooms__room_id__get"];
+        put?: never;
+        post?: never;
+        /**
+         * End a room
+         * @description Deletes it with its guests and all its sessions; export it first. Running replies are stopped.
+         */
+        delete: operations["end_room_api_rooms__room_id__delete"];
+        options?: never;
+        head?: never;
+        /** Change a room */
+        patch: operations["change_room_api_rooms__room_id__patch"];
+        trace?: never;
+    };
+    "/api/rooms/{room_id}/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Everything in a room
+         * @description A ZIP file: the room, who was in it, and each session as JSON, which can be imported, and as Markdown.
+         */
+        post: operations["export_api_rooms__room_id__export_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rooms/{room_id}/leaderboard": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who solves a room's task best
+         * @description Counts what participants did since they joined. 404 where the room has no task.
+         */
+        get: operations["leaderboard_api_rooms__room_id__leaderboard_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rooms/{room_id}/lock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Let nobody new in
+         * @description Whoever is in stays, and may come back.
+         */
+        post: operations["lock_api_rooms__room_id__lock_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rooms/{room_id}/message": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say something to everybody in a room */
+        post: operations["say_api_rooms__room_id__message_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rooms/{room_id}/participants": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who is in a room, in the order of joining
+         * @description All of them for the owner, and for participants where they see each other; otherwise yourself and whom everybody is shown.
+         */
+        get: operations["list_participants_api_rooms__room_id__participants_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rooms/{room_id}/participants/{user_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Remove somebody from a room
+         * @description Stops their reply. A guest's cookie stops working, and what they wrote stays in the room until it ends; somebody with an
+         *     account keeps their session as one of their own. Lock the room as well: otherwise whoever has the code comes back under another
+         *     name.
+         */
+        delete: operations["remove_participant_api_rooms__room_id__participants__user_id__delete"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rooms/{room_id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pause a room
+         * @description New messages are refused with 409 `room_paused`. Replies that run or wait for their place go on.
+         */
+        post: operations["pause_api_rooms__room_id__pause_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rooms/{room_id}/project": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Show a session to everybody in a room
+         * @description Everybody in the room may read it as long as it is shown.
+         */
+        post: operations["project_api_rooms__room_id__project_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rooms/{room_id}/qr.svg": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A room's address to scan
+         * @description For its owner. The address is LAM_PUBLIC_URL's, or the one that you asked at.
+         */
+        get: operations["qr_api_rooms__room_id__qr_svg_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rooms/{room_id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let a room go on */
+        post: operations["resume_api_rooms__room_id__resume_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rooms/{room_id}/unlock": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Let people in again */
+        post: operations["unlock_api_rooms__room_id__unlock_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rooms/join": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Enter a room by its code
+         * @description Whoever is signed in enters as themselves; a guest by a nickname, with a cookie for this room alone. Entering again leads to
+         *     the same session.
+         */
+        post: operations["join_api_rooms_join_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/rooms/look": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a code leads to
+         * @description Nothing happens yet. Only wrong codes are throttled.
+         */
+        post: operations["look_api_rooms_look_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/speech": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Speak a text
+         * @description Answers with the sound while the server makes it: WAV, or what the server sends instead. Where the sound ends too early, the
+         *     connection does, too. One text of a person is spoken at a time; further ones wait. 404 `not_offered` if no server is set up.
+         */
+        post: operations["speech_api_speech_post"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1181,6 +2212,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/transcriptions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Write down a recording
+         * @description Takes the recording as the body, with its content type; its first bytes must be those of a sound, too. Nothing is stored. One
+         *     recording of a person is taken at a time; further ones wait. 404 `not_offered` if no server is set up.
+         */
+        post: operations["transcriptions_api_transcriptions_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/usage": {
         parameters: {
             query?: never;
@@ -1188,8 +2240,206 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Usage by day, session and model */
+        /** Usage by day, session, model and key */
         get: operations["usage_api_usage_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/usage/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Usage as CSV
+         * @description A line for each day (in UTC), account, key, model and kind of run.
+         */
+        get: operations["export_api_usage_export_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/chat/completions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer a conversation, in OpenAI's format
+         * @description Takes an OpenAI request, and a key or a login token as `Authorization: Bearer` or `x-api-key`.
+         */
+        post: operations["chat_completions_v1_chat_completions_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/chat/completions/{completion_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a reply again
+         * @description A reply of your own programs, while it runs and for five minutes after its end.
+         */
+        get: operations["read_again_v1_chat_completions__completion_id__get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/chat/completions/{completion_id}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Stop a reply
+         * @description Works in every stage. After the end it changes nothing.
+         */
+        post: operations["cancel_v1_chat_completions__completion_id__cancel_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/completions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Continue a prompt, in OpenAI's older format
+         * @description The prompt reaches the model as it is, without a template.
+         */
+        post: operations["completions_v1_completions_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/embeddings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Turn texts into vectors, in OpenAI's format
+         * @description Where a server of the model makes some; otherwise 400 `not_supported`.
+         */
+        post: operations["embeddings_v1_embeddings_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/messages": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Answer a conversation, in Anthropic's format
+         * @description Takes an Anthropic request, and a key or a login token as `x-api-key` or `Authorization: Bearer`.
+         */
+        post: operations["messages_v1_messages_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/messages/count_tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Count the tokens of a prompt, in Anthropic's format
+         * @description Starts no run. The model's server counts, where it has a tokenizer; otherwise it is an estimate by the script of the texts,
+         *     rather too many than too few.
+         */
+        post: operations["count_tokens_v1_messages_count_tokens_post"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the models, in OpenAI's format
+         * @description With `anthropic-version`, as Anthropic's SDKs send it, in Anthropic's format.
+         */
+        get: operations["models_v1_models_get"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/models/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Show one model, in OpenAI's format */
+        get: operations["model_v1_models__name__get"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1202,6 +2452,60 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * Abilities
+         * @description Null: unknown until a request tries it.
+         */
+        Abilities: {
+            /**
+             * Continue
+             * @description It can continue a reply that was cut off.
+             */
+            continue?: boolean | null;
+            /**
+             * Images
+             * @description Pictures may be sent to it: its server says so, or says nothing.
+             */
+            images: boolean;
+            /**
+             * Json
+             * @description Its answers can be held to a schema.
+             */
+            json?: boolean | null;
+            /**
+             * Thinking
+             * @description It can think before it answers.
+             */
+            thinking?: boolean | null;
+            /**
+             * Tools
+             * @description It can call tools.
+             */
+            tools?: boolean | null;
+        };
+        /** Accept */
+        Accept: {
+            /**
+             * Nickname
+             * @description Of a guest: 1 to 32 characters that people see.
+             */
+            nickname?: string | null;
+            /**
+             * Secret
+             * @description What stands behind `#` in the link.
+             */
+            secret: string;
+        };
+        /** AcceptAnswer */
+        AcceptAnswer: {
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "owner" | "steer" | "watch";
+            /** Session Id */
+            session_id: number;
+        };
         /** Account */
         Account: {
             /**
@@ -1301,6 +2605,17 @@ export interface components {
              */
             after: number;
         };
+        /** AddedAnswer */
+        AddedAnswer: {
+            /**
+             * Stream Id
+             * @description The stream of the reply, where it was sent already.
+             * @example null
+             */
+            stream_id?: string | null;
+            /** @description Null: it was sent already. */
+            waiting: components["schemas"]["WaitingAnswer"] | null;
+        };
         /** AskForHint */
         AskForHint: {
             /**
@@ -1343,6 +2658,63 @@ export interface components {
             /** On Disconnect */
             on_disconnect?: ("cancel" | "continue") | null;
         };
+        /** AuditAnswer */
+        AuditAnswer: {
+            /**
+             * Action
+             * @example joined
+             */
+            action: string;
+            /**
+             * By
+             * @description Null where the account is gone.
+             * @example ana
+             */
+            by: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Detail
+             * @example {
+             *       "name": "ana",
+             *       "role": "watch"
+             *     }
+             */
+            detail: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * AuthorAnswer
+         * @description Somebody, as the others of a session see them.
+         */
+        AuthorAnswer: {
+            /**
+             * Colour
+             * @description 0 to 7.
+             * @example 0
+             */
+            colour: number;
+            /**
+             * Initials
+             * @description One or two characters.
+             * @example A
+             */
+            initials: string;
+            /**
+             * Name
+             * @example ana
+             */
+            name: string;
+            /**
+             * User Id
+             * @example 1
+             */
+            user_id: number;
+        };
         /** BrokerHealth */
         BrokerHealth: {
             /** Address */
@@ -1354,6 +2726,118 @@ export interface components {
              * @enum {string}
              */
             state: "connected" | "unreachable";
+        };
+        /**
+         * BudgetAnswer
+         * @description A budget, and what is left of it.
+         */
+        BudgetAnswer: {
+            /** Limits */
+            limits: components["schemas"]["LimitAnswer"][];
+            /**
+             * Name
+             * @description Of the key or the group.
+             */
+            name: string | null;
+            /**
+             * Of
+             * @enum {string}
+             */
+            of: "key" | "user" | "group" | "room";
+        };
+        /**
+         * BudgetSettings
+         * @description What may be used. Null: no limit; 0: nothing.
+         */
+        BudgetSettings: {
+            /** Requests Per Minute */
+            requests_per_minute?: number | null;
+            /**
+             * Runs
+             * @description Runs at once.
+             */
+            runs?: number | null;
+            /**
+             * Tokens Per Day
+             * @example 100000
+             */
+            tokens_per_day?: number | null;
+            /** Tokens Per Minute */
+            tokens_per_minute?: number | null;
+        };
+        /** Code */
+        Code: {
+            /**
+             * Code
+             * @description Case and dashes do not count.
+             * @example K7QF-2M9X
+             */
+            code: string;
+        };
+        /** ConfigurationAnswer */
+        ConfigurationAnswer: {
+            /**
+             * File
+             * @description The file that it comes from; null: from LLM_* and MQTT_* alone.
+             */
+            file: string | null;
+            /**
+             * Models
+             * @description The models that people may choose; empty: all that the servers list.
+             */
+            models: components["schemas"]["ConfiguredModel"][];
+            /** Servers */
+            servers: components["schemas"]["ConfiguredServer"][];
+        };
+        /** ConfiguredModel */
+        ConfiguredModel: {
+            /** Groups */
+            groups: string[];
+            /** Name */
+            name: string;
+            /**
+             * Routes
+             * @description `server/model`, or the name of a server for the model that answers there by default.
+             */
+            routes: string[];
+            /** Users */
+            users: string[];
+        };
+        /** ConfiguredServer */
+        ConfiguredServer: {
+            /**
+             * Address
+             * @description Without keys and passwords.
+             */
+            address: string;
+            /** Busy */
+            busy: number;
+            /** Detail */
+            detail: string | null;
+            /**
+             * Is Avoided
+             * @description It failed, so requests go elsewhere while another server answers.
+             */
+            is_avoided: boolean;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "openai" | "mqtt" | "prompt_portal" | "local";
+            /**
+             * Models
+             * @description The models that it lists now.
+             */
+            models: string[];
+            /** Name */
+            name: string;
+            /** Places */
+            places: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "ready" | "loading" | "unreachable";
         };
         /** ContainsJudge */
         ContainsJudge: {
@@ -1401,6 +2885,11 @@ export interface components {
              * Format: date
              */
             day: string;
+            /**
+             * Estimated
+             * @description Number of those whose counts are estimates, because the server reported none.
+             */
+            estimated: number;
             /** Failed */
             failed: number;
             /**
@@ -1453,6 +2942,33 @@ export interface components {
             /** Text */
             text: string;
         };
+        /** DocumentKind */
+        DocumentKind: {
+            /**
+             * Endings
+             * @description Of file names, without the dot.
+             * @example [
+             *       "docx",
+             *       "docm"
+             *     ]
+             */
+            endings: string[];
+            /**
+             * Name
+             * @example Word
+             */
+            name: string;
+        };
+        /** DocumentKinds */
+        DocumentKinds: {
+            /** Kinds */
+            kinds: components["schemas"]["DocumentKind"][];
+            /**
+             * Most Bytes
+             * @description Largest file.
+             */
+            most_bytes: number;
+        };
         /** DocumentPart */
         DocumentPart: {
             /** Name */
@@ -1476,6 +2992,16 @@ export interface components {
         };
         /** EngineHealth */
         EngineHealth: {
+            /**
+             * Address
+             * @description Host and port of the model's server; null where workers answer.
+             */
+            address?: string | null;
+            /**
+             * Chat Address
+             * @description The address of the chat that replies come from; null with workers.
+             */
+            chat_address?: string | null;
             /** Detail */
             detail: string | null;
             /** Running */
@@ -1513,6 +3039,8 @@ export interface components {
          * @description What every failure before the first event looks like.
          */
         ErrorAnswer: {
+            /** @description With `budget_exceeded`: the limit that refused. */
+            budget?: components["schemas"]["RefusingBudget"] | null;
             /**
              * Code
              * @description A stable name for programs; docs/reference/errors.md lists them.
@@ -1524,16 +3052,63 @@ export interface components {
              */
             detail: string;
             /**
+             * Field
+             * @description With `invalid`, where a form needs it: the field that is not valid.
+             */
+            field?: string | null;
+            /**
              * Stream Id
              * @description With `session_busy`: the running stream.
              */
             stream_id?: string | null;
+        };
+        /** FolderAnswer */
+        FolderAnswer: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Id
+             * @example 1
+             */
+            id: number;
+            /** Model */
+            model?: string | null;
+            /**
+             * Name
+             * @example Work
+             */
+            name: string;
+            /** System Prompt */
+            system_prompt?: string | null;
+        };
+        /** FolderChanges */
+        FolderChanges: {
+            /** Model */
+            model?: string | null;
+            /** Name */
+            name?: string | null;
+            /** System Prompt */
+            system_prompt?: string | null;
         };
         /**
          * Followed
          * @description Everything the connection follows from now on. It stops following whatever is not in these lists.
          */
         Followed: {
+            /**
+             * Hidden
+             * @description Nobody sees the page: the others of a session see you as away. Null, or absent: as before.
+             */
+            hidden?: boolean | null;
+            /**
+             * Room
+             * @description Visible rooms: reports what changes in them and who does what.
+             * @default []
+             */
+            room: number[];
             /**
              * Run
              * @description `ID@N`: a run's stream starting after event N, even if those events were sent already. `ID`: from the current position of this connection, or from the first event.
@@ -1557,6 +3132,11 @@ export interface components {
         FoundAnswer: {
             /** Created At */
             created_at: string | null;
+            /**
+             * Folder Id
+             * @description The folder that the session is in.
+             */
+            folder_id: number | null;
             /**
              * Message Id
              * @description Null: the title matches.
@@ -1804,9 +3384,21 @@ export interface components {
              */
             tokens: number;
         };
+        /** GatewayHealth */
+        GatewayHealth: {
+            /**
+             * Draining
+             * @description It stops: it takes no new replies, and those that it still runs go on elsewhere.
+             */
+            draining: boolean;
+            /** Name */
+            name: string;
+            /** Version */
+            version: string;
+        };
         /**
          * HealthAnswer
-         * @description Without a login only the first five fields are set. `broker` and `workers` exist in mqtt mode.
+         * @description Without a login only the first seven fields are set. `broker` and `workers` exist in mqtt mode.
          */
         HealthAnswer: {
             broker?: components["schemas"]["BrokerHealth"] | null;
@@ -1819,18 +3411,41 @@ export interface components {
             database_detail?: string | null;
             engine?: components["schemas"]["EngineHealth"] | null;
             /**
+             * Gateway
+             * @description The name of this gateway. Null, like the next three, without LAM_REDIS_URL.
+             */
+            gateway?: string | null;
+            /**
              * Mode
              * @enum {string}
              */
             mode: "sse" | "mqtt";
+            /**
+             * Peers
+             * @description The other gateways that live, from the database.
+             */
+            peers?: components["schemas"]["GatewayHealth"][] | null;
             /** Ready */
             ready: boolean;
+            /** Redis */
+            redis?: ("ready" | "unavailable") | null;
+            /**
+             * Redis Detail
+             * @description Why a proxy should send nobody to this gateway.
+             */
+            redis_detail?: string | null;
             /**
              * Registration
              * @description Whether anybody may create an account.
              * @enum {string}
              */
             registration: "open" | "closed";
+            /**
+             * Rooms
+             * @description Whether this gateway has rooms.
+             * @default false
+             */
+            rooms: boolean;
             /**
              * Status
              * @default ok
@@ -1839,8 +3454,29 @@ export interface components {
             status: "ok";
             /** Version */
             version: string;
+            /**
+             * @default {
+             *       "speech": false,
+             *       "transcription": false
+             *     }
+             */
+            voice: components["schemas"]["VoiceOffer"];
             /** Workers */
             workers?: components["schemas"]["WorkerHealth"][] | null;
+        };
+        /** Held */
+        Held: {
+            /**
+             * Message
+             * @description One sentence about the refusal.
+             */
+            message?: string | null;
+            /**
+             * Reason
+             * @description How the reply before it ended; `refused`: the message could not be sent.
+             * @enum {string}
+             */
+            reason: "cancelled" | "interrupted" | "failed" | "refused";
         };
         /** HintAnswer */
         HintAnswer: {
@@ -2003,11 +3639,19 @@ export interface components {
                 [key: string]: unknown;
             } | null;
         };
+        /** HTTPValidationError */
+        HTTPValidationError: {
+            /** Detail */
+            detail?: components["schemas"]["ValidationError"][];
+        };
         /** ImagePart */
         ImagePart: {
             /** Height */
             height?: number | null;
-            /** Id */
+            /**
+             * Id
+             * @description See GET /api/media/{id}.
+             */
             id: string;
             /**
              * @description discriminator enum property added by openapi-typescript
@@ -2016,6 +3660,239 @@ export interface components {
             type: "image";
             /** Width */
             width?: number | null;
+        };
+        /**
+         * ImportPreview
+         * @description What an import of this file would take over, and what not.
+         */
+        ImportPreview: {
+            /**
+             * Branches
+             * @description Further versions of messages.
+             */
+            branches: number;
+            /** Documents */
+            documents: number;
+            /**
+             * Earlier
+             * @description Those of `sessions` that an earlier import brought. They are skipped.
+             */
+            earlier: number;
+            /**
+             * Left
+             * @description What is left out, counted: `image`, `audio`, `video`, `file` (attached, and not in the export), `instructions` (about the person), `hidden` (messages that nobody sees), `citation`. `loop`: messages that no beginning leads to, which begin a branch.
+             * @example {
+             *       "image": 3
+             *     }
+             */
+            left: {
+                [key: string]: number;
+            };
+            /** Messages */
+            messages: number;
+            /**
+             * Problems
+             * @description The first of them.
+             */
+            problems: components["schemas"]["ImportProblem"][];
+            /**
+             * Refused
+             * @description Conversations that cannot be imported.
+             */
+            refused: number;
+            /**
+             * Room
+             * @description Sessions that you may still create.
+             */
+            room: number;
+            /**
+             * Sessions
+             * @description Conversations that can be imported.
+             * @example 12
+             */
+            sessions: number;
+            /** Source */
+            source: ("chatgpt" | "open_webui" | "librechat" | "lam") | null;
+            /**
+             * Titles
+             * @description Titles of the first sessions.
+             */
+            titles: string[];
+        };
+        /** ImportProblem */
+        ImportProblem: {
+            /** Reason */
+            reason: string;
+            /**
+             * Title
+             * @description Of the conversation; empty when it has none.
+             */
+            title: string;
+        };
+        /** InvitationAnswer */
+        InvitationAnswer: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /**
+             * Id
+             * @example 1
+             */
+            id: number;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "steer" | "watch";
+            /**
+             * Uses Left
+             * @example 25
+             */
+            uses_left: number;
+        };
+        /** InvitedAnswer */
+        InvitedAnswer: {
+            /**
+             * By
+             * @description Who invites.
+             * @example ana
+             */
+            by: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /**
+             * Is Signed In
+             * @description You come in as yourself; otherwise as a guest, with a nickname.
+             */
+            is_signed_in: boolean;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "steer" | "watch";
+            /** Title */
+            title: string;
+        };
+        /** JoinedRoom */
+        JoinedRoom: {
+            /** Room Id */
+            room_id: number;
+            /** Session Id */
+            session_id: number;
+        };
+        /** JoinRoom */
+        JoinRoom: {
+            /**
+             * Code
+             * @description Case and dashes do not count.
+             * @example K7QF-2M9X
+             */
+            code: string;
+            /**
+             * Nickname
+             * @description For whoever is not signed in.
+             */
+            nickname?: string | null;
+        };
+        /** KeyAnswer */
+        KeyAnswer: {
+            /**
+             * Budgets
+             * @description Empty, or the key's own budget.
+             */
+            budgets: components["schemas"]["BudgetAnswer"][];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Expires At */
+            expires_at: string | null;
+            /**
+             * Id
+             * @example 1
+             */
+            id: number;
+            /**
+             * Last Used At
+             * @description Accurate to a minute.
+             */
+            last_used_at: string | null;
+            /** Models */
+            models: string[] | null;
+            /** Name */
+            name: string;
+            /**
+             * Prefix
+             * @description The first characters of the key.
+             * @example sk-lam-Ab3d
+             */
+            prefix: string;
+            /** Scopes */
+            scopes: ("chat" | "embeddings" | "models")[];
+        };
+        /** KeySums */
+        KeySums: {
+            /**
+             * Cached Tokens
+             * @description Prompt tokens that the model had in its cache.
+             */
+            cached_tokens: number;
+            /** Cancelled */
+            cancelled: number;
+            /** Complete */
+            complete: number;
+            /** Completion Tokens */
+            completion_tokens: number;
+            /**
+             * Estimated
+             * @description Number of those whose counts are estimates, because the server reported none.
+             */
+            estimated: number;
+            /** Failed */
+            failed: number;
+            /**
+             * First Token Ms
+             * @description The mean time to the first token, in milliseconds.
+             */
+            first_token_ms: number | null;
+            /**
+             * Generations
+             * @description Replies and titles.
+             */
+            generations: number;
+            /** Interrupted */
+            interrupted: number;
+            /** Key Id */
+            key_id: number;
+            /**
+             * Metered
+             * @description Number of replies and titles with token counts, from the model's server or estimated.
+             */
+            metered: number;
+            /** Name */
+            name: string;
+            /** Prefix */
+            prefix: string;
+            /** Prompt Tokens */
+            prompt_tokens: number;
+            /**
+             * Tokens Per Second
+             * @description The mean speed.
+             */
+            tokens_per_second: number | null;
+            /** User Id */
+            user_id: number;
         };
         /** LabBaseline */
         LabBaseline: {
@@ -2108,6 +3985,27 @@ export interface components {
             template: number;
         };
         /**
+         * LabChance
+         * @description A row beside random legal moves on the same mazes. `difference`, `low`, `high`: row minus random games, in shares of 1.
+         */
+        LabChance: {
+            /**
+             * Better
+             * @description Only where 0 is below the interval, and the row has at least six cases.
+             */
+            better: boolean;
+            /** Cases */
+            cases: number;
+            /** Difference */
+            difference: number;
+            /** High */
+            high: number;
+            /** Low */
+            low: number;
+            /** Row */
+            row: number;
+        };
+        /**
          * LabComparison
          * @description Two rows, by number. `difference`, `low`, `high`: of a minus b, in shares of 1.
          */
@@ -2126,7 +4024,7 @@ export interface components {
             low: number;
             /**
              * Winner
-             * @description Only where 0 is outside of the interval.
+             * @description Only where 0 is outside of the interval, and both rows have at least six cases.
              */
             winner: ("a" | "b") | null;
         };
@@ -2231,6 +4129,8 @@ export interface components {
         LabResults: {
             /** Baselines */
             baselines: components["schemas"]["LabBaseline"][];
+            /** Chance */
+            chance: components["schemas"]["LabChance"][];
             /** Comparisons */
             comparisons: components["schemas"]["LabComparison"][];
             /**
@@ -2578,6 +4478,28 @@ export interface components {
              */
             unit: "characters" | "words";
         };
+        /** LimitAnswer */
+        LimitAnswer: {
+            /** Allowed */
+            allowed: number;
+            /** Left */
+            left: number;
+            /**
+             * Limit
+             * @enum {string}
+             */
+            limit: "requests_per_minute" | "tokens_per_minute" | "tokens_per_day" | "runs";
+            /**
+             * Renews At
+             * @description When all of it is there again; null for runs, which end.
+             */
+            renews_at: string | null;
+            /**
+             * Used
+             * @description With what running runs have reserved.
+             */
+            used: number;
+        };
         /** ListedAccount */
         ListedAccount: {
             /**
@@ -2698,6 +4620,17 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /**
+             * Cursor
+             * @description The session's place in the list, for `before`. Compared as text, cursors have the order of the list.
+             * @example 0e3a1d2b3c4d5e600000001
+             */
+            cursor: string;
+            /**
+             * Folder Id
+             * @description The folder that the session is in.
+             */
+            folder_id: number | null;
             /** Frequency Penalty */
             frequency_penalty: number | null;
             /**
@@ -2705,6 +4638,11 @@ export interface components {
              * @example 1
              */
             id: number;
+            /**
+             * Is Shared
+             * @description Whether others are in it.
+             */
+            is_shared: boolean;
             /**
              * Last Message Preview
              * @description The first 180 characters of the newest message.
@@ -2751,6 +4689,17 @@ export interface components {
                 /** @enum {unknown} */
                 type: "json_object" | "json_schema" | "text";
             } | null;
+            /**
+             * Role
+             * @description What you are in this session; docs/reference/roles.md says what each may do. Only its owner sees the system prompt, the template, the folder and the pin.
+             * @enum {string}
+             */
+            role: "owner" | "steer" | "watch";
+            /**
+             * Room Id
+             * @description The room that the session belongs to.
+             */
+            room_id?: number | null;
             /**
              * Running
              * @description Whether a reply is being produced.
@@ -2833,6 +4782,80 @@ export interface components {
              */
             last_used_at: string;
         };
+        /** LookAt */
+        LookAt: {
+            /**
+             * Secret
+             * @description What stands behind `#` in the link.
+             */
+            secret: string;
+        };
+        /** MadeInvitation */
+        MadeInvitation: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /**
+             * Id
+             * @example 1
+             */
+            id: number;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "steer" | "watch";
+            /**
+             * Secret
+             * @description The link is `/join#` and this. It cannot be had again.
+             * @example c2FtcGxlLXNlY3JldC0x
+             */
+            secret: string;
+            /**
+             * Uses Left
+             * @example 25
+             */
+            uses_left: number;
+        };
+        /** MadeKey */
+        MadeKey: {
+            key: components["schemas"]["KeyAnswer"];
+            /**
+             * Secret
+             * @description The key itself. It is shown here and never again.
+             * @example sk-lam-…
+             */
+            secret: string;
+        };
+        /** MadePublication */
+        MadePublication: {
+            choices: components["schemas"]["PublicationChoices"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Id
+             * @example 1
+             */
+            id: number;
+            /**
+             * Secret
+             * @description The page is at `/s/` and this. It cannot be had again.
+             * @example c2FtcGxlLXNlY3JldC0x
+             */
+            secret: string;
+            /** Title */
+            title: string;
+        };
         /** MatchesJudge */
         MatchesJudge: {
             /**
@@ -2896,8 +4919,107 @@ export interface components {
             /** Title */
             title: string;
         };
+        /** MediaAnswer */
+        MediaAnswer: {
+            /**
+             * Bytes
+             * @example 214731
+             */
+            bytes: number;
+            /**
+             * Height
+             * @example 1176
+             */
+            height: number;
+            /**
+             * Id
+             * @description For `images` of a message, and for GET /api/media/{id}.
+             * @example q83vEjRWeJq83vEj
+             */
+            id: string;
+            /**
+             * Type
+             * @example image/jpeg
+             */
+            type: string;
+            /**
+             * Width
+             * @description Pixels, as it is stored: a large picture is shrunk.
+             * @example 1568
+             */
+            width: number;
+        };
+        /** MemberAnswer */
+        MemberAnswer: {
+            /**
+             * Colour
+             * @description 0 to 7.
+             * @example 0
+             */
+            colour: number;
+            /**
+             * Initials
+             * @description One or two characters.
+             * @example A
+             */
+            initials: string;
+            /**
+             * Is Guest
+             * @description Somebody without an account.
+             */
+            is_guest: boolean;
+            /** Is Me */
+            is_me: boolean;
+            /**
+             * Joined At
+             * Format: date-time
+             */
+            joined_at: string;
+            /**
+             * Name
+             * @example ana
+             */
+            name: string;
+            /**
+             * Presence
+             * @description `here`: has the session in sight; `away`: is connected; `left`: has had no connection for 15 seconds.
+             * @enum {string}
+             */
+            presence: "here" | "away" | "left";
+            /**
+             * Reading
+             * @description The last message that they have read.
+             * @example null
+             */
+            reading: number | null;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "owner" | "steer" | "watch";
+            /**
+             * User Id
+             * @example 1
+             */
+            user_id: number;
+            /**
+             * Wants To Steer
+             * @description Asked for it.
+             */
+            wants_to_steer: boolean;
+        };
+        /** MembersAnswer */
+        MembersAnswer: {
+            /** Members */
+            members: components["schemas"]["MemberAnswer"][];
+        };
         /** MessageAnswer */
         MessageAnswer: {
+            /**
+             * @description Who wrote a turn; null for a reply, and where the account is gone.
+             * @example null
+             */
+            author?: components["schemas"]["AuthorAnswer"] | null;
             /**
              * Content
              * @description The text; while it is `streaming`, the text so far. Documents stand in front of it, each as `<document name="…" characters="…">`, a line end, its text, a line end, `</document>` and two line ends.
@@ -2927,7 +5049,7 @@ export interface components {
             in_context: boolean;
             /**
              * Metadata
-             * @description Of a reply: mode, model, simulated, finish_reason; tool_calls and continues where there are any.
+             * @description Of a reply: mode, model, simulated, finish_reason; tool_calls and continues where there are any. `shown`: how much the model read of each document, where one did not fit whole (`whole` pages out of `of`, of a `unit`). `pictures_left_out`: ids of pictures of the conversation that it did not get. `pictures_lost`: how many pictures of the reply could not be kept.
              * @example {
              *       "finish_reason": "stop",
              *       "mode": "sse",
@@ -2946,7 +5068,7 @@ export interface components {
             parent_id: number | null;
             /**
              * Parts
-             * @description The parts of the message: documents, text, tool calls and tool results.
+             * @description The parts of the message in their order: documents, pictures, text, tool calls and tool results.
              * @example [
              *       {
              *         "text": "Once upon a time",
@@ -2961,6 +5083,12 @@ export interface components {
              * @example null
              */
             rating: ("good" | "bad") | null;
+            /**
+             * Reactions
+             * @description The most frequent first.
+             * @default []
+             */
+            reactions: components["schemas"]["ReactionAnswer"][];
             /**
              * Request Id
              * @description The client_request_id of the request.
@@ -3015,8 +5143,45 @@ export interface components {
              */
             rating: ("good" | "bad") | null;
         };
+        /**
+         * MessageError
+         * @description What every failure looks like below `/v1/messages`; also the last event of a stream that failed.
+         */
+        MessageError: {
+            error: components["schemas"]["MessageFailure"];
+            /**
+             * Request Id
+             * @description As in the header `request-id`.
+             */
+            request_id: string | null;
+            /**
+             * Type
+             * @constant
+             */
+            type: "error";
+        };
+        /** MessageFailure */
+        MessageFailure: {
+            /**
+             * Message
+             * @description One sentence: what happened, and what to do next.
+             */
+            message: string;
+            /**
+             * Type
+             * @description `invalid_request_error`, `rate_limit_error`, `overloaded_error`, and others of Anthropic's.
+             */
+            type: string;
+        };
         /** ModelAnswer */
         ModelAnswer: {
+            /**
+             * Busy
+             * @description How many places are in use.
+             * @default 0
+             */
+            busy: number;
+            can: components["schemas"]["Abilities"];
             /**
              * N Ctx
              * @description Context size in tokens; null if the server does not report it.
@@ -3024,6 +5189,43 @@ export interface components {
             n_ctx: number | null;
             /** Name */
             name: string;
+            /**
+             * Note
+             * @description What people should know before they choose it.
+             */
+            note?: string | null;
+            /**
+             * Places
+             * @description Replies at a time, over all its servers.
+             * @default 0
+             */
+            places: number;
+            price?: components["schemas"]["PriceAnswer"] | null;
+            /** @description What applies to this model when nobody chose; null: as for all. */
+            sampling?: components["schemas"]["SamplingAnswer"] | null;
+            /**
+             * Server
+             * @description The server that is preferred for it; null with one server only.
+             */
+            server?: string | null;
+            /**
+             * Servers
+             * @description All servers that answer for it, in order; empty with one server only.
+             * @default []
+             */
+            servers: string[];
+            /**
+             * State
+             * @description `busy`: all places are in use, so a request waits. `asleep`: the next request loads it. `unreachable`: no server answers at the moment.
+             * @default ready
+             * @enum {string}
+             */
+            state: "ready" | "busy" | "loading" | "asleep" | "unreachable";
+            /**
+             * System Prompt
+             * @description What applies to sessions without a system prompt.
+             */
+            system_prompt?: string | null;
         };
         /**
          * ModelJudge
@@ -3067,6 +5269,11 @@ export interface components {
             complete: number;
             /** Completion Tokens */
             completion_tokens: number;
+            /**
+             * Estimated
+             * @description Number of those whose counts are estimates, because the server reported none.
+             */
+            estimated: number;
             /** Failed */
             failed: number;
             /**
@@ -3096,6 +5303,25 @@ export interface components {
              */
             tokens_per_second: number | null;
         };
+        /** MyAccount */
+        MyAccount: {
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Email */
+            email: string;
+            /** Id */
+            id: number;
+            /** Is Admin */
+            is_admin: boolean;
+            /**
+             * May Open Rooms
+             * @default false
+             */
+            may_open_rooms: boolean;
+        };
         /** NewAccount */
         NewAccount: {
             /**
@@ -3108,6 +5334,19 @@ export interface components {
              * @example correct horse battery
              */
             password: string;
+        };
+        /** NewFolder */
+        NewFolder: {
+            /** Model */
+            model?: string | null;
+            /**
+             * Name
+             * @description Unique among your folders, whatever the case.
+             * @example Work
+             */
+            name: string;
+            /** System Prompt */
+            system_prompt?: string | null;
         };
         /**
          * NewGameFields
@@ -3245,6 +5484,57 @@ export interface components {
                 [key: string]: string;
             } | null;
         };
+        /** NewInvitation */
+        NewInvitation: {
+            /**
+             * Expires In
+             * @description Seconds; default: 7 days.
+             * @example 86400
+             */
+            expires_in?: number | null;
+            /**
+             * Role
+             * @default watch
+             * @enum {string}
+             */
+            role: "steer" | "watch";
+            /**
+             * Uses
+             * @description How many people may come in by it; default: 25.
+             * @example 10
+             */
+            uses?: number | null;
+        };
+        /** NewKeyBody */
+        NewKeyBody: {
+            /** @description The key's own; its account's holds as well. */
+            budget?: components["schemas"]["BudgetSettings"] | null;
+            /**
+             * Expires At
+             * @description When it ends; null: never.
+             */
+            expires_at?: string | null;
+            /**
+             * Models
+             * @description The models it may use; null: all.
+             */
+            models?: string[] | null;
+            /**
+             * Name
+             * @example Notebook
+             */
+            name: string;
+            /**
+             * Scopes
+             * @description What the key is for.
+             * @default [
+             *       "chat",
+             *       "embeddings",
+             *       "models"
+             *     ]
+             */
+            scopes: ("chat" | "embeddings" | "models")[];
+        };
         /**
          * NewLabRun
          * @description Every template with every model, every setting and every task, as often as `repeats` says: at most 2 000 cells.
@@ -3309,6 +5599,72 @@ export interface components {
             current_password: string;
             /** New Password */
             new_password: string;
+        };
+        /** NewRole */
+        NewRole: {
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "steer" | "watch";
+        };
+        /** NewRoomBody */
+        NewRoomBody: {
+            /** @description Of each participant. */
+            budget?: components["schemas"]["BudgetSettings"] | null;
+            /**
+             * Expires At
+             * Format: date-time
+             * @description When the room is over. It is deleted after that, and its owner is told before.
+             */
+            expires_at: string;
+            /**
+             * Media Mb
+             * @description Room for the pictures of all its guests together; 0: no pictures.
+             * @default 100
+             */
+            media_mb: number;
+            /**
+             * Models
+             * @description The models that may be used, the usual one first; empty: all.
+             * @default []
+             */
+            models: string[];
+            /**
+             * Most
+             * @description How many participants it takes.
+             * @default 200
+             */
+            most: number;
+            /**
+             * Seconds
+             * @description How long each participant may write, from joining on.
+             */
+            seconds?: number | null;
+            /**
+             * Shows Others
+             * @description Whether participants may read each other's sessions.
+             * @default false
+             */
+            shows_others: boolean;
+            task?: components["schemas"]["RoomTask"] | null;
+            /**
+             * Template Id
+             * @description Its text is the system prompt of each session in the room.
+             */
+            template_id?: number | null;
+            /**
+             * Title
+             * @example Physics, class 9b
+             */
+            title: string;
+            /**
+             * Variables
+             * @description For the template.
+             */
+            variables?: {
+                [key: string]: string;
+            } | null;
         };
         /** NewTemplate */
         NewTemplate: {
@@ -3400,6 +5756,41 @@ export interface components {
             /** Transcript */
             transcript: components["schemas"]["LabExchange"][];
         };
+        /**
+         * ParticipantAnswer
+         * @description Somebody in a room. `state`: `waiting` while a reply waits for its place; `over` when they can send no more;
+         *     `removed`: a guest who may not come in again.
+         */
+        ParticipantAnswer: {
+            /**
+             * Last
+             * @description The end of the newest message, up to 300 characters.
+             */
+            last: string;
+            /** Messages */
+            messages: number;
+            /** Name */
+            name: string;
+            /** Session Id */
+            session_id: number;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "idle" | "waiting" | "running" | "left" | "over" | "removed";
+            /**
+             * Stream Id
+             * @description Of the reply that runs or waits.
+             */
+            stream_id: string | null;
+            /**
+             * Tokens
+             * @description Of all replies so far, those of prompts included.
+             */
+            tokens: number;
+            /** User Id */
+            user_id: number;
+        };
         /** PieceAnswer */
         PieceAnswer: {
             /**
@@ -3423,6 +5814,115 @@ export interface components {
             system_prompt: string;
             /** Title */
             title: string;
+        };
+        /** PreviewAnswer */
+        PreviewAnswer: {
+            /**
+             * Html
+             * @description The document, exactly as it would be published.
+             */
+            html: string;
+            /** Title */
+            title: string;
+        };
+        /**
+         * PriceAnswer
+         * @description For a million tokens, in whatever currency the admin thinks; for figures only.
+         */
+        PriceAnswer: {
+            /** Input */
+            input: number | null;
+            /** Output */
+            output: number | null;
+        };
+        /**
+         * ProgramError
+         * @description What every failure looks like below `/v1`; also the last line of a stream that failed.
+         */
+        ProgramError: {
+            error: components["schemas"]["ProgramFailure"];
+        };
+        /** ProgramFailure */
+        ProgramFailure: {
+            /**
+             * Code
+             * @description OpenAI's name for it, or ours (docs/reference/errors.md).
+             */
+            code: string | null;
+            /**
+             * Message
+             * @description One sentence: what happened, and what to do next.
+             */
+            message: string;
+            /**
+             * Param
+             * @description The field of the request that it is about.
+             */
+            param: string | null;
+            /**
+             * Type
+             * @description `invalid_request_error`, `rate_limit_error` or `server_error`.
+             */
+            type: string;
+        };
+        /** Projection */
+        Projection: {
+            /**
+             * Session Id
+             * @description A participant's; null: nothing more is shown.
+             */
+            session_id: number | null;
+        };
+        /** PublicationAnswer */
+        PublicationAnswer: {
+            choices: components["schemas"]["PublicationChoices"];
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Id
+             * @example 1
+             */
+            id: number;
+            /** Title */
+            title: string;
+        };
+        /**
+         * PublicationChoices
+         * @description What the page has beside the texts of the shown branch.
+         */
+        PublicationChoices: {
+            /**
+             * Documents
+             * @description The texts of documents.
+             * @default false
+             */
+            documents: boolean;
+            /**
+             * Names
+             * @description The names of the authors; otherwise they are A, B and so on.
+             * @default false
+             */
+            names: boolean;
+            /**
+             * Pictures
+             * @default true
+             */
+            pictures: boolean;
+            /**
+             * Prompt
+             * @description The system prompt.
+             * @default false
+             */
+            prompt: boolean;
+            /**
+             * Thoughts
+             * @description The model's reasoning.
+             * @default false
+             */
+            thoughts: boolean;
         };
         /** PublicTemplate */
         PublicTemplate: {
@@ -3470,6 +5970,85 @@ export interface components {
             template_title: string | null;
             /** Tokens */
             tokens: number;
+        };
+        /**
+         * RankedParticipant
+         * @description A participant with a score. Equal scores share a rank. `tries`: games, or runs of the lab.
+         */
+        RankedParticipant: {
+            /** Is Me */
+            is_me: boolean;
+            /** Name */
+            name: string;
+            /** Rank */
+            rank: number;
+            /**
+             * Score
+             * @description Mazes: the sum of the best game of each maze. Lab: the best share of tasks solved, in percent.
+             */
+            score: number;
+            /** Tries */
+            tries: number;
+            /** User Id */
+            user_id: number;
+        };
+        /** ReactionAnswer */
+        ReactionAnswer: {
+            /**
+             * Count
+             * @example 2
+             */
+            count: number;
+            /**
+             * Emoji
+             * @example 👍
+             */
+            emoji: string;
+            /**
+             * Mine
+             * @description Whether you are one of those who reacted so.
+             */
+            mine: boolean;
+        };
+        /** ReadingAt */
+        ReadingAt: {
+            /** Message Id */
+            message_id: number;
+        };
+        /**
+         * RefusingBudget
+         * @description The limit that refused a request.
+         */
+        RefusingBudget: {
+            /** Allowed */
+            allowed: number;
+            /** Left */
+            left: number;
+            /**
+             * Limit
+             * @enum {string}
+             */
+            limit: "requests_per_minute" | "tokens_per_minute" | "tokens_per_day" | "runs";
+            /**
+             * Name
+             * @description Of the key or the group.
+             */
+            name: string | null;
+            /**
+             * Needed
+             * @description What the request takes at least.
+             */
+            needed: number;
+            /**
+             * Of
+             * @enum {string}
+             */
+            of: "key" | "user" | "group" | "room";
+            /**
+             * Renews At
+             * @description When all of it is there again; null for runs, which end.
+             */
+            renews_at: string | null;
         };
         /** RegressionCase */
         RegressionCase: {
@@ -3689,6 +6268,139 @@ export interface components {
             total_ms?: number | null;
         };
         /**
+         * RoomAnswer
+         * @description A room as one person has it. `session_id`, `ends_at`: a participant's own.
+         */
+        RoomAnswer: {
+            /** @description Of each participant. */
+            budget: components["schemas"]["BudgetSettings"] | null;
+            /**
+             * Code
+             * @description For its owner alone.
+             * @example K7QF-2M9X
+             */
+            code: string | null;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Ends At
+             * @description When you can send no more.
+             */
+            ends_at: string | null;
+            /**
+             * Expires At
+             * Format: date-time
+             */
+            expires_at: string;
+            /**
+             * Gone At
+             * @description When it is deleted with everything in it; null: not soon.
+             */
+            gone_at: string | null;
+            /** Id */
+            id: number;
+            /** Locked */
+            locked: boolean;
+            /** Media Mb */
+            media_mb: number;
+            /**
+             * Message
+             * @description What the owner said to everybody last.
+             */
+            message: string | null;
+            /**
+             * Models
+             * @description Those that may be used; empty: all.
+             */
+            models: string[];
+            /** Most */
+            most: number;
+            /** Owner Name */
+            owner_name: string;
+            /** Participants */
+            participants: number;
+            /**
+             * Projected
+             * @description The session that everybody is shown.
+             */
+            projected: number | null;
+            /**
+             * Role
+             * @enum {string}
+             */
+            role: "owner" | "participant";
+            /**
+             * Seconds
+             * @description How long each participant may write, from joining on.
+             */
+            seconds: number | null;
+            /** Session Id */
+            session_id: number | null;
+            /** Shows Others */
+            shows_others: boolean;
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "open" | "paused" | "over";
+            task: components["schemas"]["RoomTask"] | null;
+            /** Template Id */
+            template_id: number | null;
+            /** Title */
+            title: string;
+        };
+        /**
+         * RoomChanges
+         * @description Absent and null fields stay as they are.
+         */
+        RoomChanges: {
+            /** Expires At */
+            expires_at?: string | null;
+            /** Shows Others */
+            shows_others?: boolean | null;
+            /** Title */
+            title?: string | null;
+        };
+        /** RoomLookAnswer */
+        RoomLookAnswer: {
+            /** Needs Nickname */
+            needs_nickname: boolean;
+            /** Title */
+            title: string;
+        };
+        /**
+         * RoomTask
+         * @description What everybody is to solve, for the leaderboard. `set`: the name of a maze set, or the id of a set of the lab.
+         */
+        RoomTask: {
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "maze" | "lab";
+            /**
+             * Set
+             * @example practice
+             */
+            set: string;
+            /**
+             * Title
+             * @description Of the set; ignored in a request.
+             */
+            title?: string | null;
+        };
+        /** RoomText */
+        RoomText: {
+            /**
+             * Text
+             * @description Empty: nothing more is shown.
+             */
+            text: string;
+        };
+        /**
          * RunAnswer
          * @description A reply that runs or waits, without its text.
          */
@@ -3823,13 +6535,13 @@ export interface components {
             client_request_id?: string | null;
             /**
              * Content
-             * @description Required and not blank, except with `documents`, `regenerate` and `continue`.
+             * @description Required and not blank, except with `documents`, `images`, `regenerate` and `continue`.
              * @example Tell me a short story
              */
             content?: string | null;
             /**
              * Continue
-             * @description Continues this reply, which was cut, stopped or interrupted; true: the newest of the active path. The stream starts with one chunk with the text so far; `metadata.continues` is its length.
+             * @description Continues this reply, which was cut, stopped or interrupted; true: the newest of the active path. The stream starts with the reply so far: one chunk, or several with the pictures between them; `metadata.continues` is the length of its text.
              */
             continue?: number | boolean | null;
             /**
@@ -3840,6 +6552,12 @@ export interface components {
             documents?: components["schemas"]["SentDocument"][] | null;
             /** Frequency Penalty */
             frequency_penalty?: number | null;
+            /**
+             * Images
+             * @description Ids of pictures (POST /api/media), up to 8, which stand between the documents and `content`. The model must be one that sees: `can.images` in GET /api/models.
+             * @example null
+             */
+            images?: string[] | null;
             /**
              * Max Tokens
              * @description A larger value is lowered to what the settings and the context allow. Else the session's, else LLM_MAX_TOKENS.
@@ -4000,6 +6718,11 @@ export interface components {
              * Format: date-time
              */
             created_at: string;
+            /**
+             * Folder Id
+             * @description The folder that the session is in.
+             */
+            folder_id: number | null;
             /** Frequency Penalty */
             frequency_penalty: number | null;
             /**
@@ -4048,6 +6771,17 @@ export interface components {
                 /** @enum {unknown} */
                 type: "json_object" | "json_schema" | "text";
             } | null;
+            /**
+             * Role
+             * @description What you are in this session; docs/reference/roles.md says what each may do. Only its owner sees the system prompt, the template, the folder and the pin.
+             * @enum {string}
+             */
+            role: "owner" | "steer" | "watch";
+            /**
+             * Room Id
+             * @description The room that the session belongs to.
+             */
+            room_id?: number | null;
             /**
              * Running
              * @description Whether a reply is being produced.
@@ -4103,6 +6837,11 @@ export interface components {
              * @description Switches to the branch with this message.
              */
             active_message_id?: number | null;
+            /**
+             * Folder Id
+             * @description The folder that the session is in. A new session takes the folder's system prompt and model where it has none of its own; a session that moves keeps its own.
+             */
+            folder_id?: number | null;
             /** Frequency Penalty */
             frequency_penalty?: number | null;
             /**
@@ -4200,6 +6939,11 @@ export interface components {
          * @description The settings of a session for its next messages. Null: the gateway's default.
          */
         SessionSettings: {
+            /**
+             * Folder Id
+             * @description The folder that the session is in. A new session takes the folder's system prompt and model where it has none of its own; a session that moves keeps its own.
+             */
+            folder_id?: number | null;
             /** Frequency Penalty */
             frequency_penalty?: number | null;
             /**
@@ -4305,6 +7049,11 @@ export interface components {
             complete: number;
             /** Completion Tokens */
             completion_tokens: number;
+            /**
+             * Estimated
+             * @description Number of those whose counts are estimates, because the server reported none.
+             */
+            estimated: number;
             /** Failed */
             failed: number;
             /**
@@ -4336,6 +7085,33 @@ export interface components {
              */
             tokens_per_second: number | null;
         };
+        /** SpeechText */
+        SpeechText: {
+            /**
+             * Speed
+             * @description 1 is the voice's own speed; null: the same.
+             * @example 1
+             */
+            speed?: number | null;
+            /**
+             * Text
+             * @example Once upon a time there was a lighthouse.
+             */
+            text: string;
+            /**
+             * Voice
+             * @description A voice of the server; null: the gateway's own choice.
+             */
+            voice?: string | null;
+        };
+        /** StartedStream */
+        StartedStream: {
+            /**
+             * Stream Id
+             * @example c2FtcGxlLXN0cmVhbS1pZC0x
+             */
+            stream_id: string;
+        };
         /** StoppedStream */
         StoppedStream: {
             /**
@@ -4354,6 +7130,16 @@ export interface components {
              */
             shown_chars?: number | null;
         };
+        /** StreamState */
+        StreamState: {
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "streaming" | "complete" | "cancelled" | "interrupted" | "failed";
+            /** Stream Id */
+            stream_id: string;
+        };
         /** Sums */
         Sums: {
             /**
@@ -4367,6 +7153,11 @@ export interface components {
             complete: number;
             /** Completion Tokens */
             completion_tokens: number;
+            /**
+             * Estimated
+             * @description Number of those whose counts are estimates, because the server reported none.
+             */
+            estimated: number;
             /** Failed */
             failed: number;
             /**
@@ -4575,6 +7366,15 @@ export interface components {
              */
             type: "tool_result";
         };
+        /** TranscriptionAnswer */
+        TranscriptionAnswer: {
+            /**
+             * Text
+             * @description What was said, in one line; empty where nobody speaks.
+             * @example Tell me a short story.
+             */
+            text: string;
+        };
         /**
          * UsageAnswer
          * @description Days are in UTC. `sessions` are the caller's own; `users` is set for an admin who asks for everybody.
@@ -4587,6 +7387,11 @@ export interface components {
              * Format: date
              */
             first: string;
+            /**
+             * Keys
+             * @description By keys of programs, also revoked ones.
+             */
+            keys: components["schemas"]["KeySums"][];
             /**
              * Last
              * Format: date
@@ -4603,6 +7408,18 @@ export interface components {
             /** Users */
             users?: components["schemas"]["UserSums"][] | null;
         };
+        /**
+         * UserBudget
+         * @description An account's budget. `own`: the one in place of the configuration's, where it has one.
+         */
+        UserBudget: {
+            /**
+             * Budgets
+             * @description All that apply, with what is left.
+             */
+            budgets: components["schemas"]["BudgetAnswer"][];
+            own: components["schemas"]["BudgetSettings"] | null;
+        };
         /** UserSums */
         UserSums: {
             /**
@@ -4618,6 +7435,11 @@ export interface components {
             completion_tokens: number;
             /** Email */
             email: string;
+            /**
+             * Estimated
+             * @description Number of those whose counts are estimates, because the server reported none.
+             */
+            estimated: number;
             /** Failed */
             failed: number;
             /**
@@ -4647,6 +7469,19 @@ export interface components {
             /** User Id */
             user_id: number;
         };
+        /** ValidationError */
+        ValidationError: {
+            /** Context */
+            ctx?: Record<string, never>;
+            /** Input */
+            input?: unknown;
+            /** Location */
+            loc: (string | number)[];
+            /** Message */
+            msg: string;
+            /** Error Type */
+            type: string;
+        };
         /** VariableAnswer */
         VariableAnswer: {
             /**
@@ -4658,6 +7493,132 @@ export interface components {
             description: string | null;
             /** Name */
             name: string;
+        };
+        /** VoiceOffer */
+        VoiceOffer: {
+            /**
+             * Speech
+             * @description Whether `POST /api/speech` speaks.
+             * @default false
+             */
+            speech: boolean;
+            /**
+             * Transcription
+             * @description Whether `POST /api/transcriptions` listens.
+             * @default false
+             */
+            transcription: boolean;
+        };
+        /** WaitingAnswer */
+        WaitingAnswer: {
+            /**
+             * @description Who wrote it; null where the account is gone.
+             * @example null
+             */
+            author?: components["schemas"]["AuthorAnswer"] | null;
+            /**
+             * Content
+             * @description The written form, as of a message.
+             * @example And a longer one?
+             */
+            content: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Editing */
+            editing: boolean;
+            /**
+             * @description Why it is not sent by itself; null: it is sent in its turn.
+             * @example null
+             */
+            held: components["schemas"]["Held"] | null;
+            /**
+             * Id
+             * @example 3
+             */
+            id: number;
+            /**
+             * Parts
+             * @example [
+             *       {
+             *         "text": "And a longer one?",
+             *         "type": "text"
+             *       }
+             *     ]
+             */
+            parts: (components["schemas"]["TextPart"] | components["schemas"]["DocumentPart"] | components["schemas"]["ImagePart"] | components["schemas"]["ToolCallPart"] | components["schemas"]["ToolResultPart"])[];
+            /**
+             * Request Id
+             * @description The client_request_id; the message has it, too, once it is sent.
+             * @example null
+             */
+            request_id: string | null;
+            /**
+             * Session Id
+             * @example 1
+             */
+            session_id: number;
+        };
+        /**
+         * WaitingChanges
+         * @description Absent fields, and null, leave a value as it is.
+         */
+        WaitingChanges: {
+            /**
+             * Content
+             * @example And a much longer one?
+             */
+            content?: string | null;
+            /**
+             * Documents
+             * @example null
+             */
+            documents?: components["schemas"]["SentDocument"][] | null;
+            /**
+             * Editing
+             * @description Somebody changes the text: the message is not sent until this is false again.
+             * @example false
+             */
+            editing?: boolean | null;
+            /**
+             * Images
+             * @example null
+             */
+            images?: string[] | null;
+        };
+        /**
+         * WaitingTurn
+         * @description The text, the documents and the pictures of a turn to come; all else is the session's, at the moment when it is sent.
+         */
+        WaitingTurn: {
+            /**
+             * Client Request Id
+             * @description As of a send. Adding it again adds nothing, whether it still waits or was sent.
+             */
+            client_request_id?: string | null;
+            /**
+             * Content
+             * @description Not blank, except with documents or pictures.
+             * @default
+             * @example And a longer one?
+             */
+            content: string;
+            /**
+             * Documents
+             * @description Documents in front of the text.
+             * @default []
+             * @example []
+             */
+            documents: components["schemas"]["SentDocument"][];
+            /**
+             * Images
+             * @description Ids of pictures, up to 8, between the documents and the text.
+             * @default []
+             * @example []
+             */
+            images: string[];
         };
         /** WorkerHealth */
         WorkerHealth: {
@@ -4686,34 +7647,62 @@ export interface components {
     headers: never;
     pathItems: never;
 }
+export type Abilities = components['schemas']['Abilities'];
+export type Accept = components['schemas']['Accept'];
+export type AcceptAnswer = components['schemas']['AcceptAnswer'];
 export type Account = components['schemas']['Account'];
 export type AccountChanges = components['schemas']['AccountChanges'];
 export type ActionAnswer = components['schemas']['ActionAnswer'];
 export type ActionsOfPlayer = components['schemas']['ActionsOfPlayer'];
+export type AddedAnswer = components['schemas']['AddedAnswer'];
 export type AskForHint = components['schemas']['AskForHint'];
+export type AuditAnswer = components['schemas']['AuditAnswer'];
+export type AuthorAnswer = components['schemas']['AuthorAnswer'];
 export type BrokerHealth = components['schemas']['BrokerHealth'];
+export type BudgetAnswer = components['schemas']['BudgetAnswer'];
+export type BudgetSettings = components['schemas']['BudgetSettings'];
+export type Code = components['schemas']['Code'];
+export type ConfigurationAnswer = components['schemas']['ConfigurationAnswer'];
+export type ConfiguredModel = components['schemas']['ConfiguredModel'];
+export type ConfiguredServer = components['schemas']['ConfiguredServer'];
 export type ContainsJudge = components['schemas']['ContainsJudge'];
 export type Credentials = components['schemas']['Credentials'];
 export type DaySums = components['schemas']['DaySums'];
 export type Deletion = components['schemas']['Deletion'];
 export type DocumentAnswer = components['schemas']['DocumentAnswer'];
+export type DocumentKind = components['schemas']['DocumentKind'];
+export type DocumentKinds = components['schemas']['DocumentKinds'];
 export type DocumentPart = components['schemas']['DocumentPart'];
 export type EndingError = components['schemas']['EndingError'];
 export type EngineHealth = components['schemas']['EngineHealth'];
 export type EqualsJudge = components['schemas']['EqualsJudge'];
 export type ErrorAnswer = components['schemas']['ErrorAnswer'];
+export type FolderAnswer = components['schemas']['FolderAnswer'];
+export type FolderChanges = components['schemas']['FolderChanges'];
 export type Followed = components['schemas']['Followed'];
 export type FoundAnswer = components['schemas']['FoundAnswer'];
 export type GameAnswer = components['schemas']['GameAnswer'];
 export type GameClaims = components['schemas']['GameClaims'];
 export type GameResult = components['schemas']['GameResult'];
+export type GatewayHealth = components['schemas']['GatewayHealth'];
 export type HealthAnswer = components['schemas']['HealthAnswer'];
+export type Held = components['schemas']['Held'];
 export type HintAnswer = components['schemas']['HintAnswer'];
 export type HintDetail = components['schemas']['HintDetail'];
+export type HttpValidationError = components['schemas']['HTTPValidationError'];
 export type ImagePart = components['schemas']['ImagePart'];
+export type ImportPreview = components['schemas']['ImportPreview'];
+export type ImportProblem = components['schemas']['ImportProblem'];
+export type InvitationAnswer = components['schemas']['InvitationAnswer'];
+export type InvitedAnswer = components['schemas']['InvitedAnswer'];
+export type JoinedRoom = components['schemas']['JoinedRoom'];
+export type JoinRoom = components['schemas']['JoinRoom'];
+export type KeyAnswer = components['schemas']['KeyAnswer'];
+export type KeySums = components['schemas']['KeySums'];
 export type LabBaseline = components['schemas']['LabBaseline'];
 export type LabCase = components['schemas']['LabCase'];
 export type LabCellAnswer = components['schemas']['LabCellAnswer'];
+export type LabChance = components['schemas']['LabChance'];
 export type LabComparison = components['schemas']['LabComparison'];
 export type LabCounts = components['schemas']['LabCounts'];
 export type LabExchange = components['schemas']['LabExchange'];
@@ -4734,32 +7723,65 @@ export type LabTemplateBody = components['schemas']['LabTemplateBody'];
 export type LabTurn = components['schemas']['LabTurn'];
 export type LabUsage = components['schemas']['LabUsage'];
 export type LengthJudge = components['schemas']['LengthJudge'];
+export type LimitAnswer = components['schemas']['LimitAnswer'];
 export type ListedAccount = components['schemas']['ListedAccount'];
 export type ListedGame = components['schemas']['ListedGame'];
 export type ListedLabRun = components['schemas']['ListedLabRun'];
 export type ListedSession = components['schemas']['ListedSession'];
 export type ListedToken = components['schemas']['ListedToken'];
+export type LookAt = components['schemas']['LookAt'];
+export type MadeInvitation = components['schemas']['MadeInvitation'];
+export type MadeKey = components['schemas']['MadeKey'];
+export type MadePublication = components['schemas']['MadePublication'];
 export type MatchesJudge = components['schemas']['MatchesJudge'];
 export type MazeSetAnswer = components['schemas']['MazeSetAnswer'];
+export type MediaAnswer = components['schemas']['MediaAnswer'];
+export type MemberAnswer = components['schemas']['MemberAnswer'];
+export type MembersAnswer = components['schemas']['MembersAnswer'];
 export type MessageAnswer = components['schemas']['MessageAnswer'];
 export type MessageChanges = components['schemas']['MessageChanges'];
+export type MessageError = components['schemas']['MessageError'];
+export type MessageFailure = components['schemas']['MessageFailure'];
 export type ModelAnswer = components['schemas']['ModelAnswer'];
 export type ModelJudge = components['schemas']['ModelJudge'];
 export type ModelsAnswer = components['schemas']['ModelsAnswer'];
 export type ModelSums = components['schemas']['ModelSums'];
+export type MyAccount = components['schemas']['MyAccount'];
 export type NewAccount = components['schemas']['NewAccount'];
+export type NewFolder = components['schemas']['NewFolder'];
 export type NewGameFields = components['schemas']['NewGameFields'];
+export type NewInvitation = components['schemas']['NewInvitation'];
+export type NewKeyBody = components['schemas']['NewKeyBody'];
 export type NewLabRun = components['schemas']['NewLabRun'];
 export type NewPassword = components['schemas']['NewPassword'];
+export type NewRole = components['schemas']['NewRole'];
+export type NewRoomBody = components['schemas']['NewRoomBody'];
 export type NewTemplate = components['schemas']['NewTemplate'];
 export type OpenedLabCell = components['schemas']['OpenedLabCell'];
+export type ParticipantAnswer = components['schemas']['ParticipantAnswer'];
 export type PieceAnswer = components['schemas']['PieceAnswer'];
 export type PresetAnswer = components['schemas']['PresetAnswer'];
+export type PreviewAnswer = components['schemas']['PreviewAnswer'];
+export type PriceAnswer = components['schemas']['PriceAnswer'];
+export type ProgramError = components['schemas']['ProgramError'];
+export type ProgramFailure = components['schemas']['ProgramFailure'];
+export type Projection = components['schemas']['Projection'];
+export type PublicationAnswer = components['schemas']['PublicationAnswer'];
+export type PublicationChoices = components['schemas']['PublicationChoices'];
 export type PublicTemplate = components['schemas']['PublicTemplate'];
 export type RankedGame = components['schemas']['RankedGame'];
+export type RankedParticipant = components['schemas']['RankedParticipant'];
+export type ReactionAnswer = components['schemas']['ReactionAnswer'];
+export type ReadingAt = components['schemas']['ReadingAt'];
+export type RefusingBudget = components['schemas']['RefusingBudget'];
 export type RegressionCase = components['schemas']['RegressionCase'];
 export type ReplayAnswer = components['schemas']['ReplayAnswer'];
 export type ReplyTimings = components['schemas']['ReplyTimings'];
+export type RoomAnswer = components['schemas']['RoomAnswer'];
+export type RoomChanges = components['schemas']['RoomChanges'];
+export type RoomLookAnswer = components['schemas']['RoomLookAnswer'];
+export type RoomTask = components['schemas']['RoomTask'];
+export type RoomText = components['schemas']['RoomText'];
 export type RunAnswer = components['schemas']['RunAnswer'];
 export type RunningStream = components['schemas']['RunningStream'];
 export type SamplingAnswer = components['schemas']['SamplingAnswer'];
@@ -4774,8 +7796,11 @@ export type SessionAnswer = components['schemas']['SessionAnswer'];
 export type SessionChanges = components['schemas']['SessionChanges'];
 export type SessionSettings = components['schemas']['SessionSettings'];
 export type SessionSums = components['schemas']['SessionSums'];
+export type SpeechText = components['schemas']['SpeechText'];
+export type StartedStream = components['schemas']['StartedStream'];
 export type StoppedStream = components['schemas']['StoppedStream'];
 export type StopStream = components['schemas']['StopStream'];
+export type StreamState = components['schemas']['StreamState'];
 export type Sums = components['schemas']['Sums'];
 export type TemplateAnswer = components['schemas']['TemplateAnswer'];
 export type TemplateChanges = components['schemas']['TemplateChanges'];
@@ -4786,12 +7811,179 @@ export type TokenAnswer = components['schemas']['TokenAnswer'];
 export type TokenUsage = components['schemas']['TokenUsage'];
 export type ToolCallPart = components['schemas']['ToolCallPart'];
 export type ToolResultPart = components['schemas']['ToolResultPart'];
+export type TranscriptionAnswer = components['schemas']['TranscriptionAnswer'];
 export type UsageAnswer = components['schemas']['UsageAnswer'];
+export type UserBudget = components['schemas']['UserBudget'];
 export type UserSums = components['schemas']['UserSums'];
+export type ValidationError = components['schemas']['ValidationError'];
 export type VariableAnswer = components['schemas']['VariableAnswer'];
+export type VoiceOffer = components['schemas']['VoiceOffer'];
+export type WaitingAnswer = components['schemas']['WaitingAnswer'];
+export type WaitingChanges = components['schemas']['WaitingChanges'];
+export type WaitingTurn = components['schemas']['WaitingTurn'];
 export type WorkerHealth = components['schemas']['WorkerHealth'];
 export type $defs = Record<string, never>;
 export interface operations {
+    configuration_api_admin_configuration_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigurationAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    reload_api_admin_configuration_reload_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConfigurationAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     list_runs_api_admin_runs_get: {
         parameters: {
             query?: never;
@@ -5313,6 +8505,327 @@ export interface operations {
             };
         };
     };
+    get_budget_api_admin_users__user_id__budget_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UserBudget"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    set_budget_api_admin_users__user_id__budget_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BudgetSettings"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_budget_api_admin_users__user_id__budget_delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     delete_account_api_auth_account_delete: {
         parameters: {
             query?: never;
@@ -5751,7 +9264,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Account"];
+                    "application/json": components["schemas"]["MyAccount"];
                 };
             };
             /** @description No token, or one that is no longer good. */
@@ -6063,6 +9576,662 @@ export interface operations {
             };
         };
     };
+    list_budgets_api_budgets_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BudgetAnswer"][];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    document_kinds_api_chatbot_document_kinds_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DocumentKinds"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_folders_api_chatbot_folders_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FolderAnswer"][];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    create_folder_api_chatbot_folders_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewFolder"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FolderAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    delete_folder_api_chatbot_folders__folder_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                folder_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    change_folder_api_chatbot_folders__folder_id__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                folder_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FolderChanges"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FolderAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    import_conversations_api_chatbot_imports_post: {
+        parameters: {
+            query?: {
+                /** @description Only say what would be imported. */
+                dry_run?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description The preview, or lines of progress. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportPreview"];
+                    "application/x-ndjson": {
+                        /** Code */
+                        code: string | null;
+                        /** Complete */
+                        complete: boolean;
+                        /**
+                         * Done
+                         * @description Sessions imported.
+                         */
+                        done: number;
+                        /**
+                         * Error
+                         * @description Why the import stopped early; what was imported until then stays.
+                         */
+                        error: string | null;
+                        /**
+                         * First
+                         * @description Id of the first session that was imported.
+                         */
+                        first: number | null;
+                        /**
+                         * Refused
+                         * @description Conversations that cannot be imported.
+                         */
+                        refused: number;
+                        /**
+                         * Skipped
+                         * @description Conversations that an earlier import brought.
+                         */
+                        skipped: number;
+                    };
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     send_api_chatbot_messages_post: {
         parameters: {
             query?: never;
@@ -6193,7 +10362,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description The model failed. */
+            /** @description The model, or the server of voices, failed. */
             502: {
                 headers: {
                     [name: string]: unknown;
@@ -6223,7 +10392,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description The model gave no sign of life. */
+            /** @description The model, or the server of voices, gave no sign of life. */
             504: {
                 headers: {
                     [name: string]: unknown;
@@ -6490,7 +10659,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description The model failed. */
+            /** @description The model, or the server of voices, failed. */
             502: {
                 headers: {
                     [name: string]: unknown;
@@ -6545,6 +10714,8 @@ export interface operations {
     search_api_chatbot_search_get: {
         parameters: {
             query: {
+                /** @description Only sessions in this folder; `none`: only those outside of folders. */
+                folder?: "none" | number | null;
                 /** @description Maximum number of results of each kind. */
                 limit?: number;
                 /** @description Every word must occur in the text as the beginning of a word. */
@@ -6575,6 +10746,21 @@ export interface operations {
                      * @example {
                      *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
                      *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -6614,7 +10800,16 @@ export interface operations {
     };
     list_sessions_api_chatbot_sessions_get: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The `cursor` of a session: only those that stand behind it in the list. */
+                before?: string | null;
+                /** @description Only sessions in this folder; `none`: only those outside of folders. */
+                folder?: "none" | number | null;
+                /** @description The size of a page. The first page begins with all pinned sessions, which do not count; then each page has up to this many others. Without a limit: all sessions, whether they are pinned or not. */
+                limit?: number | null;
+                /** @description Only pinned sessions, or only the others. */
+                pinned?: boolean | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -6640,6 +10835,36 @@ export interface operations {
                      * @example {
                      *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
                      *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -7116,6 +11341,103 @@ export interface operations {
             };
         };
     };
+    list_audit_api_chatbot_sessions__session_id__audit_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditAnswer"][];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     export_session_api_chatbot_sessions__session_id__export_get: {
         parameters: {
             query?: {
@@ -7165,6 +11487,927 @@ export interface operations {
                      * @example {
                      *       "detail": "There is no such thing, or it is not yours.",
                      *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    follow_me_api_chatbot_sessions__session_id__follow_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReadingAt"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_invitations_api_chatbot_sessions__session_id__invitations_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationAnswer"][];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    make_invitation_api_chatbot_sessions__session_id__invitations_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewInvitation"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeInvitation"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    withdraw_invitation_api_chatbot_sessions__session_id__invitations__invitation_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invitation_id: number;
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_members_api_chatbot_sessions__session_id__members_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MembersAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_member_api_chatbot_sessions__session_id__members__user_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: number;
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    change_member_api_chatbot_sessions__session_id__members__user_id__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: number;
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRole"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    give_session_api_chatbot_sessions__session_id__members__user_id__owner_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: number;
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -7288,6 +12531,1005 @@ export interface operations {
             };
         };
     };
+    react_api_chatbot_sessions__session_id__messages__message_id__reactions__emoji__put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                emoji: string;
+                message_id: number;
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    unreact_api_chatbot_sessions__session_id__messages__message_id__reactions__emoji__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                emoji: string;
+                message_id: number;
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_publications_api_chatbot_sessions__session_id__publications_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PublicationAnswer"][];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    publish_api_chatbot_sessions__session_id__publications_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PublicationChoices"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadePublication"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    withdraw_api_chatbot_sessions__session_id__publications__publication_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                publication_id: number;
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    file_api_chatbot_sessions__session_id__publications_file_get: {
+        parameters: {
+            query?: {
+                /** @description The texts of documents. */
+                documents?: boolean;
+                /** @description The names of the authors; otherwise they are A, B and so on. */
+                names?: boolean;
+                pictures?: boolean;
+                /** @description The system prompt. */
+                prompt?: boolean;
+                /** @description The model's reasoning. */
+                thoughts?: boolean;
+            };
+            header?: never;
+            path: {
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page as one HTML file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    preview_api_chatbot_sessions__session_id__publications_preview_get: {
+        parameters: {
+            query?: {
+                /** @description The texts of documents. */
+                documents?: boolean;
+                /** @description The names of the authors; otherwise they are A, B and so on. */
+                names?: boolean;
+                pictures?: boolean;
+                /** @description The system prompt. */
+                prompt?: boolean;
+                /** @description The model's reasoning. */
+                thoughts?: boolean;
+            };
+            header?: never;
+            path: {
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PreviewAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    preview_page_api_chatbot_sessions__session_id__publications_preview_page_get: {
+        parameters: {
+            query?: {
+                /** @description The texts of documents. */
+                documents?: boolean;
+                /** @description The names of the authors; otherwise they are A, B and so on. */
+                names?: boolean;
+                pictures?: boolean;
+                /** @description The system prompt. */
+                prompt?: boolean;
+                /** @description The model's reasoning. */
+                thoughts?: boolean;
+            };
+            header?: never;
+            path: {
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The page as one HTML file. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    reading_api_chatbot_sessions__session_id__reading_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ReadingAt"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     reset_session_api_chatbot_sessions__session_id__reset_post: {
         parameters: {
             query?: never;
@@ -7307,6 +13549,132 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["SessionAnswer"];
                 };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    ask_to_steer_api_chatbot_sessions__session_id__steer_request_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description No token, or one that is no longer good. */
             401: {
@@ -7483,6 +13851,706 @@ export interface operations {
                      * @example {
                      *       "detail": "The request is not valid.",
                      *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    typing_api_chatbot_sessions__session_id__typing_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_waiting_api_chatbot_sessions__session_id__waiting_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WaitingAnswer"][];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    add_waiting_api_chatbot_sessions__session_id__waiting_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WaitingTurn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddedAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    take_back_api_chatbot_sessions__session_id__waiting__waiting_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: number;
+                waiting_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WaitingAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    change_waiting_api_chatbot_sessions__session_id__waiting__waiting_id__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: number;
+                waiting_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WaitingChanges"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WaitingAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    send_now_api_chatbot_sessions__session_id__waiting__waiting_id__send_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                session_id: number;
+                waiting_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StartedStream"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too much at once; see `Retry-After`. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The queue for this model is full; try again in a moment.",
+                     *       "code": "queue_full"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -7719,6 +14787,143 @@ export interface operations {
             };
         };
     };
+    answer_now_api_chatbot_streams__stream_id__answer_now_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                stream_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StreamState"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Validation Error */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HTTPValidationError"];
+                };
+            };
+            /** @description The model, or the server of voices, failed. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The model server failed.",
+                     *       "code": "llm_error"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     stop_api_chatbot_streams__stream_id__stop_post: {
         parameters: {
             query?: never;
@@ -7837,7 +15042,10 @@ export interface operations {
     };
     upload_document_api_chatbot_upload_document_post: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The room whose guest you are, if this browser is a guest of several rooms. */
+                room?: number | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -7905,7 +15113,7 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
-            /** @description Not a kind of file that is read here. */
+            /** @description Not a kind of file that is taken here. */
             415: {
                 headers: {
                     [name: string]: unknown;
@@ -7913,7 +15121,7 @@ export interface operations {
                 content: {
                     /**
                      * @example {
-                     *       "detail": "Only PDF, Word (docx), plain text and Markdown files can be read.",
+                     *       "detail": "Files of this kind cannot be read. Documents, sheets, slides, books, web pages and text can.",
                      *       "code": "document_unsupported"
                      *     }
                      */
@@ -7972,6 +15180,8 @@ export interface operations {
     connect_api_events_get: {
         parameters: {
             query?: {
+                /** @description A visible room; may be repeated. */
+                room?: number[];
                 /** @description `ID@N`: a run's stream, starting after event N; may be repeated. */
                 run?: string[];
                 /** @description A visible session; may be repeated. */
@@ -7986,7 +15196,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Server-Sent Events, each `{stream, n, event}`. `stream` is a run's id, `sessions` (the list), `session` (the visible ones), `lab` or `connection`. See docs/protocols/events.md. */
+            /** @description Server-Sent Events, each `{stream, n, event}`. `stream` is a run's id, `sessions` (the list), `session` (the visible ones), `room` (the visible ones), `lab` or `connection`. See docs/protocols/events.md. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -8235,6 +15445,609 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["HealthAnswer"];
+                };
+            };
+        };
+    };
+    accept_api_invitations_accept_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Accept"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AcceptAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    look_api_invitations_look_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LookAt"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitedAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_keys_api_keys_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyAnswer"][];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    make_key_api_keys_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKeyBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeKey"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    revoke_key_api_keys__key_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    change_key_budget_api_keys__key_id__budget_put: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BudgetSettings"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
         };
@@ -10107,6 +17920,8 @@ export interface operations {
                 /** @description Only games older than this one. */
                 before?: number | null;
                 limit?: number;
+                /** @description The room whose guest you are, if this browser is a guest of several rooms. */
+                room?: number | null;
             };
             header?: never;
             path?: never;
@@ -10172,7 +17987,10 @@ export interface operations {
     };
     start_game_api_maze_games_post: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description The room whose guest you are, if this browser is a guest of several rooms. */
+                room?: number | null;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -11227,6 +19045,354 @@ export interface operations {
             };
         };
     };
+    upload_api_media_post: {
+        parameters: {
+            query?: {
+                /** @description The room whose guest you are, if this browser is a guest of several rooms. */
+                room?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MediaAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too much at once; see `Retry-After`. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The queue for this model is full; try again in a moment.",
+                     *       "code": "queue_full"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_picture_api_media__media_id__get: {
+        parameters: {
+            query?: {
+                /** @description Instead a small one, with sides up to 384 pixels. */
+                thumb?: boolean;
+            };
+            header?: never;
+            path: {
+                media_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The picture. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/jpeg": string;
+                    "image/png": string;
+                    "image/webp": string;
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    delete_picture_api_media__media_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                media_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     models_api_models_get: {
         parameters: {
             query?: never;
@@ -11292,7 +19458,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Account"];
+                    "application/json": components["schemas"]["MyAccount"];
                 };
             };
             /** @description No token, or one that is no longer good. */
@@ -11320,6 +19486,2084 @@ export interface operations {
                      * @example {
                      *       "detail": "The database does not answer at the moment.",
                      *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_rooms_api_rooms_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoomAnswer"][];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    open_room_api_rooms_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewRoomBody"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoomAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    get_room_api_rooms__room_id__get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoomAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    end_room_api_rooms__room_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    change_room_api_rooms__room_id__patch: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoomChanges"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoomAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    export_api_rooms__room_id__export_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": string;
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    leaderboard_api_rooms__room_id__leaderboard_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RankedParticipant"][];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    lock_api_rooms__room_id__lock_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoomAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    say_api_rooms__room_id__message_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoomText"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoomAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    list_participants_api_rooms__room_id__participants_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ParticipantAnswer"][];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    remove_participant_api_rooms__room_id__participants__user_id__delete: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room_id: number;
+                user_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    pause_api_rooms__room_id__pause_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoomAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    project_api_rooms__room_id__project_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Projection"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoomAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    qr_api_rooms__room_id__qr_svg_get: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "image/svg+xml": string;
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    resume_api_rooms__room_id__resume_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoomAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    unlock_api_rooms__room_id__unlock_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                room_id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoomAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    join_api_rooms_join_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JoinRoom"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JoinedRoom"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too much at once; see `Retry-After`. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The queue for this model is full; try again in a moment.",
+                     *       "code": "queue_full"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    look_api_rooms_look_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Code"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RoomLookAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too much at once; see `Retry-After`. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The queue for this model is full; try again in a moment.",
+                     *       "code": "queue_full"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    speech_api_speech_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SpeechText"];
+            };
+        };
+        responses: {
+            /** @description The sound. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "audio/wav": string;
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too much at once; see `Retry-After`. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The queue for this model is full; try again in a moment.",
+                     *       "code": "queue_full"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The model, or the server of voices, failed. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The model server failed.",
+                     *       "code": "llm_error"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The model, or the server of voices, gave no sign of life. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The model gave no sign of life for too long.",
+                     *       "code": "timeout"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -12231,6 +22475,203 @@ export interface operations {
             };
         };
     };
+    transcriptions_api_transcriptions_post: {
+        parameters: {
+            query?: {
+                /** @description What is spoken, as `en` or `pt-BR`; without it the server finds out. */
+                language?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The file itself, up to 25 MiB. */
+        requestBody: {
+            content: {
+                "application/ogg": string;
+                "audio/aac": string;
+                "audio/flac": string;
+                "audio/m4a": string;
+                "audio/mp3": string;
+                "audio/mp4": string;
+                "audio/mpeg": string;
+                "audio/ogg": string;
+                "audio/opus": string;
+                "audio/vnd.wave": string;
+                "audio/wav": string;
+                "audio/wave": string;
+                "audio/webm": string;
+                "audio/x-flac": string;
+                "audio/x-m4a": string;
+                "audio/x-wav": string;
+                "video/mp4": string;
+                "video/webm": string;
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TranscriptionAnswer"];
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Unknown, or somebody else's. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "There is no such thing, or it is not yours.",
+                     *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not a kind of file that is taken here. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Files of this kind cannot be read. Documents, sheets, slides, books, web pages and text can.",
+                     *       "code": "document_unsupported"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Too much at once; see `Retry-After`. */
+            429: {
+                headers: {
+                    /** @description Seconds to wait. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The queue for this model is full; try again in a moment.",
+                     *       "code": "queue_full"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The model, or the server of voices, failed. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The model server failed.",
+                     *       "code": "llm_error"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The model, or the server of voices, gave no sign of life. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The model gave no sign of life for too long.",
+                     *       "code": "timeout"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
     usage_api_usage_get: {
         parameters: {
             query?: {
@@ -12238,8 +22679,14 @@ export interface operations {
                 everybody?: boolean;
                 /** @description The first day; default: 30 days ago. */
                 first?: string | null;
+                /** @description One key's; 0: what was asked without a key. */
+                key_id?: number | null;
                 /** @description The last day, inclusive; default: today. */
                 last?: string | null;
+                /** @description One model's. */
+                model?: string | null;
+                /** @description One account's; another's is for admins. */
+                user_id?: number | null;
             };
             header?: never;
             path?: never;
@@ -12314,6 +22761,1013 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    export_api_usage_export_get: {
+        parameters: {
+            query?: {
+                /** @description The usage of all users; admins only. */
+                everybody?: boolean;
+                /** @description The first day; default: 30 days ago. */
+                first?: string | null;
+                /** @description One key's; 0: what was asked without a key. */
+                key_id?: number | null;
+                /** @description The last day, inclusive; default: today. */
+                last?: string | null;
+                /** @description One model's. */
+                model?: string | null;
+                /** @description One account's; another's is for admins. */
+                user_id?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/csv": string;
+                };
+            };
+            /** @description No token, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
+                     *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description The request cannot be carried out as it is written. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is not valid.",
+                     *       "code": "invalid"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The database does not answer at the moment.",
+                     *       "code": "storage_unavailable"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+        };
+    };
+    chat_completions_v1_chat_completions_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key gets the same run, while it is kept. */
+                "idempotency-key"?: string | null;
+                /** @description `progress`: chunks without choices say what a run waits for. */
+                "x-lam-events"?: string | null;
+                /** @description What a closed connection does to the run. */
+                "x-lam-on-disconnect"?: ("cancel" | "continue") | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    messages: {
+                        /** @description A text, or parts: texts and, of the user, pictures as data URIs. */
+                        content?: unknown;
+                        /** @enum {unknown} */
+                        role: "system" | "developer" | "user" | "assistant" | "tool";
+                    }[];
+                    /** @description One of `GET /v1/models`; empty: the default. */
+                    model: string;
+                    /** @description In chunks, as Server-Sent Events. */
+                    stream?: boolean | null;
+                };
+            };
+        };
+        responses: {
+            /** @description The reply, whole or in chunks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "text/event-stream": unknown;
+                };
+            };
+            /** @description The request cannot be carried out as it is written, or the model cannot do this. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description No key, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description This key may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description No such model, or nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description The answer to this Idempotency-Key is no longer kept, or the reply was stopped. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description Too much at once; see `retry-after`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description Something went wrong inside the gateway. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description The model failed. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description The model gave no sign of life. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+        };
+    };
+    read_again_v1_chat_completions__completion_id__get: {
+        parameters: {
+            query?: {
+                /** @description In chunks from the first one on; otherwise whole, once it has ended. */
+                stream?: boolean;
+            };
+            header?: {
+                /** @description `progress`: chunks without choices say what a run waits for. */
+                "x-lam-events"?: string | null;
+            };
+            path: {
+                /** @description The `id` of a reply, or its `x-lam-stream`. */
+                completion_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The reply, whole or in chunks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "text/event-stream": unknown;
+                };
+            };
+            /** @description The request cannot be carried out as it is written, or the model cannot do this. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description No key, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description This key may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description No such model, or nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description The answer to this Idempotency-Key is no longer kept, or the reply was stopped. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description The model failed. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description The model gave no sign of life. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+        };
+    };
+    cancel_v1_chat_completions__completion_id__cancel_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The `id` of a reply, or its `x-lam-stream`. */
+                completion_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Its status. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description The request cannot be carried out as it is written, or the model cannot do this. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description No key, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description This key may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description No such model, or nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "The request is larger than this gateway takes.",
+                     *       "code": "too_large"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+        };
+    };
+    completions_v1_completions_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key gets the same run, while it is kept. */
+                "idempotency-key"?: string | null;
+                /** @description `progress`: chunks without choices say what a run waits for. */
+                "x-lam-events"?: string | null;
+                /** @description What a closed connection does to the run. */
+                "x-lam-on-disconnect"?: ("cancel" | "continue") | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description One of `GET /v1/models`; null: the default. */
+                    model?: string | null;
+                    prompt: string;
+                    /** @description In chunks, as Server-Sent Events. */
+                    stream?: boolean | null;
+                };
+            };
+        };
+        responses: {
+            /** @description The reply, whole or in chunks. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "text/event-stream": unknown;
+                };
+            };
+            /** @description The request cannot be carried out as it is written, or the model cannot do this. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description No key, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description This key may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description No such model, or nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description The answer to this Idempotency-Key is no longer kept, or the reply was stopped. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description Too much at once; see `retry-after`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description Something went wrong inside the gateway. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description The model failed. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description The model gave no sign of life. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+        };
+    };
+    embeddings_v1_embeddings_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /** @description A text, or a list of them. */
+                    input: unknown;
+                    /** @description One of `GET /v1/models`; null: the default. */
+                    model?: string | null;
+                };
+            };
+        };
+        responses: {
+            /** @description The vectors. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description The request cannot be carried out as it is written, or the model cannot do this. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description No key, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description This key may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description No such model, or nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description Too much at once; see `retry-after`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description The model failed. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+        };
+    };
+    messages_v1_messages_post: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The same key gets the same run, while it is kept. */
+                "idempotency-key"?: string | null;
+                /** @description `progress`: chunks without choices say what a run waits for. */
+                "x-lam-events"?: string | null;
+                /** @description What a closed connection does to the run. */
+                "x-lam-on-disconnect"?: ("cancel" | "continue") | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    max_tokens: number;
+                    messages: {
+                        /** @description A text, or blocks: texts, pictures in base64, documents of text, calls and their results. */
+                        content: unknown;
+                        /** @enum {unknown} */
+                        role: "user" | "assistant" | "system";
+                    }[];
+                    /** @description One of `GET /v1/models`. */
+                    model: string;
+                    stream?: boolean | null;
+                };
+            };
+        };
+        responses: {
+            /** @description The reply, whole or as events. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                    "text/event-stream": unknown;
+                };
+            };
+            /** @description The request cannot be carried out as it is written, or the model cannot do this. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description No key, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description This key may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description No such model, or nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description The answer to this Idempotency-Key is no longer kept, or the reply was stopped. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description Too much at once; see `retry-after`. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description Something went wrong inside the gateway. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description The model failed. */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description The model gave no sign of life. */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+        };
+    };
+    count_tokens_v1_messages_count_tokens_post: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    messages: {
+                        /** @description A text, or blocks: texts, pictures in base64, documents of text, calls and their results. */
+                        content: unknown;
+                        /** @enum {unknown} */
+                        role: "user" | "assistant" | "system";
+                    }[];
+                    /** @description One of `GET /v1/models`. */
+                    model: string;
+                };
+            };
+        };
+        responses: {
+            /** @description The estimate. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description The request cannot be carried out as it is written, or the model cannot do this. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description No key, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description This key may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description No such model, or nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description Larger than this gateway takes. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description Something went wrong inside the gateway. */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+        };
+    };
+    models_v1_models_get: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Asks for Anthropic's format. */
+                "anthropic-version"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The models. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description No key, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description This key may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+        };
+    };
+    model_v1_models__name__get: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description Asks for Anthropic's format. */
+                "anthropic-version"?: string | null;
+            };
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The model. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": Record<string, never>;
+                };
+            };
+            /** @description No key, or one that is no longer good. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description This key may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description No such model, or nothing at this address. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
+                };
+            };
+            /** @description Not available at the moment. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProgramError"];
                 };
             };
         };

@@ -1,5 +1,6 @@
 /** A reply's stream: sent, and stopped. It is followed by the event connection. */
 
+import { addressOf } from "../base";
 import type { Numbered } from "../protocol/events";
 import { readBatches } from "../protocol/sse";
 import { ApiError, errorOf, unreachable } from "./http";
@@ -15,6 +16,11 @@ export async function* send(message: Send, signal?: AbortSignal): AsyncGenerator
   yield* batches("/api/chatbot/messages/stream", { method: "POST", body, headers, ...(signal && { signal }) });
 }
 
+/** A name of our own for a request; `crypto.randomUUID` is missing on plain HTTP. */
+export function requestId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 /** Stops the model. `shownChars`: how much of the text was shown, in UTF-16 units; the rest is dropped. */
 export async function stop(streamId: string, shownChars?: number): Promise<void> {
   const body = shownChars === undefined ? {} : { shown_chars: shownChars };
@@ -24,6 +30,12 @@ export async function stop(streamId: string, shownChars?: number): Promise<void>
     headers: { "Content-Type": "application/json" },
     keepalive: true, // it reaches the gateway even when the page is left in the same moment
   });
+  await response.body?.cancel();
+}
+
+/** A model that thinks ends its thinking and answers. Throws ApiError. */
+export async function answerNow(streamId: string): Promise<void> {
+  const response = await request(`/api/chatbot/streams/${streamId}/answer_now`, { method: "POST" });
   await response.body?.cancel();
 }
 
@@ -42,7 +54,7 @@ export async function* batches(path: string, init: RequestInit): AsyncGenerator<
 export async function request(path: string, init: RequestInit): Promise<Response> {
   let response: Response;
   try {
-    response = await fetch(path, { credentials: "same-origin", ...init });
+    response = await fetch(addressOf(path), { credentials: "same-origin", ...init });
   } catch {
     throw unreachable();
   }

@@ -3,17 +3,17 @@ import { useLocation } from "wouter";
 
 import { signOut } from "../features/account/account";
 import { useCommands } from "../features/palette/commands";
-import { pagesFor } from "../site";
+import { namedPages } from "../site";
 import { notices } from "../stores/notices";
 import { DENSITIES, preferences, THEMES } from "../stores/preferences";
 import { words } from "../words";
 
 /** The commands that work everywhere. */
-export function Navigation({ isAdmin }: { isAdmin: boolean }) {
+export function Navigation({ isAdmin, opensRooms }: { isAdmin: boolean; opensRooms: boolean }) {
   const [, navigate] = useLocation();
   const list = useMemo(
     () => [
-      ...pagesFor({ isAdmin }).map(({ path, title }) => ({
+      ...namedPages({ isAdmin, opensRooms }).map(({ path, title }) => ({
         title: words.navigation.goTo(title),
         run: () => navigate(path),
       })),
@@ -21,7 +21,7 @@ export function Navigation({ isAdmin }: { isAdmin: boolean }) {
       ...DENSITIES.map((density) => ({ title: words.settings.useDensity[density], run: () => preferences.set({ density }) })),
       { title: words.common.signOut, run: () => void signOut().catch((error: unknown) => notices.show(String(error))) },
     ],
-    [isAdmin, navigate],
+    [isAdmin, opensRooms, navigate],
   );
   useCommands(list);
   return null;

@@ -3,10 +3,12 @@
 import { useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 
-import { BrowserEvents } from "../stores/browser-events";
+import type { Scope } from "../api/events";
+import { browser, BrowserEvents } from "../stores/browser-events";
 import { Conversations } from "../stores/conversation";
 import { drafts } from "../stores/drafts";
 import { labRuns } from "../stores/lab";
+import { gatherings } from "../stores/together";
 import type { MessageAnswer } from "../api/schema";
 import { labOf, listsOf } from "./lists";
 
@@ -15,17 +17,20 @@ interface Stored {
   state: { data: unknown };
 }
 
-/** The conversations of this tab, kept true while somebody is signed in, and the event connection that brings all runs. */
-export function useConversations(isSignedIn: boolean): { events: BrowserEvents; conversations: Conversations } {
+/** The conversations of this tab, kept true while somebody is here, and the event connection that brings all runs. `scope`: of a guest. */
+export function useConversations(
+  isHere: boolean,
+  scope: Scope | null = null,
+): { events: BrowserEvents; conversations: Conversations } {
   const queries = useQueryClient();
   const [parts] = useState(() => {
-    const events = new BrowserEvents();
+    const events = new BrowserEvents(browser(scope));
     labRuns.streams = events;
     return { events, conversations: new Conversations(events, drafts, listsOf(queries)) };
   });
   const { events, conversations } = parts;
   useEffect(() => {
-    if (!isSignedIn) return;
+    if (!isHere) return;
     const take = ({ queryKey, state }: Stored, data: unknown = state.data): void => {
       const [key, session] = queryKey as unknown[];
       if (key === "messages" && typeof session === "number")
@@ -34,6 +39,8 @@ export function useConversations(isSignedIn: boolean): { events: BrowserEvents; 
     const cache = queries.getQueryCache();
     const undo = [
       events.listen(conversations),
+      events.listen(gatherings),
+      gatherings.subscribe(() => events.stay(gatherings.isCompany)),
       events.listen(labOf(queries)),
       cache.subscribe(({ query, type }) => {
         if (type === "updated") take(query);
@@ -53,7 +60,7 @@ export function useConversations(isSignedIn: boolean): { events: BrowserEvents; 
       for (const end of undo) end();
       events.stop();
     };
-  }, [isSignedIn, queries, events, conversations]);
+  }, [isHere, queries, events, conversations]);
   return parts;
 }
 

@@ -1,14 +1,19 @@
 import { MutationCache, QueryCache, QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+import { Router } from "wouter";
 
+import { addressOf, base, isBelowBase } from "../base";
 import { ApiError } from "../api/http";
 import { me } from "../api/queries";
 import { refresh } from "../api/refresh";
+import { copySelection } from "../components/markdown/copying";
+import { keepPresses } from "../components/presses";
 import { signedIn } from "../features/account/account";
 import { preferences } from "../stores/preferences";
 import "../styles/index.css";
-import { words } from "../words";
+import { notices } from "../stores/notices";
+import { speak, words } from "../words";
 import { App } from "./App";
 import { Boundary } from "../components/Boundary";
 import { Broken } from "../pages/Broken";
@@ -33,15 +38,36 @@ const queries: QueryClient = new QueryClient({
 
 const root = document.getElementById("root");
 if (root === null) throw new Error("the page has no root");
-document.documentElement.lang = words.language;
+const page = createRoot(root);
 preferences.apply();
 signedIn.watch();
-createRoot(root).render(
-  <StrictMode>
-    <QueryClientProvider client={queries}>
-      <Boundary fallback={<Broken />}>
-        <App />
-      </Boundary>
-    </QueryClientProvider>
-  </StrictMode>,
-);
+document.addEventListener("copy", copySelection);
+keepPresses(document);
+
+/** Draws the page in the language that was chosen; in another one, everything anew. */
+async function draw(): Promise<void> {
+  const { language } = preferences.get();
+  await speak(language).catch((error: unknown) => notices.show(String(error))); // it goes on in the language that it has
+  page.render(
+    <StrictMode key={words.language}>
+      <QueryClientProvider client={queries}>
+        <Boundary fallback={<Broken />}>
+          <Router base={base}>
+            <App />
+          </Router>
+        </Boundary>
+      </QueryClientProvider>
+    </StrictMode>,
+  );
+}
+
+let drawn = preferences.get().language;
+preferences.subscribe(() => {
+  const { language } = preferences.get();
+  if (language === drawn) return;
+  drawn = language;
+  void draw();
+});
+if (isBelowBase(location.pathname)) void draw();
+// Opened without the proxy that people come through.
+else location.replace(addressOf(location.pathname + location.search + location.hash));

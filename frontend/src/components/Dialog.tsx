@@ -8,12 +8,13 @@ export function Dialog({
   title,
   onClose,
   children,
-  wide = false,
+  shape,
 }: {
   title: string;
   onClose: () => void;
   children: ReactNode;
-  wide?: boolean;
+  /** `viewer`: as large as the window. */
+  shape?: "wide" | "viewer";
 }) {
   const box = useRef<HTMLDialogElement>(null);
   const body = useRef<HTMLDivElement>(null);
@@ -22,13 +23,16 @@ export function Dialog({
     box.current?.showModal();
     body.current?.querySelector<HTMLElement>("input, textarea, select, button")?.focus();
     return () => {
-      if (before instanceof HTMLElement) before.focus();
+      // Once the dialog is gone: while it stands over the page, nothing else takes the focus.
+      queueMicrotask(() => {
+        if (before instanceof HTMLElement && document.activeElement === document.body) before.focus();
+      });
     };
   }, []);
   return (
     <dialog
       ref={box}
-      className={wide ? "wide" : undefined}
+      className={shape}
       aria-label={title}
       onClose={onClose}
       onCancel={(event) => event.stopPropagation()}

@@ -1,5 +1,7 @@
 import { useId, type ReactNode } from "react";
 
+import { words } from "../words";
+
 interface Props<T extends string> {
   label: string;
   titles: Readonly<Record<T, string>>;
@@ -26,7 +28,8 @@ export function Tabs<T extends string>({ label, titles, order, chosen, onChoose,
             tabIndex={name === chosen ? 0 : -1}
             onClick={() => onChoose(name)}
             onKeyDown={(event) => {
-              const step = event.key === "ArrowRight" ? 1 : event.key === "ArrowLeft" ? -1 : 0;
+              const onward = words.direction === "ltr" ? "ArrowRight" : "ArrowLeft";
+              const step = event.key === onward ? 1 : event.key === "ArrowRight" || event.key === "ArrowLeft" ? -1 : 0;
               const to = order[(at + step + order.length) % order.length];
               if (step === 0 || to === undefined) return;
               onChoose(to);

@@ -48,14 +48,16 @@ function Hall() {
   );
 }
 
-const BACK = { href: pathOf("maze"), label: words.maze.back };
+function back() {
+  return { href: pathOf("maze"), label: words.maze.back };
+}
 
 function Room({ id }: { id: number }) {
   const { play, problem } = useGame(id);
   if (problem?.status === 404) return <NotFound />;
   if (play !== undefined) return <Played play={play} />;
   return (
-    <Page name="maze" back={BACK} isWide>
+    <Page name="maze" back={back()} isWide>
       {problem === null ? (
         <p className="muted">{words.maze.loading}</p>
       ) : (
@@ -74,7 +76,7 @@ function Played({ play }: { play: MazePlay }) {
     <Page
       name="maze"
       title={titleOf(play.game, sets)}
-      back={BACK}
+      back={back()}
       isWide
       aside={<p className="maze-about muted">{aboutOf(play.game)}</p>}
     >

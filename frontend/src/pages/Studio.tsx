@@ -1,115 +1,94 @@
 import { useQuery } from "@tanstack/react-query";
-import { Menu, SlidersHorizontal } from "lucide-react";
-import { useCallback, useMemo, useState, useSyncExternalStore } from "react";
-import { useLocation, useSearch } from "wouter";
+import { SlidersHorizontal } from "lucide-react";
+import { useCallback, useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { useLocation } from "wouter";
 
-import { ApiError } from "../api/http";
-import { sessionList } from "../api/queries";
-import type { ListedSession, SessionSettings } from "../api/schema";
+import { addressOf } from "../base";
+import { health, sessionList, sessionOf } from "../api/queries";
+import { titleOf } from "../api/title";
+import type { FolderAnswer, ListedSession, SessionSettings } from "../api/schema";
+import type { Role } from "../api/together";
 import { Panel } from "../components/Boundary";
-import { Title } from "../components/Title";
-import { AccountMenu } from "../features/account/AccountMenu";
-import { Composer } from "../features/chat/Composer";
-import { useSessionActions } from "../features/chat/session-actions";
-import { messageList } from "../features/chat/messages";
-import { useConversations, useInSight, useLiveReply } from "../features/chat/streams";
-import { Thread } from "../features/chat/Thread";
-import { beginEdit } from "../features/chat/Turn";
+import { useConversations } from "../features/chat/streams";
+import { Viewer } from "../features/chat/Viewer";
+import { Blind, Model, useChooseModel } from "../features/options/Model";
 import { Options } from "../features/options/Options";
 import { useCommands } from "../features/palette/commands";
-import { SessionList } from "../features/sessions/SessionList";
+import { useFolderOfNew } from "../features/sessions/folders";
+import { MoveDialog } from "../features/sessions/MoveDialog";
 import { useDeleteSession } from "../features/sessions/sessions";
 import { pathOf } from "../site";
 import type { Command } from "../stores/commands";
 import { preferences } from "../stores/preferences";
+import { speech } from "../stores/speech";
+import { gatherings } from "../stores/together";
 import { words } from "../words";
-import { NotFound } from "./NotFound";
+import { Conversation } from "./Conversation";
+
+const never = (): (() => void) => () => undefined;
+
+type Listed = Pick<ListedSession, "id" | "title" | "folder_id" | "model" | "role">;
 
 const FRESH: SessionSettings = {};
 
-/** The conversations on the left, the one in sight in the middle, on demand its options on the right. Without a session: a new one. */
+/** The conversation in sight and, on demand, its options. Without a session: a new one. */
 export function Studio({ session }: { session: number | null }) {
-  const [isListOpen, setListOpen] = useState(false);
-  const [fresh, setFresh] = useState(FRESH);
-  const onMade = useCallback(() => setFresh(FRESH), []);
+  const folder = useFolderOfNew();
+  const { fresh, setFresh, onMade } = useFresh(folder);
   const conversations = useConversations();
   const { options } = useSyncExternalStore(preferences.subscribe, preferences.get);
-  const messages = useQuery({ ...messageList(session ?? 0), enabled: session !== null });
-  const listed = useQuery(sessionList).data?.find(({ id }) => id === session);
-  const live = useLiveReply(session);
-  const actions = useSessionActions(session, fresh, onMade);
-  const [sought, onSought] = useSought(actions.show);
-  useInSight(session);
-  useCommands(useStudioCommands(listed));
+  const listed = useListed(session);
+  const [isMoved, setMoved] = useState(false);
+  const [isPicking, setPicking] = useState(false);
+  const chooseModel = useChooseModel(session, conversations.pending);
+  const role = useRoleIn(session, listed);
+  const maySteer = role !== "watch";
+  const model = (session === null ? fresh.model : listed?.model) ?? null;
+  const blind = useMemo(() => <Blind model={model} onPick={() => setPicking(true)} />, [model]);
+  const [, navigate] = useLocation();
+  const onLeft = useCallback(() => navigate(pathOf("studio")), [navigate]);
+  useVoiceOffer();
+  useCommands(useStudioCommands(listed, role === "owner", setPicking, setMoved));
 
-  if (messages.error instanceof ApiError && messages.error.status === 404) return <NotFound />;
-  const title = listed?.title ?? words.studio.newConversation;
-  const isEmpty = live === undefined && (session === null || messages.data?.length === 0);
-  const lastTurn = messages.data?.findLast(({ role }) => role === "user");
+  const fresher = folder === undefined ? words.studio.newConversation : words.folders.newInTitle(folder.name);
+  const title = session === null ? fresher : listed === undefined ? words.studio.newConversation : titleOf(listed);
+  const hasOptions = options && maySteer;
   return (
-    <div className="studio" data-list={isListOpen ? "open" : undefined} data-options={options ? "open" : undefined}>
-      <Title>{title}</Title>
-      <aside className="side" aria-label={words.studio.side}>
-        <Panel part="conversations">
-          <SessionList shown={session} onChosen={() => setListOpen(false)} />
-        </Panel>
-        <Panel part="account">
-          <AccountMenu />
-        </Panel>
-      </aside>
-      <main className="middle">
-        <header>
-          <button
-            type="button"
-            className="quiet icon list-button"
-            aria-label={words.studio.conversations}
-            aria-expanded={isListOpen}
-            onClick={() => setListOpen(!isListOpen)}
-          >
-            <Menu aria-hidden />
-          </button>
-          <h1 className="title">{title}</h1>
-          <button
-            type="button"
-            className="quiet icon"
-            title={words.studio.optionsHint}
-            aria-label={words.studio.options}
-            aria-expanded={options}
-            onClick={() => preferences.set({ options: !options })}
-          >
-            <SlidersHorizontal aria-hidden />
-          </button>
-        </header>
-        {isEmpty ? (
-          <div className="welcome">
-            <h2>{words.studio.welcome}</h2>
-            <p>{words.studio.example}</p>
-          </div>
-        ) : (
-          <Panel key={`thread ${session ?? "new"}`} part="conversation" of={messages.data}>
-            <Thread
-              session={session}
-              messages={messages.data ?? []}
-              live={live}
-              actions={actions}
-              sought={sought}
-              onSought={onSought}
-            />
-          </Panel>
-        )}
-        {messages.error && (
-          <p className="problem" role="alert">
-            {messages.error.message}{" "}
-            <button type="button" onClick={() => void messages.refetch()}>
-              {words.common.tryAgain}
-            </button>
-          </p>
-        )}
-        <Panel key={`composer ${session ?? "new"}`} part="composer">
-          <Composer session={session} live={live} say={actions.say} onEditLast={() => lastTurn && beginEdit(lastTurn)} />
-        </Panel>
-      </main>
-      {options && (
+    <div className="studio" data-options={hasOptions ? "open" : undefined}>
+      <Conversation
+        session={session}
+        title={title}
+        role={role}
+        settings={fresh}
+        onMade={onMade}
+        onLeft={onLeft}
+        blind={blind}
+        head={
+          maySteer && (
+            <>
+              <Panel part="options">
+                <Model
+                  model={model}
+                  isOpen={isPicking}
+                  onOpen={setPicking}
+                  onChoose={(model) => (session === null ? setFresh({ ...fresh, model }) : chooseModel(model))}
+                />
+              </Panel>
+              <button
+                type="button"
+                className="quiet icon"
+                title={words.studio.optionsHint}
+                aria-label={words.studio.options}
+                aria-expanded={options}
+                onClick={() => preferences.set({ options: !options })}
+              >
+                <SlidersHorizontal aria-hidden />
+              </button>
+            </>
+          )
+        }
+      />
+      {hasOptions && (
         <Panel part="options">
           <Options
             session={session}
@@ -118,51 +97,80 @@ export function Studio({ session }: { session: number | null }) {
             onClose={() => preferences.set({ options: false })}
             pending={conversations.pending}
             onEmptied={(emptied) => conversations.of(emptied).drop()}
+            isOwner={role === "owner"}
           />
         </Panel>
       )}
+      <Viewer />
+      {isMoved && listed && <MoveDialog session={listed} onClose={() => setMoved(false)} />}
     </div>
   );
 }
 
-/** The message that the address asks for. One that is on another branch is looked for once more where it is. */
-function useSought(show: (message: number) => Promise<void>): [number | null, (isThere: boolean) => void] {
-  const [path, navigate] = useLocation();
-  const [shown, setShown] = useState<number | null>(null);
-  const asked = /^\d{1,10}$/.exec(new URLSearchParams(useSearch()).get("message") ?? "");
-  const sought = asked === null ? null : Number(asked[0]);
-  return [
-    sought,
-    (isThere) => {
-      if (sought === null) return;
-      if (isThere) {
-        navigate(path, { replace: true });
-        document.getElementById(`message-${sought}`)?.scrollIntoView({ block: "center" });
-      } else if (shown !== sought) {
-        setShown(sought);
-        void show(sought);
-      }
-    },
-  ];
+/** What whoever sits here may do in the session; until that is known, what its entry in the list says, or everything. */
+function useRoleIn(session: number | null, listed: Listed | undefined): Role {
+  const gathering = session === null ? null : gatherings.of(session);
+  const known = useSyncExternalStore(gathering?.subscribe ?? never, () => gathering?.role);
+  return known ?? listed?.role ?? "owner";
 }
 
-function useStudioCommands(listed: ListedSession | undefined): readonly Command[] {
+/** What the gateway can speak and write down. */
+function useVoiceOffer(): void {
+  const about = useQuery(health).data as { voice?: typeof speech.offered } | undefined; // a gateway of an earlier release does not say
+  const voice = about?.voice;
+  useEffect(() => {
+    if (voice !== undefined) speech.offer(voice);
+  }, [voice]);
+}
+
+/** The session in sight, also where the list does not know it, such as in a folder that is closed. */
+function useListed(session: number | null): Listed | undefined {
+  const known = useQuery(sessionList).data?.find(({ id }) => id === session);
+  const asked = useQuery({ ...sessionOf(session ?? 0), enabled: session !== null });
+  return known ?? (session === null ? undefined : asked.data);
+}
+
+/** What was chosen for the session that the next message begins; in a folder, beside what the folder has. Another folder, another choice. */
+function useFresh(folder: FolderAnswer | undefined) {
+  const of = folder?.id ?? null;
+  const [chosen, setChosen] = useState<{ of: number | null; settings: SessionSettings }>({ of, settings: FRESH });
+  const settings = chosen.of === of ? chosen.settings : FRESH;
+  const fresh = useMemo((): SessionSettings => {
+    if (folder === undefined) return settings;
+    const { id, model, system_prompt } = folder;
+    return { folder_id: id, ...(model && { model }), ...(system_prompt && { system_prompt }), ...settings };
+  }, [settings, folder]);
+  const setFresh = useCallback((settings: SessionSettings) => setChosen({ of, settings }), [of]);
+  const onMade = useCallback(() => setFresh(FRESH), [setFresh]);
+  return { fresh, setFresh, onMade };
+}
+
+function useStudioCommands(
+  listed: Listed | undefined,
+  isOwner: boolean,
+  pick: (isOpen: boolean) => void,
+  setMoved: (isMoved: boolean) => void,
+): readonly Command[] {
   const [, navigate] = useLocation();
   const remove = useDeleteSession();
   const { id, title } = listed ?? {};
   return useMemo(() => {
     const always: Command[] = [
       { title: words.studio.newConversation, key: "n", run: () => navigate(pathOf("studio")) },
+      { title: words.picker.title, chord: "m", run: () => pick(true) },
       { title: words.studio.toggleOptions, key: "o", run: () => preferences.set({ options: !preferences.get().options }) },
     ];
     if (id === undefined || title === undefined) return always;
+    const markdown = {
+      title: words.studio.exportMarkdown,
+      run: () => location.assign(addressOf(`/api/chatbot/sessions/${id}/export?format=markdown`)),
+    };
+    if (!isOwner) return [...always, markdown];
     return [
       ...always,
-      {
-        title: words.studio.exportMarkdown,
-        run: () => location.assign(`/api/chatbot/sessions/${id}/export?format=markdown`),
-      },
-      { title: words.studio.exportJson, run: () => location.assign(`/api/chatbot/sessions/${id}/export?format=json`) },
+      { title: words.folders.moveThis, key: "m", run: () => setMoved(true) },
+      markdown,
+      { title: words.studio.exportJson, run: () => location.assign(addressOf(`/api/chatbot/sessions/${id}/export?format=json`)) },
       {
         title: words.studio.deleteConversation,
         run: () => {
@@ -171,5 +179,5 @@ function useStudioCommands(listed: ListedSession | undefined): readonly Command[
         },
       },
     ];
-  }, [id, title, navigate, remove]);
+  }, [id, title, isOwner, navigate, remove, pick, setMoved]);
 }

@@ -1,11 +1,13 @@
 import { useQuery } from "@tanstack/react-query";
 import { Link, useLocation, useSearch } from "wouter";
 
-import { templates } from "../api/queries";
+import { addressOf } from "../base";
+import { publicTemplate, templates } from "../api/queries";
 import { FileButton } from "../components/FileButton";
 import { Page } from "../components/Page";
 import { Problem } from "../components/Problem";
 import { Tabs } from "../components/Tabs";
+import { PublicTemplate } from "../features/templates/PublicTemplate";
 import { TemplateForm } from "../features/templates/TemplateForm";
 import { TemplateList } from "../features/templates/TemplateList";
 import { useImportTemplates } from "../features/templates/templates";
@@ -20,7 +22,9 @@ export function Templates({ chosen }: { chosen: string | null }) {
   const [path, navigate] = useLocation();
   const view = new URLSearchParams(useSearch()).get("view") === "try" ? "try" : "write";
   const template = all.data?.find(({ id }) => `${id}` === chosen) ?? null;
-  if (chosen !== null && chosen !== "new" && all.data !== undefined && template === null) return <NotFound />;
+  const isForeign = chosen !== null && chosen !== "new" && all.data !== undefined && template === null;
+  const shared = useQuery({ ...publicTemplate(Number(chosen)), enabled: isForeign && /^[1-9]\d{0,14}$/.test(chosen) });
+  if (isForeign && (shared.data === null || (shared.data === undefined && !shared.isEnabled))) return <NotFound />;
   const actions = (
     <div className="buttons">
       <Link href="/templates/new" className="button primary">
@@ -33,20 +37,21 @@ export function Templates({ chosen }: { chosen: string | null }) {
         disabled={take.isPending}
         onFile={(file) => take.mutate(file)}
       />
-      <a className="button" href="/api/templates/export" download>
+      <a className="button" href={addressOf("/api/templates/export")} download>
         {words.templates.export}
       </a>
     </div>
   );
   return (
     <Page name="templates" aside={actions}>
-      <Problem of={take.error} />
+      <Problem of={take.error ?? shared.error} />
       <div
         className="halves"
         data-chosen={chosen === null ? undefined : ""}
         data-wide={template && view === "try" ? "" : undefined}
       >
         <TemplateList chosen={chosen} />
+        {isForeign && shared.data && <PublicTemplate template={shared.data} onCopy={(id) => navigate(`/templates/${id}`)} />}
         {chosen === "new" && <TemplateForm template={null} />}
         {template && (
           <div key={template.id}>

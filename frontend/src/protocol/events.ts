@@ -1,6 +1,6 @@
 /** The events of a reply's stream, as docs/protocols/http-stream.md describes them. */
 
-type Stage = "queued" | "loading" | "prompt" | "unreachable";
+type Stage = "queued" | "loading" | "prompt" | "unreachable" | "recovering";
 type FinishReason = "stop" | "length" | "cancelled" | "tool_calls" | "content_filter";
 
 export interface Metadata {
@@ -17,6 +17,8 @@ export interface Metadata {
   rebuilt?: boolean;
   /** UTF-16 units of the text that the reply goes on with; the first chunk repeats it. */
   continues?: number;
+  /** Where several servers are configured: the one that answers. */
+  server?: string;
 }
 
 export interface Progress {
@@ -30,8 +32,13 @@ export interface Progress {
   cached?: number;
   model?: string;
   simulated?: boolean;
-  /** The code of the error that is being waited out. */
+  /** The code of the error that is being waited out; in the stage `recovering`, of what broke the reply off. */
   reason?: string;
+  /** The model begins to think, and its thinking can be ended. */
+  can_answer_now?: boolean;
+  /** Where the reply comes from after all; they replace those in the metadata. */
+  server?: string;
+  mode?: "sse" | "mqtt";
 }
 
 interface Thinking {
@@ -67,6 +74,14 @@ export interface Relabel {
   start: number;
 }
 
+/** A picture that the model returned, at this place of the answer. `media`: its name in the store of the reply's owner. */
+interface Image {
+  type: "image";
+  media: string;
+  width: number | null;
+  height: number | null;
+}
+
 export interface Usage {
   prompt_tokens: number;
   completion_tokens: number;
@@ -88,6 +103,8 @@ export interface Done {
   assistant_message_id: number | null;
   full_content: string;
   finish_reason: FinishReason;
+  /** The name of who stopped it, in a session of several people. */
+  stopped_by?: string | null;
   model: string | null;
   simulated: boolean | null;
   usage: Usage | null;
@@ -102,7 +119,7 @@ export interface Failure {
   assistant_message_id: number | null;
 }
 
-export type StreamEvent = Metadata | Progress | Thinking | Chunk | ToolCall | ToolResult | Relabel | Done | Failure;
+export type StreamEvent = Metadata | Progress | Thinking | Chunk | ToolCall | ToolResult | Relabel | Image | Done | Failure;
 
 /** An event with its number in the stream; numbers start at 1 and have no gaps. null: a type that we do not know. */
 export interface Numbered {
@@ -118,6 +135,7 @@ const TYPES: Readonly<Record<StreamEvent["type"], true>> = {
   tool_call: true,
   tool_result: true,
   relabel: true,
+  image: true,
   done: true,
   error: true,
 };

@@ -15,12 +15,15 @@ interface DocumentPart extends Document {
   type: "document";
 }
 
-/** A stored picture. */
-interface Image {
-  type: "image";
+/** A stored picture, by the name that the gateway gave it for its owner. Width and height in pixels; null: not known. */
+export interface Picture {
   id: string;
   width?: number | null;
   height?: number | null;
+}
+
+export interface Image extends Picture {
+  type: "image";
 }
 
 /** `arguments`: JSON text, as the model wrote it. */
@@ -40,15 +43,42 @@ interface ResultPart {
 
 export type Part = Text | DocumentPart | Image | CallPart | ResultPart;
 
-/** The parts of what a person sends. */
-export function messageParts(text: string, documents: readonly Document[] = []): Part[] {
-  const along = documents.map(({ name, text: inside }): Part => ({ type: "document", name, text: inside }));
+/** The parts of what a person sends: documents, pictures, and what is said about them. */
+export function messageParts(text: string, documents: readonly Document[] = [], pictures: readonly Picture[] = []): Part[] {
+  const along = [
+    ...documents.map(({ name, text: inside }): Part => ({ type: "document", name, text: inside })),
+    ...pictures.map(({ id, width, height }): Part => ({ type: "image", id, width: width ?? null, height: height ?? null })),
+  ];
   return text === "" ? along : [...along, { type: "text", text }];
+}
+
+/** A picture in an answer, with the number of UTF-16 units of text before it. */
+export interface Placed {
+  at: number;
+  image: Image;
+}
+
+/** A text with pictures in it, which are in order. */
+export function illustrated(text: string, images: readonly Placed[]): Part[] {
+  const parts: Part[] = [];
+  let start = 0;
+  for (const { at, image } of images) {
+    if (at > start) parts.push({ type: "text", text: text.slice(start, at) });
+    parts.push(image);
+    start = Math.max(start, at);
+  }
+  return [...parts, ...messageParts(text.slice(start))];
 }
 
 /** The texts alone. */
 export function textOf(parts: readonly Part[]): string {
   return parts.map((part) => (part.type === "text" ? part.text : "")).join("");
+}
+
+export function picturesOf(parts: readonly Part[]): Picture[] {
+  return parts
+    .filter((part) => part.type === "image")
+    .map(({ id, width, height }) => ({ id, width: width ?? null, height: height ?? null }));
 }
 
 export function documentsOf(parts: readonly Part[]): Document[] {

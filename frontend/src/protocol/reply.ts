@@ -2,9 +2,9 @@
 
 import type { StreamEvent } from "./events";
 import { Snapshot } from "./fold";
-import type { Part } from "./parts";
+import type { Image, Part } from "./parts";
 
-/** What a reply says. `parts`: the text, then the tool calls, then their results. */
+/** What a reply says. `parts`: the text with its pictures, then the tool calls, then their results. */
 export interface Reply {
   thinking: string;
   parts: readonly Part[];
@@ -16,10 +16,15 @@ export function eventsOf({ thinking, parts }: Reply): StreamEvent[] {
   let calls = 0;
   for (const part of parts) {
     if (part.type === "text") events.push({ type: "chunk", content: part.text });
+    else if (part.type === "image") events.push(imageEvent(part));
     else if (part.type === "tool_call") events.push({ ...part, index: calls++ });
     else if (part.type === "tool_result") events.push(part);
   }
   return events;
+}
+
+function imageEvent({ id, width = null, height = null }: Image): StreamEvent {
+  return { type: "image", media: id, width, height };
 }
 
 /** The fold of a reply that is stored. */

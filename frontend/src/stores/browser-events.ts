@@ -3,20 +3,29 @@
  * A tab says what it wants, and repeats it as long as it lives; it lets go of all that after 30 s out of sight. Knows no React.
  */
 
-import type { ListedSession } from "../api/schema";
+import { keptName } from "../base";
+import type { Scope } from "../api/events";
+import type { FolderAnswer, ListedSession } from "../api/schema";
 import { eventOf, type Numbered } from "../protocol/events";
 import type { Frame } from "../protocol/frames";
-import { EventReader, type Link, type Sink } from "./event-reader";
+import { EventReader, wireOf, type Link, type Sink } from "./event-reader";
 import type { LabEvent } from "./lab";
 import { Leadership, type Claim, type Timings } from "./leadership";
+import type { RoomEvent } from "./rooms";
 import { Subscribable } from "./subscribable";
+import type { TogetherEvent } from "./together";
 
-export type ListEvent = { type: "session"; session: ListedSession } | { type: "deleted"; session_id: number };
+export type ListEvent =
+  | { type: "session"; session: ListedSession }
+  | { type: "deleted"; session_id: number }
+  | { type: "folder"; folder: FolderAnswer }
+  | { type: "folder_deleted"; folder_id: number };
 export type SessionEvent =
   | { type: "followed"; session_id: number; active_message_id: number | null; stream_id: string | null }
   | { type: "run"; session_id: number; stream_id: string }
   | { type: "messages"; session_id: number }
-  | { type: "closed"; session_id: number };
+  | { type: "closed"; session_id: number }
+  | TogetherEvent;
 
 /** Who reads a run. */
 export interface RunReader {
@@ -34,15 +43,19 @@ export interface Listener {
   list?: (event: ListEvent) => void;
   session?: (event: SessionEvent) => void;
   lab?: (event: LabEvent) => void;
+  room?: (event: RoomEvent) => void;
   /** Anything may have changed meanwhile. */
   missed?: () => void;
   /** Nothing more will come, such as where the login was ended. */
   refused?: () => void;
 }
 
-/** What a tab wants: a session in sight, and runs, each from an event on, or from where the connection is. */
+/** What a tab wants: a session in sight, a room, and runs, each from an event on, or from where the connection is. */
 interface Want {
+  /** Nobody looks at the tab. */
+  isHidden?: boolean;
   session: number | null;
+  room: number | null;
   runs: [id: string, after: number | null][];
 }
 
@@ -53,6 +66,8 @@ type Word =
   | { about: "link"; tab: string; link: Link };
 
 interface Surroundings {
+  /** Of the lock by which tabs agree. */
+  name?: string;
   channel: Pick<BroadcastChannel, "postMessage" | "close" | "onmessage"> | null;
   locks: LockManager | undefined;
   timings: Timings & { hiddenMs: number; goneMs: number };
@@ -62,15 +77,17 @@ interface Surroundings {
 
 const TIMINGS = { askMs: 4_000, patienceMs: 3_000, firstMs: 200, hiddenMs: 30_000, goneMs: 60_000 };
 
-/** As it is in a browser. */
-function browser(): Surroundings {
+/** As it is in a browser. A guest has a connection of its own, beside that of whoever is signed in here. */
+export function browser(scope: Scope | null = null): Surroundings {
+  const name = keptName(scope === null ? "lam-studio-events" : `lam-studio-events ${scope}`);
   const locks = (navigator as { locks?: LockManager }).locks; // not on plain HTTP
   return {
-    channel: typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel("lam-studio-events"),
+    name,
+    channel: typeof BroadcastChannel === "undefined" ? null : new BroadcastChannel(name),
     locks,
     timings: TIMINGS,
     isHidden: () => document.visibilityState === "hidden",
-    reader: (sink, cursor) => new EventReader(sink, cursor),
+    reader: (sink, cursor) => new EventReader(sink, cursor, wireOf(scope)),
   };
 }
 
@@ -85,7 +102,10 @@ export class BrowserEvents extends Subscribable {
   /** Runs that the leader must be given the number of. */
   private readonly placed = new Set<string>();
   private session: number | null = null;
+  private room: number | null = null;
   private isAway = false;
+  /** Others are told whether somebody is here: what is in sight stays followed also when nobody looks. */
+  private isCompany = false;
   private hiding: ReturnType<typeof setTimeout> | null = null;
   private repeating: ReturnType<typeof setInterval> | undefined;
   /** Where each run was when this tab repeated its wants. */
@@ -110,6 +130,7 @@ export class BrowserEvents extends Subscribable {
       timings,
       locks,
       channel !== null,
+      around.name,
     );
     if (channel !== null) channel.onmessage = ({ data }: MessageEvent<Word>) => this.hear(data);
   }
@@ -149,6 +170,20 @@ export class BrowserEvents extends Subscribable {
     this.say();
   }
 
+  /** The room in sight. */
+  watchRoom(room: number | null): void {
+    if (this.room === room) return;
+    this.room = room;
+    this.say();
+  }
+
+  /** Whether others are told that somebody is here: then a tab that nobody looks at is away, and has not left. */
+  stay(isCompany: boolean): void {
+    if (this.isCompany === isCompany) return;
+    this.isCompany = isCompany;
+    this.say();
+  }
+
   /** Reads a run from where its reader is, until its end or until the function that comes back is called. */
   follow(id: string, reader: RunReader): () => void {
     this.runs.set(id, reader);
@@ -168,6 +203,7 @@ export class BrowserEvents extends Subscribable {
     this.hiding = null;
     if (this.around.isHidden()) {
       this.hiding = setTimeout(() => this.setAway(true), this.around.timings.hiddenMs);
+      this.say(); // whoever is hidden is away
     } else {
       this.setAway(false);
     }
@@ -187,7 +223,9 @@ export class BrowserEvents extends Subscribable {
       this.isSaying = false;
       if (!this.isRunning) return;
       const runs = [...this.runs].map(([id, reader]): [string, number | null] => [id, this.placed.has(id) ? reader.last : null]);
-      const want = this.isAway ? null : { session: this.session, runs };
+      const isHidden = this.around.isHidden();
+      const sight = { session: this.session, room: this.room, ...(isHidden && { isHidden }) };
+      const want = !this.isAway ? { ...sight, runs } : this.isCompany ? { ...sight, runs: [] } : null;
       if (this.leadership.leads) this.take(this.tab, want);
       else this.post({ about: "wants", tab: this.tab, want });
       this.placed.clear();
@@ -266,19 +304,22 @@ export class BrowserEvents extends Subscribable {
     const now = Date.now();
     const runs = new Map<string, number | null>();
     const sessions = new Set<number>();
+    const rooms = new Set<number>();
     for (const [other, wanted] of this.wants) {
       if (other !== this.tab && now - (this.lastHeard.get(other) ?? 0) > this.around.timings.goneMs) {
         this.wants.delete(other); // it went without a word
         continue;
       }
       if (wanted.session !== null) sessions.add(wanted.session);
+      if (wanted.room != null) rooms.add(wanted.room); // a tab of an earlier release wants none
       for (const [id, after] of wanted.runs) {
         const before = runs.get(id) ?? null;
         runs.set(id, after === null ? before : Math.min(before ?? after, after));
       }
       this.wants.set(other, { ...wanted, runs: wanted.runs.map(([id]) => [id, null]) });
     }
-    this.reader?.follow(sessions, runs);
+    const isHidden = [...this.wants.values()].every((wanted) => wanted.isHidden === true);
+    this.reader?.follow(sessions, runs, rooms, isHidden);
     if (this.wants.size === 0) this.reader?.stop();
     else this.reader?.start();
   }
@@ -307,6 +348,7 @@ export class BrowserEvents extends Subscribable {
       if (stream === "sessions") listener.list?.(event as unknown as ListEvent);
       else if (stream === "session") listener.session?.(event as unknown as SessionEvent);
       else if (stream === "lab") listener.lab?.(event as unknown as LabEvent);
+      else if (stream === "room") listener.room?.(event as unknown as RoomEvent);
       else if (event.type === "reset") listener.missed?.();
     }
   }
@@ -325,5 +367,5 @@ export class BrowserEvents extends Subscribable {
 }
 
 function isShared(stream: string): boolean {
-  return stream === "connection" || stream === "sessions" || stream === "session" || stream === "lab";
+  return stream === "connection" || stream === "sessions" || stream === "session" || stream === "lab" || stream === "room";
 }

@@ -3,8 +3,10 @@
  * sends, gives back what was not taken, and lets go of a reply once the list says the same. Knows no React, and no cache of lists.
  */
 
-import type { Send } from "../api/streams";
-import type { ListedSession, MessageAnswer } from "../api/schema";
+import { requestId, type Send } from "../api/streams";
+import type { Next } from "../api/waiting";
+import type { ApiError } from "../api/http";
+import type { FolderAnswer, ListedSession, MessageAnswer } from "../api/schema";
 import { messageParts, type Part } from "../protocol/parts";
 import type { BrowserEvents, ListEvent, Listener, SessionEvent } from "./browser-events";
 import type { Draft, Drafts } from "./drafts";
@@ -21,6 +23,8 @@ export interface LiveReply {
   asked: readonly Part[] | null;
   /** The first message that it makes disappear: the reply that it takes the place of, or the turn that was edited. */
   hides: number | null;
+  /** It began while this page looked. */
+  isFresh: boolean;
 }
 
 /** What stands where it was written again if the gateway does not take it. */
@@ -30,8 +34,12 @@ export type Back = Partial<Draft>;
 export interface Lists {
   /** A session's messages are not what they were. */
   messagesChanged: (session: number) => void;
+  /** What was sent while a reply ran, which this tab did not know of, is to wait for it. Rejects with an ApiError. */
+  wait: (session: number, message: Next) => Promise<void>;
   sessionChanged: (session: ListedSession) => void;
   sessionDeleted: (session: number) => void;
+  folderChanged: (folder: FolderAnswer) => void;
+  folderDeleted: (folder: number) => void;
   /** What replies cost. */
   costsChanged: () => void;
   /** Anything may have changed. */
@@ -51,6 +59,8 @@ interface Around {
 export class Conversation extends Subscribable {
   live: LiveReply | undefined;
   private messages: MessageAnswer[] | undefined;
+  /** What was sent from here last. */
+  private sent: { stream: LiveStream; message: Omit<Send, "session_id">; back: Back } | null = null;
   private isInSight = false;
   private unwatch: (() => void) | null = null;
   /** Streams that could not be read: a list that still calls them running is older. */
@@ -77,10 +87,13 @@ export class Conversation extends Subscribable {
   /** Sends a message; `back` stands where it was written again if the gateway does not take it. */
   send(message: Omit<Send, "session_id">, hides: number | null, back: Back): void {
     const { runs, drafts, pending } = this.around;
-    const stream = LiveStream.sending({ ...message, session_id: this.session }, runs, () => pending.settle(this.session));
+    const named = { client_request_id: requestId(), ...message };
+    const stream = LiveStream.sending({ ...named, session_id: this.session }, runs, () => pending.settle(this.session));
     drafts.sent(this.session, back);
-    const asked = message.content == null ? null : messageParts(message.content, message.documents ?? []);
-    this.put({ stream, asked, hides });
+    this.sent = { stream, message: named, back };
+    const pictures = back.pictures ?? back.edit?.pictures; // with their sizes
+    const asked = message.content == null ? null : messageParts(message.content, message.documents ?? [], pictures);
+    this.put({ stream, asked, hides, isFresh: true });
   }
 
   /** The newest list of its messages; undefined: not known. */
@@ -97,7 +110,7 @@ export class Conversation extends Subscribable {
   hear(event: SessionEvent): void {
     switch (event.type) {
       case "run":
-        this.find(event.stream_id);
+        this.find(event.stream_id, true);
         break;
       case "followed": {
         if (event.stream_id !== null) this.find(event.stream_id);
@@ -108,6 +121,9 @@ export class Conversation extends Subscribable {
       }
       case "messages":
         this.around.lists.messagesChanged(this.session);
+        break;
+      case "follow":
+        this.around.lists.messagesChanged(this.session); // it may be on another branch
         break;
       case "closed":
         break; // whoever asks for its messages is told that it is gone
@@ -130,11 +146,11 @@ export class Conversation extends Subscribable {
   }
 
   /** A reply that was begun elsewhere, or before this page was loaded. */
-  private find(streamId: string): void {
+  private find(streamId: string, isFresh = false): void {
     const { live } = this;
     if (this.missing.has(streamId) || live?.stream.id === streamId) return;
     if (live !== undefined && !live.stream.over) return; // ours, whose name is not known yet; or the list is older
-    this.put({ stream: LiveStream.following(streamId, this.around.runs), asked: null, hides: null });
+    this.put({ stream: LiveStream.following(streamId, this.around.runs), asked: null, hides: null, isFresh });
   }
 
   private put(live: LiveReply): void {
@@ -154,7 +170,7 @@ export class Conversation extends Subscribable {
     const look = (): void => {
       if (stream.snapshot.metadata !== about) {
         about = stream.snapshot.metadata;
-        if (stream.isOwn) drafts.taken(this.session);
+        if (this.sent?.stream === stream) drafts.taken(this.session, this.sent.back);
         this.settle();
         this.notify();
       }
@@ -170,13 +186,35 @@ export class Conversation extends Subscribable {
   private ended(live: LiveReply): void {
     const { stream } = live;
     if (stream.wasRefused) {
-      if (stream.isOwn) this.around.drafts.giveBack(this.session, stream.problem?.message ?? words.reply.notAccepted);
+      if (this.sent?.stream === stream) void this.refused(this.sent, stream.problem);
       if (stream.id !== null) this.missing.add(stream.id);
       this.drop();
       this.around.lists.messagesChanged(this.session);
     } else {
       this.settle();
       this.notify();
+    }
+  }
+
+  /** What the gateway did not take waits, if another reply runs; else it stands where it was written. */
+  private async refused(
+    { message, back }: { message: Omit<Send, "session_id">; back: Back },
+    problem: ApiError | null,
+  ): Promise<void> {
+    const { drafts, lists } = this.around;
+    const isPlain = message.content != null && message.parent_id === undefined && message.template_id === undefined;
+    try {
+      if (problem?.code !== "session_busy" || !isPlain) throw problem ?? new Error(words.reply.notAccepted);
+      const next = {
+        text: message.content ?? "",
+        documents: message.documents ?? [],
+        images: message.images ?? [],
+        id: message.client_request_id ?? requestId(),
+      };
+      await lists.wait(this.session, next);
+      drafts.taken(this.session, back);
+    } catch (error) {
+      drafts.giveBack(this.session, back, error instanceof Error ? error.message : String(error));
     }
   }
 
@@ -237,8 +275,20 @@ export class Conversations extends Subscribable implements Listener {
   // As a listener
 
   list = (event: ListEvent): void => {
-    if (event.type === "session") this.lists.sessionChanged(event.session);
-    else this.lists.sessionDeleted(event.session_id);
+    switch (event.type) {
+      case "session":
+        this.lists.sessionChanged(event.session);
+        break;
+      case "deleted":
+        this.lists.sessionDeleted(event.session_id);
+        break;
+      case "folder":
+        this.lists.folderChanged(event.folder);
+        break;
+      case "folder_deleted":
+        this.lists.folderDeleted(event.folder_id);
+        break;
+    }
   };
 
   session = (event: SessionEvent): void => {

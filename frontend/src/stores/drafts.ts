@@ -1,36 +1,49 @@
-/** What was written and not sent, or sent and not yet taken, by session; it is there again after a reload. Knows no React. */
+/**
+ * What was written and not sent, or sent and not yet taken, by session; it is there again after a reload. Each tab has its own: two tabs
+ * never write over each other. What a closed tab left behind is found by the next one that has nothing there. Knows no React.
+ */
 
-import type { Document } from "../protocol/parts";
+import { keptName } from "../base";
+import type { Document, Picture } from "../protocol/parts";
 import { Subscribable } from "./subscribable";
+import { isAlive, Tab } from "./tabs";
 
 export interface Draft {
   text: string;
   documents: readonly Document[];
+  pictures: readonly Picture[];
   /** Chosen for the next message, with the values of its variables. */
   template: { id: number; title: string; variables: Record<string, string> } | null;
-  /** A turn that is being said differently. */
-  edit: { turn: number; text: string } | null;
+  /** A turn that is being said differently; without `pictures` it keeps its own. */
+  edit: { turn: number; text: string; pictures?: readonly Picture[] } | null;
+  /** A message that waits and is being changed. */
+  waiting: { id: number; text: string } | null;
   /** Why what was sent stands here again. */
   problem: string | null;
 }
 
-export const EMPTY: Draft = { text: "", documents: [], template: null, edit: null, problem: null };
+export const EMPTY: Draft = { text: "", documents: [], pictures: [], template: null, edit: null, waiting: null, problem: null };
 const PAUSE_MS = 300;
 
 export class Drafts extends Subscribable {
   private readonly known = new Map<number | null, Draft>();
-  /** What was sent, as long as the gateway has not said that it has it. */
-  private readonly onTheirWay = new Map<number, Partial<Draft>>();
+  /** What was sent, as long as the gateway has not said that it has it, oldest first. */
+  private readonly onTheirWay = new Map<number, Partial<Draft>[]>();
   private readonly unwritten = new Set<number | null>();
   private writing: ReturnType<typeof setTimeout> | null = null;
 
-  constructor() {
+  constructor(private readonly tab = Tab.own()) {
     super();
-    globalThis.addEventListener("pagehide", () => this.write());
+    tab.start();
+    globalThis.addEventListener("pagehide", () => {
+      this.write();
+      tab.stop();
+    });
+    globalThis.addEventListener("pageshow", () => tab.start()); // the page comes back as it was left
   }
 
   get(session: number | null): Draft {
-    const known = this.known.get(session) ?? read(session);
+    const known = this.known.get(session) ?? read(session, this.tab.name);
     this.known.set(session, known);
     return known;
   }
@@ -44,23 +57,47 @@ export class Drafts extends Subscribable {
     this.change(session, { documents: [...this.get(session).documents, document] });
   }
 
+  /** `problem` stays: it may be about pictures that were not taken. */
+  attachPicture(session: number | null, picture: Picture): void {
+    const { pictures, problem } = this.get(session);
+    this.change(session, { pictures: [...pictures, picture], problem });
+  }
+
+  /** Whether a draft of this browser, or what was sent and is not taken yet, has a picture. */
+  hasPicture(id: string): boolean {
+    const here = [...this.known.values(), ...[...this.onTheirWay.values()].flat()];
+    const own = [...this.known.keys()].map((session) => key(session, this.tab.name));
+    return here.some((draft) => shows(draft, id)) || isInOthers(own, id);
+  }
+
   /** Sent: it is kept aside until the gateway has it. */
   sent(session: number, what: Partial<Draft>): void {
-    this.onTheirWay.set(session, what);
+    this.onTheirWay.set(session, [...(this.onTheirWay.get(session) ?? []), what]);
     this.touch(session);
   }
 
   /** The gateway has it. */
-  taken(session: number): void {
-    if (this.onTheirWay.delete(session)) this.touch(session);
+  taken(session: number, what: Partial<Draft>): void {
+    if (this.forget(session, what)) this.touch(session);
   }
 
   /** The gateway did not take it: it stands where it was written, before whatever was written since. */
-  giveBack(session: number, problem: string): void {
-    const back = this.onTheirWay.get(session);
-    if (back === undefined) return;
-    this.onTheirWay.delete(session);
-    this.change(session, { ...together(back, this.get(session)), problem });
+  giveBack(session: number, what: Partial<Draft>, problem: string): void {
+    if (this.forget(session, what)) this.putBack(session, what, problem);
+  }
+
+  /** Stands before whatever is written there. */
+  putBack(session: number, what: Partial<Draft>, problem: string | null = null): void {
+    this.change(session, { ...together(what, this.get(session)), problem });
+  }
+
+  private forget(session: number, what: Partial<Draft>): boolean {
+    const all = this.onTheirWay.get(session) ?? [];
+    this.onTheirWay.set(
+      session,
+      all.filter((one) => one !== what),
+    );
+    return all.includes(what);
   }
 
   private touch(session: number | null): void {
@@ -73,8 +110,11 @@ export class Drafts extends Subscribable {
     if (this.writing !== null) clearTimeout(this.writing);
     this.writing = null;
     for (const session of this.unwritten) {
-      const back = session === null ? undefined : this.onTheirWay.get(session);
-      keep(session, together(back ?? {}, this.get(session)));
+      const back = session === null ? [] : (this.onTheirWay.get(session) ?? []);
+      keep(
+        key(session, this.tab.name),
+        back.reduceRight<Draft>((now, one) => together(one, now), this.get(session)),
+      );
     }
     this.unwritten.clear();
   }
@@ -84,34 +124,73 @@ function together(back: Partial<Draft>, now: Draft): Draft {
   return {
     text: [back.text, now.text].filter(Boolean).join("\n\n"),
     documents: [...(back.documents ?? []), ...now.documents],
+    pictures: [...(back.pictures ?? []), ...now.pictures],
     template: now.template ?? back.template ?? null,
     edit: now.edit ?? back.edit ?? null,
+    waiting: now.waiting ?? back.waiting ?? null,
     problem: null,
   };
 }
 
-function read(session: number | null): Draft {
+function shows({ pictures = [], edit }: Partial<Draft>, id: string): boolean {
+  return [...pictures, ...(edit?.pictures ?? [])].some((one) => one.id === id);
+}
+
+/** Whether a draft that is kept has it, apart from those with the names `own`, which are newer in this tab. */
+function isInOthers(own: readonly string[], id: string): boolean {
   try {
-    return { ...EMPTY, ...(JSON.parse(localStorage.getItem(key(session)) ?? "{}") as Partial<Draft>) };
+    const names = Object.keys(localStorage).filter((name) => name.startsWith(keptName("draft-")) && !own.includes(name));
+    return names.some((name) => shows(parsed(name), id));
+  } catch {
+    return false;
+  }
+}
+
+/** This tab's own; else the newest that a tab left behind which is gone. It is this tab's from then on. */
+function read(session: number | null, tab: string): Draft {
+  try {
+    const own = key(session, tab);
+    if (localStorage.getItem(own) !== null) return parsed(own);
+    const left = leftBehind(session)
+      .map((name) => ({ name, draft: parsed(name) }))
+      .sort((one, other) => (other.draft.at ?? 0) - (one.draft.at ?? 0))
+      .at(0);
+    if (left === undefined) return EMPTY;
+    localStorage.setItem(own, localStorage.getItem(left.name) ?? "{}");
+    localStorage.removeItem(left.name);
+    return left.draft;
   } catch {
     return EMPTY;
   }
 }
 
+/** The keys of drafts of a session that no living tab has; the first release had one for all tabs. */
+function leftBehind(session: number | null): string[] {
+  const shared = key(session);
+  return Object.keys(localStorage).filter((name) => {
+    const [about, tab] = name.split("@");
+    return about === shared && (tab === undefined || !isAlive(tab));
+  });
+}
+
+function parsed(name: string): Draft & { at?: number } {
+  return { ...EMPTY, ...(JSON.parse(localStorage.getItem(name) ?? "{}") as Partial<Draft>) };
+}
+
 /** Where the browser has no room for it, it lives as long as the page. */
-function keep(session: number | null, draft: Draft): void {
-  const { text, documents, template, edit } = draft;
-  const isEmpty = text === "" && documents.length === 0 && template === null && edit === null;
+function keep(name: string, draft: Draft): void {
+  const { text, documents, pictures, template, edit, waiting } = draft;
+  const isEmpty = text === "" && documents.length + pictures.length === 0 && [template, edit, waiting].every((one) => one === null);
   try {
-    if (isEmpty) localStorage.removeItem(key(session));
-    else localStorage.setItem(key(session), JSON.stringify({ text, documents, template, edit }));
+    if (isEmpty) localStorage.removeItem(name);
+    else localStorage.setItem(name, JSON.stringify({ text, documents, pictures, template, edit, waiting, at: Date.now() }));
   } catch {
-    localStorage.removeItem(key(session));
+    localStorage.removeItem(name);
   }
 }
 
-function key(session: number | null): string {
-  return `draft-${session ?? "new"}`;
+function key(session: number | null, tab?: string): string {
+  return keptName(`draft-${session ?? "new"}${tab === undefined ? "" : `@${tab}`}`);
 }
 
 export const drafts = new Drafts();

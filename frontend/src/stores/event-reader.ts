@@ -1,6 +1,6 @@
 /** One event connection: it reads, reconnects where it was, and keeps the gateway informed of what to follow. Knows no tabs. */
 
-import { followEvents, readEvents, type Arrival } from "../api/events";
+import { followEvents, readEvents, type Arrival, type Followed, type Scope } from "../api/events";
 import { ApiError, unreachable } from "../api/http";
 import type { Frame } from "../protocol/frames";
 import { passes, pause } from "./retries";
@@ -10,11 +10,12 @@ export type Link = "idle" | "connecting" | "open" | "lost" | "refused";
 
 /** The gateway breaks each silence after 15 s: a connection that says nothing for so long is dead. */
 const DEAD_MS = 45_000;
-/** The gateway follows up to so many sessions, and runs, on one connection. */
-const MOST = 50;
+/** The gateway follows up to so many sessions on one connection, and so many runs. */
+const MOST_SESSIONS = 50;
+const MOST_RUNS = 64;
 
 /** What a new connection follows, as `wish` writes it. */
-const NOTHING = "[[],[]]";
+const NOTHING = "[[],[],[]]";
 
 export interface Sink {
   frames: (frames: Frame[], cursor: string | null) => void;
@@ -24,10 +25,16 @@ export interface Sink {
 /** How it reaches the gateway; tests have another one. */
 export interface Wire {
   read: (cursor: string | null, signal: AbortSignal) => AsyncIterable<Arrival>;
-  follow: (connection: string, followed: { session: number[]; run: string[] }) => Promise<void>;
+  follow: (connection: string, followed: Followed) => Promise<void>;
 }
 
-const HTTP: Wire = { read: readEvents, follow: followEvents };
+/** As who is signed in, or as a guest. */
+export function wireOf(scope: Scope | null): Wire {
+  return {
+    read: (cursor, signal) => readEvents(cursor, signal, scope),
+    follow: (connection, followed) => followEvents(connection, followed, scope),
+  };
+}
 
 export class EventReader {
   private reading: AbortController | null = null;
@@ -35,6 +42,7 @@ export class EventReader {
   private open: AbortController | null = null;
   private connection: string | null = null;
   private sessions = new Set<number>();
+  private rooms = new Set<number>();
   /** Each run that is followed, and the number of the last event that everybody here has. */
   private readonly runs = new Map<string, number>();
   /** Those whose next event has not come yet: events with other numbers were sent before the gateway knew the number. */
@@ -43,6 +51,9 @@ export class EventReader {
   private readonly placed = new Set<string>();
   /** Those whose end has arrived, as long as somebody asks for them. */
   private readonly ended = new Set<string>();
+  private isHidden = false;
+  /** The open connection was told that nobody looks. */
+  private saidHidden = false;
   private said = NOTHING;
   private saying = false;
 
@@ -50,7 +61,7 @@ export class EventReader {
     private readonly sink: Sink,
     /** The id of the last frame that anybody here has. */
     private cursor: string | null = null,
-    private readonly wire: Wire = HTTP,
+    private readonly wire: Wire = wireOf(null),
   ) {}
 
   start(): void {
@@ -67,9 +78,16 @@ export class EventReader {
     this.sink.link("idle");
   }
 
-  /** All that is followed from now on. A run with a number must come from there, also where more has arrived already. */
-  follow(sessions: Iterable<number>, runs: ReadonlyMap<string, number | null>): void {
+  /** All that is followed from now on. A run with a number must come from there, also where more has arrived already. `isHidden`: nobody looks. */
+  follow(
+    sessions: Iterable<number>,
+    runs: ReadonlyMap<string, number | null>,
+    rooms: Iterable<number> = [],
+    isHidden = false,
+  ): void {
+    this.isHidden = isHidden;
     this.sessions = new Set(sessions);
+    this.rooms = new Set(rooms);
     for (const [id, after] of runs) {
       const at = this.runs.get(id);
       const isNew = at === undefined && !this.ended.has(id);
@@ -143,6 +161,7 @@ export class EventReader {
     if (this.connection !== id) {
       this.connection = id;
       this.said = NOTHING;
+      this.saidHidden = false;
       for (const run of this.runs.keys()) this.placed.add(run);
       this.sink.link("open");
     }
@@ -171,7 +190,12 @@ export class EventReader {
   }
 
   private wish(): string {
-    return JSON.stringify([[...this.sessions].sort(), [...this.runs.keys()].sort()]);
+    return JSON.stringify([
+      [...this.sessions].sort(),
+      [...this.runs.keys()].sort(),
+      [...this.rooms].sort(),
+      ...(this.isHidden ? ["hidden"] : []),
+    ]);
   }
 
   /** Tells the gateway what is followed, one request at a time; what changes meanwhile is told with the next one. */
@@ -182,11 +206,19 @@ export class EventReader {
     while (this.connection !== null && (this.said !== this.wish() || this.placed.size > 0)) {
       const { connection } = this;
       const wish = this.wish();
-      const run = [...this.runs].slice(-MOST).map(([id, at]) => (this.placed.has(id) ? `${id}@${at}` : id));
+      const run = [...this.runs].slice(-MOST_RUNS).map(([id, at]) => (this.placed.has(id) ? `${id}@${at}` : id));
+      const { isHidden, saidHidden } = this;
       this.placed.clear();
       this.said = wish;
+      this.saidHidden = isHidden;
       try {
-        await this.wire.follow(connection, { session: [...this.sessions].slice(-MOST), run });
+        const session = [...this.sessions].slice(-MOST_SESSIONS);
+        await this.wire.follow(connection, {
+          session,
+          run,
+          ...(this.rooms.size > 0 && { room: [...this.rooms] }),
+          ...(isHidden !== saidHidden && { hidden: isHidden }),
+        });
       } catch {
         if (this.isStill(connection)) this.open?.abort(); // another connection is told everything anew
         break;

@@ -145,6 +145,14 @@ export function finished({ complete, failed, stopped }: Counts): number {
   return complete + failed + stopped;
 }
 
+/**
+ * What the results of a run depend on, as a text that is different after each change. How many cells have finished is not enough: a
+ * page that was busy sees a run that was stopped, resumed and completed as one change.
+ */
+export function resultState({ status, counts }: Pick<LabRun, "status" | "counts">): string {
+  return `${status} ${counts.complete} ${counts.failed} ${counts.stopped}`;
+}
+
 export function total(counts: Counts): number {
   return finished(counts) + counts.waiting + counts.running;
 }

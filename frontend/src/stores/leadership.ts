@@ -3,6 +3,8 @@
  * locks on plain HTTP, which is what a lab has: there tabs ask one another by a BroadcastChannel, and the one that nobody answers leads.
  */
 
+import { keptName } from "../base";
+
 /** How the tabs talk; `leads`: the answer to `asks`, and what a new leader says unasked. */
 export type Claim = { about: "asks"; tab: string } | { about: "leads"; tab: string } | { about: "leaves"; tab: string };
 
@@ -14,8 +16,6 @@ export interface Timings {
   /** The same where no leader is known and no lock shows whether there is one. */
   firstMs: number;
 }
-
-const NAME = "lam-studio-events";
 
 export class Leadership {
   leads = false;
@@ -38,6 +38,8 @@ export class Leadership {
     private readonly locks: LockManager | undefined,
     /** False where tabs cannot talk: then each leads itself. */
     private readonly hasOthers: boolean,
+    /** Of the lock; tabs with another one do not know of each other. */
+    private readonly name = keptName("lam-studio-events"),
   ) {}
 
   start(): void {
@@ -141,7 +143,7 @@ export class Leadership {
         else resolve();
       });
     // A lock that is taken by force cannot be waited for, and the other way round.
-    this.locks.request(NAME, options.steal ? options : { ...options, signal: waiting.signal }, held).catch(() => {
+    this.locks.request(this.name, options.steal ? options : { ...options, signal: waiting.signal }, held).catch(() => {
       if (this.waiting !== waiting || !this.running) return;
       this.yield(null); // another tab took it: this one was frozen
       this.wait({});

@@ -1,7 +1,7 @@
 /** One reply as it arrives: it is sent, followed, folded, and tells who is interested at most once a frame. Knows no React. */
 
 import { ApiError, unreachable } from "../api/http";
-import { send, stop, type Send } from "../api/streams";
+import { requestId, send, stop, type Send } from "../api/streams";
 import type { Numbered } from "../protocol/events";
 import { Snapshot } from "../protocol/fold";
 import type { RunReader } from "./browser-events";
@@ -229,9 +229,4 @@ export class LiveStream extends Subscribable implements RunReader {
     this.frame = this.later = null;
     this.notify();
   }
-}
-
-/** A name of our own for a request; `crypto.randomUUID` is missing on plain HTTP. */
-function requestId(): string {
-  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

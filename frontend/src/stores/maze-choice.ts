@@ -1,5 +1,6 @@
 /** What somebody chose last for a game in the maze, kept in the browser. Knows no React. */
 
+import { keptName } from "../base";
 import type { Game, NewGame } from "../api/maze";
 import type { Settings } from "../protocol/maze";
 import { Subscribable } from "./subscribable";
@@ -23,7 +24,7 @@ export interface MazeChoice {
   forcing: Game["forcing"];
 }
 
-const KEY = "maze-choice";
+const KEY = keptName("maze-choice");
 const FIRST: MazeChoice = {
   mode: "manual",
   set: "practice",

@@ -4,6 +4,7 @@ import { AnswerReader } from "../protocol/answer";
 import { actionOf, type Action } from "../protocol/maze";
 import type { LiveStream } from "./live-stream";
 import { Subscribable } from "./subscribable";
+import { words } from "../words";
 
 export class LiveHint extends Subscribable {
   /** The log has moved on since it was asked for. */
@@ -37,8 +38,9 @@ export class LiveHint extends Subscribable {
   /** Why there is no answer. */
   get problem(): string | null {
     const { problem, snapshot } = this.stream;
+    const { terminal } = snapshot;
     if (problem !== null && this.stream.connection === "refused") return problem.message;
-    return snapshot.terminal?.type === "error" ? snapshot.terminal.message : null;
+    return terminal?.type === "error" ? words.failure.problem(terminal.code, terminal.message) : null;
   }
 
   /** Somebody stopped it. */

@@ -18,10 +18,10 @@ class Notices extends Subscribable {
 
   get = (): readonly Notice[] => this.shown;
 
-  /** Shows it for a while; the number takes it away earlier. */
+  /** Shows it for a while, in place of an earlier one that asked nothing; the number takes it away earlier. */
   show(text: string, action?: Notice["action"]): number {
     const id = ++this.last;
-    this.set([...this.shown, { id, text, ...(action && { action }) }]);
+    this.set([...this.shown.filter((notice) => notice.action !== undefined), { id, text, ...(action && { action }) }]);
     setTimeout(() => this.hide(id), action ? ACTION_MS : SHOWN_MS);
     return id;
   }

@@ -9,6 +9,13 @@ export class PendingSettings {
     this.saves.set(session, save);
   }
 
+  /** Is being stored already. */
+  add(session: number, saving: Promise<unknown>): void {
+    const before = this.running.get(session);
+    this.running.set(session, before === undefined ? saving : Promise.all([before, saving]));
+    saving.catch(() => undefined); // whoever began it says what went wrong
+  }
+
   drop(session: number): void {
     this.saves.delete(session);
   }
@@ -16,7 +23,7 @@ export class PendingSettings {
   /** Throws what the saving throws: a message is not sent with settings that its writer did not mean. */
   async settle(session: number): Promise<void> {
     const saving = this.saves.get(session)?.();
-    if (saving !== undefined) this.running.set(session, saving);
+    if (saving !== undefined) this.add(session, saving);
     try {
       await this.running.get(session);
     } finally {

@@ -8,7 +8,14 @@ export class Subscribable {
     return () => this.listeners.delete(listener);
   };
 
+  /** A listener that fails is reported as an error of the page; the others hear it, and whoever made the change goes on. */
   protected notify(): void {
-    for (const listener of this.listeners) listener();
+    for (const listener of this.listeners) {
+      try {
+        listener();
+      } catch (error) {
+        reportError(error);
+      }
+    }
   }
 }

@@ -86,7 +86,7 @@ class Accounts:
             raise Forbidden("Registration is closed here; ask whoever runs this gateway for an account.")
         network = network_of(address)
         async with self._budgets.tarpit.around(network):
-            self._budgets.registration.take(network)
+            await self._budgets.registration.spend(network)
             user = await add_user(self._database, self._passwords, email, password, source=f"register {network}")
         log.info("Account %d was registered from %s", user.id, address)
         return user
@@ -135,7 +135,8 @@ class Accounts:
             return await unit.users.by_email(email)
 
     async def identify(self, token: str) -> Identity:
-        """Returns the owner of this token. Raises Unauthorized. Leaves no unit of work open."""
+        """Returns the person whose token this is. Raises Unauthorized, also for a guest's: `Guests` knows those. Leaves no unit of
+        work open."""
         now, hashed = _now(), token_hash(self._secret_key, token)
         async with self._database.read() as unit:
             match = await unit.tokens.find(hashed, now)
@@ -144,6 +145,8 @@ class Accounts:
             self._recent.pop(hashed, None)
             raise Unauthorized
         known, user = match
+        if user.scope is not None:
+            raise Unauthorized
         self._remember(hashed, Identity(user, known.id))
         if now - known.last_used_at > TOUCH_AFTER:
             with suppress(StorageUnavailable):  # the time of use is not worth a refusal
@@ -216,9 +219,9 @@ class Accounts:
         await self._end_runs(user.id)
         log.info("Account %d was deleted by its owner from %s", user.id, address)
 
-    async def local_token(self, kept: str | None) -> str:
+    async def local_token(self, kept: str | None, *, alone: bool = True) -> str:
         """Returns a token of the local account, the admin of this machine: the kept one if it is still valid, otherwise a new
-        one."""
+        one. `alone`: no other gateway has a token of its own; the earlier tokens then end."""
         now = _now()
         async with self._database.write() as unit:
             user = await unit.users.by_email(LOCAL_EMAIL)
@@ -229,8 +232,10 @@ class Accounts:
                 if match and match[1].id == user.id:
                     return kept
             token = new_token()
-            await unit.tokens.revoke_all(user.id)
+            if alone:
+                await unit.tokens.revoke_all(user.id)
             await unit.tokens.add(user.id, token_hash(self._secret_key, token), now=now, expires_at=None)
+            await unit.tokens.keep_newest(user.id, self._most_tokens)
         return token
 
 
@@ -252,6 +257,13 @@ async def find_user(database: Database, email: str) -> User:
     if user is None:
         raise NotFound(f"There is no account {email}.")
     return user
+
+
+async def email_of(database: Database, user_id: int) -> str | None:
+    """Returns the address of an account, None when there is none."""
+    async with database.read() as unit:
+        user = await unit.users.by_id(user_id)
+    return user.email if user else None
 
 
 def normal_email(email: str) -> str:

@@ -31,7 +31,7 @@ class Administration:
 
     async def add(self, admin: Identity, email: str, password: str) -> User:
         """Adds an account, even when registration is closed. Raises Invalid, Conflict, TooManyAttempts."""
-        self._budget.take(str(admin.user.id))
+        await self._budget.spend(str(admin.user.id))
         user = await add_user(self._database, self._passwords, email, password, source=f"admin {admin.user.id}")
         log.info("Account %d was made by admin %d", user.id, admin.user.id)
         return user
@@ -44,7 +44,7 @@ class Administration:
         user = await self._anothers(admin, user_id)
         hashed = None
         if password is not None:
-            self._budget.take(str(admin.user.id))
+            await self._budget.spend(str(admin.user.id))
             hashed = await self._passwords.hash_new(password, user.email, f"admin {admin.user.id}")
         async with self._database.write() as unit:
             if hashed is not None:
@@ -74,7 +74,7 @@ class Administration:
         """Returns another person's account. Admins cannot change their own here, so that one always remains."""
         async with self._database.read() as unit:
             user = await unit.users.by_id(user_id)
-        if user is None:
+        if user is None or user.scope is not None:
             raise NotFound("There is no such account.")
         if user.email == LOCAL_EMAIL:
             raise Forbidden("The local account belongs to this machine and cannot be changed.")

@@ -42,7 +42,7 @@ class Patience(Struct, frozen=True, kw_only=True):
     sacrifice: float = 10  # after that time an unread answer may make room for a new connection
     look: float = 1  # between two checks of all connections
     comment: float = 15  # of silence in an event stream, before a comment is sent
-    tokens: float = 3  # between two checks of the readers of streams and their tokens
+    tokens: float = 1  # between two checks of the readers of streams, their tokens and keys
 
 
 class Waits(Enum):

@@ -5,10 +5,13 @@ Accounts decide who a caller is; this module only asks them.
 
 from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends, Query, Request
 
 from lam.accounts.accounts import Identity
+from lam.accounts.keys import START
+from lam.accounts.programs import Program
 from lam.api.cookies import token_in
+from lam.api.guests import chosen, guests_of
 from lam.api.origin import require_own_page
 from lam.api.services import Services
 from lam.errors import Forbidden, StorageUnavailable, Unauthorized
@@ -34,10 +37,42 @@ def get_token(request: Request) -> str:
     return cookie
 
 
-async def get_identity(request: Request) -> Identity:
-    """Returns the caller, by Bearer token or by the page's cookie. Raises Unauthorized, Forbidden."""
+async def get_person(request: Request) -> Identity:
+    """Returns the person who calls, by Bearer token or by the page's cookie. Raises Unauthorized, Forbidden."""
     services: Services = request.state.services
     return await services.accounts.identify(get_token(request))
+
+
+async def get_identity(request: Request) -> Identity:
+    """Returns the caller: the person who is logged in or, on the routes of guests, a guest: the first of them who may see what the
+    request names. Raises Unauthorized, Forbidden."""
+    return await chosen(request, request.state.services, await _people(request))
+
+
+async def in_room(
+    room: Annotated[
+        int | None, Query(description="The room whose guest you are, if this browser is a guest of several rooms.")
+    ] = None,
+) -> None:
+    """Documents the parameter, which `get_identity` reads."""
+
+
+async def require_known(request: Request) -> None:
+    """Raises Unauthorized, Forbidden unless the caller is somebody. Reads no body."""
+    await _people(request)
+
+
+async def _people(request: Request) -> list[Identity]:
+    """Returns those whom the request may come from, the person first. Raises Unauthorized, Forbidden for nobody."""
+    services: Services = request.state.services
+    guests = await guests_of(request, services)
+    if not guests or "authorization" in request.headers:
+        return [await get_person(request)]
+    require_own_page(services.settings, request.method, request.headers)
+    try:
+        return [await get_person(request), *guests]
+    except Unauthorized:
+        return guests
 
 
 async def get_caller(request: Request) -> Identity | None:
@@ -45,7 +80,7 @@ async def get_caller(request: Request) -> Identity | None:
     is known still."""
     services: Services = request.state.services
     try:
-        return await get_identity(request)
+        return await get_person(request)
     except Unauthorized:
         return None
     except StorageUnavailable:
@@ -54,13 +89,29 @@ async def get_caller(request: Request) -> Identity | None:
 
 async def get_admin(request: Request) -> Identity:
     """Returns the caller, who must be an admin. Raises the errors of `get_identity`, and Forbidden."""
-    identity = await get_identity(request)
+    identity = await get_person(request)
     if not identity.user.is_admin:
         raise Forbidden("Only an admin may do this; `lam users admin EMAIL` makes one.")
     return identity
+
+
+async def program(request: Request) -> Program:
+    """Returns the program that calls: by a key or a login's token, as Bearer or in `x-api-key`, or by the page's cookie.
+
+    Raises Unauthorized, Forbidden.
+    """
+    services: Services = request.state.services
+    secret = request.headers.get("x-api-key", "").strip() if "authorization" not in request.headers else ""
+    secret = secret or get_token(request)
+    if secret.startswith(START):
+        return await services.keys.find(secret)
+    identity = await services.accounts.identify(secret)
+    user = identity.user
+    return Program(user_id=user.id, key_id=None, name=user.email, email=user.email, token_id=identity.token_id)
 
 
 Parts = Annotated[Services, Depends(get_services)]
 Caller = Annotated[Identity, Depends(get_identity)]
 Admin = Annotated[Identity, Depends(get_admin)]
 MaybeCaller = Annotated[Identity | None, Depends(get_caller)]
+CallingProgram = Annotated[Program, Depends(program)]

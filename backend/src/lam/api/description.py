@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from fastapi import FastAPI
 
-from lam.api.errors import ErrorAnswer, answers
+from lam.api.errors import ErrorAnswer, answers, is_for_programs
 
 ABOUT: Final = """
 Chat with models people run themselves. A reply is a **run** that writes a numbered **stream** of events; reading it changes
@@ -25,14 +25,27 @@ connection is closed.
 
 TAGS: Final = [
     {"name": "accounts", "description": "Register, log in and out, list and end logins, change the password, delete the account."},
+    {"name": "keys", "description": "Keys of programs, and budgets: what may be used, and what is left of it."},
     {"name": "chat", "description": "Presets, search, the text of documents, import and export of sessions."},
     {"name": "sessions", "description": "Conversations: their settings, their messages, their branches."},
     {"name": "messages", "description": "Send, regenerate, continue, follow, stop and rate."},
+    {"name": "together", "description": "People of a session: links, roles, reactions, who is here, and published pages."},
+    {"name": "media", "description": "Pictures for messages: upload, show, delete."},
     {"name": "events", "description": "One connection for the session list, the visible sessions and their runs."},
     {"name": "templates", "description": "Stored prompts with variables and versions."},
     {"name": "maze", "description": "Games in the maze: what the rules say, hints from the model, replays and the leaderboard."},
     {"name": "lab", "description": "Sets of tasks, and runs that try templates, models and settings on them."},
+    {"name": "rooms", "description": "Rooms for a class or an event: a code lets people in, each to a session of their own."},
     {"name": "usage", "description": "Tokens, speed and outcomes of replies."},
+    {
+        "name": "voice",
+        "description": "Texts become sound, and recordings become text, by servers that the gateway's settings name.",
+    },
+    {
+        "name": "programs",
+        "description": "OpenAI's interface, for SDKs and other programs; `docs/guides/programs.md` says what it takes, and how its "
+        "failures look.",
+    },
     {"name": "admin", "description": "For admins: accounts, and the replies that run or wait."},
     {"name": "system", "description": "Health and models."},
 ]
@@ -47,7 +60,7 @@ _SCHEMES: Final = {
         "type": "apiKey",
         "in": "cookie",
         "name": "lam_token",
-        "description": "Set by a login, for the page; over TLS its name is `__Host-lam_token`.",
+        "description": "Set by a login, for the page; over TLS its name is `__Host-lam_token`, below a path `__Secure-lam_token`.",
     },
 }
 
@@ -65,16 +78,21 @@ def _too_large() -> dict[str, Any]:
     }
 
 
-def describe(app: FastAPI) -> None:
-    """Adds authentication to every route that can answer 401. FastAPI's own way would cost every request a dependency."""
+def describe(app: FastAPI, prefix: str = "") -> None:
+    """Adds authentication to every route that can answer 401. FastAPI's own way would cost every request a dependency. `prefix`:
+    the path below which the API is."""
     plain = app.openapi
 
     def described() -> dict[str, Any]:
         if app.openapi_schema is None:
             description = plain()
+            if prefix:
+                description["servers"] = [{"url": prefix}]
             description.setdefault("components", {})["securitySchemes"] = _SCHEMES
-            for methods in description["paths"].values():
+            for path, methods in description["paths"].items():
                 for method, operation in methods.items():
+                    if is_for_programs(path):
+                        operation["responses"].pop("422", None)  # which is 400 there
                     if method in WRITES:  # BodyLimit checks all of these
                         operation["responses"].setdefault("413", _too_large())
                         operation["responses"] = dict(sorted(operation["responses"].items()))

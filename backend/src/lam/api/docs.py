@@ -13,36 +13,48 @@ from fastapi.openapi.docs import get_swagger_ui_html
 from starlette.responses import HTMLResponse
 
 FILES: Final = "/static-offline-docs"  # the path at which FastAPIOffline serves Swagger UI's files
-_PAGE: Final = bytes(
-    get_swagger_ui_html(
-        openapi_url="/openapi.json",
-        title="LAM Studio: the API",
-        swagger_js_url=f"{FILES}/swagger-ui-bundle.js",
-        swagger_css_url=f"{FILES}/swagger-ui.css",
-        swagger_favicon_url=f"{FILES}/favicon.png",
-    ).body
-)
-_SCRIPTS: Final = [
-    "'sha256-" + base64.b64encode(hashlib.sha256(script).digest()).decode() + "'"
-    for script in re.findall(rb"<script>(.*?)</script>", _PAGE, re.DOTALL)
-]
-POLICY: Final = "; ".join(
-    (
-        "default-src 'none'",
-        f"script-src 'self' {' '.join(_SCRIPTS)}",
-        "style-src 'self' 'unsafe-inline'",  # Swagger UI writes inline styles
-        "img-src 'self' data:",
-        "font-src 'self'",
-        "connect-src 'self'",
-        "base-uri 'none'",
-        "form-action 'none'",
-        "frame-ancestors 'none'",
+
+
+def routes(prefix: str = "") -> APIRouter:
+    """Returns the route of the description. `prefix`: the path below which browsers find the gateway."""
+    router = APIRouter(include_in_schema=False)
+    page = _page(prefix)
+    headers = {"Content-Security-Policy": _policy(page), "Cache-Control": "no-cache"}
+
+    @router.get("/docs")
+    async def docs() -> HTMLResponse:
+        return HTMLResponse(page, headers=headers)
+
+    return router
+
+
+def _page(prefix: str) -> bytes:
+    return bytes(
+        get_swagger_ui_html(
+            openapi_url=f"{prefix}/openapi.json",
+            title="LAM Studio: the API",
+            swagger_js_url=f"{prefix}{FILES}/swagger-ui-bundle.js",
+            swagger_css_url=f"{prefix}{FILES}/swagger-ui.css",
+            swagger_favicon_url=f"{prefix}{FILES}/favicon.png",
+        ).body
     )
-)
-
-router = APIRouter(include_in_schema=False)
 
 
-@router.get("/docs")
-async def docs() -> HTMLResponse:
-    return HTMLResponse(_PAGE, headers={"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"})
+def _policy(page: bytes) -> str:
+    scripts = [
+        "'sha256-" + base64.b64encode(hashlib.sha256(script).digest()).decode() + "'"
+        for script in re.findall(rb"<script>(.*?)</script>", page, re.DOTALL)
+    ]
+    return "; ".join(
+        (
+            "default-src 'none'",
+            f"script-src 'self' {' '.join(scripts)}",
+            "style-src 'self' 'unsafe-inline'",  # Swagger UI writes inline styles
+            "img-src 'self' data:",
+            "font-src 'self'",
+            "connect-src 'self'",
+            "base-uri 'none'",
+            "form-action 'none'",
+            "frame-ancestors 'none'",
+        )
+    )

@@ -11,7 +11,7 @@ from lam.settings import Settings
 EVERYWHERE: Final = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
-    (b"permissions-policy", b"camera=(), display-capture=(), geolocation=(), microphone=(), payment=(), usb=()"),
+    (b"permissions-policy", b"camera=(), display-capture=(), geolocation=(), microphone=(self), payment=(), usb=()"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),  # pages in LAM_CORS_ORIGINS use CORS, which this does not affect
 ]

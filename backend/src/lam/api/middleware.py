@@ -2,24 +2,53 @@
 
 from typing import Final
 
-from starlette.exceptions import HTTPException
+from msgspec import Struct
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lam.api.dependencies import get_identity
-from lam.api.errors import answer, status_of
+from lam.api.dependencies import program, require_known
+from lam.api.errors import Refusal, answer, is_for_programs
+from lam.api.schemas.voice import AUDIO_BYTES
 from lam.chat import transfer
+from lam.chat.imports import bounds as imports
 from lam.documents import reader as documents
-from lam.errors import LamError, TooLarge
+from lam.errors import AudioTooLarge, DocumentTooLarge, LamError, PictureTooLarge, TooLarge
+from lam.media import limits as media
 
-BODY_BYTES: Final = 4 << 20
 STRANGERS_BYTES: Final = 16 << 10  # of a caller without a valid login
+
+
+class Limit(Struct, frozen=True):
+    """How large the bodies of a path may be. `what`: what is sent there; it has up to `size` bytes. `overhead`: bytes around it."""
+
+    size: int
+    what: str = "This request"
+    error: type[LamError] = TooLarge
+    overhead: int = 0
+
+    @property
+    def body(self) -> int:
+        return self.size + self.overhead
+
+    def refusal(self) -> LamError:
+        amount = f"{self.size >> 20} MiB" if self.size >= 1 << 20 else f"{self.size >> 10} KiB"
+        return self.error(f"{self.what} may have up to {amount}.")
+
+
+LIMIT: Final = Limit(4 << 20)
+PROGRAM: Final = Limit(32 << 20)  # a conversation with its pictures
 LIMITS: Final = {
-    "/api/auth/login": STRANGERS_BYTES,
-    "/api/auth/register": STRANGERS_BYTES,
-    "/api/chatbot/upload-document": documents.FILE_BYTES + (64 << 10),  # plus the overhead of a form
-    "/api/chatbot/sessions/import": transfer.FILE_BYTES,
-    "/api/templates/import": 8 << 20,
+    "/api/auth/login": Limit(STRANGERS_BYTES),
+    "/api/auth/register": Limit(STRANGERS_BYTES),
+    "/api/chatbot/upload-document": Limit(documents.FILE_BYTES, "A document", DocumentTooLarge, overhead=64 << 10),  # of the form
+    "/api/chatbot/sessions/import": Limit(transfer.FILE_BYTES),
+    "/api/chatbot/imports": Limit(imports.FILE_BYTES),
+    "/api/media": Limit(media.FILE_BYTES, "A picture", PictureTooLarge),
+    "/api/templates/import": Limit(8 << 20),
+    "/api/transcriptions": Limit(AUDIO_BYTES, "A recording", AudioTooLarge),
+    "/v1/chat/completions": PROGRAM,
+    "/v1/messages": PROGRAM,
+    "/v1/messages/count_tokens": PROGRAM,
 }
 
 
@@ -46,7 +75,7 @@ class BodyLimit:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        limit = LIMITS.get(scope.get("path", "").rstrip("/"), BODY_BYTES)
+        limit = LIMITS.get(scope.get("path", "").rstrip("/"), LIMIT)
         headers = dict(scope.get("headers", ()))
         length = headers.get(b"content-length", b"")
         if b"transfer-encoding" in headers:
@@ -54,22 +83,23 @@ class BodyLimit:
             return
         if length.isdigit() and int(length) > STRANGERS_BYTES:
             try:
-                if int(length) > limit:
-                    raise TooLarge(_too_large(limit))
-                await get_identity(Request(scope))
+                if int(length) > limit.body:
+                    raise limit.refusal()
+                await _known(scope)
             except LamError as error:
-                await answer(error)(scope, receive, send)
+                await answer(error, scope.get("path", ""))(scope, receive, send)
                 return
         await self._app(scope, receive, send)
 
 
-def _too_large(limit: int) -> str:
-    size = f"{limit >> 20} MiB" if limit >= 1 << 20 else f"{limit >> 10} KiB"
-    return f"This request may hold {size} at most."
+async def _known(scope: Scope) -> None:
+    """Raises the error of a caller who is unknown."""
+    request = Request(scope)
+    await (program(request) if is_for_programs(request.url.path) else require_known(request))
 
 
-def _counted(scope: Scope, receive: Receive, limit: int) -> Receive:
-    """Returns a `receive` for a body of unknown length. It raises HTTPException, which frameworks pass on, beyond the limit."""
+def _counted(scope: Scope, receive: Receive, limit: Limit) -> Receive:
+    """Returns a `receive` for a body of unknown length. It raises Refusal, which frameworks pass on, beyond the limit."""
     size = 0
     known = False
 
@@ -77,13 +107,13 @@ def _counted(scope: Scope, receive: Receive, limit: int) -> Receive:
         nonlocal size, known
         message = await receive()
         size += len(message.get("body", b""))
-        if size > limit:
-            raise HTTPException(status_of(TooLarge), _too_large(limit))
+        if size > limit.body:
+            raise Refusal(limit.refusal())
         if size > STRANGERS_BYTES and not known:
             try:
-                await get_identity(Request(scope))
+                await _known(scope)
             except LamError as error:
-                raise HTTPException(status_of(type(error)), error.message) from error
+                raise Refusal(error) from error
             known = True
         return message
 

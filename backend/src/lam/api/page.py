@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from fastapi import APIRouter, Request
-from starlette.responses import FileResponse, RedirectResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
 from lam.errors import NotFound
 
@@ -22,6 +22,7 @@ POLICY: Final = "; ".join(
         "script-src 'self'",
         "style-src 'self'",
         "img-src 'self' data:",
+        "media-src 'self' blob:",
         "connect-src 'self'",
         "object-src 'none'",
         "base-uri 'none'",
@@ -32,6 +33,22 @@ POLICY: Final = "; ".join(
     )
 )
 HEADERS: Final = {"Content-Security-Policy": POLICY, "Cache-Control": "no-cache"}
+# The document in which diagrams are drawn has no origin (`sandbox`) and loads nothing but scripts of the build.
+DIAGRAM: Final = "diagram.html"
+DIAGRAM_POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'unsafe-inline'",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "frame-ancestors 'self'",
+        "sandbox allow-scripts",
+    )
+)
+# What a document without an origin may load; for browsers it is another origin's.
+DIAGRAM_SCRIPT: Final = re.compile(r"diagram\.js|assets/mermaid[A-Za-z0-9._-]*\.js")
 LONGEST: Final = 255  # bytes; file systems allow no longer name
 # Files of the build have names of these letters. Any other request never reaches the file system.
 FILE: Final = re.compile(r"(?:[A-Za-z0-9_-][A-Za-z0-9._-]*/)*[A-Za-z0-9_-][A-Za-z0-9._-]*")
@@ -41,29 +58,41 @@ PROGRAMS: Final = re.compile(
 )
 
 
-def routes(folder: Path = BUILT) -> APIRouter:
-    """Returns the routes of the page in `folder`."""
+def routes(folder: Path = BUILT, prefix: str = "") -> APIRouter:
+    """Returns the routes of the page in `folder`. `prefix`: the path below which browsers find it."""
     router = APIRouter(include_in_schema=False)
 
     @router.api_route("/{path:path}", methods=["GET", "HEAD"])
     async def page(path: str, request: Request) -> Response:
-        return _answer(folder, path, request)
+        return _answer(folder, path, request, prefix)
 
     return router
 
 
-def _answer(folder: Path, path: str, request: Request) -> Response:
+def _answer(folder: Path, path: str, request: Request, prefix: str) -> Response:
     """Returns a file of the page, or its document; without a built page, the API's description."""
     file = folder / path if len(path) <= LONGEST and FILE.fullmatch(path) else None
     if file is not None and file.is_file():
-        return _file(file, request, {"Cache-Control": FOR_EVER if path.startswith("assets/") else "no-cache"})
+        headers = {"Cache-Control": FOR_EVER if path.startswith("assets/") else "no-cache"}
+        if path == DIAGRAM:
+            headers["Content-Security-Policy"] = DIAGRAM_POLICY
+        if DIAGRAM_SCRIPT.fullmatch(path):
+            headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+        return _file(file, request, headers)
     if not _is_address(path) or not _takes_documents(request):
         raise NotFound
     if not (folder / "index.html").is_file():
         if path:
             raise NotFound
-        return RedirectResponse("/docs")
+        return RedirectResponse(f"{prefix}/docs")
+    if prefix:
+        return _below(folder / "index.html", prefix)
     return _file(folder / "index.html", request, HEADERS)
+
+
+def _below(document: Path, prefix: str) -> Response:
+    """Returns the document with its addresses below the prefix. It reads the page's own base from one of them."""
+    return HTMLResponse(document.read_text(encoding="utf-8").replace('="/', f'="{prefix}/'), headers=HEADERS)
 
 
 def _is_address(path: str) -> bool:

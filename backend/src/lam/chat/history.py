@@ -5,16 +5,17 @@ It decides what a model may see. It sends nothing.
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 import msgspec
 from msgspec import Struct
 
+from lam.chat.pictures import placed
 from lam.errors import ContentFiltered, ContextExceeded, TooLarge
-from lam.protocol.chat import ChatRequest, Role, Turn
+from lam.protocol.chat import ChatRequest, Picture, Turn
 from lam.protocol.facts import NOTHING, Facts
-from lam.protocol.parts import ToolCall, results_of
+from lam.protocol.parts import Parts, ToolCall, results_of, written_form
 from lam.protocol.sampling import Sampling
 from lam.protocol.text import valid
 from lam.settings import Settings
@@ -26,13 +27,15 @@ _REFUSED: Final = frozenset({ContextExceeded.code, TooLarge.code, ContentFiltere
 
 
 class Prompt(Struct, frozen=True, kw_only=True):
-    """The parts of a request for a reply. `new_turn`: the user's new text. `so_far`: the text that the reply continues.
+    """The parts of a request for a reply. `new_turn`: the user's new message. `so_far`: the text that the reply continues.
 
-    `session_key`: the conversation's name for a worker that stores it. `thoughts_over`: reasoning already precedes `so_far`.
+    `pictures`: those in `path` and `new_turn`, by id. `session_key`: the conversation's name for a worker that stores it.
+    `thoughts_over`: reasoning already precedes `so_far`.
     """
 
     path: Sequence[Message]
-    new_turn: str | None
+    new_turn: Parts | None
+    pictures: Mapping[str, Picture]
     so_far: str | None
     sampling: Sampling
     model: str | None
@@ -43,10 +46,12 @@ class Prompt(Struct, frozen=True, kw_only=True):
 def chat_request(settings: Settings, session: Session, prompt: Prompt) -> ChatRequest:
     """Returns the request for a reply. Replies with text are included whatever their status, empty ones are not; reasoning is
     never sent back."""
-    turns = [turn for message in prompt.path if message.role != "system" for turn in turns_of(message)]
-    new: list[tuple[Role, str | None]] = [("user", prompt.new_turn), ("assistant", prompt.so_far)]
-    turns += [Turn(role, text) for role, text in new if text is not None]
-    turns = [turn for turn in turns if turn.content]
+    turns = [turn for message in prompt.path if message.role != "system" for turn in turns_of(message, prompt.pictures)]
+    if prompt.new_turn is not None:
+        turns.append(Turn("user", written_form(prompt.new_turn), placed(prompt.new_turn, prompt.pictures)))
+    if prompt.so_far is not None:
+        turns.append(Turn("assistant", prompt.so_far))
+    turns = [turn for turn in turns if turn.content or turn.pictures]
     keep = 0
     if session.system_prompt:
         turns, keep = [Turn("system", session.system_prompt), *turns], 1
@@ -64,14 +69,15 @@ def chat_request(settings: Settings, session: Session, prompt: Prompt) -> ChatRe
     )
 
 
-def turns_of(message: Message) -> list[Turn]:
+def turns_of(message: Message, pictures: Mapping[str, Picture]) -> list[Turn]:
     """Returns a message as turns: with its tool calls, in a form that many models know, and their results as a turn of the user."""
     names = {call.id: call.name for call in message.tool_calls}
     calls = [_marked("tool_call", {"name": call.name, "arguments": _arguments(call)}) for call in message.tool_calls]
     results = [
         _marked("tool_response", {"name": names.get(result.id), "content": result.content}) for result in results_of(message.parts)
     ]
-    turns = [Turn(message.role, valid("\n".join(text for text in (message.content, *calls) if text)))]
+    text = valid("\n".join(text for text in (message.content, *calls) if text))
+    turns = [Turn(message.role, text, placed(message.parts, pictures))]
     return [*turns, Turn("user", valid("\n".join(results)))] if results else turns
 
 

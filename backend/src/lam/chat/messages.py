@@ -6,7 +6,7 @@ It owns the order of checks and the opening transaction. It must not know HTTP, 
 import asyncio
 import hashlib
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -15,46 +15,67 @@ from weakref import WeakValueDictionary
 import msgspec
 from msgspec import Struct
 
+from lam.accounts.spending import Spending
+from lam.chat import pictures
 from lam.chat.branches import Aim, Newest, anew, at_end, beside, going_on
 from lam.chat.history import Prompt, chat_request, conversation, left_out
+from lam.chat.members import authors
+from lam.chat.returned_pictures import Store, with_pictures
 from lam.chat.sessions import require_session
 from lam.chat.sink import REPLY, Order, Replies, ReplySink, session_key
-from lam.chat.streams import Following, Streams
+from lam.chat.sink import so_far as stored_so_far
+from lam.chat.streams import Following, Streams, wait_for_log
 from lam.chat.templates import prompt_changes
+from lam.chat.terms import Terms, terms_of
 from lam.chat.titles import DEFAULT_TITLE, Titles, first_words
+from lam.engines.base import Needs
 from lam.engines.catalog import Catalog
-from lam.engines.queue import Ticket
-from lam.errors import Conflict, Invalid, NotFound, NotSupported, RequestIdReused, ShuttingDown, StorageUnavailable
+from lam.engines.queue import Ticket, Way
+from lam.errors import Conflict, Invalid, NotFound, NotSupported, RequestIdReused, SessionBusy, ShuttingDown, StorageUnavailable
 from lam.generation.recovery import end_leftover
-from lam.generation.run import Run
 from lam.generation.supervisor import Claim, Supervisor
 from lam.protocol.chat import ChatRequest
 from lam.protocol.documents import Document
 from lam.protocol.facts import NOTHING, Facts
-from lam.protocol.parts import Parts, message_parts, parts_of, subject, written_form
+from lam.protocol.parts import (
+    Image,
+    Parts,
+    documents_of,
+    images_of,
+    message_parts,
+    parts_of,
+    subject,
+    text_of,
+    written_form,
+)
 from lam.protocol.runs import OnDisconnect, OpenRun
 from lam.protocol.sampling import Choices, in_force
-from lam.protocol.text import utf16_length
-from lam.protocol.window import longest
+from lam.protocol.text import is_emoji, utf16_length
+from lam.protocol.window import estimate, longest
 from lam.settings import Settings
+from lam.storage.access import Action
 from lam.storage.database import Database, UnitOfWork
-from lam.storage.models import Message, Rating, SentRequest, Session
+from lam.storage.models import Message, Person, Rating, Reaction, SentRequest, Session
 from lam.storage.run_store import RunStore
 
 log = logging.getLogger(__name__)
 
 REMEMBERED: Final = timedelta(hours=24)
+MOST_REACTIONS: Final = 6
+"""How many reactions of one person a message may have."""
 
 
 class Send(Choices, frozen=True, kw_only=True):
     """A new turn or, with `regenerate` or `continues`, another reply or the continuation of one. None means unset.
 
-    `documents`: when set, even to an empty list, `content` is not searched for documents.
+    `documents`: when set, even to an empty list, `content` is not searched for documents. `waiting_id`: the waiting message that
+    this sends; its text, documents and pictures count. `images`: ids of pictures.
     """
 
     session_id: int
     content: str | None = None
     documents: tuple[Document, ...] | None = None
+    images: tuple[str, ...] = ()
     system_prompt: str | None = None
     template_id: int | None = None
     variables: dict[str, str] | None = None
@@ -62,50 +83,61 @@ class Send(Choices, frozen=True, kw_only=True):
     parent_id: int | None = None
     regenerate: int | Newest | None = None
     continues: int | Newest | None = None
+    waiting_id: int | None = None
     client_request_id: str | None = None
     on_disconnect: OnDisconnect = "cancel"
 
     @property
-    def aims(self) -> dict[str, int]:
+    def aims(self) -> dict[str, Any]:
         """The position in the tree, empty for the end of the active path."""
         position = {"parent_id": self.parent_id, "regenerate": self.regenerate, "continue": self.continues}
         return {name: value for name, value in position.items() if value is not None}
 
     @property
-    def parts(self) -> Parts:
-        """The parts of the user's message."""
-        text = self.content or ""
-        return parts_of(text) if self.documents is None else message_parts(text, self.documents)
+    def changes_prompt(self) -> bool:
+        """Whether it changes the session's system prompt."""
+        return (self.system_prompt, self.template_id, self.variables) != (None, None, None)
+
+    def parts(self, images: Iterable[Image] = ()) -> Parts:
+        """Returns the parts of the user's message, with these pictures."""
+        parts = parts_of(self.content or "")
+        if self.documents is not None:
+            return message_parts(self.content or "", self.documents, images)
+        return message_parts(text_of(parts), documents_of(parts), images)
 
     @property
     def fingerprint(self) -> str:
         """A hash of everything that a client_request_id identifies, except the session."""
-        data = written_form(self.parts).encode("utf-8")
-        if self.aims:
-            data = b"\0" + msgspec.json.encode(self.aims, order="sorted") + data  # no content begins with that byte
+        data = written_form(self.parts()).encode("utf-8")
+        if marks := self.aims | ({"images": self.images} if self.images else {}):
+            data = b"\0" + msgspec.json.encode(marks, order="sorted") + data  # no content begins with that byte
         return hashlib.sha256(data).hexdigest()
 
 
-class ListedMessage(Struct, frozen=True):
+class ListedMessage(Struct, frozen=True, kw_only=True):
     """A message, and the ids of all messages in its place, itself included, in order of creation.
 
-    `in_context`: the next prompt includes it, if the context has room.
+    `in_context`: the next prompt includes it, if the context has room. `author`: of a turn; None for a reply, or when the account
+    is gone. `reactions`: as the reader sees them.
     """
 
     message: Message
     siblings: list[int]
     in_context: bool = True
+    author: Person | None = None
+    reactions: Sequence[Reaction] = ()
 
 
 class _Plan(Struct, frozen=True, kw_only=True):
     """The plan of a request: the session as it will be, its changes, the position, and the request to the model.
 
-    `facts`: what is known about the reply at its beginning.
+    `parts`: of the user's new message, if there is one. `facts`: what is known about the reply at its beginning.
     """
 
     session: Session
     changes: dict[str, Any]
     aim: Aim
+    parts: Parts
     request: ChatRequest
     facts: Facts
 
@@ -119,49 +151,82 @@ class Messages:
         supervisor: Supervisor,
         streams: Streams,
         titles: Titles,
+        store: Store,
+        spending: Spending,
     ) -> None:
+        """`store`: where pictures that a model returns are kept."""
         self._settings = settings
         self._database = database
         self._catalog = catalog
         self._supervisor = supervisor
         self._streams = streams
         self._titles = titles
+        self._store_of_pictures = store
+        self._spending = spending
         # a lock disappears with its last user
         self._sending: WeakValueDictionary[tuple[int, str], asyncio.Lock] = WeakValueDictionary()
 
     async def send(self, user_id: int, send: Send) -> Following:
         """Stores the turn, starts the reply, and returns its stream; a repeated client_request_id returns the first run's stream.
 
-        Raises NotFound, Invalid, UnknownModel, NotSupported, RequestIdReused, ShuttingDown, SessionBusy, TooManyStreams, QueueFull,
-        StorageUnavailable and, with `continues`, the error of asking the server. After an error nothing is stored.
+        Raises NotFound, Invalid, TooManyPictures, UnknownModel, CannotSee, NotSupported, RequestIdReused, ShuttingDown,
+        SessionBusy, TooManyStreams, QueueFull, BudgetExceeded, StorageUnavailable and, with `continues`, the error of asking the
+        server; in a room also NotAllowed, RoomPaused, RoomOver. After an error nothing is stored.
         """
         async with self._one_at_a_time(user_id, send.client_request_id):
             async with self._database.read() as unit:
                 session = await require_session(unit, send.session_id, user_id, "send")
+                if send.changes_prompt:
+                    await require_session(unit, send.session_id, user_id, "change")
                 earlier = await self._earlier(unit, user_id, send)
                 if earlier is None:
+                    terms = await terms_of(unit, session, user_id, datetime.now(UTC))
+                    terms.require_model(send.model or session.model)
                     await self._changes(unit, user_id, session, send)
-                    plan = await self._plan(unit, user_id, send) if send.aims else None
+                    await pictures.images(unit, user_id, send.images)
             if earlier is not None:
+                await self._forget(send)
                 return await self._streams.find(earlier.stream_id, user_id)
             if send.model is not None:
-                await self._catalog.require_model(send.model)
-            model = send.model or session.model
+                await self._catalog.require_model(send.model, user_id)
+            model = await self._catalog.chosen(send.model or session.model, user_id)
+            send = msgspec.structs.replace(send, model=model)
+            keeps_history = self._catalog.can(model).history
+            plan = None
+            if send.aims:
+                async with self._database.read() as unit:
+                    plan = await self._plan(unit, user_id, send, keeps_history=keeps_history)
+            sight = bool(send.images) if plan is None else plan.request.needs_sight
+            if sight:
+                await self._catalog.require_sight(model)
             # before an unread reply makes way for this one: an error must leave it running
+            able: frozenset[Way] = frozenset()
             if plan is not None and plan.request.continues:
-                await self._catalog.require_continuing(plan.request)
-            continues = send.continues is not None
-            async with self._supervisor.claim(session_key(session.id), user_id) as claim:
-                with self._catalog.place(model, user_id, continues=continues) as place:
-                    try:
-                        order, record = await self._store(claim, place, user_id, send)
-                    except Conflict:
-                        await end_leftover(RunStore(self._database), Replies(self._database), session_key(session.id))
-                        order, record = await self._store(claim, place, user_id, send)
-                    producer = self._catalog.generate(order.request, place)
-                    sink = ReplySink(order, record.id, self._database, self._titles.after)
-                    run = self._supervisor.start(claim, record, producer, sink)
-            return Following(run.id, run.log, run=run)
+                able = await self._catalog.require_continuing(plan.request)
+            needs = Needs(continues=send.continues is not None, images=sight, history=keeps_history)
+            displaces = send.waiting_id is None  # what waits never ends a reply
+            if self._supervisor.of_key(session_key(session.id)) is not None and (same := await self._same(user_id, send)):
+                return same  # it must not make way for itself
+            try:
+                async with self._supervisor.claim(session_key(session.id), user_id, displaces=displaces) as claim:
+                    with self._catalog.place(model, terms.group, needs, able) as place:
+                        try:
+                            order, record = await self._store(claim, place, user_id, send, keeps_history=keeps_history)
+                        except Conflict:
+                            if same := await self._same(user_id, send):
+                                place.leave(model_is_free=True)
+                                return same
+                            store, replies = RunStore(self._database), Replies(self._database)
+                            await end_leftover(store, replies, session_key(session.id), self._supervisor, displaces=displaces)
+                            order, record = await self._store(claim, place, user_id, send, keeps_history=keeps_history)
+                        producer = with_pictures(self._catalog.generate(order.request, place), self._store_of_pictures, user_id)
+                        sink = ReplySink(order, record.id, self._database, self._titles.after)
+                        run = self._supervisor.start(claim, record, producer, sink, answer_now=place.answer_now)
+            except SessionBusy:
+                if same := await self._same(user_id, send):
+                    return same
+                raise
+            return Following(stream_id=run.id, log=run.log, run=run)
 
     async def page(self, user_id: int, session_id: int, limit: int, before: int | None) -> list[ListedMessage]:
         """Returns the newest `limit` messages of the active path, or those before message `before`, oldest first. Marks the
@@ -176,8 +241,8 @@ class Messages:
                 leaf = edge.parent_id
             messages = await unit.messages.path(leaf, limit)
             out = await left_out(unit, session_id, messages, self._longest(session.model))
-            items = await _with_siblings(unit, session_id, [self._live(message) for message in messages], out)
-        if session.unread:
+            items = await _listed(unit, session, user_id, [await self._live(unit, message) for message in messages], out)
+        if session.unread and session.user_id == user_id:
             with suppress(StorageUnavailable):  # only the mark is lost
                 async with self._database.write() as unit:
                     await unit.sessions.mark_read(session_id)
@@ -191,46 +256,67 @@ class Messages:
             session = await unit.sessions.find(reply.session_id, user_id, "read") if reply else None
             if reply is None or question is None or session is None:
                 raise NotFound
-            items = await _with_siblings(unit, session.id, [question, reply])
+            items = await _listed(unit, session, user_id, [question, reply])
         return session, items[0], items[1]
 
     async def rate(self, user_id: int, message_id: int, rating: Rating | None) -> ListedMessage:
         """Rates a reply; None removes the rating. Raises NotFound, Invalid."""
         async with self._database.write() as unit:
-            reply = await unit.messages.find(message_id, user_id, "rate")
-            if reply is None:
-                raise NotFound("There is no such message.")
+            reply = await require_message(unit, message_id, user_id, "rate")
             if reply.role != "assistant":
                 raise Invalid(f"Message {message_id} is not a reply; only replies are rated.")
+            session = await require_session(unit, reply.session_id, user_id, "rate")
             await unit.messages.rate(message_id, rating)
-            rated = self._live(msgspec.structs.replace(reply, rating=rating))
-            return (await _with_siblings(unit, reply.session_id, [rated]))[0]
+            rated = await self._live(unit, msgspec.structs.replace(reply, rating=rating))
+            return (await _listed(unit, session, user_id, [rated]))[0]
+
+    async def react(self, user_id: int, session_id: int, message_id: int, emoji: str, *, does: bool) -> None:
+        """Adds a person's reaction to a message, or takes it back. Raises NotFound, NotAllowed, Invalid."""
+        if not is_emoji(emoji):
+            raise Invalid("emoji: one emoji.")
+        async with self._database.write() as unit:
+            await require_session(unit, session_id, user_id, "react")
+            if await unit.messages.in_session(message_id, session_id) is None:
+                raise NotFound("There is no such message.")
+            if not does:
+                await unit.reactions.remove(session_id, message_id, user_id, emoji)
+                return
+            if await unit.reactions.count(message_id, user_id) >= MOST_REACTIONS:
+                raise Invalid(f"emoji: up to {MOST_REACTIONS} reactions of one person to a message.")
+            await unit.reactions.add(session_id, message_id, user_id, emoji)
 
     def _longest(self, model: str | None) -> int:
         """Returns the longest prompt for the model in tokens, 0 when unknown."""
         return longest(self._catalog.context(model) or 0, self._settings.llm_max_history_tokens)
 
-    def _live(self, message: Message) -> Message:
-        """Returns a running reply with its text so far; any other message unchanged."""
-        run: Run | None = self._supervisor.get(message.stream_id) if message.status == "streaming" and message.stream_id else None
-        if run is None:
+    async def _live(self, unit: UnitOfWork, message: Message) -> Message:
+        """Returns a running reply with its text so far, at another gateway up to its last checkpoint; any other message
+        unchanged."""
+        if message.status != "streaming" or not message.stream_id:
             return message
-        so_far = run.snapshot
+        run = self._supervisor.local(message.stream_id)
+        if run is None and self._supervisor.elsewhere is None:
+            return message
+        so_far = run.snapshot if run is not None else await stored_so_far(unit, message)
         return msgspec.structs.replace(message, content=so_far.text, parts=so_far.parts, thinking=so_far.thinking or None)
 
-    async def _store(self, claim: Claim, place: Ticket, user_id: int, send: Send) -> tuple[Order, OpenRun]:
+    async def _store(self, claim: Claim, place: Ticket, user_id: int, send: Send, *, keeps_history: bool) -> tuple[Order, OpenRun]:
         """Stores the rows of the turn and of the new reply in one transaction."""
         now = datetime.now(UTC)
         async with self._database.write() as unit:
             if self._supervisor.draining:  # the drain began while this waited: nothing may be stored any more
                 raise ShuttingDown
-            plan = await self._plan(unit, user_id, send, lock=True)
+            if send.waiting_id is not None:
+                send = await _take(unit, user_id, send, send.waiting_id)
+            plan = await self._plan(unit, user_id, send, keeps_history=keeps_history, lock=True)
             session, aim, changes = plan.session, plan.aim, plan.changes
+            terms = await terms_of(unit, session, user_id, now)
+            request = await self._reserved(unit, terms, claim, plan.request, now)
             row: dict[str, Any] = {"session_id": session.id, "request_id": send.client_request_id, "created_at": now}
             question_id = aim.parent_id
             if aim.new_turn:
                 question_id = await unit.messages.add(
-                    role="user", parts=send.parts, status="complete", parent_id=question_id, **row
+                    role="user", parts=plan.parts, status="complete", parent_id=question_id, author_id=user_id, **row
                 )
             assert question_id is not None
             so_far: Parts = ()
@@ -250,7 +336,7 @@ class Messages:
                 **row,
             )
             if session.title_pending and session.title == DEFAULT_TITLE:
-                changes |= {"title": first_words(subject(aim.path[0].parts if aim.path else send.parts))}
+                changes |= {"title": first_words(subject(aim.path[0].parts if aim.path else plan.parts))}
             await unit.sessions.sent(session.id, reply, now, added=1 + aim.new_turn, **changes)
             if send.client_request_id is not None:
                 sent = SentRequest(session.id, send.fingerprint, claim.id)
@@ -262,10 +348,12 @@ class Messages:
                 user_id=user_id,
                 user_message_id=question_id,
                 assistant_message_id=reply,
-                request=plan.request,
-                mode=self._catalog.mode(plan.request.model),
+                request=request,
+                mode=place.mode or self._catalog.mode(request.model),
+                server=place.server if self._catalog.names_servers else None,
                 model=place.model_name,
                 simulated=place.simulated,
+                upstream=place.expected_upstream,
                 so_far=so_far,
                 thought_so_far=thinking,
                 facts=facts,
@@ -275,12 +363,32 @@ class Messages:
             await unit.runs.add(record, now)
         return order, record
 
-    async def _plan(self, unit: UnitOfWork, user_id: int, send: Send, *, lock: bool = False) -> _Plan:
+    async def _reserved(self, unit: UnitOfWork, terms: Terms, claim: Claim, request: ChatRequest, now: datetime) -> ChatRequest:
+        """Reserves the tokens of a reply. Returns the request with the length that the budgets admit."""
+        longest_prompt = self._longest(request.model)
+        prompt = min(estimate(request.turns), longest_prompt) if longest_prompt else estimate(request.turns)
+        usual = request.sampling.max_tokens
+        allotment = await self._spending.reserve(
+            unit, terms.spender, run_id=claim.id, prompt_tokens=prompt, max_tokens=None, usual=usual, now=now
+        )
+        if allotment.length == usual:
+            return request
+        return msgspec.structs.replace(request, sampling=msgspec.structs.replace(request.sampling, max_tokens=allotment.length))
+
+    async def _forget(self, send: Send) -> None:
+        """Removes the waiting message of a send that had been carried out before."""
+        if send.waiting_id is not None:
+            async with self._database.write() as unit:
+                await unit.waiting.take(send.session_id, send.waiting_id)
+
+    async def _plan(self, unit: UnitOfWork, user_id: int, send: Send, *, keeps_history: bool, lock: bool = False) -> _Plan:
         session = await require_session(unit, send.session_id, user_id, "send", lock=lock)
         changes = await self._changes(unit, user_id, session, send)
         session = msgspec.structs.replace(session, **changes)
         model = send.model or session.model
-        keeps_history = self._catalog.can(model).history
+        usual = self._catalog.defaults(model)
+        if session.system_prompt is None and usual.system_prompt:
+            session = msgspec.structs.replace(session, system_prompt=usual.system_prompt)
         if keeps_history:
             _require_new_turn(session, send)
         aim = await _aim(unit, session, send)
@@ -290,21 +398,36 @@ class Messages:
         elif path:
             out = await left_out(unit, session.id, path, self._longest(model))
             path = [message for message in path if message.id not in out]  # keeps a turn that is regenerated: it has no reply here
-        goes_on = self._live(aim.goes_on) if aim.goes_on else None
+        goes_on = await self._live(unit, aim.goes_on) if aim.goes_on else None
+        parts = send.parts(await pictures.images(unit, user_id, send.images)) if aim.new_turn else ()
         prompt = Prompt(
             path=path,
-            new_turn=written_form(send.parts) if aim.new_turn else None,
+            new_turn=parts if aim.new_turn else None,
+            pictures=await pictures.pictures_in(unit, [parts, *(message.parts for message in path)]),
             so_far=goes_on.content if goes_on else None,
-            sampling=in_force(self._settings, send, session),
+            sampling=in_force(self._settings, send, session, usual),
             model=model,
             session_key=key,
             thoughts_over=bool(goes_on and goes_on.thinking),
         )
-        return _Plan(session=session, changes=changes, aim=aim, request=chat_request(self._settings, session, prompt), facts=facts)
+        request = chat_request(self._settings, session, prompt)
+        return _Plan(session=session, changes=changes, aim=aim, parts=parts, request=request, facts=facts)
 
     @staticmethod
     async def _changes(unit: UnitOfWork, user_id: int, session: Session, send: Send) -> dict[str, Any]:
         return await prompt_changes(unit, user_id, session, send.template_id, send.variables, send.system_prompt)
+
+    async def _same(self, user_id: int, send: Send) -> Following | None:
+        """Returns the stream of the same request, if another gateway took it at the same moment."""
+        if self._supervisor.elsewhere is None or send.client_request_id is None:
+            return None
+        async with self._database.read() as unit:
+            earlier = await self._earlier(unit, user_id, send)
+        if earlier is None:
+            return None
+        await self._forget(send)
+        stream_id = earlier.stream_id
+        return await wait_for_log(lambda: self._streams.find(stream_id, user_id))
 
     async def _earlier(self, unit: UnitOfWork, user_id: int, send: Send) -> SentRequest | None:
         if send.client_request_id is None:
@@ -325,6 +448,32 @@ class Messages:
             yield
 
 
+async def require_message(unit: UnitOfWork, message_id: int, user_id: int, action: Action) -> Message:
+    """Returns the message. Raises NotFound when the user may not read it, NotAllowed when the user may not do `action`."""
+    message = await unit.messages.find(message_id, user_id, action)
+    if message is None:
+        known = await unit.messages.find(message_id, user_id, "read")
+        if known is not None:
+            await require_session(unit, known.session_id, user_id, action)
+        raise NotFound("There is no such message.")
+    return message
+
+
+async def _take(unit: UnitOfWork, user_id: int, send: Send, waiting_id: int) -> Send:
+    """Removes the waiting message and returns the send with its content. Raises NotFound when it was sent or taken back."""
+    await require_session(unit, send.session_id, user_id, "send", lock=True)
+    waiting = await unit.waiting.take(send.session_id, waiting_id)
+    if waiting is None:
+        raise NotFound("This message does not wait any more.")
+    return msgspec.structs.replace(
+        send,
+        content=text_of(waiting.parts),
+        documents=tuple(documents_of(waiting.parts)),
+        images=tuple(image.id for image in images_of(waiting.parts)),
+        client_request_id=waiting.request_id,
+    )
+
+
 def _require_new_turn(session: Session, send: Send) -> None:
     """Raises NotSupported for anything but a new turn after the newest reply."""
     if send.regenerate or send.continues or (send.parent_id is not None and (send.parent_id or None) != session.leaf_id):
@@ -341,11 +490,20 @@ async def _aim(unit: UnitOfWork, session: Session, send: Send) -> Aim:
     return await at_end(unit, session)
 
 
-async def _with_siblings(
-    unit: UnitOfWork, session_id: int, messages: Sequence[Message], out: frozenset[int] = frozenset()
+async def _listed(
+    unit: UnitOfWork, session: Session, user_id: int, messages: Sequence[Message], out: frozenset[int] = frozenset()
 ) -> list[ListedMessage]:
-    siblings = await unit.messages.siblings(session_id, [message.parent_id for message in messages])
+    """Returns messages of a session as a person sees them."""
+    siblings = await unit.messages.siblings(session.id, [message.parent_id for message in messages])
+    people = await authors(unit, session, {message.author_id for message in messages if message.role == "user"})
+    reactions = await unit.reactions.of_messages([message.id for message in messages], user_id)
     return [
-        ListedMessage(message, sorted({message.id, *siblings.get(message.parent_id, ())}), message.id not in out)
+        ListedMessage(
+            message=message,
+            siblings=sorted({message.id, *siblings.get(message.parent_id, ())}),
+            in_context=message.id not in out,
+            author=people.get(message.author_id) if message.role == "user" else None,
+            reactions=reactions.get(message.id, ()),
+        )
         for message in messages
     ]

@@ -10,6 +10,7 @@ from typing import Final
 
 from msgspec import Struct
 
+from lam.chat.folders import require_folder
 from lam.chat.search_index import SearchIndex
 from lam.errors import Invalid
 from lam.protocol.documents import OPENING, readable
@@ -17,6 +18,7 @@ from lam.protocol.folding import fold, origin, origins
 from lam.storage.database import Database
 from lam.storage.models import FoundMessage
 from lam.storage.repositories.search import BEGINNING
+from lam.storage.repositories.sessions import Outside
 from lam.storage.words import pattern, terms_of
 
 AROUND: Final = 60  # characters before the first match in a snippet
@@ -36,6 +38,7 @@ class Found(Struct, frozen=True, kw_only=True):
     """A session with a matching title, or a matching message."""
 
     session_id: int
+    folder_id: int | None
     title: list[Piece]
     message_id: int | None = None
     role: str | None = None
@@ -48,25 +51,28 @@ class Search:
         self._database = database
         self._index = index
 
-    async def find(self, user_id: int, question: str, limit: int) -> list[Found]:
-        """Returns sessions by title, last used first, then messages, newest first, up to `limit` of each. Raises Invalid."""
+    async def find(self, user_id: int, question: str, limit: int, folder: int | Outside | None = None) -> list[Found]:
+        """Returns sessions by title, last used first, then messages, newest first, up to `limit` of each. `folder`: only what is in
+        it, or outside of all. Raises Invalid, NotFound."""
         terms = terms_of(question)
         if not terms:
             raise Invalid("q: there is no word to look for.")
         await self._index.refresh()
         async with self._database.read() as unit:
-            titles = await unit.sessions.titles(user_id)
+            if isinstance(folder, int):
+                await require_folder(unit, folder, user_id, "read")
+            titles = await unit.sessions.titles(user_id, folder)
         by_title = await asyncio.to_thread(_by_title, titles, terms, limit)
-        return by_title + await self._by_text(user_id, terms, limit)
+        return by_title + await self._by_text(user_id, terms, limit, folder)
 
-    async def _by_text(self, user_id: int, terms: list[str], limit: int) -> list[Found]:
+    async def _by_text(self, user_id: int, terms: list[str], limit: int, folder: int | Outside | None) -> list[Found]:
         """Returns up to `limit` matching messages, newest first, out of those that the index offers."""
         matches: list[Found] = []
         before: int | None = None
         looked, page = 0, limit
         while len(matches) < limit and looked < MOST_CANDIDATES:
             async with self._database.read() as unit:
-                candidates = await unit.search.messages(user_id, terms, page, before)
+                candidates = await unit.search.messages(user_id, terms, page, before, folder)
             matches += await self._matching(candidates, terms)
             if len(candidates) < page:
                 break
@@ -86,13 +92,13 @@ class Search:
         return [match for match in matches if match is not None]
 
 
-def _by_title(titles: list[tuple[int, str]], terms: list[str], limit: int) -> list[Found]:
+def _by_title(titles: list[tuple[int, str, int | None]], terms: list[str], limit: int) -> list[Found]:
     matches: list[Found] = []
     patterns = [pattern([term]) for term in terms]
-    for session_id, title in titles:
+    for session_id, title, folder_id in titles:
         folded = fold(title)
         if all(each.search(folded) for each in patterns):
-            matches.append(Found(session_id=session_id, title=marked(title, terms)))
+            matches.append(Found(session_id=session_id, folder_id=folder_id, title=marked(title, terms)))
             if len(matches) == limit:
                 break
     return matches
@@ -106,6 +112,7 @@ def _by_content(message: FoundMessage, content: str, terms: list[str]) -> Found 
         return None
     return Found(
         session_id=message.session_id,
+        folder_id=message.folder_id,
         title=marked(message.title, terms),
         message_id=message.id,
         role=message.role,

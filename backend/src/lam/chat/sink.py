@@ -10,7 +10,9 @@ from typing import Final, Literal
 import msgspec
 from msgspec import UNSET, Struct
 
+from lam.accounts.spending import settle_outcome
 from lam.errors import Interrupted, NotFound
+from lam.generation.remote import AnyRun
 from lam.protocol.chat import ChatRequest, Turn
 from lam.protocol.events import Done, Error, Event, Metadata, Mode
 from lam.protocol.facts import NOTHING, Facts, Failure
@@ -23,7 +25,7 @@ from lam.protocol.text import utf16_length
 from lam.protocol.window import estimate
 from lam.storage.costs import cost_of
 from lam.storage.database import Database, UnitOfWork
-from lam.storage.models import Ending, Message
+from lam.storage.models import Ending, Hold, Message
 
 REPLY: Final = "reply"
 
@@ -31,8 +33,9 @@ REPLY: Final = "reply"
 class Order(Struct, frozen=True, kw_only=True):
     """What a reply's run is about: the request and the stored rows.
 
-    `model`, `simulated`: as expected at the beginning. `so_far`, `thought_so_far`: from the reply that this one continues. `facts`:
-    what is known about this reply at its beginning. `wants_title`: its session has no title yet.
+    `server`, `model`, `simulated`: as expected at the beginning; `upstream`: the model as its servers name it, None when that was
+    not certain. `so_far`, `thought_so_far`: from the reply that this one
+    continues. `facts`: what is known about this reply at its beginning. `wants_title`: its session has no title yet.
     """
 
     session_id: int
@@ -42,8 +45,10 @@ class Order(Struct, frozen=True, kw_only=True):
     assistant_message_id: int
     request: ChatRequest
     mode: Mode = "sse"
+    server: str | None = None
     model: str | None = None
     simulated: bool | None = None
+    upstream: str | None = None
     so_far: Parts = ()
     thought_so_far: str = ""
     facts: Facts = NOTHING
@@ -53,6 +58,24 @@ class Order(Struct, frozen=True, kw_only=True):
 def session_key(session_id: int) -> str:
     """Returns the key of a session's runs, of which one may be open at a time."""
     return f"session:{session_id}"
+
+
+def session_of(run: AnyRun) -> int | None:
+    """Returns the session of a reply's run, None for another kind of run."""
+    kind, _, session_id = (run.key or "").partition(":")
+    return int(session_id) if run.kind == REPLY and kind == "session" else None
+
+
+async def name_of_stopper(database: Database, run: AnyRun, user_id: int) -> str | None:
+    """Returns the name of somebody who stops a reply in a session that is shared, None in any other."""
+    session_id = session_of(run)
+    if session_id is None:
+        return None
+    async with database.read() as unit:
+        if not await unit.members.is_shared(session_id):
+            return None
+        user = await unit.users.by_id(user_id)
+    return user.name if user else None
 
 
 class ReplySink:
@@ -78,6 +101,7 @@ class ReplySink:
             order.model,
             order.simulated,
             continues=utf16_length(text) if text else UNSET,
+            server=order.server or UNSET,
         )
         return [metadata, *content_events(order.so_far, order.thought_so_far if text else "")]
 
@@ -99,6 +123,9 @@ class ReplySink:
                 return
             if await unit.messages.finish(order.assistant_message_id, ending, now):
                 await unit.costs.add(cost_of(outcome, order.user_id, order.session_id, REPLY, now))
+            if outcome.status != "complete":
+                await unit.waiting.hold(order.session_id, Hold(outcome.status))
+            await settle_outcome(unit, lease.run_id, outcome)
         if self._after is not None:
             self._after(order, outcome)
 
@@ -107,7 +134,8 @@ class ReplySink:
         if facts.failure is not None:
             return Error(facts.failure.message, facts.failure.code, facts.failure.retryable, message_id)
         reason = facts.finish_reason or "stop"
-        return Done(message_id, outcome.text, reason, facts.model, facts.simulated, facts.usage, facts.timings)
+        usage, by = facts.usage, facts.stopped_by or UNSET
+        return Done(message_id, outcome.text, reason, facts.model, facts.simulated, usage, facts.timings, by)
 
 
 class Replies:
@@ -120,7 +148,7 @@ class Replies:
 
     async def restore(self, run: OpenRun) -> ReplySink | None:
         async with self._database.read() as unit:
-            message = await unit.messages.by_stream(run.id, run.user_id, "send")
+            message = await unit.messages.of_stream(run.id)  # its sender may have left the session
             if message is None or message.status != "streaming":
                 return None
             order = await self._order(unit, run, message)
@@ -132,12 +160,12 @@ class Replies:
             return msgspec.json.decode(run.request, type=Order)
         except msgspec.DecodeError:  # from an earlier release: the rows hold most of it
             pass
-        session = await unit.sessions.find(message.session_id, run.user_id, "send")
+        ((session, _),) = await unit.sessions.listed([message.session_id])
         path = await unit.messages.path(message.parent_id)
         turns = tuple(Turn(earlier.role, earlier.content) for earlier in path)
         return Order(
             session_id=message.session_id,
-            session_key=session.session_key if session else "",
+            session_key=session.session_key,
             user_id=run.user_id,
             user_message_id=message.parent_id or 0,
             assistant_message_id=message.id,

@@ -17,6 +17,8 @@ from typing import Final, Literal, Self
 import msgspec
 from msgspec import Struct
 
+from lam.accounts.programs import Spender
+from lam.accounts.spending import Spending, settle_outcome
 from lam.background import Background
 from lam.chat.sink import Order
 from lam.engines.catalog import Catalog
@@ -76,7 +78,10 @@ class TitleSink:
         async with self._database.write() as unit:
             if not await unit.runs.close(lease):
                 return
-            if outcome.status != "complete" or not await unit.sessions.find(order.session_id, order.user_id, "send", lock=True):
+            complete = outcome.status == "complete"
+            session = await unit.sessions.find(order.session_id, order.user_id, "send", lock=True) if complete else None
+            await settle_outcome(unit, lease.run_id, outcome)  # after the session's lock, as in a send: no two wait for each other
+            if session is None:
                 return
             title = cleaned(outcome.text)
             if title:
@@ -115,8 +120,11 @@ class TitleKind:
 class Titles:
     """Starts the runs that produce titles. An async context manager: it owns the tasks that do so."""
 
-    def __init__(self, database: Database, catalog: Catalog, supervisor: Supervisor, *, enabled: bool = True) -> None:
+    def __init__(
+        self, database: Database, catalog: Catalog, supervisor: Supervisor, spending: Spending, *, enabled: bool = True
+    ) -> None:
         self._database = database
+        self._spending = spending
         self._catalog = catalog
         self._supervisor = supervisor
         self._enabled = enabled
@@ -160,8 +168,18 @@ class Titles:
         try:
             async with self._supervisor.claim(None, reply.user_id, droppable=True) as claim:
                 record = self._supervisor.record(claim, TITLE, msgspec.json.encode(order), "continue")
+                now, spender = datetime.now(UTC), Spender(reply.user_id)
                 async with self._database.write() as unit:
-                    await unit.runs.add(record, datetime.now(UTC))
+                    await self._spending.reserve(
+                        unit,
+                        spender,
+                        run_id=claim.id,
+                        prompt_tokens=estimate(request.turns),
+                        max_tokens=TOKENS,
+                        now=now,
+                        is_run=False,
+                    )
+                    await unit.runs.add(record, now)
                 producer = _guarded(self._catalog.generate(request, place))
                 run.append(self._supervisor.start(claim, record, producer, TitleSink(order, self._database), droppable=True))
                 if wanted.is_set():

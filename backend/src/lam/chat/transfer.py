@@ -1,152 +1,150 @@
 """Sessions as files: complete as JSON, which can be imported, and the active path as Markdown for reading.
 
-It owns both formats. It must not know HTTP.
+The pictures are in the JSON; they are read and written one by one. This module owns both formats. It must not know HTTP.
 """
 
 import asyncio
-import secrets
-from collections.abc import Iterable
+import base64
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import IO, Any, Final, TypeVar
 
 import msgspec
-from msgspec import Meta, Struct
 
-from lam.chat.sessions import new_key, require_room, require_session
+from lam.chat import session_file
+from lam.chat.folders import folder_for
+from lam.chat.pictures import pictures_in
+from lam.chat.session_file import ErrorPart, MessagePart, MetadataPart, SessionFile, SessionPart, moment
+from lam.chat.sessions import in_role, new_key, require_room, require_session
 from lam.chat.sink import so_far
 from lam.chat.titles import DEFAULT_TITLE
-from lam.errors import Interrupted, Invalid
-from lam.protocol.chat import LONGEST_TEXT
-from lam.protocol.events import FinishReason, Mode, Timings, Usage
-from lam.protocol.facts import from_row
-from lam.protocol.parts import (
-    Part,
-    Parts,
-    ToolCall,
-    documents_of,
-    from_stored,
-    older_parts,
-    results_of,
-    text_of,
-    to_stored,
-    written_form,
-)
-from lam.protocol.sampling import NAMES, Choices
-from lam.protocol.text import valid, valid_json
+from lam.errors import Invalid, PictureError
+from lam.media.media import Media
+from lam.protocol.chat import Picture
+from lam.protocol.parts import Image, Parts, Text, ToolCall, documents_of, images_of, results_of, to_stored
+from lam.protocol.sampling import NAMES
+from lam.protocol.text import valid
 from lam.storage.database import Database, UnitOfWork
-from lam.storage.models import Message, Rating, Session, Status
+from lam.storage.models import Message, Session
 
-VERSION: Final = 1
-MOST_MESSAGES: Final = 20_000
-LONGEST_MESSAGE: Final = 1_000_000
-FILE_BYTES: Final = 16 << 20
+FILE_BYTES: Final = 64 << 20
+LARGE_BYTES: Final = 16 << 20  # of such files, two are read at a time
+MOST_PICTURES: Final = 500  # of a file
+_NO_PICTURES: Final = b',"pictures":{}}'
 
 T = TypeVar("T")
-_Text = Annotated[str, Meta(max_length=LONGEST_MESSAGE)]
-_Time = Annotated[datetime, Meta(tz=True)]
-
-
-class SessionPart(Choices, frozen=True, kw_only=True):
-    """The session in a file, with its sampling settings. `active_message_id`: the newest message of the active path."""
-
-    title: Annotated[str, Meta(max_length=200)] = DEFAULT_TITLE
-    system_prompt: Annotated[str, Meta(max_length=LONGEST_TEXT)] | None = None
-    model: Annotated[str, Meta(max_length=255)] | None = None
-    active_message_id: int | None = None
-    created_at: _Time | None = None
-
-
-class MetadataPart(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    mode: Mode = "sse"
-    server: str | None = None
-    model: str | None = None
-    simulated: bool | None = None
-    finish_reason: FinishReason | None = None
-    tool_calls: list[dict[str, str | None]] | None = None
-    continues: Annotated[int, Meta(ge=0)] | None = None
-
-
-class ErrorPart(Struct, frozen=True):
-    code: str = Interrupted.code
-    message: str = Interrupted.summary
-    retryable: bool = True
-    limit: int | None = None
-
-
-class MessagePart(Struct, frozen=True, kw_only=True):
-    """A message in a file. `id` is unique within the file; `parent_id` and `continues_id` refer to earlier messages.
-
-    `parts`: only where the written form in `content` loses something. They count as long as they still match it.
-    """
-
-    id: int
-    role: Literal["user", "assistant"]
-    content: _Text
-    parts: list[Part] | None = None
-    parent_id: int | None = None
-    continues_id: int | None = None
-    thinking: _Text | None = None
-    status: Status = "complete"
-    metadata: MetadataPart | None = None
-    usage: Usage | None = None
-    timings: Timings | None = None
-    error: ErrorPart | None = None
-    rating: Rating | None = None
-    created_at: _Time | None = None
-
-
-class SessionFile(Struct, frozen=True, kw_only=True, tag_field="format", tag="lam-session"):
-    """The whole file, with messages of all branches in order of creation."""
-
-    version: Literal[1] = VERSION
-    session: SessionPart
-    messages: Annotated[list[MessagePart], Meta(max_length=MOST_MESSAGES)]
-
-
-_decoder: Final = msgspec.json.Decoder(SessionFile)
+Row = dict[str, Any]
 
 
 class Transfer:
-    def __init__(self, database: Database, *, most_sessions: int) -> None:
-        """`most_sessions`: sessions per user."""
+    def __init__(self, database: Database, media: Media, *, most_sessions: int, most_folders: int) -> None:
+        """`most_sessions`, `most_folders`: per user."""
         self._database = database
+        self._media = media
+        self._large = asyncio.Semaphore(2)
+        self._most_folders = most_folders
         self._most_sessions = most_sessions
 
-    async def as_json(self, user_id: int, session_id: int) -> bytes:
-        """Returns the whole session with all branches. A running reply counts as interrupted, with its stored text."""
+    async def as_json(self, user_id: int, session_id: int) -> AsyncIterator[bytes]:
+        """Returns the whole session with all branches, in pieces. A running reply counts as interrupted, with its stored text.
+        Raises NotFound at once."""
         async with self._database.read() as unit:
-            session = await require_session(unit, session_id, user_id, "read")
+            session = await require_session(unit, session_id, user_id, "export")
+            folder = None if session.folder_id is None else await unit.folders.find(session.folder_id, user_id, "read")
             messages = [await _with_checkpoints(unit, message) for message in await unit.messages.all(session_id)]
+            pictures = await pictures_in(unit, [message.parts for message in messages])
         part = SessionPart(
             title=session.title,
+            folder=None if folder is None else folder.name,
             system_prompt=session.system_prompt,
             model=session.model,
             active_message_id=session.leaf_id,
             created_at=session.created_at,
             **{name: getattr(session, name) for name in NAMES},
         )
-        return await asyncio.to_thread(_encoded, part, messages)
+        return self._pieces(await asyncio.to_thread(_encoded, part, messages), pictures)
+
+    async def _pieces(self, file: bytes, pictures: Mapping[str, Picture]) -> AsyncIterator[bytes]:
+        """Yields a file that has no pictures yet, with them. Those that were deleted meanwhile are left out."""
+        if not pictures:
+            yield file[: -len(_NO_PICTURES)] + b"}"
+            return
+        yield file[: -len(b"}}")]
+        comma = b""
+        for name, picture in pictures.items():
+            async with self._database.read() as unit:
+                data = await unit.media.data(picture.sha256)
+            if data is not None:
+                yield b'%s"%s":"data:%s;base64,%s"' % (comma, name.encode(), picture.type.encode(), base64.b64encode(data))
+                comma = b","
+        yield b"}}"
 
     async def as_markdown(self, user_id: int, session_id: int) -> str:
-        """Returns the active path for reading."""
+        """Returns the active path for reading, with a running reply up to its last checkpoint."""
         async with self._database.read() as unit:
             session = await require_session(unit, session_id, user_id, "read")
-            messages = await unit.messages.path(session.leaf_id)
-        return await asyncio.to_thread(markdown, session, messages)
+            messages = [await _with_checkpoints(unit, message) for message in await unit.messages.path(session.leaf_id)]
+        return await asyncio.to_thread(markdown, in_role(session, session.role), messages)
 
-    async def import_json(self, user_id: int, data: bytes) -> Session:
-        """Creates a session from an exported file. Raises Invalid, TooManySessions; then nothing is stored."""
+    async def import_file(self, user_id: int, file: IO[bytes], size: int) -> Session:
+        """Creates a session from an exported file, which is at its beginning, in the folder that the file names.
+
+        Raises Invalid, TooManySessions, TooManyFolders, MediaQuota; then nothing is stored.
+        """
+        async with self._large if size > LARGE_BYTES else nullcontext():
+            return await self.store(user_id, await asyncio.to_thread(file.read))
+
+    async def store(self, user_id: int, data: bytes, *, key: str | None = None, used_at: datetime | None = None) -> Session:
+        """Does the same. `key`: the session's key, for one that must be found again. `used_at`: when it was used last, now
+        otherwise."""
         now = datetime.now(UTC)
-        file, rows = await asyncio.to_thread(_read, data, now)
+        file, rows = await asyncio.to_thread(session_file.read, data, now)
+        async with self._database.read() as unit:
+            await require_room(unit, user_id, self._most_sessions)
+        images: dict[str, Image] = {}
+        try:
+            await self._store_pictures(user_id, file, rows, images)
+            return await self._add(user_id, file, rows, images, now=now, key=key, used_at=used_at)
+        except BaseException:
+            await self._media.discard([image.id for image in images.values()])
+            raise
+
+    async def _store_pictures(self, user_id: int, file: SessionFile, rows: Sequence[Row], images: dict[str, Image]) -> None:
+        """Stores the pictures that messages show, under new ids, and adds them to `images` by the ids in the file. Raises
+        Invalid."""
+        names = dict.fromkeys(image.id for row in rows for image in images_of(row["parts"]) if image.id in file.pictures)
+        if len(names) > MOST_PICTURES:
+            raise Invalid(f"pictures: the session has {len(names)}, and {MOST_PICTURES} can be imported with one.")
+        for name in names:
+            try:
+                stored = await self._media.store(user_id, session_file.picture_in(file.pictures[name]))
+            except (PictureError, ValueError) as error:
+                raise Invalid(f"pictures: {name[:40]} cannot be imported ({str(error).rstrip('.')}).") from error
+            images[name] = Image(stored.id, stored.width, stored.height)
+
+    async def _add(
+        self,
+        user_id: int,
+        file: SessionFile,
+        rows: Sequence[Row],
+        images: Mapping[str, Image],
+        *,
+        now: datetime,
+        key: str | None,
+        used_at: datetime | None,
+    ) -> Session:
         at = {message.id: position for position, message in enumerate(file.messages)}
         parents = [_position(at, message.parent_id) for message in file.messages]
         continued = [_position(at, message.continues_id) for message in file.messages]
         part = file.session
         async with self._database.write() as unit:
             await require_room(unit, user_id, self._most_sessions)
+            folder = await folder_for(unit, user_id, valid(part.folder), self._most_folders) if part.folder else None
             session = await unit.sessions.add(
                 user_id=user_id,
-                session_key=new_key(user_id),
+                folder_id=None if folder is None else folder.id,
+                session_key=key or new_key(user_id),
                 title=valid(part.title) or DEFAULT_TITLE,
                 title_pending=False,
                 template_id=None,
@@ -157,13 +155,14 @@ class Transfer:
                 message_count=len(rows),
                 leaf_id=None,
                 unread=False,
-                created_at=_moment(part.created_at, now),
+                created_at=moment(part.created_at, now),
                 updated_at=now,
-                last_used_at=now,
+                last_used_at=used_at or now,
             )
             if not rows:
                 return session
-            ids = await unit.messages.add_tree([row | {"session_id": session.id} for row in rows], parents, continued)
+            shown = [row | {"session_id": session.id, "parts": _renamed(row["parts"], images)} for row in rows]
+            ids = await unit.messages.add_tree(shown, parents, continued)
             leaf = _position(at, part.active_message_id)
             leaf_id = ids[-1 if leaf is None else leaf]
             await unit.sessions.change(session.id, leaf_id=leaf_id)
@@ -192,8 +191,7 @@ def markdown(session: Session, messages: Iterable[Message]) -> str:
         if message.thinking:
             parts.append(_quoted(message.thinking))
         parts.extend(f"**{document.name}**\n\n{_quoted(document.text)}" for document in documents_of(message.parts))
-        if text := text_of(message.parts):
-            parts.append(text)
+        parts.extend(_written(part) for part in _joined(message.parts))
         parts.extend(_tool_call(call) for call in message.tool_calls)
         parts.extend(f"Tool result:\n\n{_quoted(result.content)}" for result in results_of(message.parts))
         if message.status in ("cancelled", "interrupted", "failed"):
@@ -204,6 +202,28 @@ def markdown(session: Session, messages: Iterable[Message]) -> str:
 
 def _stored(kind: type[T], value: dict[str, Any] | None) -> T | None:
     return None if value is None else msgspec.convert(value, kind)
+
+
+def _renamed(parts: Parts, images: Mapping[str, Image]) -> Parts:
+    """Returns the parts with these pictures in place of those in a file; without those that the file does not have."""
+    return tuple(
+        images[part.id] if isinstance(part, Image) else part for part in parts if not isinstance(part, Image) or part.id in images
+    )
+
+
+def _joined(parts: Parts) -> list[Text | Image]:
+    """Returns the texts and the pictures in their order, with no text beside another."""
+    result: list[Text | Image] = []
+    for part in parts:
+        if isinstance(part, Text) and result and isinstance(result[-1], Text):
+            result[-1] = Text(result[-1].text + part.text)
+        elif isinstance(part, Image) or (isinstance(part, Text) and part.text):
+            result.append(part)
+    return result
+
+
+def _written(part: Text | Image) -> str:
+    return part.text if isinstance(part, Text) else f"[picture: {part.width or '?'}x{part.height or '?'}]"
 
 
 def _tool_call(call: ToolCall) -> str:
@@ -236,75 +256,3 @@ def _part(message: Message) -> MessagePart:
 
 def _position(at: dict[int, int], name: int | None) -> int | None:
     return None if name is None else at[name]
-
-
-def _read(data: bytes, now: datetime) -> tuple[SessionFile, list[dict[str, Any]]]:
-    """Returns the file and its messages as rows. Raises Invalid."""
-    try:
-        file = _decoder.decode(valid_json(data))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise Invalid(f"This is not an exported session: {error}.") from error
-    before: dict[int, MessagePart] = {}
-    for message in file.messages:
-        _check(message, before)
-        before[message.id] = message
-    active = file.session.active_message_id
-    if active is not None and active not in before:
-        raise Invalid(f"session: the active message {active} is not in the file.")
-    return file, [_row(message, now) for message in file.messages]
-
-
-def _check(message: MessagePart, before: dict[int, MessagePart]) -> None:
-    if message.id in before:
-        raise Invalid(f"messages: two of them are called {message.id}.")
-    for name in (message.parent_id, message.continues_id):
-        if name is not None and name not in before:
-            raise Invalid(f"messages: {message.id} refers to {name}, which does not come before it.")
-    parent = None if message.parent_id is None else before[message.parent_id]
-    if message.role == "assistant" and (parent is None or parent.role != "user"):
-        raise Invalid(f"messages: the reply {message.id} answers no user's message.")
-
-
-def _row(message: MessagePart, now: datetime) -> dict[str, Any]:
-    reply = message.role == "assistant"
-    status = "interrupted" if message.status == "streaming" else message.status
-    failed = status in ("interrupted", "failed")
-    metadata = _plain(message.metadata) or {}
-    calls = metadata.pop("tool_calls", None)
-    error = _plain(message.error or ErrorPart()) if reply and failed else None
-    return {
-        "role": message.role,
-        "parts": _parts(message, calls),
-        "facts": from_row(metadata or None, _plain(message.usage), _plain(message.timings), error),
-        "thinking": valid(message.thinking) if message.thinking else None,
-        "status": status if reply else "complete",
-        "rating": message.rating if reply else None,
-        "stream_id": secrets.token_urlsafe(18) if reply else None,
-        "created_at": _moment(message.created_at, now),
-    }
-
-
-def _parts(message: MessagePart, calls: list[dict[str, Any]] | None) -> Parts:
-    """Returns a message's parts. A text edited by hand takes precedence: parts that no longer match it are ignored."""
-    content = valid(message.content)
-    if message.parts is not None and written_form(parts := from_stored(_plain(message.parts))) == content:
-        return parts
-    return older_parts(message.role, content, calls)
-
-
-def _moment(value: datetime | None, now: datetime) -> datetime:
-    try:
-        return now if value is None else value.astimezone(UTC)
-    except OverflowError as error:
-        raise Invalid(f"created_at: {value} is beyond the calendar.") from error
-
-
-def _plain(value: Any) -> Any:
-    """Returns the value as plain JSON, with text that every database accepts."""
-    if isinstance(value, str):
-        return valid(value)
-    if isinstance(value, dict):
-        return {valid(key): _plain(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_plain(inner) for inner in value]
-    return _plain(msgspec.to_builtins(value)) if isinstance(value, Struct) else value

@@ -5,6 +5,7 @@ Answers go to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2
 This module must not import a command's dependencies itself.
 """
 
+import gc
 import os
 from importlib import import_module
 from typing import Final
@@ -17,10 +18,13 @@ COMMANDS: Final = {
     "up": "Everything on this machine: demo model, gateway, one URL.",
     "serve": "The gateway alone, from the settings.",
     "worker": "A worker beside a model, for gateways at an MQTT broker.",
+    "voice": "A server that speaks and listens, for gateways.",
     "chat": "Talk to a model in the terminal.",
     "lab": "Measure what a prompt is worth, for CI.",
+    "config": "The servers and models of lam.toml.",
     "doctor": "What is wrong here, or at a URL, and how to mend it.",
     "users": "Accounts of this gateway.",
+    "keys": "Keys with which programs use this gateway.",
     "db": "The gateway's database.",
     "version": "Print the version.",
 }
@@ -35,7 +39,11 @@ class _Rooms(click.Group):
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
         if name not in COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"lam.cli.{name}"), name)
+        gc.disable()  # modules stay: searching them for garbage takes a seventh of a command's start
+        try:
+            command: click.Command = getattr(import_module(f"lam.cli.{name}"), name)
+        finally:
+            gc.enable()
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

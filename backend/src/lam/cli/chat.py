@@ -16,7 +16,7 @@ from msgspec import UNSET
 
 from lam.cli.connection import client_of
 from lam.client.client import Client
-from lam.errors import LamError, LlmOverloaded, from_code
+from lam.errors import LamError, LlmOverloaded, NotFound, from_code
 from lam.protocol.events import Chunk, Done, Error, Metadata, Progress, Relabel, Thinking
 from lam.protocol.parts import Parts, ToolCall, ToolResult
 from lam.protocol.snapshot import Snapshot
@@ -28,10 +28,13 @@ COLLAPSED: Final = 200  # characters of a tool call's arguments, or of a tool's 
 @click.command()
 @click.argument("prompt", required=False)
 @click.option("--session", "session_id", type=click.IntRange(min=1), help="Continue this session.")
+@click.option("--folder", help="Start the session in your folder of this name, with its prompt and model.")
 @click.option("--url", help="URL of the gateway; default: the one on this machine.")
 @click.option("--token", help="A token; default: the one of this machine.")
-def chat(prompt: str | None, session_id: int | None, url: str | None, token: str | None) -> None:
+def chat(prompt: str | None, session_id: int | None, folder: str | None, url: str | None, token: str | None) -> None:
     """Send PROMPT (or standard input, or what you type) and stream the reply. Ctrl-C stops the model; the text stays."""
+    if session_id is not None and folder is not None:
+        raise click.UsageError("--folder is for a new session; leave out --session.")
     if prompt is None and not sys.stdin.isatty():
         prompt = sys.stdin.read()
     if prompt is not None and not prompt.strip():
@@ -39,19 +42,19 @@ def chat(prompt: str | None, session_id: int | None, url: str | None, token: str
     client = client_of(url, token)
     try:
         with asyncio.Runner() as runner:
-            _converse(runner, client, prompt, session_id)
+            _converse(runner, client, prompt, session_id, folder)
     except asyncio.CancelledError:
         raise click.Abort from None
     except BrokenPipeError:  # the reader of our output has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def _converse(runner: asyncio.Runner, client: Client, prompt: str | None, session_id: int | None) -> None:
+def _converse(runner: asyncio.Runner, client: Client, prompt: str | None, session_id: int | None, folder: str | None) -> None:
     """Prints one reply, or one for each line of input. Input is read outside the event loop, so that Ctrl-C ends it there."""
     runner.run(client.__aenter__())
     try:
         if session_id is None:
-            session_id = int(runner.run(client.create_session())["id"])
+            session_id = runner.run(_new_session(client, folder))
         _tell(f"Session {session_id}")
         if prompt is not None:
             runner.run(_reply(client, session_id, prompt))
@@ -63,6 +66,19 @@ def _converse(runner: asyncio.Runner, client: Client, prompt: str | None, sessio
                 _tell(f"Error: {error.message}")
     finally:
         runner.run(client.__aexit__(None, None, None))
+
+
+async def _new_session(client: Client, folder: str | None) -> int:
+    """Returns the id of a new session. Raises NotFound when there is no such folder."""
+    settings = {}
+    if folder is not None:
+        wanted = " ".join(folder.split()).casefold()
+        folders = await client.call("GET", "/api/chatbot/folders")
+        found = [one["id"] for one in folders if one["name"].casefold() == wanted]
+        if not found:
+            raise NotFound(f"You have no folder “{folder}”.")
+        settings["folder_id"] = found[0]
+    return int((await client.create_session(**settings))["id"])
 
 
 def _ask() -> str | None:
@@ -206,11 +222,13 @@ def _summary(done: Done) -> str:
     if done.model:
         parts.append(done.model)
     if done.usage:
-        parts.append(f"{done.usage.completion_tokens} tokens")
+        count = done.usage.completion_tokens
+        parts.append(f"{count} token" if count == 1 else f"{count} tokens")
     if done.timings and done.timings.tokens_per_second:
         parts.append(f"{done.timings.tokens_per_second:.0f} tokens/s")
     if done.timings and done.timings.first_token_ms is not None:
-        parts.append(f"first after {done.timings.first_token_ms / 1000:.1f} s")
+        waited = done.timings.first_token_ms
+        parts.append(f"first token after {waited} ms" if waited < 1000 else f"first token after {waited / 1000:.1f} s")
     return " · ".join(parts)
 
 

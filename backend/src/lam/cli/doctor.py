@@ -1,7 +1,7 @@
 """`lam doctor`: what prevents a reply, and how to fix it. Every check runs, whatever the results of the others.
 
 A running gateway reports what it sees, because its settings may differ from ours (`lam up` changes them). When none runs on this
-machine, the command tries database, model, broker and workers as a gateway would. It changes nothing.
+machine, the command tries database, model, broker, workers and voices as a gateway would. It changes nothing.
 """
 
 import asyncio
@@ -82,7 +82,11 @@ async def _here(token: str | None) -> AsyncIterator[Result]:
             yield result
         return
     yield await checks.safely("database", checks.database(settings, folder))
+    if settings.lam_redis_url is not None:
+        yield await checks.safely("redis", checks.redis(settings.lam_redis_url))
     async for result in checks.as_a_gateway_would(settings):
+        yield result
+    async for result in checks.voices_as_a_gateway_would(settings):
         yield result
     yield Result(
         "gateway",
@@ -109,6 +113,9 @@ async def _at(url: str, token: str | None) -> AsyncIterator[Result]:
             yield await checks.safely("stream", checks.stream(client))
         else:
             yield Result("stream", "not checked", "The gateway has no model to stream from.")
+        speak, hear = client.speak if health.voice.speech else None, client.transcribe if health.voice.transcription else None
+        async for result in checks.voices(speak, hear):
+            yield result
 
 
 def _running_here(folder: DataFolder) -> tuple[str | None, str | None]:

@@ -151,6 +151,8 @@ def _print_table(spec: Mapping[str, Any], results: Mapping[str, Any]) -> None:
         click.echo("  ".join([first, *others]).rstrip())
     for comparison in results["comparisons"]:
         click.echo(_compared(spec, results["rows"], comparison))
+    for chance in results["chance"]:
+        click.echo(_chance_line(_name(spec, results["rows"][chance["row"]]), chance))
 
 
 def _cells(name: str, row: Mapping[str, Any], is_maze: bool) -> Sequence[str]:
@@ -172,11 +174,21 @@ def _name(spec: Mapping[str, Any], row: Mapping[str, Any]) -> str:
 
 def _compared(spec: Mapping[str, Any], rows: Sequence[Mapping[str, Any]], comparison: Mapping[str, Any]) -> str:
     a, b = _name(spec, rows[comparison["a"]]), _name(spec, rows[comparison["b"]])
-    bounds = f"{100 * comparison['low']:+.0f} to {100 * comparison['high']:+.0f} points on {comparison['cases']} tasks"
+    bounds = f"{100 * comparison['low']:+.0f} to {100 * comparison['high']:+.0f} points on {_counted(comparison['cases'], 'task')}"
     if comparison["winner"] is None:
-        return f"{a} and {b}: no difference shown ({bounds})"
+        is_outside = comparison["low"] > 0 or comparison["high"] < 0
+        return f"{a} and {b}: {'too few tasks to name a better one' if is_outside else 'no difference shown'} ({bounds})"
     better, worse = (a, b) if comparison["winner"] == "a" else (b, a)
     return f"{better} is better than {worse} ({bounds})"
+
+
+def _chance_line(name: str, chance: Mapping[str, Any]) -> str:
+    bounds = f"{100 * chance['low']:+.0f} to {100 * chance['high']:+.0f} points on {_counted(chance['cases'], 'maze')}"
+    return f"{name} is {'better' if chance['better'] else 'not clearly better'} than random legal moves ({bounds})"
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'s' * (count != 1)}"
 
 
 def _percent(share: float | None) -> str:

@@ -18,10 +18,14 @@ import uvicorn
 
 from lam import logs
 from lam.api.http_protocol import web_server
+from lam.background import Background
+from lam.configuration import Configured
 from lam.data_folder import DataFolder
 from lam.errors import ConfigError
 from lam.gateway import MakeApp, create_app
 from lam.settings import Settings
+
+log = logging.getLogger(__name__)
 
 LAST_SECONDS: Final = 1
 SWITCH_SECONDS: Final = 0.0005  # how soon a busy event loop hands over to the database's thread; Python's default is ten times that
@@ -60,7 +64,7 @@ async def serve(
             config = web_server(app, lifespan="off", log_config=None, timeout_graceful_shutdown=LAST_SECONDS)
             server = _Server(config, dict(state or {}))
             stop = asyncio.Event()
-            with _signals(stop, settings.lam_drain_seconds):
+            with _signals(stop, settings.lam_drain_seconds), _reload_by_signal(app.state.services.configured):
                 serving = asyncio.create_task(server.serve(sockets=[listener]), name="web-server")
                 url = _url(listener)
                 folder = DataFolder(settings.lam_data_dir)
@@ -73,11 +77,10 @@ async def serve(
                 await asyncio.wait(reasons, return_when=asyncio.FIRST_COMPLETED)
                 stop_request.cancel()
                 lost.cancel()
-                running = app.state.services.supervisor.running()
-                if running:
+                parts = app.state.services
+                if running := parts.supervisor.running():
                     logging.getLogger("lam").warning("Waiting up to %g s for %d replies", settings.lam_drain_seconds, len(running))
-                await app.state.services.supervisor.drain(settings.lam_drain_seconds)
-                app.state.services.events.close()  # readers have their last events
+                await parts.drain(settings.lam_drain_seconds)
                 server.should_exit = True
                 await serving
                 if app.state.services.database_lost.is_set():
@@ -126,6 +129,39 @@ def _url(listener: socket.socket) -> str:
     host, port = listener.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(host, f"[{host}]" if ":" in host else host)  # noqa: S104  # read, not bound
     return f"http://{host}:{port}"
+
+
+@contextlib.contextmanager
+def _reload_by_signal(configured: Configured) -> Iterator[None]:
+    """Makes SIGHUP read lam.toml again, where the platform has it. A mistake in the file is logged.
+
+    The same signal says that the terminal is gone: then the gateway stops, as every program in it does.
+    """
+    loop, tasks = asyncio.get_running_loop(), Background()
+    hangup: signal.Signals | None = getattr(signal, "SIGHUP", None)
+    is_deaf = hangup is not None and signal.getsignal(hangup) is signal.SIG_IGN  # with nohup
+    terminals = [] if is_deaf else [number for number in (0, 1, 2) if os.isatty(number)]
+
+    def received() -> None:
+        if terminals and not any(map(os.isatty, terminals)):
+            signal.raise_signal(signal.SIGTERM)
+        else:
+            tasks.run("reload", reload)
+
+    async def reload() -> None:
+        try:
+            new = await configured.reload()
+            log.info("The configuration is read again: %d servers, %d models", len(new.servers), len(new.models))
+        except ConfigError as error:
+            log.error("The configuration stays as it was: %s", error.message)
+
+    if hangup is not None:
+        loop.add_signal_handler(hangup, received)
+    try:
+        yield
+    finally:
+        if hangup is not None:
+            loop.remove_signal_handler(hangup)
 
 
 @contextlib.contextmanager

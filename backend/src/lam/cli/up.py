@@ -18,10 +18,12 @@ from lam.cli.server import run, serve
 from lam.data_folder import DataFolder
 from lam.engines.openai_http import OpenAIHttpEngine
 from lam.errors import ConfigError
+from lam.llama.eye import eye_of
 from lam.llama.model import NAME, demo_model
 from lam.llama.process import llama_server
 from lam.mqtt.connection import Broker
 from lam.settings import Settings, is_set, load_settings
+from lam.worker.pictures import WorkerPictures
 from lam.worker.worker import Worker
 
 WORKER = "local"
@@ -54,7 +56,8 @@ async def _up(settings: Settings, overrides: dict[str, Any]) -> None:
     for note in folder.prepare():
         log.warning("%s", note)
     click.echo(f"Loading {NAME} …", err=True)
-    async with llama_server(model, name=NAME, log=folder.path / "llama.log") as server:
+    eye = await asyncio.to_thread(eye_of, model, folder.path)
+    async with llama_server(model, name=NAME, log=folder.path / "llama.log", eye=eye) as server:
         overrides["llm_server_url"] = server.url
         if settings.llm_comm_mode == "mqtt":
             async with _tunnel(folder, overrides) as broker_ended:
@@ -91,9 +94,9 @@ async def _tunnel(folder: DataFolder, overrides: dict[str, Any]) -> AsyncIterato
             "mqtt_dialect": "lam",
             "llm_model": NAME,
         }
-        settings = load_settings(**overrides)
+        settings, pictures = load_settings(**overrides), WorkerPictures()
         async with (
-            OpenAIHttpEngine(settings.llm_server_url) as engine,
+            OpenAIHttpEngine(settings.llm_server_url, pictures=pictures) as engine,
             Worker(
                 engine,
                 Broker.of(settings),
@@ -102,6 +105,7 @@ async def _tunnel(folder: DataFolder, overrides: dict[str, Any]) -> AsyncIterato
                 slots=settings.llm_slots,
                 timeout=settings.llm_timeout,
                 max_packet=settings.mqtt_max_packet,
+                pictures=pictures,
             ),
         ):
             yield local.ended

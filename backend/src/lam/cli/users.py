@@ -11,8 +11,10 @@ import click
 
 from lam.accounts.accounts import LOCAL_EMAIL, add_user, find_user
 from lam.accounts.passwords import Passwords
+from lam.accounts.spending import user_owner
 from lam.cli.opened import opened_database
 from lam.errors import Forbidden
+from lam.protocol.budget import LARGEST, Budget
 from lam.storage.database import Database
 
 _password = click.password_option(help="Prompts for it if absent.")
@@ -77,6 +79,26 @@ def admin(email: str, remove: bool) -> None:
         user = await find_user(database, email)
         async with database.write() as unit:
             await unit.users.set_admin(user.id, is_admin=not remove)
+
+    _run(work)
+
+
+@users.command()
+@click.argument("email")
+@click.option("--requests-per-minute", type=click.IntRange(0, LARGEST))
+@click.option("--tokens-per-minute", type=click.IntRange(0, LARGEST))
+@click.option("--tokens-per-day", type=click.IntRange(0, LARGEST))
+@click.option("--runs", type=click.IntRange(0, LARGEST), help="Runs at once.")
+@click.option("--default", is_flag=True, help="That of the configuration again.")
+def budget(email: str, default: bool, **limits: int | None) -> None:
+    """Give an account a budget in place of the configuration's; without options one without limits."""
+    if default and any(limit is not None for limit in limits.values()):
+        raise click.UsageError("--default stands alone: it removes the account's own limits.")
+
+    async def work(database: Database) -> None:
+        user = await find_user(database, email)
+        async with database.write() as unit:
+            await unit.spending.set_limits(user_owner(user.id), user.id, None if default else Budget(**limits))
 
     _run(work)
 

@@ -4,6 +4,7 @@ It yields events as they come and must not fold or print them.
 """
 
 import asyncio
+import io
 import json
 from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import aclosing
@@ -12,13 +13,15 @@ from typing import Any, Final, Self
 
 import aiohttp
 
-from lam.errors import GatewayUnreachable, LamError, from_code
+from lam.errors import GatewayUnreachable, LamError, LeaseLost, ShuttingDown, Unreachable, from_code
 from lam.protocol.events import TERMINAL, Event, Metadata
 from lam.protocol.sse import Decoder, decode
 
 RESUME_TRIES: Final = 8
 _FIRST_PAUSE: Final = 0.2
 _LOST: Final = (aiohttp.ClientError, ConnectionError, TimeoutError)
+_ELSEWHERE: Final = (Unreachable, LeaseLost, ShuttingDown)
+"""The errors of a gateway that cannot read a stream at the moment; another gateway can, or the same one a little later."""
 
 
 class Client:
@@ -46,8 +49,27 @@ class Client:
         """Makes one JSON request and returns the decoded answer, None when it is empty."""
         try:
             async with self._http.request(method, self.url + path, json=body, params=query) as response:
-                await _raise_for(response)
+                await raise_for(response)
                 return await response.json() if response.content_type == "application/json" else None
+        except _LOST as error:
+            raise self._unreachable(error) from error
+
+    async def speak(self, text: str) -> bytes:
+        """Returns the sound of a text, in the gateway's own voice."""
+        try:
+            async with self._http.post(self.url + "/api/speech", json={"text": text}) as response:
+                await raise_for(response)
+                return await response.read()
+        except _LOST as error:
+            raise self._unreachable(error) from error
+
+    async def transcribe(self, recording: bytes, kind: str = "audio/wav") -> str:
+        """Returns the words of a recording. `kind`: its content type."""
+        try:
+            url, headers = self.url + "/api/transcriptions", {"Content-Type": kind}
+            async with self._http.post(url, data=io.BytesIO(recording), headers=headers) as response:
+                await raise_for(response)
+                return str((await response.json())["text"])
         except _LOST as error:
             raise self._unreachable(error) from error
 
@@ -98,7 +120,7 @@ class Client:
                         if isinstance(event, TERMINAL):
                             return
                 cause: Exception | None = None
-            except _LOST as error:
+            except (*_LOST, *_ELSEWHERE) as error:
                 cause = error
             tries += 1
             if tries > RESUME_TRIES:
@@ -115,7 +137,7 @@ class Client:
     ) -> AsyncGenerator[tuple[int, Event]]:
         """Yields the numbered events of one connection until it ends. `opened` is called with the answer's headers."""
         async with self._http.request(method, self.url + path, json=body, headers=headers) as response:
-            await _raise_for(response)
+            await raise_for(response)
             if opened is not None:
                 opened(response.headers)
             decoder = Decoder(limit=1 << 28)
@@ -133,7 +155,7 @@ class Client:
             cause: Exception | None = None
             try:
                 async with self._http.request("GET", self.url + "/api/events") as response:
-                    await _raise_for(response)
+                    await raise_for(response)
                     decoder = Decoder(limit=1 << 28)
                     while piece := await response.content.readany():
                         for arrived in decoder.feed(piece):
@@ -150,7 +172,7 @@ class Client:
         return GatewayUnreachable(f"No gateway answers at {self.url}; start one with `lam up`.")
 
 
-async def _raise_for(response: aiohttp.ClientResponse) -> None:
+async def raise_for(response: aiohttp.ClientResponse) -> None:
     if response.status < 400:
         return
     try:

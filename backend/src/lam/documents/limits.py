@@ -12,6 +12,7 @@ MOST_PARTS: Final = 2000
 INFLATED_BYTES: Final = 64 << 20  # per file in an archive, for all of them together, and per stream of a PDF
 XML_BYTES: Final = 16 << 20
 MOST_CHARACTERS: Final = 1_000_000
+ANSWER_BYTES: Final = 32 << 20  # of the child: a character beyond ASCII takes up to twelve
 
 UNSUPPORTED: Final = "document_unsupported"
 DISGUISED: Final = "document_disguised"

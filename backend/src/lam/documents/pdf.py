@@ -12,6 +12,7 @@ from pypdf import PasswordType, PdfReader, errors, overwrite_configuration
 
 from lam.documents.limits import BROKEN, EMPTY, ENCRYPTED, INFLATED_BYTES, MOST_CHARACTERS, MOST_PAGES, TOO_LARGE, Notices, Refused
 from lam.documents.pdf_form import Form, page_notes
+from lam.protocol.places import mark
 
 _UNREADABLE: Final = 0.1  # fraction of unreadable characters on a page that deserves a notice
 _FOREIGN: Final = (ValueError, KeyError, IndexError, TypeError, AttributeError, AssertionError, OverflowError)
@@ -77,9 +78,11 @@ def _whole(reader: PdfReader, notices: Notices) -> str:
         if not text.strip() and _has_picture(page):
             pictures.append(number)
         pages.append("\n".join([text, *lines] if text.strip() else lines) if lines else text)
-    if rest := form.rest():
-        pages.append("\n".join(rest))
     text = "\n\n".join(pages)
+    if len(pages) > 1 and text.strip():
+        text = "\n\n".join(f"{mark('page', number)}\n{page}".rstrip() for number, page in enumerate(pages, 1))
+    if rest := form.rest():
+        text = "\n\n".join([text, "\n".join(rest)]) if text else "\n".join(rest)
     if text.strip():
         _notice(reader, text, pictures, notices)
     elif pictures:

@@ -4,35 +4,28 @@ It puts the stories in order and must not know what is inside one.
 """
 
 import itertools
-import zipfile
 from collections.abc import Iterator
-from html.parser import HTMLParser
 from typing import Any, Final
 
-from lxml.etree import LxmlError  # type: ignore[import-untyped]
-
+from lam.documents.archive import DAMAGE
+from lam.documents.html import html_lines
 from lam.documents.limits import BROKEN, Notices, Refused
 from lam.documents.plain import plain_text
 from lam.documents.word_numbering import Numbering
-from lam.documents.word_package import Package, attribute, name_of
+from lam.documents.word_package import Package
 from lam.documents.word_story import Story
+from lam.documents.xml_names import attribute, name_of
 
 _DEEPEST: Final = 3  # documents within documents
 _MOST_INSERTED: Final = 100
 _NOTES: Final = {"w:footnote": "footnotes", "w:endnote": "endnotes"}
-_NOT_TEXT: Final = frozenset({"script", "style", "head", "title"})
-_BREAKS: Final = frozenset(
-    {"p", "div", "br", "li", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "table", "ul", "ol", "blockquote", "pre"}
-)
 
 
 def word_text(data: bytes, notices: Notices) -> str:
     """Returns the text of a .docx file. Raises Refused."""
     try:
         return "\n".join(_Document(Package(data), notices).lines())
-    except (LxmlError, zipfile.BadZipFile, NotImplementedError, OSError, EOFError) as error:
-        raise Refused(BROKEN) from error
-    except (ValueError, KeyError, IndexError, AttributeError, TypeError, zipfile.zlib.error) as error:  # type: ignore[attr-defined]
+    except DAMAGE as error:
         raise Refused(BROKEN) from error
 
 
@@ -123,30 +116,8 @@ class _Document:
             self._notices.add("A document that was inserted into this one is left out.")
             return []
         text = plain_text(data, self._notices)
-        return _html_text(text) if "<html" in text[:1000].lower() or "<p" in text[:1000].lower() else text.splitlines()
-
-
-class _Html(HTMLParser):
-    def __init__(self) -> None:
-        super().__init__()
-        self.text = ""
-        self._hidden = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self._hidden += tag in _NOT_TEXT
-        self.text += "\n" * (tag in _BREAKS)
-
-    def handle_endtag(self, tag: str) -> None:
-        self._hidden -= tag in _NOT_TEXT
-        self.text += "\n" * (tag in _BREAKS)
-
-    def handle_data(self, data: str) -> None:
-        if self._hidden <= 0:
-            self.text += " ".join(data.split("\n"))
-
-
-def _html_text(text: str) -> list[str]:
-    parser = _Html()
-    parser.feed(text)
-    parser.close()
-    return [line.strip() for line in parser.text.split("\n") if line.strip()]
+        return (
+            list(filter(None, html_lines(text)))
+            if "<html" in text[:1000].lower() or "<p" in text[:1000].lower()
+            else text.splitlines()
+        )

@@ -6,7 +6,7 @@ It follows the marks and must not compute a field.
 import re
 from typing import Any, Final
 
-from lam.documents.word_package import attribute, child, is_on, name_of
+from lam.documents.xml_names import attribute, child, is_on, name_of
 
 _EQUATION: Final = re.compile(r"\\(?:[a-z]+ ?\d*|\*\s*(?:\"[^\"]*\"|\S+))\s?", re.IGNORECASE)
 _BUTTON: Final = re.compile(r"\s*(?:MACROBUTTON|GOTOBUTTON)\s+\S+\s+(.*)", re.IGNORECASE | re.DOTALL)

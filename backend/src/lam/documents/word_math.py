@@ -6,7 +6,7 @@ It knows no paragraph around an equation.
 from collections.abc import Callable
 from typing import Any, Final
 
-from lam.documents.word_package import attribute, child, name_of
+from lam.documents.xml_names import attribute, child, name_of
 
 _SKIP: Final = frozenset({"w:del", "w:moveFrom", "w:delText"})
 

@@ -7,7 +7,8 @@ from typing import Any, Final
 
 from msgspec import Struct
 
-from lam.documents.word_package import Package, attribute, child, name_of
+from lam.documents.word_package import Package
+from lam.documents.xml_names import attribute, child, name_of
 
 _ROMAN: Final = tuple(
     zip(

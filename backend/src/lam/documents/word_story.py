@@ -11,8 +11,8 @@ from typing import Any, Final, Protocol
 from lam.documents.word_fields import Fields, form_field
 from lam.documents.word_math import linear
 from lam.documents.word_numbering import Numbering
-from lam.documents.word_package import attribute, child, name_of
 from lam.documents.word_symbols import symbol
+from lam.documents.xml_names import attribute, child, name_of
 
 _DELETED: Final = frozenset({"w:del", "w:moveFrom"})
 _SKIP: Final = frozenset(

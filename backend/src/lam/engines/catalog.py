@@ -1,43 +1,91 @@
-"""All engines of a gateway: their merged routes, the queue in front of them, and the only loop that tries the next route.
+"""All engines of a gateway: their merged routes, the queue in front of them, and what is known about their health.
 
 It resolves a model's name to routes in order. It knows no message, session or run: callers name a group for the queue's fairness
 and get a producer of events.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Hashable, Iterator, Mapping, Sequence
+import logging
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Final
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
-from msgspec import UNSET, Struct
+from msgspec import Struct
 
-from lam.engines.base import Batches, Can, Engine, Health, Route, RouteLost
-from lam.engines.queue import Offer, Queue, Settling, Ticket
-from lam.engines.retries import Pauses, Retries
+from lam.background import Background
+from lam.configuration import Configuration, Defaults, PublicModel
+from lam.engines.attempts import Attempts, for_server
+from lam.engines.base import ANY, Batches, Can, Engine, Health, Needs, Route
+from lam.engines.breaker import Breaker, Breakers, Tolerance
+from lam.engines.healing import Loss
+from lam.engines.queue import Offer, Queue, Settling, Ticket, Way
+from lam.engines.retries import Pauses
 from lam.errors import (
+    BrokerUnreachable,
+    CannotSee,
+    CannotUseTools,
+    ContextExceeded,
     GenerationError,
-    Interrupted,
-    LlmLoading,
+    LlmError,
     LlmOverloaded,
     LlmUnreachable,
     NotSupported,
     NoWorker,
+    TooLarge,
     UnknownModel,
-    WorkerLost,
 )
 from lam.protocol.chat import ChatRequest
-from lam.protocol.events import ContentEvent, EngineEvent, Finished, Mode, Progress
+from lam.protocol.events import Mode
 
-MOST_ATTEMPTS: Final = 10  # accepted by a server each time; a request that kills servers must not kill them all
-LOOK_SECONDS: Final = 1  # how often a waiting run checks what has no callback
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+Emails = Callable[[int], Awaitable[str | None]]
+NO_DEFAULTS: Final = Defaults()
+Availability = Literal["ready", "busy", "loading", "asleep", "unreachable"]
+MOST_NAMED: Final = 3  # models in a sentence
+MOST_WANTED: Final = 3600  # seconds that a server can ask to be left alone
 
 
-class Model(Struct, frozen=True):
-    """A model that people can choose. `n_ctx`: context tokens per slot, None when the server does not say."""
+class Price(Struct, frozen=True):
+    """What a million tokens cost, for figures only."""
+
+    input: float | None = None
+    output: float | None = None
+
+
+class Model(Struct, frozen=True, kw_only=True):
+    """A model that people can choose.
+
+    `n_ctx`: context tokens per slot, None when the server does not say. `images`: pictures may be sent to it. `can`: what its
+    preferred route can do. `servers`: who answers for it, preferred ones first. `places`, `busy`: of all of them, and how many are
+    in use. `note`: what people should know before they choose it.
+    """
 
     name: str
     n_ctx: int | None = None
+    images: bool = False
+    can: Can = Can()
+    servers: tuple[str, ...] = ()
+    state: Availability = "ready"
+    places: int = 0
+    busy: int = 0
+    price: Price | None = None
+    defaults: Defaults = Defaults()
+    note: str | None = None
+
+
+class ServerState(Struct, frozen=True, kw_only=True):
+    """A server as it is now. `is_avoided`: it failed, so requests go elsewhere while another one answers."""
+
+    name: str
+    health: Health
+    is_avoided: bool
+    models: tuple[str, ...]
+    places: int
+    busy: int
 
 
 class Catalog:
@@ -45,7 +93,9 @@ class Catalog:
 
     `engines`: by server name, preferred ones first; the caller closes them. `mode`: the mode to report for a model without a route.
     `most_waiting`: how many runs may wait for the same places. `timeout`: seconds a run waits for a server that is missing, loading
-    or overloaded. `places`: places per pool; 0 takes the engine's number.
+    or overloaded. `places`: places per pool; 0 takes the engine's number. `configuration`: has the models that people may choose;
+    without one, or without models in it, they are all models of all servers. `emails`: says who a user is.
+    `heals`: a reply goes on after the death of its server. `queue`: makes the queue; gateways may share one.
     """
 
     def __init__(
@@ -58,23 +108,50 @@ class Catalog:
         places: int = 0,
         settling: Settling | None = None,
         pauses: Pauses | None = None,
+        tolerance: Tolerance | None = None,
+        configuration: Configuration | None = None,
+        emails: Emails | None = None,
+        heals: bool = False,
+        queue: Callable[..., Queue] = Queue,
     ) -> None:
+        self._configuration = configuration or Configuration(servers=())
+        self._emails = emails
+        self.heals = heals
+        self._breakers = Breakers(time.monotonic, tolerance)
+        self._probes = Background()
         self._mode = mode
         self.engines = dict(engines)
-        self._timeout = timeout
+        self.timeout = timeout
         self._places = places
-        self._pauses = pauses or Pauses()
+        self.pauses = pauses or Pauses()
         self._offers: tuple[Offer, ...] = ()
-        self.queue = Queue(self.resolve, most=most_waiting, settling=settling)
+        self.queue = queue(self.resolve, most=most_waiting, settling=settling, breakers=self._breakers)
 
     async def __aenter__(self) -> "Catalog":
         for engine in self.engines.values():
             engine.watch(self._changed)
         self._changed()
+        self.queue.open()
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self._probes.close()
         await self.queue.close()
+
+    def replace(self, engines: Mapping[str, Engine], configuration: Configuration) -> None:
+        """Takes other engines and models. Runs go on where they are; those that wait look for a place anew."""
+        same = {name for name, engine in self.engines.items() if engines.get(name) is engine}
+        self.engines, self._configuration = dict(engines), configuration
+        self._breakers.keep(lambda pool: pool[0] in same)
+        for name, engine in self.engines.items():
+            if name not in same:
+                engine.watch(self._changed)
+        self._changed()
+
+    @property
+    def names_servers(self) -> bool:
+        """Whether there are several servers, so that it matters which one answers."""
+        return len(self.engines) > 1
 
     def _changed(self) -> None:
         self._offers = tuple(
@@ -85,28 +162,66 @@ class Catalog:
         pools = {offer.pool: offer.route.pool for offer in self._offers}
         if self._places:
             pools = {key: msgspec.structs.replace(pool, places=self._places) for key, pool in pools.items()}
+        self._breakers.keep(pools.__contains__)
         self.queue.update(pools)
 
     # Lookup
 
-    def resolve(self, model: str | None, continues: bool = False) -> tuple[Offer, ...]:
+    def resolve(self, model: str | None, needs: Needs = ANY) -> tuple[Offer, ...]:
         """Returns the routes for a model; None means the default model. Routes that pass any name on count only when no server
-        lists the model."""
+        lists the model. Routes that cannot meet the needs are left out."""
+        offers = self._named(model) if self._configuration.models else self._listed(model)
+        if offers and any(offer.route.can.history != offers[0].route.can.history for offer in offers):
+            # a worker that stores the conversation knows none of what others answered, and they get more than the new turn
+            offers = [offer for offer in offers if offer.route.can.history == offers[0].route.can.history]
+        return tuple(offer for offer in offers if needs.met_by(offer.route.can))
+
+    def _named(self, model: str | None) -> list[Offer]:
+        """Returns the routes of a model that has a public name."""
+        public = self._public(model)
+        offers: list[Offer] = []
+        for rank, target in enumerate(public.routes if public else ()):
+            on_server = [offer for offer in self._offers if offer.server == target.server]
+            if target.model is None:
+                same = [offer for offer in on_server if offer.route.default]
+            else:
+                same = [offer for offer in on_server if offer.route.name == target.model]
+                same = same or [offer for offer in on_server if offer.route.name is None]
+            assert public is not None
+            offers += [msgspec.structs.replace(offer, rank=rank, model=target.model, public=public.name) for offer in same]
+        return offers
+
+    def _listed(self, model: str | None) -> list[Offer]:
+        """Returns the routes of a model by its own name."""
         if model is None:
-            first = next((offer for offer in self._offers if offer.route.default), None)
+            first = self._default_offer()
             if first is None:
-                return ()
+                return []
             same = [offer for offer in self._offers if offer.route.name == first.route.name]
-            offers = [
+            return [
                 msgspec.structs.replace(offer, model=None) if offer.route.default else offer
                 for offer in same
                 if offer.route.name is not None or offer.route.default
             ]
-        else:
-            offers = [offer for offer in self._offers if offer.route.name == model]
-            open_ended = [msgspec.structs.replace(offer, model=model) for offer in self._offers if offer.route.name is None]
-            offers = offers or open_ended
-        return tuple(offer for offer in offers if not continues or offer.route.can.continues is not False)
+        offers = [offer for offer in self._offers if offer.route.name == model]
+        return offers or [msgspec.structs.replace(offer, model=model) for offer in self._offers if offer.route.name is None]
+
+    def _default_offer(self) -> Offer | None:
+        """Returns the default route of the first server that answers or, when none does, of the first one."""
+        offers = [offer for offer in self._offers if offer.route.default]
+        return next((offer for offer in offers if not self._breakers.blocks(offer.pool)), next(iter(offers), None))
+
+    def _public(self, model: str | None) -> PublicModel | None:
+        """Returns the model of that public name; for None the first one that everybody may use."""
+        configuration = self._configuration
+        if model is None:
+            return next((one for one in configuration.models if configuration.may_use(one, None)), None)
+        return next((one for one in configuration.models if model == one.name), None)
+
+    def defaults(self, model: str | None) -> Defaults:
+        """Returns what applies to the model when nobody chose otherwise."""
+        public = self._public(model)
+        return public.defaults if public else NO_DEFAULTS
 
     def routes(self, model: str | None) -> list[Route]:
         return [offer.route for offer in self.resolve(model)]
@@ -124,42 +239,182 @@ class Catalog:
         """Returns the largest context of the model's routes in tokens, None when unknown."""
         return max((route.n_ctx for route in self.routes(model) if route.n_ctx), default=None)
 
-    async def require_continuing(self, request: ChatRequest) -> None:
-        """Raises NotSupported when no route can continue a reply, and a GenerationError when none could be asked."""
+    async def require_continuing(self, request: ChatRequest) -> frozenset[Way]:
+        """Returns the ways on which a reply can be continued, as far as was asked: the first that can is enough.
+
+        Raises NotSupported when no route can, and a GenerationError when none could be asked.
+        """
         failure: NotSupported | GenerationError = NotSupported(
             "No worker for this model can continue a reply; regenerate it instead."
             if self.resolve(request.model)
             else "No server for this model is connected, so the reply cannot be continued; try again later."
         )
-        for offer in self.resolve(request.model, True):
+        for offer in self.resolve(request.model, Needs(continues=True)):
             try:
-                await offer.route.require_continuing(request)
-                return
+                await offer.route.require_continuing(for_server(request, offer))
+                return frozenset((offer.way,))
             except (NotSupported, GenerationError) as error:
                 failure = error
         raise failure
 
-    async def models(self) -> Sequence[Model]:
-        """Returns the available models, the default first. Raises the failure of the server when there are no routes."""
+    def sees(self, model: str | None) -> bool:
+        """Returns whether pictures may be sent to the model: none of its servers says that it is blind."""
+        return bool(self.resolve(model, Needs(images=True)))
+
+    async def require_sight(self, model: str | None) -> None:
+        """Raises CannotSee when no route of the model sees pictures. Accepts any while no server can be asked; the run will then
+        fail."""
+        if self.sees(model):
+            return
+        try:
+            await self.models()
+        except GenerationError:
+            return
+        if failure := self.blindness(model):
+            raise failure
+
+    def require_tools(self, model: str | None) -> None:
+        """Raises CannotUseTools when no route of the model can be held to calling a tool. Accepts any while nobody serves it."""
+        if self.resolve(model) and not self.resolve(model, Needs(tools=True)):
+            raise CannotUseTools
+
+    def blindness(self, model: str | None) -> CannotSee | None:
+        """Returns why pictures cannot be sent to the model; None when they can, or when nobody serves it."""
+        offers = self.resolve(model)
+        if not offers or self.sees(model):
+            return None
+        name = model or offers[0].name or "This model"
+        able = [name for name in self._names() if self.sees(name)]
+        choice = f"choose {_either(able[:MOST_NAMED])}" if able else "no model here can"
+        return CannotSee(f"{name} cannot see pictures; {choice}.")
+
+    async def models(self, user_id: int | None = None) -> Sequence[Model]:
+        """Returns the models that a user may choose, the default first. None: those that everybody may.
+
+        Raises the failure of the server when there are no routes.
+        """
+        if self._configuration.models:
+            return [self._model(public.name, public) for public in await self._usable(user_id)]
         if not any(offer.route.name for offer in self._offers):
             health = await self.health()
             if health.failure is not None and not any(offer.route.name for offer in self._offers):
                 raise health.failure
-        first = next((offer.route.name for offer in self._offers if offer.route.default), None)
-        models = {
-            offer.route.name: Model(offer.route.name, self.context(offer.route.name)) for offer in self._offers if offer.route.name
-        }
-        return sorted(models.values(), key=lambda model: model.name != first)
+        default = self._default_offer()
+        first = default.route.name if default else None
+        models = [self._model(name, None) for name in dict.fromkeys(offer.route.name for offer in self._offers) if name]
+        return sorted(models, key=lambda model: model.name != first)
 
-    async def require_model(self, model: str) -> None:
-        """Raises UnknownModel for a model that no server has. Accepts any while the server cannot be asked; the run will then
-        fail."""
+    def _model(self, name: str, public: PublicModel | None) -> Model:
+        offers = self.resolve(name)
+        pools = {offer.pool: offer.route.pool for offer in offers}
+        places = sum(max(pool.places, pool.slots) for pool in pools.values())
+        busy = self.queue.busy(pools)
+        priced = public is not None and (public.price_in is not None or public.price_out is not None)
+        return Model(
+            name=name,
+            n_ctx=self.context(name),
+            images=self.sees(name),
+            can=offers[0].route.can if offers else Can(),
+            servers=tuple(
+                dict.fromkeys([str(target.server) for target in public.routes] if public else [o.server for o in offers])
+            ),
+            state=self._availability(offers, places, busy),
+            places=places,
+            busy=min(busy, places),
+            price=Price(public.price_in, public.price_out) if public and priced else None,
+            defaults=public.defaults if public else NO_DEFAULTS,
+            note=public.note if public else None,
+        )
+
+    def _availability(self, offers: Sequence[Offer], places: int, busy: int) -> Availability:
+        offers = [offer for offer in offers if offer.route.state != "failed" and not self._breakers.blocks(offer.pool)]
+        if not offers or not places:
+            return "unreachable"
+        if busy >= places:
+            return "busy"
+        states = {offer.route.state for offer in offers if offer.route.ready or offer.route.state != "ready"}
+        return next((state for state in ("ready", "loading", "asleep") if state in states), "loading")
+
+    def _names(self) -> Sequence[str]:
+        """Returns the names of all models."""
+        if self._configuration.models:
+            return [model.name for model in self._configuration.models]
+        return list(dict.fromkeys(offer.route.name for offer in self._offers if offer.route.name))
+
+    async def _usable(self, user_id: int | None) -> list[PublicModel]:
+        """Returns the public models that a user may use."""
+        configuration = self._configuration
+        limited = any(model.users or model.groups for model in configuration.models)
+        email = await self._emails(user_id) if limited and self._emails and user_id is not None else None
+        return [model for model in configuration.models if configuration.may_use(model, email)]
+
+    async def require_model(self, model: str, user_id: int | None) -> None:
+        """Raises UnknownModel for a model that no server has, or that is not for this user. Accepts any while the server cannot be
+        asked; the run will then fail."""
+        if self._configuration.models:
+            await self.chosen(model, user_id)
+            return
         try:
             known = [one.name for one in await self.models()]
         except GenerationError:
             return
         if known and model not in known:
-            raise UnknownModel(f"There is no model {model!r}; there is {', '.join(known[:5])}.")
+            raise UnknownModel(f"There is no model {model!r}; choose {_either(known[:MOST_NAMED])}.")
+
+    async def embed(self, model: str | None, fields: dict[str, Any]) -> dict[str, Any]:
+        """Returns the embeddings of the first route that makes some, in OpenAI's format. They wait in no queue: a server answers
+        them beside its replies. Raises NotSupported when no route does, and the last route's Invalid or GenerationError."""
+        failure: Exception = NotSupported("No server of this model makes embeddings.")
+        for offer in self.resolve(model):
+            if offer.route.embed is not None:
+                try:
+                    answer = await offer.route.embed(offer.model, fields)
+                except (NotSupported, GenerationError) as error:
+                    failure = error
+                else:
+                    return answer if offer.public is None else answer | {"model": offer.public}
+        raise failure
+
+    async def count(self, request: ChatRequest) -> int | None:
+        """Returns the tokens of a prompt as the first route with a tokenizer counts them, None when there is none."""
+        for offer in self.resolve(request.model):
+            if offer.route.count is not None and (tokens := await offer.route.count(for_server(request, offer))) is not None:
+                return tokens
+        return None
+
+    async def chosen(self, model: str | None, user_id: int | None) -> str | None:
+        """Returns the model that a run of this user asks for. Every run asks here first.
+
+        Where models have public names, None becomes the first one that the user may use, and a model that is not for the user, or
+        that is no longer there, raises UnknownModel. Elsewhere a run waits for a model that has gone.
+        """
+        if not self._configuration.models:
+            return model
+        usable = [one.name for one in await self._usable(user_id)]
+        if not usable:
+            raise UnknownModel("You may not use any model of this gateway; ask its admin.")
+        if model is not None and model not in usable:
+            raise UnknownModel(f"You have no model {model!r}; choose {_either(usable[:MOST_NAMED])}.")
+        return model or usable[0]
+
+    async def states(self) -> Sequence[ServerState]:
+        """Asks all servers how they are, and returns that in their order."""
+        healths = await asyncio.gather(*(engine.health() for engine in self.engines.values()))
+        states: list[ServerState] = []
+        for (name, engine), health in zip(self.engines.items(), healths, strict=True):
+            offers = [offer for offer in self._offers if offer.engine is engine]
+            pools = {offer.pool: offer.route.pool for offer in offers}
+            states.append(
+                ServerState(
+                    name=name,
+                    health=health,
+                    is_avoided=bool(pools) and all(self._breakers.blocks(pool) for pool in pools),
+                    models=tuple(dict.fromkeys(offer.route.name for offer in offers if offer.route.name)),
+                    places=sum(max(pool.places, pool.slots) for pool in pools.values()),
+                    busy=self.queue.busy(pools),
+                )
+            )
+        return states
 
     async def health(self) -> Health:
         """Returns the health of all servers together: ready when one of them is."""
@@ -177,12 +432,23 @@ class Catalog:
     # Replies
 
     @contextmanager
-    def place(self, model: str | None, group: Hashable, *, continues: bool = False) -> Iterator[Ticket]:
+    def place(
+        self,
+        model: str | None,
+        group: Hashable,
+        needs: Needs = ANY,
+        able: frozenset[Way] = frozenset(),
+        upstream: str | None = None,
+        *,
+        goes_on: bool = False,
+    ) -> Iterator[Ticket]:
         """Yields a place in the queue, which then belongs to the producer. Leaving the context with an error gives it back.
 
-        Raises QueueFull.
+        `able`: the ways on which a reply can be continued, if the request continues one. `upstream`: the only model that may take
+        the place, as its server names it. `goes_on`: it is for a run that was let in before. Raises QueueFull.
         """
-        ticket = self.queue.enter(model, group, continues=continues)
+        ticket = self.queue.enter(model, group, needs, upstream, goes_on=goes_on)
+        ticket.able |= able
         try:
             yield ticket
         except BaseException:
@@ -190,118 +456,75 @@ class Catalog:
             raise
 
     @asynccontextmanager
-    async def generate(self, request: ChatRequest, ticket: Ticket) -> AsyncIterator[Batches]:
+    async def generate(self, request: ChatRequest, ticket: Ticket, loss: Loss | None = None) -> AsyncIterator[Batches]:
         """Yields a producer that waits for the ticket's place, answers over its route, and gives the place back.
 
-        While the reader saw nothing, a failed route is followed by the next one. Raises the last route's failure, or NoWorker,
-        BrokerUnreachable or WorkerLost when no route could be tried.
+        While the reader saw nothing, a failed route is followed by the next one; a reply whose server died goes on where it may.
+        Raises the last route's failure, or NoWorker, BrokerUnreachable or WorkerLost when no route could be tried. `loss`: how an
+        earlier gateway's attempt at this request was broken off.
         """
-        batches = self._batches(request, ticket)
+        batches = Attempts(self, request, ticket, loss).batches()
         try:
             yield batches
         finally:
             await batches.aclose()
             ticket.leave(model_is_free=True)  # in case the iterator was never started
 
-    async def _batches(self, request: ChatRequest, ticket: Ticket) -> AsyncGenerator[list[EngineEvent]]:
-        clock = asyncio.get_running_loop().time
-        last_route: tuple[str | None, bool | None] = (ticket.model_name, ticket.simulated)
-        retries = Retries(self._timeout, self._pauses)
-        start, since = clock(), None  # start of the attempts at this place, and the last time that a server had accepted it
-        attempts, waited = 0, False
-        while True:
-            async for progress in self._waiting(ticket):
-                waited = True
-                yield [progress]
-            offer = ticket.offer
-            assert offer is not None
-            if waited:  # time in the queue does not count
-                retries, start = Retries(self._timeout, self._pauses), clock()
-            since = since or clock()
-            answering = (offer.model or offer.route.name, offer.route.can.simulated)
-            if waited or answering != last_route:
-                simulated = answering[1] if answering[1] != last_route[1] else UNSET
-                yield [Progress("prompt", model=answering[0] or UNSET, simulated=simulated)]
-            else:
-                yield []
-            last_route, waited = answering, False
-            attempt = request if offer.model == request.model else msgspec.structs.replace(request, model=offer.model)
-            batch: list[EngineEvent] = []
-            visible = False
-            try:
-                async with offer.engine.generate(attempt, offer.route) as batches:
-                    async for batch in batches:
-                        yield batch
-                        if visible := any(isinstance(event, ContentEvent) for event in batch):
-                            break
-                    async for batch in batches:
-                        yield batch
-                if not (batch and isinstance(batch[-1], Finished)):
-                    raise Interrupted
-                ticket.leave(model_is_free=True)
+    def avoids(self, offer: Offer) -> bool:
+        """See `attempts.Servers`."""
+        return self._breakers.blocks(offer.pool)
+
+    def well(self, offer: Offer) -> None:
+        """See `attempts.Servers`."""
+        if self.names_servers and self._breakers.of(offer.pool).succeed():
+            log.info("The server %s answers again", offer.server)
+            self.queue.renew()
+
+    def ill(self, offer: Offer, error: GenerationError) -> None:
+        """Notes a failure that may be the server's. Asks it from time to time, once it is left alone."""
+        if not self.names_servers or not (error.retryable or isinstance(error, LlmOverloaded)):
+            return
+        if isinstance(error, ContextExceeded | TooLarge):
+            return
+        wanted = error.retry_after or 0 if isinstance(error, LlmOverloaded) else 0
+        at_once = wanted > 0 or isinstance(error, LlmUnreachable | BrokerUnreachable)
+        breaker = self._breakers.of(offer.pool)
+        if breaker.fail(at_once=at_once, seconds=min(wanted, MOST_WANTED)):
+            log.warning("The server %s fails, so requests go elsewhere while another one answers: %s", offer.server, error.message)
+            self._probes.run(f"probe-{offer.server}", lambda: self._probe(offer, breaker))
+            self.queue.renew()
+
+    async def _probe(self, offer: Offer, breaker: Breaker) -> None:
+        """Asks a server that failed whether it is well, until it is."""
+        while breaker.state == "open":
+            await asyncio.sleep(breaker.seconds)
+            if self.engines.get(offer.server) is not offer.engine:
                 return
-            except RouteLost as loss:
-                if loss.had_job:
-                    since, attempts = clock(), attempts + 1
-                if attempts >= MOST_ATTEMPTS:
-                    failure = WorkerLost(f"{attempts} workers in turn were lost before they said anything.")
-                    raise failure from None
-                if clock() - since >= self._timeout:
-                    raise await self._missing(ticket.model) from None
-                if not self.queue.move(ticket):
-                    if ticket.lent:  # work that can be dropped does not wait for a place
-                        raise await self._missing(ticket.model) from None
-                    ticket.again()
-                    if ticket.offer is not None:  # no other route is free: try the same one after a pause
-                        await asyncio.sleep(self._pauses.same_route)
-            except (LlmUnreachable, LlmLoading, LlmOverloaded) as error:
-                is_late = clock() - start >= self._timeout
-                if visible or is_late or (not self.queue.move(ticket) and offer.route.waits):
-                    ticket.leave(model_is_free=error.model_is_free)
-                    raise
-                if ticket.offer is offer:
-                    pause = retries.pause(error)
-                    yield list(retries.progress(error))
-                    await asyncio.sleep(pause)
-                    ticket.avoided.clear()
-                    self.queue.move(ticket)
-            except BaseException as error:  # includes a reader that left, with the whole reply or before
-                ticket.leave(model_is_free=_proves_free(error, batch))
-                raise
-
-    async def _waiting(self, ticket: Ticket) -> AsyncGenerator[Progress]:
-        """Yields a progress event whenever the state of a waiting ticket changes. Raises the cause after `timeout` seconds without
-        a server."""
-        clock = asyncio.get_running_loop().time
-        last: Progress | None = None
-        missing_since: float | None = None
-        while ticket.offer is None:
-            if ticket.served:
-                missing_since = None
-                progress = Progress("queued", position=ticket.position or 0)
+            if (await offer.engine.health()).state == "ready":
+                breaker.try_again()
             else:
-                failure = await self._missing(ticket.model)
-                missing_since = missing_since or clock()
-                if clock() - missing_since >= self._timeout:
-                    raise failure
-                progress = Progress("unreachable", reason=failure.code)
-            if progress != last:
-                last = progress
-                yield progress
-            if ticket.offer is None:
-                await ticket.news(min(LOOK_SECONDS, self._timeout / 4))
+                breaker.still_ill()
+        self.queue.renew()
 
-    async def _missing(self, model: str | None) -> GenerationError:
+    def hindrance(self, ticket: Ticket) -> GenerationError | None:
+        """See `attempts.Servers`."""
+        if ticket.needs.images and (blindness := self.blindness(ticket.model)):
+            return blindness
+        if self._configuration.models and ticket.model is not None and self._public(ticket.model) is None:
+            return LlmError(f"The model {ticket.model} is no longer offered; choose another one.", retryable=False)
+        return None
+
+    async def missing(self, model: str | None) -> GenerationError:
         """Returns the reason why no server answers for this model."""
-        failures = [(await engine.health()).failure for engine in self.engines.values()]
+        public = self._public(model)
+        servers = {target.server for target in public.routes} if public else self.engines.keys()
+        engines = [engine for name, engine in self.engines.items() if name in servers]
+        failures = [(await engine.health()).failure for engine in engines]
         failure = failures[0] if failures and all(failures) else None
         if failure is None or (isinstance(failure, NoWorker) and model):
             return NoWorker(f"No worker serves {model} at the moment." if model else None)
         return failure
 
 
-def _proves_free(error: BaseException, batch: Sequence[EngineEvent]) -> bool:
-    """Returns whether the end of an attempt proves that the model is free. After a connection we closed, only idleness does."""
-    if batch and isinstance(batch[-1], Finished):
-        return True
-    return isinstance(error, GenerationError) and error.model_is_free
+def _either(names: Sequence[str]) -> str:
+    return " or ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)

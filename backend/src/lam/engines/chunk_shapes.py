@@ -1,7 +1,8 @@
 """The shapes of a chat completion: strict ones that decode fast, and a lenient conversion of any JSON object to the same.
 
 An odd field never costs the text beside it: a list of content parts (Mistral's Magistral), `index: null`, counts as floats,
-`tool_calls: {}`, or arguments that are an object. This module must not know what the fields mean.
+`tool_calls: {}`, or arguments that are an object. Pictures stand in `images` (OpenRouter) or among the content parts. This module
+must not know what the fields mean.
 """
 
 import json
@@ -10,7 +11,8 @@ from typing import Any, Literal
 
 from msgspec import Struct
 
-ContentPart = tuple[Literal["thoughts", "text"], str]
+Kind = Literal["thoughts", "text", "picture"]
+ContentPart = tuple[Kind, str]
 
 
 class FunctionPiece(Struct, gc=False):
@@ -25,7 +27,8 @@ class ToolCallPiece(Struct, gc=False):
 
 
 class Delta(Struct, gc=False, kw_only=True):
-    """A piece of a message. `parts`: content that came as a list, in order; only when `content` is None."""
+    """A piece of a message. `parts`: content that came as a list, in order; only when `content` is None. A picture is its address,
+    usually a data URI. `images`: pictures as the server wrote them."""
 
     content: str | None = None
     reasoning_content: str | None = None
@@ -33,6 +36,7 @@ class Delta(Struct, gc=False, kw_only=True):
     refusal: str | None = None
     tool_calls: list[ToolCallPiece] | None = None
     function_call: FunctionPiece | None = None
+    images: Any = None
     parts: list[ContentPart] | None = None
 
 
@@ -120,12 +124,39 @@ def _delta(value: dict[str, Any]) -> Delta:
         refusal=_text(value.get("refusal")),
         tool_calls=[_call(piece) for piece in _objects(value.get("tool_calls")) if piece],
         function_call=_function(call) if call else None,
+        images=value.get("images"),
         parts=list(_parts(content, "text")) if isinstance(content, list | dict) else None,
     )
 
 
-def _parts(value: Any, kind: Literal["thoughts", "text"]) -> Iterator[ContentPart]:
-    """Yields the texts in nested content parts such as `{"type": "thinking", "thinking": [{"type": "text", "text": …}]}`."""
+def pictures(images: Any) -> Iterator[str]:
+    """Yields the addresses of pictures that stand beside the content."""
+    for image in images if isinstance(images, list) else [images]:
+        if address := _picture(image):
+            yield address
+
+
+def _picture(value: Any) -> str | None:
+    """Returns the address of a picture: `{"image_url": {"url": …}}`, Gemini's `inline_data`, Anthropic's `source`, `b64_json`."""
+    if isinstance(value, str):
+        return value if value.startswith("data:image/") else None
+    if not isinstance(value, dict):
+        return None
+    for name in ("image_url", "image", "url"):
+        inner = value.get(name)
+        address = inner.get("url") if isinstance(inner, dict) else inner
+        if isinstance(address, str) and address:
+            return address
+    for inner in (value.get("inline_data"), value.get("inlineData"), value.get("source"), value):
+        if isinstance(inner, dict) and isinstance(data := inner.get("data") or inner.get("b64_json"), str) and data:
+            named = inner.get("mime_type") or inner.get("mimeType") or inner.get("media_type") or "image/png"
+            return f"data:{named};base64,{data}" if str(named).startswith("image/") else None
+    return None
+
+
+def _parts(value: Any, kind: Kind) -> Iterator[ContentPart]:
+    """Yields the texts in nested content parts such as `{"type": "thinking", "thinking": [{"type": "text", "text": …}]}`, and the
+    pictures between them."""
     if isinstance(value, str):
         if value:
             yield kind, value
@@ -134,7 +165,10 @@ def _parts(value: Any, kind: Literal["thoughts", "text"]) -> Iterator[ContentPar
             yield from _parts(item, kind)
     elif isinstance(value, dict):
         named = str(value.get("type") or "")
-        inner: Literal["thoughts", "text"] = "thoughts" if "think" in named or "reason" in named else kind
+        if ("image" in named or "inline_data" in value or "inlineData" in value) and (address := _picture(value)):
+            yield "picture", address
+            return
+        inner: Kind = "thoughts" if "think" in named or "reason" in named else kind
         for name in ("thinking", "reasoning", "text", "content", "refusal"):
             if value.get(name):
                 yield from _parts(value[name], "thoughts" if name in ("thinking", "reasoning") else inner)

@@ -10,10 +10,11 @@ import math
 from typing import Any, Final
 
 import msgspec
-from msgspec import UNSET
+from msgspec import UNSET, Struct
 
-from lam.engines.chunk_shapes import Choice, Completion, Delta, TokenCounts, ToolCallPiece, leniently
+from lam.engines.chunk_shapes import Choice, Completion, Delta, TokenCounts, ToolCallPiece, leniently, pictures
 from lam.engines.endings import ending_of
+from lam.engines.pictures import pieces_of
 from lam.engines.refusals import decoded, failure_of, is_failure, read_refusal
 from lam.engines.thinking import ThinkSplitter
 from lam.engines.tool_calls import ToolCallNumbers
@@ -31,15 +32,30 @@ _completion: Final = msgspec.json.Decoder(Completion)
 _NO_REASON: Final = frozenset({"", "null", "none", "undefined", "nan"})
 
 
+class _Named(Struct):
+    id: str | None = None
+
+
+_named: Final = msgspec.json.Decoder(_Named)
+
+
 class CompletionDecoder:
     """A decoder for one answer. `feed` takes the bytes of a read and returns their events; `close` returns the ending.
 
     A malformed stream, or an error that the server reports in mid-stream, becomes `failure`; the events before it are returned
     first. Once `over` is true, further bytes are ignored. `reason`: the last finish reason; text may follow it. `news`: the number
-    of documents, without pings.
+    of documents, without pings. `id`: the server's name of the completion.
     """
 
-    def __init__(self, splitter: ThinkSplitter | None = None) -> None:
+    def __init__(
+        self,
+        splitter: ThinkSplitter | None = None,
+        about: dict[str, Any] | None = None,
+        pictures_left_out: tuple[str, ...] = (),
+    ) -> None:
+        """`about`, `pictures_left_out`: what the ending brings, see `Finished`."""
+        self._about = about
+        self._pictures_left_out = pictures_left_out
         self._body = UpstreamBody()
         self.splitter = splitter or ThinkSplitter()
         self._usage: TokenCounts | None = None
@@ -50,6 +66,7 @@ class CompletionDecoder:
         self._content = _Transcript()  # as the server wrote it, tags included
         self._thoughts = _Transcript()
         self._calls = ToolCallNumbers()
+        self._pictures = 0  # number of pictures
         self._texts = 0  # number of chunks with text
         self._plain = False  # one of them had no finish reason, or a different one
         self._words = ""  # plain words instead of a document
@@ -58,10 +75,17 @@ class CompletionDecoder:
         self.done = False  # [DONE] came
         self.failure: GenerationError | None = None
         self.news = 0
+        self.id: str | None = None
 
     @property
     def over(self) -> bool:
         return self.done or self.failure is not None
+
+    @property
+    def prompt_tokens(self) -> int:
+        """The tokens of the prompt as the server counted them, 0 when it has not said."""
+        usage = _counted(self._usage) if self._usage else None
+        return usage.prompt_tokens if usage else 0
 
     @property
     def reason_on_every_text(self) -> bool:
@@ -97,7 +121,16 @@ class CompletionDecoder:
         if failure is None:
             usage = _counted(self._usage) if self._usage else None
             reason = ending_of(self.reason or "")
-            events.append(Finished("stop" if reason == "interrupted" else reason, usage, self._speed, self._model))
+            events.append(
+                Finished(
+                    "stop" if reason == "interrupted" else reason,
+                    usage,
+                    self._speed,
+                    self._model,
+                    about=self._about,
+                    pictures_left_out=self._pictures_left_out,
+                )
+            )
         return events, failure
 
     def _hindrance(self, *, broken: bool) -> GenerationError | None:
@@ -162,6 +195,7 @@ class CompletionDecoder:
             or delta.tool_calls is not None
             or delta.refusal is not None
             or delta.function_call is not None
+            or delta.images
         ):
             return False
         text = delta.content
@@ -205,6 +239,8 @@ class CompletionDecoder:
 
     def _take(self, part: Completion, data: bytes, events: list[EngineEvent]) -> None:
         self.news += 1
+        if self.news == 1:
+            self.id = _id_of(data)
         error = part.error if is_failure(part.error) else None
         if part.model != self._raw_model and part.model is not None:
             self._raw_model, self._model = part.model, valid(part.model)
@@ -257,8 +293,12 @@ class CompletionDecoder:
         for kind, text in delta.parts or ():
             if kind == "thoughts":
                 self._take_thoughts(text, events)
+            elif kind == "picture":
+                self._take_picture(text, events)
             else:
                 self._take_content(text, events)
+        for address in pictures(delta.images) if delta.images else ():
+            self._take_picture(address, events)
         if delta.refusal:
             self._take_content(delta.refusal, events)
         if delta.tool_calls:
@@ -277,6 +317,9 @@ class CompletionDecoder:
             self._take_thoughts(rest, events)
         if rest := self._content.rest_of(text):
             self._take_content(rest, events)
+        if not self._pictures:
+            for address in [*(text for kind, text in pieces if kind == "picture"), *pictures(message.images)]:
+                self._take_picture(address, events)
         calls = [*(message.tool_calls or ()), *([ToolCallPiece(function=message.function_call)] if message.function_call else ())]
         if not self._calls.any:
             for position, call in enumerate(calls):
@@ -291,6 +334,12 @@ class CompletionDecoder:
     def _take_content(self, text: str, events: list[EngineEvent]) -> None:
         self._content.add(text)
         events.extend(self.splitter.feed(valid(text)))
+
+    def _take_picture(self, address: str, events: list[EngineEvent]) -> None:
+        """Takes a picture. The text before it is settled first, so that it keeps its place."""
+        events.extend(self.splitter.settle())
+        events.extend(pieces_of(self._pictures, address))
+        self._pictures += 1
 
     def _take_call(self, call: ToolCallPiece, events: list[EngineEvent]) -> None:
         name = valid(call.function.name) if call.function and call.function.name else None
@@ -337,6 +386,13 @@ def _raise_reported(data: bytes) -> None:
     named = "error" in (value.get("object"), value.get("type"), value.get("status")) or value.get("detail") or value.get("msg")
     if named or (isinstance(value.get("message"), str) and ("code" in value or "status" in value)):
         raise failure_of(read_refusal(value))
+
+
+def _id_of(data: bytes) -> str | None:
+    try:
+        return _named.decode(data).id
+    except (ValueError, RecursionError):
+        return None
 
 
 def _possible(speed: float | None) -> float | None:

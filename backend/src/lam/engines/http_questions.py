@@ -12,14 +12,14 @@ from urllib.parse import urlsplit
 import aiohttp
 import msgspec
 
+from lam.engines.access import KEY, Access
+from lam.engines.addresses import Addresses
+from lam.engines.quirks import refused_part
 from lam.engines.refusals import decoded, failure_of, read_refusal
 from lam.errors import GenerationError, LlmError, LlmUnreachable
 
 UNKNOWN_PATH: Final = (404, 405, 501)
 CLIENT_ERRORS: Final = (aiohttp.ClientError, ConnectionError, OSError)
-KEY: Final = "LLM_API_KEY"
-HEADER_BYTES: Final = 64 << 10
-KEEP_ALIVE_SECONDS: Final = 3  # shorter than any server's, so that no request uses a connection that the server is closing
 LONGEST_ANSWER: Final = 32 << 20
 
 
@@ -35,26 +35,22 @@ class KeyRefused(LlmError):
         self.llama = llama
 
 
-def client_session(api_key: str | None) -> aiohttp.ClientSession:
-    """Returns an HTTP client for model servers: no limit on connections, no cookies, headers up to 64 KiB."""
-    return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEP_ALIVE_SECONDS),
-        headers={"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {api_key}"} if api_key else {}),
-        cookie_jar=aiohttp.DummyCookieJar(),
-        timeout=aiohttp.ClientTimeout(total=None, sock_connect=10),
-        max_line_size=HEADER_BYTES,
-        max_field_size=HEADER_BYTES,
-    )
+class PathUnknown(LlmError):
+    """404 or the like, and not about a model: the server has nothing at this address."""
 
 
 class Questions:
-    """Sends requests to the server at `url`, its base without `/v1`."""
+    """Sends requests to one server. `seconds`: the time limit of each request."""
 
-    def __init__(self, client: aiohttp.ClientSession, url: str, *, seconds: float) -> None:
-        """`seconds`: the time limit of each request."""
+    def __init__(self, client: aiohttp.ClientSession, addresses: Addresses, access: Access, *, seconds: float) -> None:
         self._client = client
-        self._url = url
+        self._addresses = addresses
+        self._access = access
         self._seconds = seconds
+
+    @property
+    def _url(self) -> str:
+        return self._addresses.name
 
     async def ask(self, method: str, path: str, body: Any = None) -> Any:
         """Returns the decoded answer; None when the server does not know the path.
@@ -66,9 +62,9 @@ class Questions:
         try:
             async with asyncio.timeout(self._seconds):
                 async with self._client.request(
-                    method, self._url + path, data=data, headers=headers, allow_redirects=False
+                    method, self._addresses.url(path), data=data, headers=headers, allow_redirects=False
                 ) as response:
-                    text = await _read(response)
+                    text = await whole_body(response)
         except TimeoutError as error:
             raise Silent(f"The model server at {self._url} does not answer.") from error
         except CLIENT_ERRORS as error:
@@ -84,34 +80,51 @@ class Questions:
 
     def unreachable(self, error: BaseException | None = None) -> GenerationError:
         """Maps an exception of the HTTP client to one of our errors."""
+        if problem := self._access.problem(error, self._url):
+            is_lasting = isinstance(error, aiohttp.ClientSSLError | aiohttp.ClientHttpProxyError)
+            return LlmUnreachable(problem, retryable=not is_lasting)
         # it answers, but not with HTTP that we can parse
         if isinstance(error, aiohttp.ClientResponseError | aiohttp.ClientPayloadError):
             return LlmError(
                 f"The model server at {self._url} sent a response that the gateway could not parse ({type(error).__name__})."
             )
-        return LlmUnreachable(f"The model server at {self._url} cannot be reached; is it running, and is LLM_SERVER_URL right?")
+        return LlmUnreachable(
+            f"The model server at {self._url} cannot be reached; is it running, and is {self._access.setting} right?"
+        )
 
     def refusal(self, response: aiohttp.ClientResponse, text: bytes) -> GenerationError:
         """Maps an HTTP status other than 200 to one of our errors."""
         status = response.status
         if 300 <= status < 400:
             return LlmError(
-                f"The model server at {self._url} redirects to {_place(response)}, and redirects are not followed; "
-                "set LLM_SERVER_URL to the address that answers.",
+                f"The model server at {self._url} redirects to {redirect_target(response)}, and redirects are not followed; "
+                f"set {self._access.setting} to the address that answers.",
                 retryable=False,
             )
         answer = decoded(text)
+        if status == 407:
+            return LlmUnreachable(self._access.refusal_of_proxy(status, self._url), retryable=False)
+        if problem := self._access.page(text, self._url):
+            return LlmUnreachable(problem, retryable=False)
         if status == 401:
             error = answer.get("error") if isinstance(answer, dict) else None
             llama = isinstance(error, dict) and error.get("code") == 401 and error.get("type") == "authentication_error"
-            return KeyRefused(f"The model server at {self._url} refuses the key; is {KEY} right?", llama=llama)
+            return KeyRefused(f"The model server at {self._url} refuses the key; is {self._access.named(KEY)} right?", llama=llama)
         refusal = read_refusal(answer, status)
         if not refusal.message:
             refusal = msgspec.structs.replace(refusal, message=f"{self._url} answers with HTTP {status}.")
-        return failure_of(refusal, _retry_after(response))
+        failure = failure_of(refusal, _retry_after(response))
+        if type(failure) is not LlmError:
+            return failure
+        if status in UNKNOWN_PATH:
+            where = refusal.message if refusal.named else f"{self._addresses.chat} answers with HTTP {status}"
+            setting = self._access.setting
+            mend = f"add ?api-version=… to {setting}" if self._addresses.lacks_version else f"is {setting} right?"
+            return PathUnknown(f"{where.rstrip('.')}; {mend}", retryable=False)
+        return refused_part(refusal) or failure
 
 
-async def _read(response: aiohttp.ClientResponse) -> bytes:
+async def whole_body(response: aiohttp.ClientResponse) -> bytes:
     """Returns the whole body. Raises ClientPayloadError for one that grows without end."""
     pieces: list[bytes] = []
     size = 0
@@ -123,7 +136,7 @@ async def _read(response: aiohttp.ClientResponse) -> bytes:
     return b"".join(pieces)
 
 
-def _place(response: aiohttp.ClientResponse) -> str:
+def redirect_target(response: aiohttp.ClientResponse) -> str:
     """Returns the target of a redirect, without parts that could be secret."""
     try:
         target = urlsplit(response.headers.get("Location", ""))

@@ -12,42 +12,55 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing, asynccontextmanager
 from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import Any, Final, Self
 
 import msgspec
 
 from lam.background import Background
-from lam.engines.base import Batches, Can, Health, Pool, Route, RouteLost
+from lam.engines.base import Batches, Can, Health, NoPictures, Pictures, Pool, Route, RouteLost
 from lam.engines.base import Broker as BrokerHealth
 from lam.engines.open_job import OpenJob, Silences
+from lam.engines.picture_sender import PictureSender
 from lam.engines.worker_list import KnownWorker, WorkerList
 from lam.errors import (
     BrokerUnreachable,
+    CannotAnswerNow,
+    CannotSee,
     ContextExceeded,
+    Invalid,
+    LlmError,
     NotSupported,
     NoWorker,
     TooLarge,
+    WorkerLost,
 )
 from lam.mqtt.connection import Broker, Connection, Will
-from lam.protocol.chat import ChatRequest, Turn, merge_turns
-from lam.protocol.events import EngineEvent
+from lam.protocol.chat import ChatRequest, Turn, left_out, merge_turns, with_pictures
+from lam.protocol.events import Chunk, EngineEvent
 from lam.protocol.jobs import (
     ACCEPTS,
+    EMBED,
     PROTOCOL,
+    TOOLS,
     Action,
     BadPayload,
     Control,
     GatewayStatus,
     Job,
     ServedModel,
+    VectorAnswer,
     WorkerStatus,
     decode,
-    decode_frame,
+    decode_reply,
     encode,
     to_wire,
+    vector_request,
 )
+from lam.protocol.pictures import MEDIA, Piece, Want, by_hash
 from lam.protocol.topics import NAME, Topics, checked_name
 from lam.protocol.window import cuts, shorter, trimmed
+
+WHOLE: Final = (1 << 30, 0.0)  # size and delay of pieces, where nobody watches
 
 log = logging.getLogger(__name__)
 
@@ -55,7 +68,7 @@ log = logging.getLogger(__name__)
 class MqttWorkersEngine:
     """An `Engine`, as an async context manager: it owns the connection to the broker.
 
-    `model`: the default model. `chunk_size`, `chunk_delay`: see `paced`.
+    `model`: the default model. `chunk_size`, `chunk_delay`: see `paced`. `pictures`: where those come from that workers ask for.
     """
 
     def __init__(
@@ -69,6 +82,7 @@ class MqttWorkersEngine:
         chunk_size: int = 10,
         chunk_delay: float = 0.01,
         silences: Silences | None = None,
+        pictures: Pictures | None = None,
     ) -> None:
         self.name = checked_name(name, "MQTT_CLIENT_ID")
         self.instance = secrets.token_hex(4)
@@ -80,6 +94,7 @@ class MqttWorkersEngine:
         self._chunks = (chunk_size, chunk_delay)
         self._silences = silences or Silences()
         self._jobs: dict[str, OpenJob] = {}
+        self.pictures = PictureSender(pictures or NoPictures(), self)
         self._watchers: list[Callable[[], None]] = []
         self._changed = asyncio.Event()
         own = self.topics.gateway_status(self.name, self.instance)
@@ -102,6 +117,7 @@ class MqttWorkersEngine:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self._tasks.close()
+        await self.pictures.close()
         self.connection.publish(self.topics.gateway_status(self.name, self.instance), b"", retain=True)
         await self.connection.__aexit__(kind, error, trace)
 
@@ -123,16 +139,24 @@ class MqttWorkersEngine:
                     busy=partial(_running, worker),
                 ),
                 mode="mqtt",
-                can=Can(continues=worker.status.continues, simulated=not worker.status.streaming),
+                can=Can(
+                    continues=worker.status.continues,
+                    images=model.images if MEDIA in worker.status.accepts else False,
+                    tools=model.tools if TOOLS in worker.status.accepts else False,
+                    extras=TOOLS in worker.status.accepts,
+                    simulated=not worker.status.streaming,
+                    answer_now="answer_now" in worker.status.accepts and worker.status.streaming,
+                ),
                 default=model.name == default or not model.name,
                 n_ctx=model.n_ctx,
                 ready=worker.status.state == "ready",
                 waits=True,
                 require_continuing=partial(_require_continuing, worker),
+                embed=partial(self._embed, worker) if EMBED in worker.status.accepts else None,
             )
             for worker in self._workers.all()
             if worker.status.state != "draining"
-            for model in worker.status.models or (ServedModel(""),)
+            for model in worker.status.models or (ServedModel("", images=None),)
         ]
 
     def watch(self, callback: Callable[[], None]) -> None:
@@ -166,16 +190,29 @@ class MqttWorkersEngine:
         worker = self._workers.by_key(route.pool.name)
         if worker is None or not self.connection.connected:
             raise RouteLost
-        batches = self._batches(request, worker)
+        asked = request.turns
+        if route.can.images is False:
+            if request.needs_sight:
+                raise CannotSee
+            turns, _ = with_pictures(request.turns, ())
+            request = msgspec.structs.replace(request, turns=turns)
+        reply = _Reply(self._end_thinking)
+        batches = self._batches(request, worker, reply, asked)
+        reply.batches = batches
         try:
-            yield batches
+            yield reply
         finally:
             await batches.aclose()
 
-    async def _batches(self, request: ChatRequest, worker: KnownWorker) -> AsyncGenerator[list[EngineEvent]]:
-        """Yields one worker's reply. A conversation that is too long is shortened for workers that cannot drop turns."""
+    async def _batches(
+        self, request: ChatRequest, worker: KnownWorker, reply: "_Reply", asked: Sequence[Turn]
+    ) -> AsyncGenerator[list[EngineEvent]]:
+        """Yields one worker's reply. `asked`: the conversation with all its pictures.
+
+        A conversation that is too long is shortened for workers that cannot drop turns.
+        """
         while True:
-            job = self._open(worker, request)
+            reply.job = job = self._open(worker, request, asked)
             try:
                 async with aclosing(job.follow()) as batches:
                     async for batch in batches:
@@ -193,13 +230,13 @@ class MqttWorkersEngine:
                     raise
                 request = msgspec.structs.replace(request, turns=trimmed(request.turns, request.keep, start))
             finally:
+                reply.job = None
                 self._close(job)
 
-    def _open(self, worker: KnownWorker, request: ChatRequest) -> OpenJob:
+    def _open(self, worker: KnownWorker, request: ChatRequest, asked: Sequence[Turn]) -> OpenJob:
         """Publishes the job and returns it. Raises TooLarge."""
         name = secrets.token_urlsafe(12)
-        job = OpenJob(name, worker, self, clock=self._clock, silences=self._silences, chunks=self._chunks)
-        reply_to = self.topics.frames(self.name, self.instance, worker.name, job.name)
+        reply_to = self.topics.frames(self.name, self.instance, worker.name, name)
         topic = self.topics.job(worker.name)
         limit = self.connection.max_packet - len(topic) - 64
 
@@ -209,7 +246,7 @@ class MqttWorkersEngine:
             wire = to_wire(msgspec.structs.replace(request, turns=turns, model=request.model or self._model))
             return encode(
                 Job(
-                    job=job.name,
+                    job=name,
                     instance=worker.status.instance,
                     reply_to=reply_to,
                     request=wire,
@@ -218,15 +255,57 @@ class MqttWorkersEngine:
                 )
             )
 
-        payload = _fitting(request, packed, limit)
-        self._jobs[job.name] = job
+        turns, payload = _fitting(request, packed, limit)
+        job = OpenJob(
+            name,
+            worker,
+            self,
+            clock=self._clock,
+            silences=self._silences,
+            chunks=self._chunks,
+            pictures=by_hash(turns),
+            left_out=left_out(asked, turns),
+        )
+        self._jobs[name] = job
         worker.jobs += 1
         self.connection.publish(topic, payload)
         return job
 
+    async def _embed(self, worker: KnownWorker, model: str | None, fields: dict[str, Any]) -> dict[str, Any]:
+        """Returns the vectors that the worker's server makes. The job takes no place.
+
+        Raises NotSupported, Invalid, TooLarge and a GenerationError.
+        """
+        name, topic = secrets.token_urlsafe(12), self.topics.job(worker.name)
+        payload = encode(
+            Job(
+                job=name,
+                instance=worker.status.instance,
+                reply_to=self.topics.frames(self.name, self.instance, worker.name, name),
+                request=vector_request(model or self._model),
+                accepts=ACCEPTS,
+                embed=fields,
+            )
+        )
+        limit = self.connection.max_packet - len(topic) - 64
+        if len(payload) > limit:
+            raise TooLarge.for_packet(limit)
+        job = OpenJob(name, worker, self, clock=self._clock, silences=self._silences, chunks=WHOLE)
+        self._jobs[name] = job
+        self.connection.publish(topic, payload)
+        try:
+            async with aclosing(job.follow()) as batches:
+                return _vectors("".join([event.content async for batch in batches for event in batch if isinstance(event, Chunk)]))
+        except RouteLost:
+            raise WorkerLost("The worker did not answer the request for vectors; try again.") from None
+        finally:
+            self._jobs.pop(name, None)
+            self._control(job, "release")
+
     def _close(self, job: OpenJob) -> None:
         """Releases the job; if it still runs, this cancels it and frees the model."""
         self._jobs.pop(job.name, None)
+        self.pictures.drop(job)
         job.worker.jobs -= 1
         self._control(job, "release")
         self._tell_capacity()
@@ -257,7 +336,19 @@ class MqttWorkersEngine:
         worker.full_until = self._clock() + self._silences.full
         self._tell_capacity()
 
+    def room(self, worker: str) -> int:
+        return self.connection.max_packet - len(self.topics.control(worker)) - 64
+
+    def send_piece(self, worker: str, piece: Piece) -> bool:
+        return self.connection.publish(self.topics.control(worker), encode(piece))
+
+    async def flushed(self) -> None:
+        await self.connection.flushed()
+
     # Messages
+
+    def _end_thinking(self, job: OpenJob) -> None:
+        self._control(job, "answer_now")
 
     def _control(self, job: OpenJob, action: Action, after: int = 0) -> None:
         reply_to = self.topics.frames(self.name, self.instance, job.worker.name, job.name) if action == "resume" else None
@@ -266,18 +357,22 @@ class MqttWorkersEngine:
     def _frame(self, topic: str, payload: bytes, retained: bool) -> None:
         *_, worker, name = self.topics.names(topic)
         job = self._jobs.get(name)
-        if retained or job is None or job.worker.name != worker:
-            self._ignore(topic, "it is for no open job of that worker")
-            return
         try:
-            frame = decode_frame(payload)
+            said = decode_reply(payload)
         except BadPayload as error:
             self._ignore(topic, str(error))
             return
-        if frame.job != name:
+        if said.job != name:
             self._ignore(topic, "its topic names another job")
-            return
-        job.take(frame)
+        elif retained or job is None or job.worker.name != worker:
+            self._ignore(topic, "it is for no open job of that worker")
+            if isinstance(said, Want) and not retained and NAME.fullmatch(worker):
+                self.pictures.refuse(worker, said, "not_named")
+        elif isinstance(said, Want):
+            job.hear()
+            self.pictures.ask(job, said)
+        else:
+            job.take(said)
 
     def _status(self, topic: str, payload: bytes, _retained: bool) -> None:
         if not payload:
@@ -343,6 +438,38 @@ class MqttWorkersEngine:
                 self._tell_capacity()
 
 
+class _Reply:
+    """The batches of one reply, whose thinking a worker can end. `job`: the open job behind them."""
+
+    def __init__(self, end_thinking: Callable[[OpenJob], None]) -> None:
+        self.batches: AsyncIterator[list[EngineEvent]]
+        self.job: OpenJob | None = None
+        self._end_thinking = end_thinking
+
+    def __aiter__(self) -> AsyncIterator[list[EngineEvent]]:
+        return self.batches
+
+    async def __anext__(self) -> list[EngineEvent]:
+        return await anext(self.batches)
+
+    async def answer_now(self) -> None:
+        """See `AnswersNow`. Whether the model obeys shows in the batches."""
+        job = self.job
+        if job is None or not job.can_answer_now or "answer_now" not in job.worker.status.accepts:
+            raise CannotAnswerNow
+        self._end_thinking(job)
+
+
+def _vectors(text: str) -> dict[str, Any]:
+    try:
+        said = decode(text.encode(), VectorAnswer)
+    except BadPayload as error:
+        raise LlmError("The worker answers a request for vectors with something else.") from error
+    if said.answer is None:
+        raise Invalid(said.message) if said.code == Invalid.code else NotSupported(said.message)
+    return said.answer
+
+
 async def _running(worker: KnownWorker) -> int:
     return worker.status.running
 
@@ -352,13 +479,15 @@ async def _require_continuing(worker: KnownWorker, _request: ChatRequest) -> Non
         raise NotSupported("No worker for this model can continue a reply; regenerate it instead.")
 
 
-def _fitting(request: ChatRequest, packed: Callable[[tuple[Turn, ...]], bytes], limit: int) -> bytes:
-    """Returns the job with as many turns as fit into a message. Raises TooLarge when the newest turn alone does not fit."""
+def _fitting(request: ChatRequest, packed: Callable[[tuple[Turn, ...]], bytes], limit: int) -> tuple[tuple[Turn, ...], bytes]:
+    """Returns as many turns as fit into a message, and the job with them. Raises TooLarge when the newest turn alone does not
+    fit."""
     whole = packed(request.turns)
     if len(whole) <= limit:
-        return whole
+        return request.turns, whole
     starts = cuts(request.turns, request.keep, 1)
     first = bisect_left(starts, True, key=lambda start: len(packed(trimmed(request.turns, request.keep, start))) <= limit)
     if first == len(starts):
         raise TooLarge.for_packet(limit)
-    return packed(trimmed(request.turns, request.keep, starts[first]))
+    turns = trimmed(request.turns, request.keep, starts[first])
+    return turns, packed(turns)

@@ -5,21 +5,26 @@ Requests lost frames again, and gives up a worker that is silent for too long. I
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Final, Protocol
 
-from msgspec import Struct
+import msgspec
+from msgspec import UNSET, Struct
 
 from lam.engines.base import RouteLost
 from lam.engines.paced import paced
 from lam.engines.worker_list import KnownWorker
 from lam.errors import BrokerUnreachable, ContextExceeded, GenerationError, LlmError, WorkerLost, from_code
-from lam.protocol.events import Chunk, EngineEvent, Finished, Progress, Relabel, Thinking, ToolCall
+from lam.protocol.chat import Picture
+from lam.protocol.events import Chunk, EngineEvent, Finished, ImagePiece, Progress, Relabel, Thinking, ToolCall
 from lam.protocol.jobs import Accepted, Failed, Frame, FrameEvent, Inbox, JobFinished, Rejected, finish_reason
+from lam.protocol.places import Excerpt
+from lam.protocol.text import valid
 from lam.protocol.tokens import plausible
 
 RECONNECT_PAUSE: Final = 0.5
-OUTPUT: Final = (Chunk, Thinking, ToolCall, Relabel)
+LONGEST_NAME: Final = 500  # characters of a name that a worker says
+OUTPUT: Final = (Chunk, Thinking, ToolCall, Relabel, ImagePiece)
 
 
 class Silences(Struct, frozen=True, kw_only=True):
@@ -93,7 +98,8 @@ class _Gap:
 class OpenJob:
     """An open job. `clock` returns seconds. `chunks`: size and delay for the pieces of a reply that arrives whole; see `paced`.
 
-    `has_output`: whether part of the reply was passed on.
+    `pictures`: those that it names, by hash. `left_out`: ids of pictures of the request that it does not name. `has_output`:
+    whether part of the reply was passed on. `can_answer_now`: whether the worker said that the model's thinking can be ended.
     """
 
     def __init__(
@@ -105,11 +111,16 @@ class OpenJob:
         clock: Callable[[], float],
         silences: Silences,
         chunks: tuple[int, float],
+        pictures: Mapping[str, Picture] | None = None,
+        left_out: tuple[str, ...] = (),
     ) -> None:
         self.name = name
         self.worker = worker
+        self.pictures = pictures or {}
+        self._left_out = left_out
         self.inbox = Inbox()
         self.has_output = False
+        self.can_answer_now = False
         self._line = line
         self._clock = clock
         self._silences = silences
@@ -133,6 +144,13 @@ class OpenJob:
         self._last_frame = self._clock()
         self._signs = self._signs or not frame.silent
         self._events.extend(self.inbox.take(frame))
+        self._news.set()
+
+    def hear(self) -> None:
+        """Notes that the worker is at work on the job."""
+        self._worker_has_it = True
+        self._last_frame = self._clock()
+        self._signs = True
         self._news.set()
 
     def lose(self) -> None:
@@ -185,9 +203,27 @@ class OpenJob:
                 raise self._rejection(event)
             elif isinstance(event, Failed):
                 return batch, signs, _failure(event)
+            elif isinstance(event, Progress):
+                self.can_answer_now = self.can_answer_now or event.can_answer_now is True
+                # which server answers is not for a worker to say
+                batch.append(msgspec.structs.replace(event, server=UNSET, mode=UNSET))
             else:
-                batch.append(_finish(event, not self.worker.status.streaming) if isinstance(event, JobFinished) else event)
+                batch.append(self._finish(event) if isinstance(event, JobFinished) else event)
         return batch, signs, None
+
+    def _finish(self, event: JobFinished) -> Finished:
+        usage = plausible(event.usage) if event.usage else None
+        about = {"shown": [msgspec.to_builtins(_named(each)) for each in event.shown]} if event.shown else None
+        named = {picture.id for picture in self.pictures.values()}
+        return Finished(
+            finish_reason(event),
+            usage,
+            event.tokens_per_second,
+            event.model,
+            not self.worker.status.streaming,
+            about,
+            (*self._left_out, *(name for name in event.pictures_left_out if name in named)),
+        )
 
     def _rejection(self, rejected: Rejected) -> Exception:
         """Returns the error that a rejection means for the run."""
@@ -255,11 +291,6 @@ class OpenJob:
                 pass
 
 
-def _finish(event: JobFinished, simulated: bool) -> Finished:
-    usage = plausible(event.usage) if event.usage else None
-    return Finished(finish_reason(event), usage, event.tokens_per_second, event.model, simulated)
-
-
 def _failure(event: Failed) -> GenerationError:
     known = from_code(event.code, event.message)
     failure = known if isinstance(known, GenerationError) else LlmError(event.message)
@@ -267,3 +298,7 @@ def _failure(event: Failed) -> GenerationError:
     if isinstance(failure, ContextExceeded):
         failure.prompt_tokens, failure.limit = event.prompt_tokens, event.limit
     return failure
+
+
+def _named(excerpt: Excerpt) -> Excerpt:
+    return msgspec.structs.replace(excerpt, name=valid(excerpt.name)[:LONGEST_NAME])

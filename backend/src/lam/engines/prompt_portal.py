@@ -20,9 +20,9 @@ from msgspec import Struct
 from lam.engines.base import Batches, Can, Health, Pool, Route
 from lam.engines.base import Broker as BrokerHealth
 from lam.engines.paced import paced
-from lam.errors import BrokerUnreachable, LlmError, LlmOverloaded, NotSupported, NoWorker, TooLarge
+from lam.errors import BrokerUnreachable, CannotSee, LlmError, LlmOverloaded, NotSupported, NoWorker, TooLarge
 from lam.mqtt.connection import Broker, Connection
-from lam.protocol.chat import ChatRequest
+from lam.protocol.chat import ChatRequest, left_out
 from lam.protocol.events import Chunk, EngineEvent, Finished, Progress
 from lam.protocol.text import valid
 from lam.protocol.topics import checked_name
@@ -103,7 +103,7 @@ class PromptPortalEngine:
                 name=name,
                 pool=Pool(name="workers", places=self._slots, busy=_busy),
                 mode="mqtt",
-                can=Can(continues=False, json=False, history=True, simulated=True),
+                can=Can(continues=False, tools=False, json=False, history=True, simulated=True, extras=False),
                 default=name == self._model,
                 waits=True,
                 require_continuing=_require_continuing,
@@ -127,6 +127,8 @@ class PromptPortalEngine:
 
     @asynccontextmanager
     async def generate(self, request: ChatRequest, route: Route) -> AsyncIterator[Batches]:
+        if request.needs_sight:
+            raise CannotSee
         batches = self._batches(request)
         try:
             yield batches
@@ -150,7 +152,7 @@ class PromptPortalEngine:
             del self._open[request_id]
         self._worker = True
         about: dict[str, Any] = {"dialect": "prompt_portal"} | ({"payload": envelope} if envelope is not None else {})
-        end = Finished("stop", model=self._model, simulated=True, about=about)
+        end = Finished("stop", model=self._model, simulated=True, about=about, pictures_left_out=left_out(request.turns, ()))
         async for batch in paced([Chunk(text), end] if text else [end], *self._chunks):
             yield batch
 

@@ -4,14 +4,15 @@ It owns the order of bytes, time limits and endings. It must not know what the b
 """
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final, Self
 
 import aiohttp
 
 from lam.engines.completion import CompletionDecoder
 from lam.engines.http_questions import CLIENT_ERRORS
-from lam.errors import GenerationError
-from lam.protocol.events import EngineEvent
+from lam.errors import CannotAnswerNow, GenerationError
+from lam.protocol.events import Chunk, EngineEvent, Progress, Thinking
 
 AFTER_FINISH_SECONDS: Final = 2
 
@@ -21,15 +22,26 @@ class Reading:
 
     Text may follow a finish reason: the reply ends with `[DONE]`, with the body, or after two seconds without a document. Raises
     the decoder's error when the reply is incomplete.
+
+    `end_thinking`: asks the server to end the thinking of the completion with that id; None when the server cannot. Where it can,
+    the first thought comes after a Progress that says so.
     """
 
-    def __init__(self, response: aiohttp.ClientResponse, decoder: CompletionDecoder) -> None:
+    def __init__(
+        self,
+        response: aiohttp.ClientResponse,
+        decoder: CompletionDecoder,
+        end_thinking: Callable[[str], Awaitable[None]] | None = None,
+    ) -> None:
         self._read = response.content.readany
         self._decoder = decoder
         self._ended = self._closed = False
         self._hindrance: GenerationError | None = None
         self._deadline: float | None = None
         self._lost: Exception | None = None
+        self._end_thinking = end_thinking
+        self._begins = end_thinking is not None  # neither a thought nor text so far
+        self._last: list[EngineEvent] = []
 
     def __aiter__(self) -> Self:
         return self
@@ -50,6 +62,29 @@ class Reading:
         events = decoder.feed(piece)
         if decoder.news != news:
             self._deadline = None
+        if events:
+            self._last = events
+            if self._begins:
+                return self._announced(events)
+        return events
+
+    async def answer_now(self) -> None:
+        """See `AnswersNow`."""
+        completion, last = self._decoder.id, self._last[-1] if self._last else None
+        if self._end_thinking is None or completion is None or not isinstance(last, Thinking):
+            raise CannotAnswerNow
+        await self._end_thinking(completion)
+
+    def _announced(self, events: list[EngineEvent]) -> list[EngineEvent]:
+        """Returns the events, with the announcement before the first thought."""
+        for position, event in enumerate(events):
+            if isinstance(event, Thinking):
+                self._begins = False
+                news = [Progress("prompt", can_answer_now=True)] if self._decoder.id is not None else []
+                return [*events[:position], *news, *events[position:]]
+            if isinstance(event, Chunk):
+                self._begins = False
+                break
         return events
 
     def _close(self) -> list[EngineEvent]:

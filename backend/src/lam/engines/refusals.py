@@ -110,7 +110,8 @@ class ReplyTooLong(LlmError):
 class Refusal(Struct, frozen=True, kw_only=True):
     """The readable parts of an error of any shape. `numbers`: prompt tokens and limit, when the server states them separately.
 
-    `named`: the error was an object, so it came from a model server, not from a proxy's page.
+    `named`: the error was an object, so it came from a model server, not from a proxy's page. `param`: the field of the request
+    that it is about, if the server says so separately.
     """
 
     message: str
@@ -119,6 +120,7 @@ class Refusal(Struct, frozen=True, kw_only=True):
     status: int | None = None
     numbers: tuple[Any, Any] = (None, None)
     named: bool = False
+    param: str = ""
 
     @property
     def words(self) -> str:
@@ -143,6 +145,7 @@ def read_refusal(value: Any, status: int | None = None) -> Refusal:
         status=status or own,
         numbers=(source.get("n_prompt_tokens"), source.get("n_ctx")),
         named=True,
+        param=_param(source),
     )
 
 
@@ -228,6 +231,13 @@ def _objects(value: Any) -> Iterator[dict[str, Any]]:
             if isinstance(inner, dict | list) and inner:
                 yield from _objects(inner)
         yield value
+
+
+def _param(source: dict[str, Any]) -> str:
+    """Returns OpenAI's `param`, or the end of FastAPI's `loc`."""
+    where = source.get("loc")
+    value = where[-1] if isinstance(where, list) and where else source.get("param")
+    return _quoted(value) if isinstance(value, str) else ""
 
 
 def _text(value: Any) -> str:

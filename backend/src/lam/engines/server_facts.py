@@ -8,6 +8,9 @@ from typing import Any, Final
 
 from msgspec import Struct
 
+from lam.engines.sight import sees
+from lam.engines.tags import BARE_OPENERS
+
 _NO_CHAT: Final = re.compile(
     r"(^|[^a-z])(text-?)?(embed(ding)?s?|rerank(er)?|colbert|bge|e5|gte|minilm|nomic-embed\S*|whisper|tts|stt|asr|parler|kokoro|clip"
     r"|dall-?e|stable-?diffusion|sdxl|flux|moderation|guard)([^a-z]|$)",
@@ -16,16 +19,20 @@ _NO_CHAT: Final = re.compile(
 
 
 class Model(Struct, frozen=True):
-    """A model in the server's list. `n_ctx`: context tokens per slot, None when the server does not say."""
+    """A model in the server's list. `n_ctx`: context tokens per slot. `images`: it takes pictures. None when the server does not
+    say."""
 
     name: str
     n_ctx: int | None = None
+    images: bool | None = None
 
 
 class ServerFacts(Struct, frozen=True, kw_only=True):
     """What a server reported. `llama`: /props shows that it is llama.cpp. `router`: it loads a model when a request names it.
 
-    `n_ctx`, `slots`: 0 when unknown. `default`: the model for requests without one, None when none is listed.
+    `n_ctx`, `slots`: 0 when unknown. `images`: all its models take pictures, or none does; None when it does not say. `tools`,
+    `json`, `thinking`: the same for calls of tools, answers in a form, and thoughts; only llama.cpp says. `default`: the model for
+    requests without one, None when none is listed.
     """
 
     models: tuple[Model, ...]
@@ -33,10 +40,19 @@ class ServerFacts(Struct, frozen=True, kw_only=True):
     n_ctx: int = 0
     slots: int = 0
     router: bool = False
+    images: bool | None = None
+    tools: bool | None = None
+    json: bool | None = None
+    thinking: bool | None = None
     default: str | None = None
 
     def named(self, model: str | None) -> Model | None:
         return next((m for m in self.models if m.name == model), None)
+
+    def sees(self, model: str | None) -> bool | None:
+        """Returns whether the model takes pictures, None when the server does not say."""
+        known = self.named(model)
+        return known.images if self.images is None and known is not None else self.images
 
 
 def read_facts(props: Any, models: Any) -> ServerFacts:
@@ -50,8 +66,34 @@ def read_facts(props: Any, models: Any) -> ServerFacts:
     listed = models.get("data") if isinstance(models, dict) else models
     entries = [entry for entry in (listed if isinstance(listed, list) else []) if isinstance(entry, dict)]
     entries = [entry for entry in entries if isinstance(entry.get("id"), str)]
-    named = tuple(Model(entry["id"], n_ctx or _context(entry) or None) for entry in entries)
-    return ServerFacts(models=named, llama=llama, n_ctx=n_ctx, slots=slots, router=router, default=_default(entries))
+    named = tuple(Model(entry["id"], n_ctx or _context(entry) or None, sees(entry)) for entry in entries)
+    return ServerFacts(
+        models=named,
+        llama=llama,
+        n_ctx=n_ctx,
+        slots=slots,
+        router=router,
+        images=None if router else sees({"modalities": props.get("modalities")}),
+        tools=None if router else _calls(props),
+        json=True if llama and not router else None,  # it holds any model to a grammar
+        thinking=None if router else _thinks(props),
+        default=_default(entries),
+    )
+
+
+def _calls(props: dict[str, Any]) -> bool | None:
+    """Returns whether the model's template knows tools, None when it does not say. A template may say so and be wrong."""
+    known = props.get("chat_template_caps")
+    answers = [known.get(name) for name in ("supports_tools", "supports_tool_calls")] if isinstance(known, dict) else []
+    return all(answers) if answers and all(isinstance(answer, bool) for answer in answers) else None
+
+
+def _thinks(props: dict[str, Any]) -> bool | None:
+    """Returns whether the model's template has a place for thoughts, None without a template."""
+    template = props.get("chat_template")
+    if not isinstance(template, str) or not template:
+        return None
+    return any(sign in template for sign in (*BARE_OPENERS, "enable_thinking", "reasoning_content"))
 
 
 def _default(entries: list[dict[str, Any]]) -> str | None:

@@ -4,6 +4,7 @@ Pure: text in, events out.
 """
 
 import re
+from itertools import pairwise
 from typing import Final, Literal
 
 from lam.engines.tags import BARE_CLOSERS, BARE_OPENERS, BLOCKS, Block, CodeScanner, may_begin, pattern, unfinished
@@ -27,6 +28,9 @@ _OVERLAP: Final = max(map(len, BARE_OPENERS))
 class ThinkSplitter:
     """A splitter for content that comes in pieces of any size; it returns `Thinking`, `Chunk` and `Relabel` events.
 
+    The text of an answer that it returns ends with a whole piece: one that may hold the beginning of a tag is held back whole. Each
+    event holds one piece or a part of one, so that they can be counted.
+
     A tag opens reasoning only where nothing but white space precedes it: at the beginning of the answer, or after another block. In
     the middle of an answer, `<think>` is text. A closing tag without an opener ends reasoning that was taken for the answer, if it
     starts a line and is not in code; with `relabel` False it stays text.
@@ -41,6 +45,7 @@ class ThinkSplitter:
         "_block",
         "_code",
         "_fresh",
+        "_joints",
         "_opened",
         "_pending",
         "_relabel",
@@ -56,6 +61,7 @@ class ThinkSplitter:
         self._state: Literal["start", "block", "watched", "answer"] = "start"
         self._block = _IMPLIED
         self._pending = ""
+        self._joints: list[int] = []  # where further pieces begin in the pending text
         self._thinks = thinks and relabel
         self._relabel = relabel
         self._fresh = True  # no tag so far
@@ -88,6 +94,8 @@ class ThinkSplitter:
         if len(self.passed) >= _MOST_PASSED:
             self._in_code()  # scans `passed` and empties it
         for start in range(0, len(text), _PART):  # in parts, because each step copies the pending text
+            if self._pending:
+                self._joints.append(len(self._pending))
             self._pending += text[start : start + _PART]
             while self._pending and self._step(out):
                 pass
@@ -130,14 +138,14 @@ class ThinkSplitter:
         if match is not None and not self._may_grow(stripped, match[0]):
             block = _BLOCKS[match[0].lower()]
             self._fresh = self._thinks = False
-            self._pending = stripped[match.end() :]
+            self._skip(len(self._pending) - len(stripped) + match.end())
             if block.closers:
                 self._state, self._block = "block", block
             return True
         bare = _BARE.match(stripped) if self._fresh and self._relabel else None
         if bare is not None:
             self.bare, self._fresh, self._thinks = True, False, False
-            self._pending = stripped[bare.end() :]
+            self._skip(len(self._pending) - len(stripped) + bare.end())
             return True
         tags = (*_OPENERS, *BARE_CLOSERS) if self._fresh and self._relabel else _OPENERS
         if may_begin(stripped, tags) and (stripped or len(self._pending) < _MOST_SPACE):
@@ -168,7 +176,7 @@ class ThinkSplitter:
         if match is None:
             self._give(out, len(self._pending) - unfinished(self._pending, block.closers))
             return False
-        self._pending = self._pending[len(match[0]) :]
+        self._skip(len(match[0]))
         self._state, self._fresh = "start", False
         self.bare = self.bare or block is _IMPLIED
         return True
@@ -192,22 +200,32 @@ class ThinkSplitter:
             if not code:
                 out.append(Relabel("thinking"))
                 self.bare, self._fresh, self._state = True, False, "start"
-                self._pending = self._pending[at:]
+                self._skip(at)
                 return True
         keep = unfinished(self._pending, BARE_CLOSERS)
         if keep and not self._starts_line(len(self._pending) - keep):
             keep = 0
-        self._give(out, len(self._pending) - keep)
+        end = len(self._pending) - keep
+        if keep:
+            newest = self._joints[-1] if self._joints else 0
+            end = newest if newest <= end else 0  # whatever waits begins with a whole piece
+        self._give(out, end)
         return False
 
     def _give(self, out: Split, length: int) -> None:
         """Moves the first characters of the pending text to `out`."""
-        text, self._pending = self._pending[:length], self._pending[length:]
+        text, edges = self._pending[:length], [0, *(joint for joint in self._joints if joint < length), length]
+        self._skip(length)
         if text:
-            thoughts = self._state == "block" and self._block.holds == "thoughts"
-            out.append(Thinking(text) if thoughts else Chunk(text))
+            kind = Thinking if self._state == "block" and self._block.holds == "thoughts" else Chunk
+            out.extend(kind(text[start:end]) for start, end in pairwise(edges))
             if self._block is _IMPLIED and self._state != "answer":
                 self.passed.append(text)
+
+    def _skip(self, length: int) -> None:
+        """Drops the first characters of the pending text."""
+        self._pending = self._pending[length:]
+        self._joints = [joint - length for joint in self._joints if joint > length]
 
     def _starts_line(self, at: int) -> bool:
         before = self._pending[at - 1] if at else (self.passed[-1] if self.passed else self._tail)

@@ -23,6 +23,7 @@ class KnownWorker(Struct, kw_only=True):
     full_until: float = 0  # it said `busy`: leave it alone until its next status or this time
     away_since: float | None = None  # since when its connection is broken; it may come back
     is_silent: bool = False  # no message yet since our own connection came back
+    asked_wrongly: bool = False  # for a picture that no job of it names; the log says so once
 
     @property
     def name(self) -> str:

@@ -3,13 +3,15 @@
 Only contracts live here. They must not name messages, sessions or a database.
 """
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Literal, Protocol
 
-from lam.protocol.events import ContentEvent, Done, EngineEvent, Error, Event
+from msgspec import Struct
+
+from lam.protocol.events import Done, EngineEvent, Error, Event, SavedEvent
 from lam.protocol.outcome import Outcome
-from lam.protocol.runs import Checkpoint, Lease, OpenRun
+from lam.protocol.runs import Checkpoint, Lease, OpenRun, OrphanRule, Reached
 
 Batches = AsyncIterator[list[EngineEvent]]
 Producer = AbstractAsyncContextManager[Batches]
@@ -31,7 +33,8 @@ class Sink(Protocol):
         ...
 
     async def commit(self, outcome: Outcome, lease: Lease) -> None:
-        """Stores the result and removes the run's row in one transaction. Does nothing when the lease is no longer valid.
+        """Stores the result and removes the run's row in one transaction. Does nothing when the lease is no longer valid; where
+        several gateways share the store, it then raises LeaseLost.
 
         Raises StorageUnavailable; the caller then tries again.
         """
@@ -67,23 +70,62 @@ class Kind(Protocol):
         ...
 
 
+class Work(Struct, frozen=True, kw_only=True):
+    """What a run needs to go on. `answer_now`: see `Run`."""
+
+    producer: Producer
+    sink: Sink
+    answer_now: Callable[[], Awaitable[None]] | None = None
+
+
+class Resumption(Protocol):
+    """Makes runs of one kind go on whose gateway died."""
+
+    @property
+    def kind(self) -> str:
+        """The name of the kind."""
+        ...
+
+    async def work(self, run: OpenRun, reached: Reached) -> Work | None:
+        """Returns what makes the run go on after its checkpoints, None where it cannot. Raises StorageUnavailable."""
+        ...
+
+
 class RunStore(Protocol):
-    """Stores open runs. Every method raises StorageUnavailable."""
+    """Stores open runs. Every async method raises StorageUnavailable."""
+
+    @property
+    def moved_at(self) -> float:
+        """The event loop's time of the database's last success, in any unit of work."""
+        ...
 
     async def checkpoint(self, checkpoints: Sequence[Checkpoint]) -> None:
         """Adds events to the runs whose leases are still valid and drops the others."""
         ...
 
-    async def take_over(self, owner: str) -> list[OpenRun]:
-        """Makes `owner` the owner of every open run, under the next epoch, and returns the runs."""
+    async def take_over(self, owner: str, rule: OrphanRule | None = None) -> list[OpenRun]:
+        """Makes `owner` the owner of every open run, or of those of the rule, under the next epoch, and returns these runs. When
+        several gateways try at once, one of them gets each run."""
+        ...
+
+    async def give_away(self, leases: Sequence[Lease]) -> None:
+        """Leaves runs to any gateway, as far as these leases are valid."""
+        ...
+
+    async def find(self, run_id: str) -> OpenRun | None:
+        """Returns an open run, of any owner; None when it is not open."""
         ...
 
     async def of_key(self, key: str) -> OpenRun | None:
         """Returns the key's open run, of any owner; None when there is none."""
         ...
 
-    async def progress(self, run_id: str) -> list[ContentEvent]:
+    async def progress(self, run_id: str) -> list[SavedEvent]:
         """Returns the checkpointed events of a run, oldest first."""
+        ...
+
+    async def reached(self, run_id: str) -> Reached:
+        """Returns how far the checkpoints of an open run reach."""
         ...
 
     async def forget(self, lease: Lease) -> None:

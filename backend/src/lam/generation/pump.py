@@ -7,12 +7,13 @@ model.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 
 from msgspec import UNSET, Struct
 
-from lam.errors import ContextExceeded, GenerationError, GenerationTimeout, Interrupted, LlmError, StorageUnavailable
+from lam.errors import ContextExceeded, GenerationError, GenerationTimeout, Interrupted, LeaseLost, LlmError, StorageUnavailable
 from lam.generation.contracts import Batches, Producer, Sink
 from lam.generation.run import Life, Run, Stop
 from lam.generation.usage import estimated_usage
@@ -20,8 +21,10 @@ from lam.protocol.events import (
     Chunk,
     ContentEvent,
     EngineEvent,
+    Event,
     Finished,
     FinishReason,
+    ImagePiece,
     Metadata,
     Mode,
     Progress,
@@ -32,9 +35,9 @@ from lam.protocol.events import (
 )
 from lam.protocol.facts import Facts, Failure
 from lam.protocol.outcome import Outcome, Status
-from lam.protocol.parts import with_text
+from lam.protocol.parts import text_of, with_text
 from lam.protocol.snapshot import Snapshot
-from lam.protocol.text import utf16_prefix
+from lam.protocol.text import utf16_length, utf16_prefix
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +46,8 @@ class Limits(Struct, frozen=True, kw_only=True):
     """The pump's limits for a run, in seconds, except `reply_chars`: the most characters of text and thoughts together.
 
     `silence`: the longest time without a sign of life from the model. `repeat`: how often the pump repeats what the run waits for.
-    `commit`: when readers get their last event although the result is not stored yet. `retry`, `late_retry`: pauses between
-    attempts to store it.
+    `commit`: how long the database may go without a success, or refuse the result, before readers get their last event although the
+    result is not stored yet. `retry`, `late_retry`: pauses between attempts to store it.
     """
 
     silence: float = 300
@@ -55,17 +58,28 @@ class Limits(Struct, frozen=True, kw_only=True):
     late_retry: float = 1
 
 
-AWAITING_PLACE: Final = ("queued", "unreachable")  # stages
+AWAITING_PLACE: Final = ("queued", "unreachable", "recovering")  # stages
 
 
 class Pump:
-    """Drives one run from its first event to its last."""
+    """Drives one run from its first event to its last. `opening`: its first events, where they are not the sink's. `moved_at()`:
+    the event loop's time of the database's last success."""
 
-    def __init__(self, run: Run, producer: Producer, limits: Limits) -> None:
+    def __init__(
+        self,
+        run: Run,
+        producer: Producer,
+        limits: Limits,
+        opening: Sequence[Event] | None = None,
+        moved_at: Callable[[], float] = lambda: 0.0,
+    ) -> None:
         self._run = run
         self._sink: Sink = run.sink
         self._producer = producer
         self._limits = limits
+        self._opening = opening
+        self._moved_at = moved_at
+        self._refused_at: float | None = None  # when the database first refused the result
         self._loop = asyncio.get_running_loop()
         self._began = self._loop.time()
         self._granted: float | None = None
@@ -73,8 +87,10 @@ class Pump:
         self._life = self._began  # time of the model's last sign of life
         self._progress_time = self._began  # time of the last progress event
         self._progress: Progress | None = None
+        self._early = True  # until the first token, and again until a reply that was broken off goes on
         self._awaits = False  # the last batch said that the run waits for a place
         self._mode: Mode | None = None
+        self._server: str | None = None
         self._model: str | None = None
         self._simulated: bool | None = None
         self._finished: Finished | None = None
@@ -104,13 +120,17 @@ class Pump:
             run.advance(Life.ENDING)
         for timer in self._timers.values():
             timer.cancel()
-        await self._end(self._failure(inner))
+        if run.is_lost:
+            run.abandon()
+        else:
+            await self._end(self._failure(inner))
 
     def _open(self) -> None:
-        opening = list(self._sink.opening())
+        opening = list(self._sink.opening() if self._opening is None else self._opening)
         for event in opening:
             if isinstance(event, Metadata):
                 self._mode, self._model, self._simulated = event.mode, event.model, event.simulated
+                self._server = None if event.server is UNSET else event.server
             elif isinstance(event, Chunk):
                 self._room = max(1, self._room - len(event.content))
         self._run.open(opening)
@@ -127,7 +147,7 @@ class Pump:
 
     def _take(self, batch: list[EngineEvent]) -> None:
         """Takes one batch. This is the path of every token: keep it short."""
-        if self._first_token is None:
+        if self._early:
             self._take_early(batch)
         elif batch:
             self._life = self._loop.time()
@@ -139,7 +159,7 @@ class Pump:
                 self._write(batch)  # type: ignore[arg-type]  # the last event was Finished and is removed
 
     def _take_early(self, batch: list[EngineEvent]) -> None:
-        """Takes a batch before the first token: any batch is a sign of life, and progress goes into the log."""
+        """Takes a batch while a token is awaited: any batch is a sign of life, and progress goes into the log."""
         self._life = self._loop.time()
         self._awaits = bool(batch) and isinstance(batch[0], Progress) and batch[0].stage in AWAITING_PLACE
         if self._granted is None and not self._awaits:
@@ -149,37 +169,56 @@ class Pump:
         for event in batch:
             if isinstance(event, Finished):
                 self._finished = self._finished or event
+            elif isinstance(event, ImagePiece):
+                pass  # a producer that can store pictures yields none
             elif isinstance(event, Progress):
                 if event.model is not UNSET:
                     self._model = event.model
+                if event.server is not UNSET:
+                    self._server = event.server
+                if event.mode is not UNSET:
+                    self._mode = event.mode
                 if event.simulated is not UNSET:
                     self._simulated = event.simulated
-                if event.total is not UNSET:
+                if event.total is not UNSET and event.stage != "recovering":
                     self._prompt_tokens = event.total
                 self._show(event)
             else:
                 self._first_token = self._first_token or self._life
+                self._early = False
                 self._write([event])
             if self._cut_off:
                 return
 
-    def _write(self, events: list[ContentEvent | Progress]) -> None:
+    def _write(self, events: Sequence[ContentEvent | Progress | ImagePiece]) -> None:
         size = 0
+        has_pictures = False
+        broken: Progress | None = None
         for event in events:
             kind = type(event)
             if kind is Chunk or kind is Thinking:
                 size += len(event.content)  # type: ignore[union-attr]  # `is` costs a third of isinstance here
             elif kind is ToolCall:
                 size += len(event.arguments) + len(event.name or "") + len(event.id or "")  # type: ignore[union-attr]
+            elif kind is ImagePiece:  # from a producer that cannot store pictures
+                has_pictures = True
+            elif isinstance(event, Progress) and event.stage == "recovering":
+                broken = event
+        if has_pictures:
+            events = [event for event in events if not isinstance(event, ImagePiece)]
+            if not events:
+                return
         if size > self._room:
             events = self._cut(events)
         self._room -= size
-        self._pieces += len(events)
-        self._run.write(events)
+        self._pieces += len(events) - (broken is not None)
+        self._run.write(events)  # type: ignore[arg-type]  # no pieces of pictures are left
+        if broken is not None:
+            self._break_off(broken)
 
-    def _cut(self, events: list[ContentEvent | Progress]) -> list[ContentEvent | Progress]:
+    def _cut(self, events: Sequence[ContentEvent | Progress | ImagePiece]) -> list[ContentEvent | Progress | ImagePiece]:
         """Returns the events that still fit into `reply_chars`. The run ends with them."""
-        room, kept = self._room, list[ContentEvent | Progress]()
+        room, kept = self._room, list[ContentEvent | Progress | ImagePiece]()
         for event in events:
             if isinstance(event, Chunk | Thinking):
                 event = type(event)(event.content[:room])
@@ -201,8 +240,14 @@ class Pump:
         self._progress_time = self._loop.time()
         self._run.write([progress])
 
+    def _break_off(self, progress: Progress) -> None:
+        """Takes note that a token is awaited again."""
+        self._progress, self._progress_time = progress, self._loop.time()
+        self._early = self._awaits = True
+        self._later("repeat", self._limits.repeat, self._repeat_progress)
+
     def _repeat_progress(self) -> None:
-        if self._first_token is not None:
+        if not self._early:
             return
         left = self._progress_time + self._limits.repeat - self._loop.time()
         if left <= 0:
@@ -212,7 +257,7 @@ class Pump:
 
     def _check_silence(self) -> None:
         """Stops the run after `silence` seconds without a sign of life. Time in the queue does not count."""
-        waits = self._first_token is None and self._awaits
+        waits = self._early and self._awaits
         left = self._limits.silence if waits else self._life + self._limits.silence - self._loop.time()
         if left <= 0:
             self._run.stop(Stop("timeout"))
@@ -220,6 +265,8 @@ class Pump:
             self._later("silence", left, self._check_silence)
 
     def _later(self, name: str, seconds: float, callback: Callable[[], None]) -> None:
+        if (earlier := self._timers.get(name)) is not None:
+            earlier.cancel()
         self._timers[name] = self._loop.call_later(seconds, callback)
 
     # The ending
@@ -244,26 +291,44 @@ class Pump:
     async def _end(self, failure: GenerationError | None) -> None:
         """Commits the outcome, then appends the last event.
 
-        When the database takes longer than `commit` seconds, readers get an error as their last event; the attempts to store the
-        outcome go on.
+        When the database has no success for `commit` seconds, or refuses this outcome for as long, readers get an error as
+        their last event; the attempts to store the outcome go on. A database that takes one write after another is only slow: a
+        write in its line is late, and not lost.
         """
         run = self._run
         outcome = self._outcome(failure)
-        late = self._loop.call_later(self._limits.commit, lambda: self._close(self._outcome(StorageUnavailable())))
+        self._later("commit", self._limits.commit, partial(self._check_commit, self._loop.time()))
         try:
             while True:
                 try:
                     await self._sink.commit(run.outcome or outcome, run.lease)
+                    if run.life < Life.ENDED:
+                        run.is_lost = False  # the lease lapsed, and nobody else took the run
                     break
                 except StorageUnavailable:
+                    if run.is_lost:
+                        raise LeaseLost from None
+                    self._refused_at = self._refused_at or self._loop.time()
                     await asyncio.sleep(self._limits.late_retry if run.life >= Life.ENDED else self._limits.retry)
+        except LeaseLost:
+            run.abandon()
         except Exception:
             log.exception("The outcome of %s cannot be stored", run.id)
             outcome = self._outcome(StorageUnavailable())
         finally:
-            late.cancel()
+            self._timers["commit"].cancel()
         if run.life < Life.ENDED:
             self._close(outcome)
+
+    def _check_commit(self, began: float) -> None:
+        since = max(began, self._moved_at()) if self._refused_at is None else self._refused_at
+        left = since + self._limits.commit - self._loop.time()
+        if self._run.is_lost:
+            self._run.abandon()  # its readers find the ending elsewhere
+        elif left <= 0:
+            self._close(self._outcome(StorageUnavailable()))
+        else:
+            self._later("commit", left, partial(self._check_commit, began))
 
     def _close(self, outcome: Outcome) -> None:
         self._run.close(outcome, self._sink.ending(outcome))
@@ -280,12 +345,16 @@ class Pump:
             thinking=snapshot.thinking,
             facts=Facts(
                 mode=self._mode,
+                server=self._server,
                 model=(finished.model if finished else None) or self._model,
                 simulated=finished.simulated if finished else self._simulated,
                 finish_reason=self._finish_reason(failure),
+                stopped_by=stop.by if status == "cancelled" and stop is not None else None,
                 usage=(finished.usage if finished else None) or self._estimated_usage(),
                 timings=self._timings(),
                 failure=failure_of(failure) if failure else None,
+                pictures_left_out=list(finished.pictures_left_out) if finished and finished.pictures_left_out else None,
+                healed=snapshot.places_healed(utf16_length(text_of(parts))),
             ).with_metadata(finished.about if finished else None),
             unread=not self._run.has_readers,
         )
@@ -324,9 +393,11 @@ def failure_outcome(snapshot: Snapshot, sink: Sink, error: GenerationError) -> O
         thinking=snapshot.thinking,
         facts=Facts(
             mode=metadata.mode if metadata else None,
+            server=metadata.server or None if metadata else None,
             model=metadata.model if metadata else None,
             simulated=metadata.simulated if metadata else None,
             usage=estimated_usage(snapshot, sink.prompt_tokens()),
+            healed=snapshot.places_healed(),
             failure=failure_of(error),
         ),
         unread=True,

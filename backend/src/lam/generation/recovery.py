@@ -1,4 +1,4 @@
-"""Ends runs without a gateway as `interrupted`, with all their checkpointed text.
+"""Takes over runs without a gateway: those that may go on do, the others end as `interrupted`, with all their checkpointed text.
 
 At startup that is every open run: under the lock that makes this gateway the only one, all of them are orphans.
 
@@ -6,33 +6,124 @@ It must not know what a run was about: the sink of its kind does.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Final, Self
 
-from lam.errors import Interrupted, StorageUnavailable
-from lam.generation.contracts import Kind, RunStore
+from msgspec.structs import replace
+
+from lam.errors import Interrupted, LeaseLost, SessionBusy, StorageUnavailable
+from lam.generation.contracts import Kind, Resumption, RunStore
 from lam.generation.pump import failure_outcome
-from lam.protocol.runs import OpenRun
+from lam.generation.supervisor import Supervisor
+from lam.protocol.events import Metadata
+from lam.protocol.runs import Checkpoint, OpenRun, OrphanRule
 from lam.protocol.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
+GATEWAY_DIED: Final = "The gateway stopped in the middle of the reply; what had been saved is kept."
+NUMBERS_APART: Final = 1_000_000
+"""Between the last checkpoint of a run and the first event after it was taken over: nobody can have read so far."""
+MOST_STARTS: Final = 4  # of one run; a run that kills its gateways must not do so for ever
+
+
+class Orphans:
+    """The open runs of gateways that died, owned by this one from now on. `kinds`: who knows how they end."""
+
+    def __init__(self, store: RunStore, kinds: Iterable[Kind], runs: Sequence[OpenRun]) -> None:
+        self._store = store
+        self._kinds = {kind.name: kind for kind in kinds}
+        self._runs = list(runs)
+
+    @classmethod
+    async def take_over(cls, store: RunStore, kinds: Iterable[Kind], owner: str, rule: OrphanRule | None = None) -> Self:
+        """Takes over all open runs, or those of the rule. Raises StorageUnavailable."""
+        return cls(store, kinds, await store.take_over(owner, rule))
+
+    @property
+    def remaining(self) -> Sequence[OpenRun]:
+        """The runs that neither ended nor go on so far."""
+        return self._runs
+
+    async def end(self, spared: Callable[[OpenRun], bool] = lambda _: False) -> list[str]:
+        """Ends all but the spared ones, and returns their ids. Raises StorageUnavailable."""
+        ending = [run for run in self._runs if not spared(run)]
+        for run in ending:
+            await interrupt(self._store, self._kinds.get(run.kind), run)
+            self._runs.remove(run)
+        return [run.id for run in ending]
+
+    async def resume(self, resumption: Resumption, supervisor: Supervisor, *, seconds: float) -> int:
+        """Makes the runs of one kind go on, and returns their number. Those that cannot, or whose last checkpoint is older than
+        `seconds`, are left for `end`. Raises StorageUnavailable."""
+        resumed = 0
+        for run in list(self._runs):
+            if run.kind == resumption.kind and await self._resume(run, resumption, supervisor, seconds):
+                self._runs.remove(run)
+                resumed += 1
+        return resumed
+
+    async def _resume(self, run: OpenRun, resumption: Resumption, supervisor: Supervisor, seconds: float) -> bool:
+        try:
+            reached = await self._store.reached(run.id)
+            if reached.seconds > seconds:
+                log.warning("The run %s does not go on: nobody wrote at it for %.0f s", run.id, reached.seconds)
+                return False
+            if run.attempts > MOST_STARTS:
+                log.warning("The run %s does not go on: it was begun %d times", run.id, MOST_STARTS)
+                return False
+            work = await resumption.work(run, reached)
+        except StorageUnavailable:
+            raise
+        except Exception:
+            log.exception("The run %s (%s) cannot go on", run.id, run.kind)
+            return False
+        if work is None:
+            return False
+        is_started = False
+        try:
+            opening = [
+                replace(event, rebuilt=True) if isinstance(event, Metadata) else event
+                for event in (*work.sink.opening(), *reached.events)
+            ]
+            start = reached.number + NUMBERS_APART
+            # if this gateway dies too before its first checkpoint, the next one begins above what was read here
+            await self._store.checkpoint([Checkpoint(lease=run.lease, since=reached.number, number=start, events=[])])
+            if not supervisor.draining:
+                supervisor.resume(run, work, opening, start)
+                is_started = True
+        except StorageUnavailable:
+            raise
+        except Exception:
+            log.exception("The run %s (%s) cannot go on", run.id, run.kind)
+        finally:
+            if not is_started:
+                async with work.producer:
+                    pass  # gives its place back
+        return is_started
+
 
 async def recover(store: RunStore, kinds: Iterable[Kind], owner: str) -> int:
     """Ends every orphan and returns their number. Raises StorageUnavailable."""
-    by_name = {kind.name: kind for kind in kinds}
-    orphans = await store.take_over(owner)
-    for orphan in orphans:
-        await interrupt(store, by_name.get(orphan.kind), orphan)
-    return len(orphans)
+    orphans = await Orphans.take_over(store, kinds, owner)
+    return len(await orphans.end())
 
 
-async def end_leftover(store: RunStore, kind: Kind, key: str) -> None:
+async def end_leftover(store: RunStore, kind: Kind, key: str, supervisor: Supervisor, *, displaces: bool = True) -> None:
     """Ends the key's stored run that no gateway runs, as interrupted. The caller holds the key's claim, which proves that it does
-    not run here. Raises StorageUnavailable."""
+    not run here. At another gateway it makes way, as `Supervisor.claim` describes. Raises StorageUnavailable, SessionBusy."""
     leftover = await store.of_key(key)
-    if leftover is not None:
+    if leftover is None:
+        return
+    elsewhere, is_ours = supervisor.elsewhere, leftover.owner == supervisor.owner
+    if elsewhere is None or (is_ours and leftover.id not in supervisor.lost):
         log.error("The run %s was left open; it is interrupted now", leftover.id)
         await interrupt(store, kind, leftover)
+    elif is_ours or (run := await elsewhere.find(leftover.id)) is None:
+        raise SessionBusy(leftover.id)  # it is taken over in a moment
+    else:
+        await elsewhere.make_room(run, displaces=displaces)
 
 
 async def interrupt(store: RunStore, kind: Kind | None, orphan: OpenRun) -> None:
@@ -40,14 +131,18 @@ async def interrupt(store: RunStore, kind: Kind | None, orphan: OpenRun) -> None
 
     Raises StorageUnavailable.
     """
-    failure = Interrupted("The gateway stopped in the middle of the reply; what had been saved is kept.")
+    failure = Interrupted(GATEWAY_DIED)
     try:
         sink = await kind.restore(orphan) if kind else None
         if sink is not None:
             snapshot = Snapshot()
             for event in (*sink.opening(), *await store.progress(orphan.id)):
                 snapshot.add(event)
-            await sink.commit(failure_outcome(snapshot, sink, failure), orphan.lease)
+            outcome = failure_outcome(snapshot, sink, failure)
+            if snapshot.progress is None:  # nobody had begun to answer, so the expected server is only a guess
+                outcome = replace(outcome, facts=replace(outcome.facts, server=None))
+            with suppress(LeaseLost):
+                await sink.commit(outcome, orphan.lease)
             return
         log.warning("The run %s (%s) was about something that is gone", orphan.id, orphan.kind)
     except StorageUnavailable:

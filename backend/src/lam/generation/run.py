@@ -4,7 +4,7 @@ A run knows no message and no session; its sink does.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from enum import IntEnum
@@ -13,7 +13,7 @@ from typing import Literal
 from msgspec import Struct
 
 from lam.generation.contracts import Sink
-from lam.protocol.events import Event
+from lam.protocol.events import ContentEvent, Event
 from lam.protocol.outcome import Outcome
 from lam.protocol.runs import Checkpoint, OpenRun
 from lam.protocol.snapshot import Snapshot, condense
@@ -34,16 +34,34 @@ class Life(IntEnum):
 
 
 class Stop(Struct, frozen=True):
-    """A request to end a run. `shown_chars`: UTF-16 code units of the answer that the person saw; None means all of them."""
+    """A request to end a run. The reason `lost`: another gateway may have the run, which ends here without a result. `shown_chars`:
+    UTF-16 code units of the answer that the person saw; None means all of them. `by`: the name of who asks, where several people
+    could."""
 
-    reason: Literal["stop", "timeout", "drain"] = "stop"
+    reason: Literal["stop", "timeout", "drain", "lost"] = "stop"
     shown_chars: int | None = None
+    by: str | None = None
 
 
 class Run:
-    """A run, written by its pump and read by anybody. `droppable`: nobody waits for this work, so it makes way at once."""
+    """A run, written by its pump and read by anybody. `droppable`: nobody waits for this work, so it makes way at once. `counts`:
+    towards the runs that a user may have at once. `leaves_at_once`: a `cancel` run ends as soon as its last reader has left.
 
-    def __init__(self, record: OpenRun, sink: Sink, log: StreamLog, *, detach_seconds: float, droppable: bool = False) -> None:
+    `answer_now`: makes the model end its thinking; None where nothing can. Raises CannotAnswerNow and GenerationError.
+    """
+
+    def __init__(
+        self,
+        record: OpenRun,
+        sink: Sink,
+        log: StreamLog,
+        *,
+        detach_seconds: float,
+        droppable: bool = False,
+        counts: bool = True,
+        leaves_at_once: bool = False,
+        answer_now: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
         self.id = record.id
         self.kind = record.kind
         self.key = record.key
@@ -53,8 +71,11 @@ class Run:
         self.sink = sink
         self.log = log
         self.droppable = droppable
+        self.counts = counts and not droppable
+        self.answer_now = answer_now
         self.began_at = datetime.now(UTC)
         self.life = Life.WAITING
+        self.is_lost = False  # another gateway may have it
         self.outcome: Outcome | None = None
         self.stop_request: Stop | None = None
         self.cancel: Callable[[], object] = lambda: None
@@ -62,7 +83,9 @@ class Run:
         self._folded = 0  # number of the last event in `_snapshot`
         self._changes: set[asyncio.Future[None]] = set()
         self._detach_seconds = detach_seconds
+        self._leaves_at_once = leaves_at_once
         self._readers = 0
+        self._elsewhere: set[str] = set()  # other gateways with readers
         self._detach: asyncio.TimerHandle | None = None
         self._checkpointed = 0  # number of the last saved event
         self._await_reader()
@@ -91,6 +114,14 @@ class Run:
         if self._detach:
             self._detach.cancel()
 
+    def abandon(self) -> None:
+        """Closes the log without a last event: the run goes on elsewhere, or ends there."""
+        self.is_lost = True
+        self.log.close()
+        self.advance(Life.ENDED)
+        if self._detach:
+            self._detach.cancel()
+
     @property
     def snapshot(self) -> Snapshot:
         """The fold of all events so far. It is computed on demand, not for every token."""
@@ -108,6 +139,14 @@ class Run:
         self.stop_request = request
         self.cancel()
         return True
+
+    def lose(self) -> None:
+        """Ends the run without a result. Does nothing once the last event is written."""
+        if self.life < Life.ENDED:
+            self.is_lost = True
+            if self.life < Life.ENDING:
+                self.stop_request = Stop("lost")
+                self.cancel()
 
     # Waiting
 
@@ -144,11 +183,23 @@ class Run:
 
     @property
     def readers(self) -> int:
-        return self._readers
+        """The number of readers here and of other gateways with readers."""
+        return self._readers + len(self._elsewhere)
 
     @property
     def has_readers(self) -> bool:
-        return self._readers > 0
+        return self._readers > 0 or bool(self._elsewhere)
+
+    def read_from(self, gateway: str, *, reads: bool) -> None:
+        """Notes whether another gateway has readers."""
+        if reads != (gateway in self._elsewhere):
+            self._elsewhere ^= {gateway}
+            self._watch_readers()
+
+    def read_only_from(self, gateways: Collection[str]) -> None:
+        """Forgets the readers at all gateways but these."""
+        for gateway in self._elsewhere.difference(gateways):
+            self.read_from(gateway, reads=False)
 
     @contextmanager
     def reading(self) -> Iterator[None]:
@@ -165,7 +216,9 @@ class Run:
         if self._detach:
             self._detach.cancel()
             self._detach = None
-        if not self._readers:
+        if not self.has_readers and self._leaves_at_once and self.on_disconnect == "cancel":
+            self.stop(Stop())
+        elif not self.has_readers:
             self._await_reader()
         self._announce()
 
@@ -178,8 +231,12 @@ class Run:
 
     def unsaved(self) -> Checkpoint | None:
         """Returns the events since the last checkpoint, None when there are none to save."""
-        events = condense(record.event for record in self.log.since(self._checkpointed))
-        return Checkpoint(self.lease, self._checkpointed, self.log.last, events) if events else None
+        records = self.log.since(self._checkpointed)
+        events = condense(record.event for record in records)
+        if not events:
+            return None
+        pieces = sum(isinstance(record.event, ContentEvent) for record in records)
+        return Checkpoint(lease=self.lease, since=self._checkpointed, number=self.log.last, events=events, pieces=pieces)
 
     def checkpointed(self, checkpoint: Checkpoint) -> None:
         self._checkpointed = checkpoint.number

@@ -6,7 +6,7 @@ It owns their tasks and the places per user. It must not know what a run is abou
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
@@ -14,12 +14,14 @@ from typing import Self
 from msgspec import Struct
 
 from lam.background import Background
-from lam.errors import Interrupted, SessionBusy, ShuttingDown, TooManyStreams
+from lam.callbacks import call_each
+from lam.errors import Interrupted, SessionBusy, ShuttingDown, StorageUnavailable, TooManyStreams
 from lam.generation.checkpoint import keep_checkpoints
-from lam.generation.contracts import Producer, RunStore, Sink
+from lam.generation.contracts import Producer, RunStore, Sink, Work
 from lam.generation.pump import Limits, Pump, failure_of, failure_outcome
+from lam.generation.remote import AnyRun, Elsewhere
 from lam.generation.run import Life, Run, Stop
-from lam.protocol.events import Error
+from lam.protocol.events import Error, Event
 from lam.protocol.facts import Facts
 from lam.protocol.outcome import Outcome
 from lam.protocol.runs import OnDisconnect, OpenRun
@@ -65,6 +67,7 @@ class Supervisor:
     ) -> None:
         self.owner = owner
         self.after_start: list[Callable[[Run], None]] = []
+        self.after_loss: list[Callable[[Run], None]] = []  # called in place of `after_end` for a run that another gateway has
         self.after_end: list[Callable[[Run], None]] = []  # called after the last event, once the outcome is stored
         self._store = store
         self._shelf = shelf
@@ -76,6 +79,8 @@ class Supervisor:
         self._by_key: dict[str, Run | Claim] = {}
         self._claims: set[Claim] = set()
         self._draining = False
+        self.elsewhere: Elsewhere | None = None  # the runs of other gateways, where there may be some
+        self.lost: set[str] = set()  # ids of runs that are ours by their rows and do not run here: given up, or just taken over
 
     async def __aenter__(self) -> Self:
         self._tasks = asyncio.TaskGroup()
@@ -101,12 +106,21 @@ class Supervisor:
         """Returns the running runs, without those that can be dropped."""
         return [run for run in self._runs.values() if not run.droppable]
 
-    def get(self, run_id: str) -> Run | None:
+    def local(self, run_id: str) -> Run | None:
+        """Returns a run of this gateway."""
         return self._runs.get(run_id)
 
-    def of_key(self, key: str) -> Run | None:
+    def get(self, run_id: str) -> AnyRun | None:
+        """Returns a run of any gateway, as far as is known."""
+        run = self._runs.get(run_id)
+        return run if run is not None or self.elsewhere is None else self.elsewhere.get(run_id)
+
+    def of_key(self, key: str) -> AnyRun | None:
+        """Returns the key's run, of any gateway, as far as is known."""
         holder = self._by_key.get(key)
-        return holder if isinstance(holder, Run) else None
+        if isinstance(holder, Run):
+            return holder
+        return None if self.elsewhere is None else self.elsewhere.of_key(key)
 
     @property
     def draining(self) -> bool:
@@ -115,20 +129,29 @@ class Supervisor:
     # Starting
 
     @asynccontextmanager
-    async def claim(self, key: str | None, user_id: int, *, droppable: bool = False) -> AsyncIterator[Claim]:
+    async def claim(
+        self, key: str | None, user_id: int, *, droppable: bool = False, displaces: bool = True, counts: bool = True
+    ) -> AsyncIterator[Claim]:
         """Reserves the key while the caller stores the rows; `start` turns the claim into a run.
 
-        Raises ShuttingDown, SessionBusy, TooManyStreams.
+        `displaces`: a `cancel` run that nobody reads makes way, and one that is read is waited for, up to `room` seconds.
+        `counts`: towards the runs that a user may have at once; like a droppable run, one that does not is counted by its caller.
+        Raises ShuttingDown, SessionBusy, TooManyStreams, StorageUnavailable.
         """
-        await self._make_room(key)
-        owned = sum(run.user_id == user_id and not run.droppable for run in self._runs.values())
+        if self.elsewhere is not None and not self.elsewhere.valid:
+            raise StorageUnavailable
+        await self._make_room(key, displaces)
+        counts = counts and not droppable
+        owned = sum(run.user_id == user_id and run.counts for run in self._runs.values())
         owned += sum(claim.user_id == user_id for claim in self._claims)
-        if owned >= self._most_per_user and not droppable:
+        if self.elsewhere is not None:
+            owned += sum(run.user_id == user_id and run.counts for run in self.elsewhere.running())
+        if counts and owned >= self._most_per_user:
             raise TooManyStreams(f"You have {owned} replies running, as many as this gateway allows; wait for one to end.")
         claim = Claim(key, user_id)
         if key is not None:
             self._by_key[key] = claim
-        if not droppable:
+        if counts:
             self._claims.add(claim)
         try:
             yield claim
@@ -150,18 +173,52 @@ class Supervisor:
             request=request,
         )
 
-    def start(self, claim: Claim, record: OpenRun, producer: Producer, sink: Sink, *, droppable: bool = False) -> Run:
-        """Starts the run, whose row must be stored already. From here on the run ends without the caller."""
-        run = Run(record, sink, self._shelf.open(record.id), detach_seconds=self._waits.detach, droppable=droppable)
-        self._runs[run.id] = run
+    def start(
+        self,
+        claim: Claim,
+        record: OpenRun,
+        producer: Producer,
+        sink: Sink,
+        *,
+        droppable: bool = False,
+        counts: bool = True,
+        leaves_at_once: bool = False,
+        answer_now: Callable[[], Awaitable[None]] | None = None,
+    ) -> Run:
+        """Starts the run, whose row must be stored already. From here on the run ends without the caller.
+
+        `counts`: as of its claim. `leaves_at_once`: with `cancel`, it ends as soon as its last reader has left.
+        """
         self._claims.discard(claim)
+        run = Run(
+            record,
+            sink,
+            self._shelf.open(record.id),
+            detach_seconds=self._waits.detach,
+            droppable=droppable,
+            counts=counts,
+            leaves_at_once=leaves_at_once,
+            answer_now=answer_now,
+        )
+        return self._launch(run, producer)
+
+    def resume(self, record: OpenRun, work: Work, opening: Sequence[Event], start: int) -> Run:
+        """Makes a run go on that this gateway took over. `opening`: its events so far, which are stored. `start`: the number before
+        the first of them."""
+        log = self._shelf.open(record.id, start)
+        run = Run(record, work.sink, log, detach_seconds=self._waits.detach, answer_now=work.answer_now)
+        return self._launch(run, work.producer, opening)
+
+    def _launch(self, run: Run, producer: Producer, opening: Sequence[Event] | None = None) -> Run:
+        self.lost.discard(run.id)
+        self._runs[run.id] = run
         if run.key is not None:
             self._by_key[run.key] = run
-        pump = Pump(run, producer, self._limits)
+        pump = Pump(run, producer, self._limits, opening, lambda: self._store.moved_at)
         self._outer[run.id] = self._tasks.create_task(self._drive(run, pump), name=f"run-{run.id}")
-        if self._draining:
+        if self._draining and not (self.elsewhere is not None and self.elsewhere.can_give_away(run)):
             run.stop(Stop("drain"))
-        self._call(self.after_start, run)
+        call_each(self.after_start, run, event=f"the start of {run.id}")
         return run
 
     async def _drive(self, run: Run, pump: Pump) -> None:
@@ -173,11 +230,15 @@ class Supervisor:
             if run.life < Life.ENDED:  # the pump failed, or shutdown cancelled it while it waited for the database
                 self._close_fallen(run)
             run.advance(Life.SAVED)
-            del self._runs[run.id], self._outer[run.id]
+            if self._runs.get(run.id) is run:  # it may have come back to this gateway, as another run
+                del self._runs[run.id], self._outer[run.id]
             if run.key is not None and self._by_key.get(run.key) is run:
                 del self._by_key[run.key]
-            self._shelf.ended(run.id)
-        self._call(self.after_end, run)
+            if run.is_lost:
+                self._shelf.drop(run.id, run.log)  # its readers find it elsewhere
+            else:
+                self._shelf.ended(run.id)
+        call_each(self.after_loss if run.is_lost else self.after_end, run, event=f"the end of {run.id}")
 
     @staticmethod
     def _close_fallen(run: Run) -> None:
@@ -191,16 +252,9 @@ class Supervisor:
             outcome = Outcome(status=error.outcome, facts=Facts(failure=failure_of(error)), unread=True)
             run.close(outcome, Error(error.message, error.code, error.retryable))
 
-    @staticmethod
-    def _call(callbacks: Iterable[Callable[[Run], None]], run: Run) -> None:
-        for callback in callbacks:
-            try:
-                callback(run)
-            except Exception:
-                log.exception("What follows a change of %s failed", run.id)
-
-    async def _make_room(self, key: str | None) -> None:
-        """Waits up to `room` seconds for the key's run to end or to lose its last reader.
+    async def _make_room(self, key: str | None, displaces: bool, *, is_ours: bool = True) -> None:
+        """Waits up to `room` seconds for the key's run to end or to lose its last reader. `is_ours`: for a run that starts here,
+        which none does any more while this gateway drains.
 
         An aborted request and the next send arrive on different connections, so the old reader may still be counted. A `cancel` run
         without readers makes way.
@@ -208,11 +262,17 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._waits.room
         while True:
-            if self._draining:
+            if self._draining and is_ours:
                 raise ShuttingDown
             holder = self._by_key.get(key) if key is not None else None
             if holder is None:
-                return
+                remote = self.elsewhere.of_key(key) if self.elsewhere is not None and key is not None else None
+                if remote is None or self.elsewhere is None:
+                    return
+                await self.elsewhere.make_room(remote, displaces=displaces)
+                continue
+            if isinstance(holder, Run) and not displaces:
+                raise SessionBusy(holder.id)
             if isinstance(holder, Run) and holder.on_disconnect == "cancel" and not holder.has_readers:
                 holder.stop(Stop())
                 if not await holder.saved(self._waits.commit):
@@ -234,26 +294,52 @@ class Supervisor:
                     pass
             await asyncio.sleep(0)
 
-    # Ending
-
-    async def stop(self, run_id: str, shown_chars: int | None = None) -> None:
-        """Stops a run at any stage and waits up to `room` seconds for its result. Does nothing when it has ended."""
+    async def make_room(self, run_id: str, *, displaces: bool) -> None:
+        """Waits until the run has ended, or makes it end, as `claim` does for one that starts at another gateway. Raises
+        SessionBusy."""
         run = self._runs.get(run_id)
         if run is not None:
-            run.stop(Stop(shown_chars=shown_chars))
+            await self._make_room(run.key, displaces, is_ours=False)
+
+    # Ending
+
+    async def stop(self, run_id: str, shown_chars: int | None = None, by: str | None = None) -> None:
+        """Stops a run of this gateway at any stage and waits up to `room` seconds for its result. Does nothing when it has ended.
+        `by`: as of `Stop`."""
+        run = self._runs.get(run_id)
+        if run is not None:
+            run.stop(Stop(shown_chars=shown_chars, by=by))
             await run.saved(self._waits.room)
 
     async def end_key(self, key: str) -> None:
-        """Stops the key's run and waits until its result is stored. Raises SessionBusy when that takes too long."""
-        await self._end(run for run in self.running() if run.key == key)
+        """Stops the key's run, on any gateway, and waits until its result is stored. Raises SessionBusy when that takes too
+        long."""
+        await self.end_here(key=key)
+        if self.elsewhere is not None:
+            await self.elsewhere.end(key=key)
 
     async def end_run(self, run_id: str) -> None:
-        """Stops a run and waits until its result is stored. Raises SessionBusy when that takes too long."""
-        await self._end(run for run in self.running() if run.id == run_id)
+        """Stops a run, on any gateway, and waits until its result is stored. Raises SessionBusy when that takes too long."""
+        await self.end_here(run_id=run_id)
+        if self.elsewhere is not None:
+            await self.elsewhere.end(run_id=run_id)
 
     async def end_user(self, user_id: int) -> None:
-        """Stops all runs of a user and waits until their results are stored. Raises SessionBusy when that takes too long."""
-        await self._end(run for run in self.running() if run.user_id == user_id)
+        """Stops all runs of a user, on all gateways, and waits until their results are stored. Raises SessionBusy when that takes
+        too long."""
+        await self.end_here(user_id=user_id)
+        if self.elsewhere is not None:
+            await self.elsewhere.end(user_id=user_id)
+
+    async def end_here(self, *, run_id: str | None = None, key: str | None = None, user_id: int | None = None) -> None:
+        """Stops the runs of this gateway with this id, key or user. Raises SessionBusy when that takes too long."""
+        await self._end(
+            run
+            for run in self.running()
+            if (run_id is not None and run.id == run_id)
+            or (key is not None and run.key == key)
+            or (user_id is not None and run.user_id == user_id)
+        )
 
     async def _end(self, runs: Iterable[Run]) -> None:
         ending = list(runs)
@@ -264,15 +350,46 @@ class Supervisor:
                 raise SessionBusy(run.id)
 
     async def drain(self, seconds: float) -> None:
-        """Refuses new runs, gives the running ones `seconds` to end, then ends them as `interrupted` and stores their results."""
+        """Refuses new runs, gives the running ones `seconds` to end, and gives away those that another gateway can make go on. It
+        ends the others as `interrupted` and stores their results."""
         self._draining = True
+        if self.elsewhere is not None:
+            await self.elsewhere.leave()
         for run in self.running():
             if run.droppable:
                 run.stop(Stop("drain"))
         await self._all_saved(seconds)
+        await self._give_away()
         for run in self.running():
             run.stop(Stop("drain"))
         await self._all_saved(self._waits.save)
+
+    def lose_all(self) -> None:
+        """Gives up all runs without results, because the lease has lapsed and other gateways may have them."""
+        for run in self.running():
+            if run.life < Life.ENDED and not run.is_lost:
+                self.lost.add(run.id)
+                run.lose()
+
+    async def _give_away(self) -> None:
+        """Leaves the runs that can go on elsewhere, with all their text, to the other gateways."""
+        if (elsewhere := self.elsewhere) is None:
+            return
+        running = [run for run in self.running() if run.life < Life.ENDING and run.stop_request is None]
+        gifts = [run for run in running if elsewhere.can_give_away(run)]
+        if not gifts:
+            return
+        for run in gifts:
+            run.lose()
+        await asyncio.gather(*(run.saved(self._waits.save) for run in gifts))
+        try:
+            if unsaved := [checkpoint for run in gifts if (checkpoint := run.unsaved())]:
+                await self._store.checkpoint(unsaved)
+            await self._store.give_away([run.lease for run in gifts])
+        except StorageUnavailable as error:  # they wait until the lease of this gateway ends
+            log.warning("%d replies could not be given away: %s", len(gifts), error.message)
+        log.warning("%d replies go on at another gateway", len(gifts))
+        elsewhere.announce_gift()
 
     async def _all_saved(self, seconds: float) -> None:
         await asyncio.gather(*(run.saved(seconds) for run in self.running()))

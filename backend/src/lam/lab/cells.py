@@ -17,6 +17,7 @@ from lam.engines.catalog import Catalog
 from lam.engines.queue import Loan, Ticket
 from lam.errors import (
     BrokerUnreachable,
+    BudgetExceeded,
     LlmLoading,
     LlmOverloaded,
     LlmUnreachable,
@@ -29,6 +30,7 @@ from lam.errors import (
 from lam.generation.contracts import Batches
 from lam.generation.run import Run, Stop
 from lam.lab import judges, transcripts
+from lam.lab.allowance import Allowance
 from lam.lab.borrowing import Borrowing
 from lam.lab.judging import Judging
 from lam.lab.specs import Case, Opinion, Spec
@@ -49,6 +51,7 @@ from lam.protocol.events import (
     Metadata,
     Progress,
     Thinking,
+    Usage,
 )
 from lam.protocol.facts import Failure
 from lam.protocol.outcome import Outcome
@@ -115,6 +118,7 @@ class Attempt:
         self.passed: bool | None = None
         self.refusal: Failure | None = None  # why the cell cannot be done at all
         self.near_end: Callable[[], bool] = lambda: False
+        self.rest: float | None = None  # seconds until its owner's budget renews
 
     def make_way(self) -> None:
         """Ends the attempt: somebody needs its place."""
@@ -128,7 +132,7 @@ class Attempt:
 
     @property
     def sampling(self) -> Sampling:
-        return self.spec.settings[self.cell.setting].sampling
+        return self.spec.sampling(self.cell.model, self.cell.setting)
 
     @property
     def new(self) -> Transcript:
@@ -154,6 +158,15 @@ class CellSink:
     def model(self) -> str | None:
         return self._attempt.model if self._attempt is not None else None
 
+    @property
+    def rest(self) -> float | None:
+        """How long the cells of its owner wait for their budget, in seconds."""
+        return self._attempt.rest if self._attempt is not None else None
+
+    @property
+    def user_id(self) -> int:
+        return self._order.user_id
+
     def opening(self) -> Sequence[Event]:
         attempt = self._attempt
         metadata = Metadata(None, None, "", model=attempt.model if attempt else None)
@@ -168,6 +181,7 @@ class CellSink:
         async with self._database.write() as unit:
             if not await unit.runs.close(lease):
                 return
+            await unit.spending.forget(lease.run_id)  # what a request left behind
             run = await unit.lab.run(order.lab_run_id, lock=True)
             if run is None:
                 return
@@ -274,12 +288,15 @@ _STATUS: Final[dict[CellStatus, str]] = {
 class Cells:
     """Makes the producers of cells."""
 
-    def __init__(self, catalog: Catalog, borrowing: Borrowing, judging: Judging, *, sign_seconds: float) -> None:
+    def __init__(
+        self, catalog: Catalog, borrowing: Borrowing, judging: Judging, allowance: Allowance, *, sign_seconds: float
+    ) -> None:
         """`sign_seconds`: time between two signs of life of what the stream does not show."""
         self._sign_seconds = sign_seconds
         self._catalog = catalog
         self._borrowing = borrowing
         self._judging = judging
+        self._allowance = allowance
         self.lengths = Lengths()
 
     def loan(self, attempt: Attempt) -> Loan:
@@ -311,7 +328,8 @@ class Cells:
         case = (attempt.spec.tasks.cases or ())[attempt.cell.task]
         template = attempt.spec.templates[attempt.cell.template]
         attempt.before = attempt.transcript = ()  # a case begins anew
-        asked = Request("answer", attempt.model, transcripts.case_turns(template, case), attempt.sampling)
+        turns = transcripts.prompted(transcripts.case_turns(template, case), attempt.spec, attempt.cell)
+        asked = Request("answer", attempt.model, turns, attempt.sampling)
         async with aclosing(self._ask(attempt, asked)) as batches:
             async for batch in batches:
                 yield batch
@@ -354,7 +372,7 @@ class Cells:
         while game.state.status == "playing" and len(attempt.transcript) < spec.steps:
             forced = response_format(game.state, spec.forcing) or attempt.sampling.response_format
             sampling = msgspec.structs.replace(attempt.sampling, response_format=forced)
-            asked = Request("hint", attempt.model, game.turns(), sampling)
+            asked = Request("hint", attempt.model, transcripts.prompted(game.turns(), spec, cell), sampling)
             async with aclosing(_lines(self._ask(attempt, asked))) as batches:
                 async for batch in batches:
                     yield batch
@@ -381,14 +399,25 @@ class Cells:
         key = (attempt.order.lab_run_id, attempt.cell.template, attempt.cell.model, asked.purpose)
         attempt.near_end = lambda: self.lengths.is_near_end(key, asked.length)
         began: float | None = None
+        order, run = attempt.order, attempt.run
+        assert run is not None
         try:
-            async with self._catalog.generate(asked.request, ticket) as batches:
-                async for batch in batches:
-                    if began is None and ticket.offer is not None:
-                        began = clock()
-                    shown = asked.take(batch, clock() - (began or clock()))
-                    yield shown
+            async with self._allowance.of(order.user_id, run.id, asked.request) as use:
+                try:
+                    request = asked.within(use.length)
+                    async with self._catalog.generate(request, ticket) as batches:
+                        async for batch in batches:
+                            if began is None and ticket.offer is not None:
+                                began = clock()
+                            shown = asked.take(batch, clock() - (began or clock()))
+                            yield shown
+                finally:
+                    use.usage, use.text = asked.usage, asked.snapshot.text + asked.snapshot.thinking
+        except BudgetExceeded as error:
+            attempt.rest = error.retry_after
+            raise LlmOverloaded(error.message) from error
         finally:
+            ticket.leave(model_is_free=True)  # where nothing was asked
             attempt.near_end = lambda: False
         self.lengths.add(key, asked.length)
 
@@ -446,6 +475,17 @@ class Request:
                 self._first_token = seconds if self._first_token is None else self._first_token
                 self.length += len(getattr(event, "content", ""))
         return [event for event in batch if not isinstance(event, Finished)]
+
+    @property
+    def usage(self) -> Usage | None:
+        return self._finished.usage if self._finished else None
+
+    def within(self, length: int) -> ChatRequest:
+        """Returns the request for a reply of up to so many tokens."""
+        sampling = self.request.sampling
+        if length >= sampling.max_tokens:
+            return self.request
+        return msgspec.structs.replace(self.request, sampling=msgspec.structs.replace(sampling, max_tokens=length))
 
     def exchange(self) -> Exchange:
         finished = self._finished

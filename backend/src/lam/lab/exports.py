@@ -1,11 +1,10 @@
 """A run as CSV: one line per cell, for spreadsheets and notebooks. Pure."""
 
-import csv
-import io
 from collections.abc import Sequence
 from typing import Any, Final
 
 from lam.lab.specs import Spec
+from lam.protocol import spreadsheet
 from lam.storage.models import LabCell
 
 _RESULT: Final = (
@@ -31,26 +30,18 @@ COLUMNS: Final = (
     *("status", "attempts", "given_up", "passed"),
     *_RESULT,
 )
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")  # a spreadsheet would run it
 
 
 def as_csv(spec: Spec, cells: Sequence[LabCell]) -> str:
-    out = io.StringIO(newline="")
-    writer = csv.writer(out)
-    writer.writerow(COLUMNS)
     names = spec.tasks.names()
-    for cell in cells:
-        template = spec.templates[cell.template]
-        writer.writerow(
-            [
-                *(cell.number, _safe(template.title), template.template_id, template.version),
-                *(_safe(spec.models[cell.model] or ""), _safe(spec.settings[cell.setting].title), _safe(names[cell.task])),
-                *(cell.repeat, cell.status, cell.attempts, cell.given_up, cell.passed),
-                *(_safe((cell.result or {}).get(name)) for name in _RESULT),
-            ]
-        )
-    return out.getvalue()
+    return spreadsheet.as_csv(COLUMNS, (_row(spec, cell, names[cell.task]) for cell in cells))
 
 
-def _safe(value: Any) -> Any:
-    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+def _row(spec: Spec, cell: LabCell, task: str) -> list[Any]:
+    template = spec.templates[cell.template]
+    return [
+        *(cell.number, template.title, template.template_id, template.version),
+        *(spec.models[cell.model] or "", spec.settings[cell.setting].title, task),
+        *(cell.repeat, cell.status, cell.attempts, cell.given_up, cell.passed),
+        *((cell.result or {}).get(name) for name in _RESULT),
+    ]

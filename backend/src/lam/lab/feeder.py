@@ -6,7 +6,7 @@ One task does it. It must not know what a cell asks a model.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from datetime import UTC, datetime
 from itertools import count
 from types import TracebackType
@@ -16,7 +16,7 @@ import msgspec
 
 from lam.background import Background
 from lam.engines.catalog import Catalog
-from lam.errors import Conflict, SessionBusy, ShuttingDown, StorageUnavailable
+from lam.errors import Conflict, LeaseLost, SessionBusy, ShuttingDown, StorageUnavailable
 from lam.generation.run import Run, Stop
 from lam.generation.supervisor import Supervisor
 from lam.lab import transcripts
@@ -31,6 +31,7 @@ from lam.storage.models import LabRun, WaitingCell
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS: Final = 1.0  # between two looks while cells wait, for what has no callback
+MOST_REST_SECONDS: Final = 60.0  # between two looks at a budget that was used up
 MOST_SPECS: Final = 32  # in memory
 
 
@@ -40,7 +41,8 @@ def cell_key(cell_id: int) -> str:
 
 
 class Feeder:
-    """An async context manager: it owns the task that starts cells. `changed(order)` is called when a cell began or ended."""
+    """An async context manager: it owns the task that starts cells. `changed(order)` is called when a cell began or ended.
+    `on_duty()`: whether this gateway starts the cells that wait."""
 
     def __init__(
         self,
@@ -50,6 +52,7 @@ class Feeder:
         borrowing: Borrowing,
         catalog: Catalog,
         changed: Callable[[CellOrder], None],
+        on_duty: Callable[[], bool] = lambda: True,
     ) -> None:
         self.starting = asyncio.Lock()  # nothing starts while somebody holds it
         self._database = database
@@ -59,10 +62,12 @@ class Feeder:
         self._catalog = catalog
         self._doubtful: list[tuple[CellOrder, Lease]] = []  # stored or not: the database did not say
         self._changed = changed
+        self._on_duty = on_duty
         self._specs: dict[int, Spec] = {}
         self._turns: dict[int, int] = {}  # when each person's last cell was started
         self._numbers = count(1)
         self._rests: dict[str | None, float] = {}  # until when no cell of a model starts
+        self._resting: dict[int, float] = {}  # until when no cell of a person starts, whose budget is used up
         self._wake = asyncio.Event()
         self._waits = False  # whether cells wait, as far as is known
 
@@ -90,7 +95,10 @@ class Feeder:
         if run.kind != CELL:
             return
         failure = run.outcome.facts.failure if run.outcome is not None else None
-        if failure is not None and failure.code in AWAY and isinstance(run.sink, CellSink):
+        if isinstance(run.sink, CellSink) and run.sink.rest is not None:
+            rest = min(run.sink.rest, MOST_REST_SECONDS)
+            self._resting[run.sink.user_id] = asyncio.get_running_loop().time() + rest
+        elif failure is not None and failure.code in AWAY and isinstance(run.sink, CellSink):
             self._rests[run.sink.model] = asyncio.get_running_loop().time() + self._borrowing.patience.rest
         self.wake()
 
@@ -126,14 +134,15 @@ class Feeder:
             except TimeoutError:
                 pass
             self._wake.clear()
-            while not self._supervisor.draining and await self._feed_one():
+            while self._on_duty() and not self._supervisor.draining and await self._feed_one():
                 pass
 
     async def _feed_one(self) -> bool:
         """Starts one waiting cell. Returns False when none waits, or none can start now."""
         while self._doubtful:
             order, lease = self._doubtful[-1]
-            await CellSink(order, None, self._database, self._changed).commit(Outcome(status="interrupted"), lease)
+            with suppress(LeaseLost):
+                await CellSink(order, None, self._database, self._changed).commit(Outcome(status="interrupted"), lease)
             self._doubtful.pop()
         async with self._database.read() as unit:
             waiting = await unit.lab.waiting()
@@ -142,6 +151,8 @@ class Feeder:
         busy = set[str | None]()
         for one in waiting:
             spec = await self.spec(one.lab_run_id)
+            if self._resting.get(one.user_id, 0) > asyncio.get_running_loop().time():
+                continue
             if spec is None or (model := spec.models[one.model]) in busy or self.rests(model):
                 continue
             if await self._try(one, spec):

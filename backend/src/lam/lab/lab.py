@@ -5,7 +5,7 @@ It stores specs and leaves the work to the feeder. It must not know HTTP.
 
 import asyncio
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from types import TracebackType
@@ -15,10 +15,12 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from lam.engines.catalog import Catalog
+from lam.accounts.spending import Spending
+from lam.engines.catalog import NO_DEFAULTS, Catalog
 from lam.errors import Conflict, Invalid, NotFound, TooManyLabRuns, TooManyLabSets
 from lam.generation.supervisor import Supervisor
 from lam.lab import transcripts
+from lam.lab.allowance import Allowance
 from lam.lab.borrowing import Borrowing, Patience
 from lam.lab.cells import CellOrder, Cells
 from lam.lab.feeder import Feeder
@@ -38,6 +40,7 @@ from lam.lab.specs import (
     Setting,
     Spec,
     TaskSet,
+    Usual,
     checked_set,
     checked_spec,
 )
@@ -46,6 +49,7 @@ from lam.maze.actions import Logged
 from lam.maze.state import RULES
 from lam.protocol.chat import LONGEST_TEXT, Turn
 from lam.protocol.sampling import SETTINGS, Choices, in_force
+from lam.redis.relay import Relay
 from lam.settings import Settings
 from lam.storage.access import Action
 from lam.storage.database import Database, UnitOfWork
@@ -115,9 +119,13 @@ class Lab:
         database: Database,
         catalog: Catalog,
         supervisor: Supervisor,
+        spending: Spending,
         tell: Tell,
         patience: Patience | None = None,
+        relay: Relay | None = None,
+        on_duty: Callable[[], bool] = lambda: True,
     ) -> None:
+        """`relay`: to the other gateways. `on_duty()`: whether this gateway starts the cells that wait."""
         self._settings = settings
         self._database = database
         self._catalog = catalog
@@ -125,9 +133,14 @@ class Lab:
         borrowing = Borrowing(catalog.queue, patience or Patience())
         self._judging = Judging()
         self._tables = Tables()
+        relay = relay or Relay()
         self._news = News(tell, self._event)
-        cells = Cells(catalog, borrowing, self._judging, sign_seconds=min(SIGN_SECONDS, settings.llm_timeout / 4))
-        self._feeder = Feeder(database, supervisor, cells, borrowing, catalog, self._cell_changed)
+        self._changed = relay.everywhere("lab-changed", self._news.changed)
+        self._deleted = relay.everywhere("lab-deleted", self._news.deleted)
+        allowance = Allowance(database, spending)
+        cells = Cells(catalog, borrowing, self._judging, allowance, sign_seconds=min(SIGN_SECONDS, settings.llm_timeout / 4))
+        self._feeder = Feeder(database, supervisor, cells, borrowing, catalog, self._cell_changed, on_duty)
+        self._wake = relay.everywhere("lab-waits", self.wake)
 
     async def __aenter__(self) -> Self:
         self._stack = AsyncExitStack()
@@ -139,6 +152,10 @@ class Lab:
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self._stack.aclose()
+
+    def wake(self) -> None:
+        """Looks for cells that wait, because there may be new ones or this gateway may have the duty now."""
+        self._feeder.wake()
 
     # Sets
 
@@ -209,15 +226,15 @@ class Lab:
             cells = await asyncio.to_thread(lambda: list(spec.cells()))
             async with self._database.write() as unit:
                 run = await unit.lab.add_run(cells, **values)
-            self._feeder.wake()
-        self._news.changed(user_id, run.id, ())
+            self._wake()
+        self._changed(user_id, run.id, ())
         return await self.get(user_id, run.id)
 
     async def _spec(self, user_id: int, new: NewRun) -> Spec:
         """Returns the spec with everything that a repetition needs."""
         for model in new.models:
             if model is not None:
-                await self._catalog.require_model(model)
+                await self._catalog.require_model(model, user_id)
         if new.set_id is not None:
             tasks = await self.get_set(user_id, new.set_id)
         elif new.tasks is not None:
@@ -227,18 +244,27 @@ class Lab:
             raise Invalid("set_id: say which set to try, or give one as `set`.")
         for case in tasks.cases or ():
             if isinstance(case.judge, Opinion) and case.judge.model is not None:
-                await self._catalog.require_model(case.judge.model)
+                await self._catalog.require_model(case.judge.model, user_id)
         async with self._database.read() as unit:
             templates = [await _frozen(unit, user_id, choice) for choice in new.templates]
-        models = tuple(self._named(model) for model in new.models)
+        models = tuple([self._named(await self._catalog.chosen(model, user_id)) for model in new.models])
         if len(set(models)) < len(models):
             raise Invalid("models: the same model is there twice.")
         settings = tuple(
             Setting(title=title or _title_of(choices), chosen=choices, sampling=in_force(self._settings, choices))
             for title, choices in new.settings
         )
+        defaults = [self._catalog.defaults(model) for model in models]
+        usual = tuple(
+            Usual(
+                samplings=tuple(in_force(self._settings, setting.chosen, one) for setting in settings),
+                system_prompt=one.system_prompt,
+            )
+            for one in defaults
+        )
         return checked_spec(
             Spec(
+                usual=usual if any(one != NO_DEFAULTS for one in defaults) else (),
                 tasks=tasks,
                 templates=tuple(templates),
                 models=models,
@@ -253,7 +279,7 @@ class Lab:
 
     def _named(self, model: str | None) -> str | None:
         """Returns the model's name, also of the default one where its server says it."""
-        return model or next((offer.route.name for offer in self._catalog.resolve(None)), None)
+        return model or next((offer.name for offer in self._catalog.resolve(None)), None)
 
     async def runs(self, user_id: int) -> list[Described]:
         """Returns the newest runs, newest first."""
@@ -281,7 +307,7 @@ class Lab:
             cell = await _require_cell(unit, run_id, number)
             transcript = transcripts.decoded(await unit.lab.transcript(cell.id))
         spec = _spec_of(run)
-        sent = await asyncio.to_thread(transcripts.sent, spec, cell.template, cell.task, transcript)
+        sent = await asyncio.to_thread(transcripts.sent, spec, cell, transcript)
         opened = OpenedCell(cell=cell, exchanges=tuple(zip(transcript, sent, strict=True)))
         if spec.tasks.maze is None:
             return opened
@@ -299,7 +325,7 @@ class Lab:
     async def stop(self, user_id: int, run_id: int) -> Described:
         """Stops all cells that wait or run. What is complete stays."""
         await self._halt(user_id, run_id, "stop")
-        self._news.changed(user_id, run_id, [cell.number for cell in await self.cells(user_id, run_id)])
+        self._changed(user_id, run_id, [cell.number for cell in await self.cells(user_id, run_id)])
         return await self.get(user_id, run_id)
 
     async def _halt(self, user_id: int, run_id: int, action: Action) -> None:
@@ -321,8 +347,8 @@ class Lab:
             await unit.lab.move_cells(run_id, ("stopped", "failed"), "waiting")
             if run.status != "running" and (numbers or await unit.lab.is_open(run_id)):
                 await unit.lab.change_run(run_id, status="running", ended_at=None)
-        self._feeder.wake()
-        self._news.changed(user_id, run_id, numbers)
+        self._wake()
+        self._changed(user_id, run_id, numbers)
         return await self.get(user_id, run_id)
 
     async def stop_cell(self, user_id: int, run_id: int, number: int) -> LabCell:
@@ -335,7 +361,7 @@ class Lab:
                 await unit.lab.change_run(run_id, status="done", ended_at=datetime.now(UTC))
         if cell.status == "running" and cell.stream_id is not None:
             await self._supervisor.end_run(cell.stream_id)
-        self._news.changed(user_id, run_id, [number])
+        self._changed(user_id, run_id, [number])
         async with self._database.read() as unit:
             return await _require_cell(unit, run_id, number)
 
@@ -346,7 +372,7 @@ class Lab:
             await _require_run(unit, run_id, user_id, "delete", lock=True)
             await unit.lab.delete_run(run_id)
         self._feeder.forget(run_id)
-        self._news.deleted(user_id, run_id)
+        self._deleted(user_id, run_id)
 
     async def regression_case(
         self, user_id: int, run_id: int, number: int, *, set_id: str | None, name: str, judge: Judge | None
@@ -380,7 +406,7 @@ class Lab:
     # News
 
     def _cell_changed(self, order: CellOrder) -> None:
-        self._news.changed(order.user_id, order.lab_run_id, [order.number])
+        self._changed(order.user_id, order.lab_run_id, [order.number])
 
     async def _event(self, run_id: int, user_id: int, numbers: Collection[int]) -> dict[str, Any] | None:
         async with self._database.read() as unit:

@@ -21,14 +21,16 @@ MOST_DRAWS: Final = 4  # numbers of cases whose samples are kept
 SEED: Final = 20_261_128
 LOW: Final = 0.025
 HIGH: Final = 0.975
+FEWEST_CASES: Final = 6  # the same difference on each of fewer cases happens by chance more often than once in twenty times
 RANDOM_GAMES: Final = 20  # of random moves per maze, at most
 MOST_RANDOM_GAMES: Final = 200  # in all, but one per maze
 METHOD: Final = (
     "Each row has one value per case: the mean over its repeats of solved or passed, 1 or 0. A comparison takes the cases that "
     "both rows have complete, and the mean of the differences between their values. The interval holds the middle 95 % of that "
     "mean in 10 000 samples of as many cases, drawn with replacement (a paired percentile bootstrap with a fixed seed). A winner "
-    "is named only if 0 is outside of the interval. Cells that failed or were stopped, and cases without a verdict, do not count. "
-    "Many comparisons at once find a difference by chance now and then: one in twenty where there is none."
+    "is named only if 0 is outside of the interval and both rows have at least six cases. Beside random moves, the value of a case "
+    "is the share of its random games that reach the exit. Cells that failed or were stopped, and cases without a verdict, do not "
+    "count. Many comparisons at once find a difference by chance now and then: one in twenty where there is none."
 )
 
 
@@ -89,9 +91,21 @@ class Comparison(Struct, frozen=True, kw_only=True):
     winner: Literal["a", "b"] | None
 
 
+class Chance(Struct, frozen=True, kw_only=True):
+    """A row beside random legal moves on the same mazes. `difference`: of the row minus the random games, in shares of 1."""
+
+    row: int
+    difference: float
+    low: float
+    high: float
+    cases: int
+    better: bool
+
+
 class Results(Struct, frozen=True, kw_only=True):
     rows: tuple[Row, ...]
     baselines: tuple[Baseline, ...]
+    chance: tuple[Chance, ...]
     comparisons: tuple[Comparison, ...]
     method: str = METHOD
 
@@ -105,10 +119,13 @@ def results(spec: Spec, cells: Sequence[Cell]) -> Results:
     }
     for cell in cells:
         by_row[cell.template, cell.model, cell.setting].append(cell)
+    values, draw = [_by_case(mine) for mine in by_row.values()], Draws()
+    random_games = _random_games(spec)
     return Results(
         rows=tuple(_row(key, mine, is_maze=spec.tasks.maze is not None) for key, mine in by_row.items()),
-        baselines=tuple(_baselines(spec)),
-        comparisons=tuple(_comparisons(list(by_row), [_by_case(mine) for mine in by_row.values()])),
+        baselines=tuple(_baselines(spec, random_games)),
+        chance=tuple(_chances(values, [_solved_share(games) for games in random_games], draw)),
+        comparisons=tuple(_comparisons(list(by_row), values, draw)),
     )
 
 
@@ -156,13 +173,21 @@ def _median(values: Sequence[float]) -> float | None:
 # Baselines
 
 
-def _baselines(spec: Spec) -> list[Baseline]:
+def _random_games(spec: Spec) -> list[list[Result]]:
+    """Plays each maze of the run with random legal moves, as often as there is time for; none where there are no mazes."""
     if spec.tasks.maze is None:
         return []
     mazes, settings = spec.tasks.maze, settings_of(spec.tasks.maze)
     games = max(1, min(RANDOM_GAMES, MOST_RANDOM_GAMES // len(mazes.seeds)))
+    return [[random_legal(seed, settings, game).result for game in range(games)] for seed in mazes.seeds]
+
+
+def _baselines(spec: Spec, random_games: Sequence[Sequence[Result]]) -> list[Baseline]:
+    if spec.tasks.maze is None:
+        return []
+    mazes, settings = spec.tasks.maze, settings_of(spec.tasks.maze)
     return [
-        _baseline(RANDOM_MOVES, [random_legal(seed, settings, game).result for seed in mazes.seeds for game in range(games)]),
+        _baseline(RANDOM_MOVES, [game for games in random_games for game in games]),
         _baseline(SHORTEST_PATH, [shortest_path(seed, settings).result for seed in mazes.seeds]),
     ]
 
@@ -178,7 +203,31 @@ def _baseline(name: str, games: Sequence[Result]) -> Baseline:
     )
 
 
+def _solved_share(games: Sequence[Result]) -> float:
+    return fmean(game.status == "won" for game in games)
+
+
 # Comparisons
+
+
+def _chances(values: Sequence[dict[int, float]], shares: Sequence[float], draw: "Draws") -> list[Chance]:
+    """Compares each row that has complete cases with random moves."""
+    found = []
+    for row, mine in enumerate(values):
+        differences = [value - shares[task] for task, value in sorted(mine.items())] if shares else []
+        if differences:
+            low, high = interval(differences, draw)
+            found.append(
+                Chance(
+                    row=row,
+                    difference=fmean(differences),
+                    low=low,
+                    high=high,
+                    cases=len(differences),
+                    better=low > 0 and len(differences) >= FEWEST_CASES,
+                )
+            )
+    return found
 
 
 def _by_case(cells: Sequence[Cell]) -> dict[int, float]:
@@ -190,9 +239,8 @@ def _by_case(cells: Sequence[Cell]) -> dict[int, float]:
     return {task: fmean(passed) for task, passed in values.items()}
 
 
-def _comparisons(keys: Sequence[tuple[int, int, int]], values: Sequence[dict[int, float]]) -> list[Comparison]:
+def _comparisons(keys: Sequence[tuple[int, int, int]], values: Sequence[dict[int, float]], draw: "Draws") -> list[Comparison]:
     """Compares the rows that differ in one thing: the template, the model or the setting."""
-    draw = Draws()
     found = []
     for a, b in combinations(range(len(keys)), 2):
         if sum(one != other for one, other in zip(keys[a], keys[b], strict=True)) != 1:
@@ -206,7 +254,7 @@ def _comparisons(keys: Sequence[tuple[int, int, int]], values: Sequence[dict[int
 def _comparison(a: int, b: int, differences: list[float], draw: "Draws") -> Comparison:
     low, high = interval(differences, draw)
     winner: Literal["a", "b"] | None = "a" if low > 0 else "b" if high < 0 else None
-    if len(differences) < 2:  # a single case says nothing about others
+    if len(differences) < FEWEST_CASES:
         winner = None
     return Comparison(a=a, b=b, difference=fmean(differences), low=low, high=high, cases=len(differences), winner=winner)
 

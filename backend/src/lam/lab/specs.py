@@ -116,6 +116,11 @@ class TaskSet(Struct, frozen=True, kw_only=True):
         return "cases" if self.maze is None else "maze"
 
     @property
+    def content(self) -> tuple[Mazes | None, tuple[Case, ...] | None]:
+        """The tasks alone, without the names of the set."""
+        return self.maze, self.cases
+
+    @property
     def size(self) -> int:
         return len(self.maze.seeds) if self.maze is not None else len(self.cases or ())
 
@@ -136,16 +141,26 @@ class FrozenTemplate(Struct, frozen=True, kw_only=True):
 
 
 class Setting(Struct, frozen=True, kw_only=True):
-    """Settings of sampling. `chosen`: by the person; `sampling`: all that is in force."""
+    """Settings of sampling. `chosen`: by the person; `sampling`: all that is in force, with a model of which the
+    configuration says nothing."""
 
     title: Title
     chosen: Choices
     sampling: Sampling
 
 
+class Usual(Struct, frozen=True, kw_only=True):
+    """What the configuration says of a model. `samplings`: all that is in force with it, by setting. `system_prompt`: for requests
+    that have none."""
+
+    samplings: tuple[Sampling, ...]
+    system_prompt: str | None = None
+
+
 class Spec(Struct, frozen=True, kw_only=True):
-    """All that a run of the lab does. `models`: None means the server's default. `forcing`, `steps`, `rules`: for mazes; how
-    answers are forced, the most hints in a game, and the version of the rules."""
+    """All that a run of the lab does. `models`: None means the server's default. `usual`: by model; empty where the configuration
+    says nothing of any. `forcing`, `steps`, `rules`: for mazes; how answers are forced, the most hints in a game, and the version
+    of the rules."""
 
     tasks: TaskSet
     templates: tuple[FrozenTemplate, ...]
@@ -156,6 +171,15 @@ class Spec(Struct, frozen=True, kw_only=True):
     steps: int = 200
     rules: int | None = None
     attended: bool = False
+    usual: tuple[Usual, ...] = ()
+
+    def sampling(self, model: int, setting: int) -> Sampling:
+        """Returns all that is in force for a model with a setting."""
+        return self.usual[model].samplings[setting] if self.usual else self.settings[setting].sampling
+
+    def system_prompt(self, model: int) -> str | None:
+        """Returns the system prompt of requests to a model that have none."""
+        return self.usual[model].system_prompt if self.usual else None
 
     @property
     def size(self) -> int:

@@ -20,6 +20,7 @@ from lam.maze.state import RULES, Settings, State
 from lam.protocol.chat import Turn
 from lam.protocol.events import Usage
 from lam.protocol.variables import filled
+from lam.storage.models import LabCell
 
 ONE_LINE: Final = str.maketrans({"\n": " ", "\r": " "})
 
@@ -85,6 +86,12 @@ def case_turns(template: FrozenTemplate, case: Case) -> tuple[Turn, ...]:
     return (Turn("system", prompt), Turn("user", case.input)) if case.input.strip() else (Turn("user", prompt),)
 
 
+def prompted(turns: tuple[Turn, ...], spec: Spec, cell: LabCell) -> tuple[Turn, ...]:
+    """Returns the turns with the model's usual system prompt, if they have none."""
+    prompt = spec.system_prompt(cell.model)
+    return (Turn("system", prompt), *turns) if prompt and turns[0].role != "system" else turns
+
+
 def judge_turns(template: FrozenTemplate, case: Case, opinion: Opinion, answer: str) -> tuple[Turn, ...]:
     """Returns the turns of the judging model."""
     task = "\n\n".join(turn.content for turn in case_turns(template, case))
@@ -126,28 +133,28 @@ class Game:
         return legal
 
 
-def sent(spec: Spec, template: int, task: int, transcript: Transcript) -> list[tuple[Turn, ...]]:
+def sent(spec: Spec, cell: LabCell, transcript: Transcript) -> list[tuple[Turn, ...]]:
     """Returns what the model was sent for each exchange; nothing for hints under other rules."""
-    chosen, tasks = spec.templates[template], spec.tasks
+    chosen, tasks = spec.templates[cell.template], spec.tasks
     if tasks.maze is None:
-        case = (tasks.cases or ())[task]
-        return [_sent_for_case(chosen, case, one, transcript) for one in transcript]
+        return [_sent_for_case(spec, cell, one, transcript) for one in transcript]
     if spec.rules != RULES:
         return [() for _ in transcript]
-    game = Game(prompt_of(chosen), tasks.maze.seeds[task], settings_of(tasks.maze))
+    game = Game(prompt_of(chosen), tasks.maze.seeds[cell.task], settings_of(tasks.maze))
     all_: list[tuple[Turn, ...]] = []
     for one in transcript:
         if one.action is None or game.state.status != "playing":
             all_.append(())
             continue
-        all_.append(game.turns())
+        all_.append(prompted(game.turns(), spec, cell))
         game.take(one.action)
     return all_
 
 
-def _sent_for_case(template: FrozenTemplate, case: Case, one: Exchange, transcript: Transcript) -> tuple[Turn, ...]:
+def _sent_for_case(spec: Spec, cell: LabCell, one: Exchange, transcript: Transcript) -> tuple[Turn, ...]:
+    template, case = spec.templates[cell.template], (spec.tasks.cases or ())[cell.task]
     if one.purpose != "judge":
-        return case_turns(template, case)
+        return prompted(case_turns(template, case), spec, cell)
     answer = next((other.answer for other in transcript if other.purpose == "answer"), "")
     return judge_turns(template, case, case.judge, answer) if isinstance(case.judge, Opinion) else ()
 

@@ -5,7 +5,7 @@ The server replays the log: no figure comes from a client. It must not know HTTP
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 from weakref import WeakValueDictionary
@@ -13,6 +13,8 @@ from weakref import WeakValueDictionary
 import msgspec
 from msgspec import Struct
 
+from lam.accounts.programs import Spender
+from lam.accounts.spending import Spending
 from lam.engines.catalog import Catalog
 from lam.engines.queue import Ticket
 from lam.errors import (
@@ -28,7 +30,7 @@ from lam.errors import (
     TooManyGames,
 )
 from lam.generation.recovery import end_leftover
-from lam.generation.run import Run
+from lam.generation.remote import AnyRun
 from lam.generation.supervisor import Claim, Supervisor
 from lam.maze import answers, prompts, rules
 from lam.maze.actions import Action, log_from_json, to_json
@@ -37,10 +39,11 @@ from lam.maze.log import Replays, figures, replayed
 from lam.maze.rules import BadLog, Replay
 from lam.maze.sets import SETS, MazeSet
 from lam.maze.state import RULES, Settings, State
-from lam.protocol.chat import LONGEST_TEXT, ChatRequest
+from lam.protocol.chat import LONGEST_TEXT, ChatRequest, Turn
 from lam.protocol.runs import OnDisconnect, OpenRun
 from lam.protocol.sampling import Choices, in_force
 from lam.protocol.variables import filled, filled_length
+from lam.protocol.window import estimate
 from lam.settings import Settings as GatewaySettings
 from lam.storage.access import Action as Deed
 from lam.storage.database import Database, UnitOfWork
@@ -50,6 +53,7 @@ from lam.storage.run_store import RunStore
 log = logging.getLogger(__name__)
 
 GAMES_OF_USER: Final = 10_000
+MOST_OF_GUEST: Final = 500
 MOST_ON_BOARD: Final = 100
 USUAL: Final = Choices(temperature=0, max_tokens=400)
 """The sampling of a hint where nobody chose: the same state gets the same hint."""
@@ -81,6 +85,26 @@ class Claims(Struct, frozen=True, kw_only=True):
     score: int | None = None
 
 
+class PlayerTerms(Struct, frozen=True, kw_only=True):
+    """The terms on which somebody plays. `group`: their member of the fair ring. `models`: those that may be asked; empty: all.
+    `maze_set`: the only set that may be played; None: any set, and mazes of one's own. `most`: how many games."""
+
+    group: Hashable
+    spender: Spender
+    models: Sequence[str] = ()
+    maze_set: str | None = None
+    most: int | None = None
+
+    def model(self, choice: str | None) -> str | None:
+        """Returns the model to ask: the one that was chosen, or the room's first. Raises NotAllowed."""
+        if self.models and choice is not None and choice not in self.models:
+            raise NotAllowed(f"In this room these models may be used: {', '.join(sorted(self.models))}.")
+        return choice if choice is not None or not self.models else self.models[0]
+
+
+TermsOf = Callable[[UnitOfWork, int, datetime], Awaitable[PlayerTerms]]
+
+
 class Play(Struct, frozen=True, kw_only=True):
     """A game with its replay. `template_title`: None where the reader may not see the template. `stream_id`: the running hint.
     `first_token_ms`: the median of the hints, None when there are none."""
@@ -94,7 +118,8 @@ class Play(Struct, frozen=True, kw_only=True):
 
 
 class Games:
-    """`settings`: the gateway's, for the sampling of hints. `most`: games per user."""
+    """`settings`: the gateway's, for the sampling of hints. `terms_of`: returns a player's present terms; raises NotAllowed,
+    RoomPaused, RoomOver. `most`: games per user."""
 
     def __init__(
         self,
@@ -103,6 +128,8 @@ class Games:
         catalog: Catalog,
         supervisor: Supervisor,
         replays: Replays,
+        spending: Spending,
+        terms_of: TermsOf,
         *,
         most: int = GAMES_OF_USER,
     ) -> None:
@@ -111,17 +138,23 @@ class Games:
         self._catalog = catalog
         self._supervisor = supervisor
         self._replays = replays
+        self._spending = spending
+        self._terms_of = terms_of
         self._most = most
         self._asking: WeakValueDictionary[int, asyncio.Lock] = WeakValueDictionary()  # a lock disappears with its last user
 
     async def start(self, user_id: int, new: NewGame) -> Play:
-        """Stores a new game. Raises Invalid, NotFound, UnknownModel, TooManyGames."""
+        """Stores a new game. Raises Invalid, NotFound, UnknownModel, TooManyGames; in a room also NotAllowed, RoomPaused,
+        RoomOver."""
         maze_set, seed, settings = _maze(new)
         if new.model is not None:
-            await self._catalog.require_model(new.model)
+            await self._catalog.require_model(new.model, user_id)
         now = datetime.now(UTC)
         async with self._database.write() as unit:
-            if await unit.games.count(user_id) >= self._most:
+            terms = await self._terms_of(unit, user_id, now)
+            if terms.maze_set is not None and terms.maze_set != new.maze_set:
+                raise NotAllowed(f"This room plays the set {terms.maze_set}.")
+            if await unit.games.count(user_id) >= (terms.most or self._most):
                 raise TooManyGames
             prompt, version = await _prompt(unit, user_id, new)
             shortest = rules.replay(seed, settings, ()).last.shortest
@@ -137,7 +170,7 @@ class Games:
                 template_id=new.template_id,
                 template_version=version,
                 prompt=prompt,
-                model=new.model,
+                model=terms.model(new.model),
                 forcing=new.forcing,
                 sampling=msgspec.to_builtins(Choices(**chosen)),
                 actions=[],
@@ -153,10 +186,10 @@ class Games:
             )
             return await self._play(unit, user_id, game)
 
-    async def get(self, user_id: int, game_id: int) -> Play:
-        """Returns one's own game, or one on a leaderboard. Raises NotFound, RulesChanged."""
+    async def get(self, user_id: int, game_id: int, *, own: bool = False) -> Play:
+        """Returns one's own game, or one on a leaderboard unless `own`. Raises NotFound, RulesChanged."""
         async with self._database.read() as unit:
-            return await self._play(unit, user_id, await _require_game(unit, game_id, user_id, "read"))
+            return await self._play(unit, user_id, await _require_game(unit, game_id, user_id, "change" if own else "read"))
 
     async def all(self, user_id: int, limit: int, before: int | None) -> list[Game]:
         async with self._database.read() as unit:
@@ -181,6 +214,7 @@ class Games:
         now = datetime.now(UTC)
         async with self._database.write() as unit:
             game = await _require_game(unit, game_id, user_id, "send", lock=True)
+            await self._terms_of(unit, user_id, now)
             if game.mode != "manual":
                 raise NotAllowed("The model plays this game: only its own hints move the world.")
             added = [to_json(action) for action in actions]
@@ -224,7 +258,7 @@ class Games:
         after: int | None = None,
         actions: Sequence[Action] = (),
         on_disconnect: OnDisconnect = "cancel",
-    ) -> Run:
+    ) -> AnyRun:
         """Asks the model what to do now, after the player's `actions`. Returns the run.
 
         Where the person plays, the newest state wins: an older hint is ended first. Where the model plays, a hint that is running
@@ -236,33 +270,35 @@ class Games:
                 after = None if after is None else after + len(actions)
             async with self._database.read() as unit:
                 game = await _require_game(unit, game_id, user_id, "send")
+                terms = await self._terms_of(unit, user_id, datetime.now(UTC))
             key = game_key(game_id)
             running = self._supervisor.of_key(key)
             if running is not None and game.mode == "lam":
                 return running
             await self._supervisor.end_key(key)
+            model = await self._catalog.chosen(game.model, user_id)
             async with self._supervisor.claim(key, user_id) as claim:
-                with self._catalog.place(game.model, user_id) as place:
+                with self._catalog.place(model, terms.group) as place:
                     try:
                         order, record = await self._store(claim, place, user_id, game_id, after, on_disconnect)
                     except Conflict as error:
                         if type(error) is not Conflict:
                             raise
-                        await end_leftover(RunStore(self._database), Hints(self._database, self._replays), key)
+                        hints = Hints(self._database, self._replays)
+                        await end_leftover(RunStore(self._database), hints, key, self._supervisor)
                         order, record = await self._store(claim, place, user_id, game_id, after, on_disconnect)
                     assert order.request is not None
                     producer = self._catalog.generate(order.request, place)
-                    return self._supervisor.start(
-                        claim, record, producer, HintSink(order, record.id, self._database, self._replays)
-                    )
+                    sink = HintSink(order, record.id, self._database, self._replays)
+                    return self._supervisor.start(claim, record, producer, sink, answer_now=place.answer_now)
 
     # Looking back
 
-    async def replay(self, user_id: int, game_id: int) -> tuple[Play, list[Hint]]:
-        """Returns a game with all its hints. Raises NotFound, RulesChanged, and ReplayDiffers for a game of the model whose actions
-        are not those of its hints."""
+    async def replay(self, user_id: int, game_id: int, *, own: bool = False) -> tuple[Play, list[Hint]]:
+        """Returns a game with all its hints; `own` as above. Raises NotFound, RulesChanged, and ReplayDiffers for a game of the
+        model whose actions are not those of its hints."""
         async with self._database.read() as unit:
-            game = await _require_game(unit, game_id, user_id, "read")
+            game = await _require_game(unit, game_id, user_id, "change" if own else "read")
             hints = await unit.games.hints(game_id)
             _require_hints(game, hints)
             play = await self._play(unit, user_id, game)
@@ -320,22 +356,35 @@ class Games:
                 raise GameOver
             if after is not None:
                 _require_step(game, after)
-            replay, can = await self._replays.of(game), self._catalog.can(game.model)
+            terms = await self._terms_of(unit, user_id, now)
+            replay, can = await self._replays.of(game), self._catalog.can(place.model)
             forcing: Forcing = "none" if can.json is False else game.forcing
             turns = prompts.turns(game.prompt, replay.last, prompts.pasts(replay.states, log_from_json(game.actions)))
+            usual = self._catalog.defaults(place.model)
+            if usual.system_prompt and turns[0].role != "system":
+                turns = (Turn("system", usual.system_prompt), *turns)
             chosen = msgspec.convert(game.sampling, Choices)
-            sampling = msgspec.structs.replace(
-                in_force(self._settings, chosen, USUAL), response_format=answers.response_format(replay.last, forcing)
+            sampling = in_force(self._settings, chosen, USUAL, usual)
+            allotment = await self._spending.reserve(
+                unit,
+                terms.spender,
+                run_id=claim.id,
+                prompt_tokens=estimate(turns),
+                max_tokens=None,
+                usual=sampling.max_tokens,
+                now=now,
             )
+            form = answers.response_format(replay.last, forcing)
+            sampling = msgspec.structs.replace(sampling, response_format=form, max_tokens=allotment.length)
             request = ChatRequest(
-                turns=turns, keep=len(turns) - 1, sampling=sampling, model=game.model, session_key=f"hint-{claim.id[:16]}"
+                turns=turns, keep=len(turns) - 1, sampling=sampling, model=place.model, session_key=f"hint-{claim.id[:16]}"
             )
             order = HintOrder(
                 game_id=game.id,
                 user_id=user_id,
                 after=len(game.actions),
                 request=request,
-                mode=self._catalog.mode(game.model),
+                mode=place.mode or self._catalog.mode(place.model),
                 model=place.model_name,
                 simulated=place.simulated,
                 forcing=forcing,

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 import msgspec
 from msgspec import Struct
 
+from lam.accounts.spending import settle_outcome
 from lam.errors import Interrupted, NotFound
 from lam.maze import answers, rules
 from lam.maze.actions import Logged, Unreadable, to_json
@@ -72,6 +73,7 @@ class HintSink:
             if not await unit.runs.close(lease):
                 return
             game = await unit.games.find(order.game_id, order.user_id, "send", lock=True)
+            await settle_outcome(unit, lease.run_id, outcome)
             if game is None:
                 return
             action: Logged = (answer.action if answer else None) or Unreadable()

@@ -52,7 +52,7 @@ def _task(state: State) -> str:
         f" illegal action costs {ILLEGAL_POINTS} points, each power {POWER_POINTS}.",
         'Choose one action. DIRECTION is "up", "down", "left" or "right".',
         *_actions(state),
-        'Answer with one JSON object and nothing else: {"say": "one short sentence", "do": ACTION}',
+        'Answer with one JSON object and nothing else: {"say": WHY, "do": ACTION}. WHY is one short sentence in quotes.',
     ]
     return "\n".join(lines)
 

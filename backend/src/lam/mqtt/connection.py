@@ -52,8 +52,8 @@ class Pace(Struct, frozen=True, kw_only=True):
 class Broker(Struct, frozen=True, kw_only=True):
     """A broker's address and the login for it.
 
-    `ca_file`: additional authority for its certificate. `version`: the MQTT version to try first; a broker that rejects 5 gets
-    3.1.1.
+    `ca_file`: additional authority for its certificate. `ca_setting`: where that stands, for people. `version`: the MQTT version
+    to try first; a broker that rejects 5 gets 3.1.1.
     """
 
     host: str = "127.0.0.1"
@@ -62,6 +62,7 @@ class Broker(Struct, frozen=True, kw_only=True):
     password: str | None = None
     tls: bool = False
     ca_file: Path | None = None
+    ca_setting: str = "MQTT_CA_FILE"
     version: Literal["5", "3.1.1"] = "5"
     pace: Pace = Pace()
 
@@ -91,7 +92,7 @@ class Broker(Struct, frozen=True, kw_only=True):
             try:
                 context.load_verify_locations(self.ca_file)
             except OSError as error:
-                raise ConfigError(f"MQTT_CA_FILE: {self.ca_file} cannot be read as certificates ({error}).") from error
+                raise ConfigError(f"{self.ca_setting}: {self.ca_file} cannot be read as certificates ({error}).") from error
         return context
 
 

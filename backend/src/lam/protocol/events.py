@@ -1,4 +1,4 @@
-"""The vocabulary of a stream: one class per event type of the contract, and `Finished`, which only engines and the pump use.
+"""The vocabulary of a stream: one class per event type of the contract, and `Finished` and `ImagePiece`, which only engines yield.
 
 Unset additions are left out of the JSON where the contract says so (`UNSET`) and null elsewhere. A log holds many events, so the
 events of each token opt out of garbage collection (`gc=False`): they can hold no cycle. No event knows who reads it.
@@ -10,7 +10,7 @@ from msgspec import UNSET, Struct, UnsetType
 
 FinishReason = Literal["stop", "length", "cancelled", "tool_calls", "content_filter"]
 Mode = Literal["sse", "mqtt"]
-Stage = Literal["queued", "loading", "prompt", "unreachable"]
+Stage = Literal["queued", "loading", "prompt", "unreachable", "recovering"]
 
 
 class Usage(Struct, frozen=True):
@@ -44,11 +44,14 @@ class Metadata(Struct, frozen=True, tag_field="type", tag="metadata"):
     simulated: bool | None = None
     rebuilt: bool | UnsetType = UNSET
     continues: int | UnsetType = UNSET  # the first chunk contains this many UTF-16 code units of an earlier reply
+    server: str | UnsetType = UNSET  # where several servers are configured: the one that answers
 
 
 class Progress(Struct, frozen=True, tag_field="type", tag="progress"):
     """What a run waits for. `position`: runs ahead of this one. `processed`, `total`, `cached`: prompt tokens. `reason`: an
-    error's code."""
+    error's code; in the stage `recovering`, which comes in the middle of a reply, of what broke it off. `can_answer_now`:
+    the model begins to think, and its thinking can be ended. `server`, `mode`: where the reply comes from after all; they replace
+    those in the metadata."""
 
     stage: Stage
     position: int | UnsetType = UNSET
@@ -58,6 +61,9 @@ class Progress(Struct, frozen=True, tag_field="type", tag="progress"):
     model: str | UnsetType = UNSET
     simulated: bool | UnsetType = UNSET
     reason: str | UnsetType = UNSET
+    can_answer_now: bool | UnsetType = UNSET
+    server: str | UnsetType = UNSET
+    mode: Mode | UnsetType = UNSET
 
 
 class Thinking(Struct, frozen=True, gc=False, tag_field="type", tag="thinking"):
@@ -95,6 +101,15 @@ class Relabel(Struct, frozen=True, gc=False, tag_field="type", tag="relabel"):
     start: int = 0
 
 
+class Image(Struct, frozen=True, tag_field="type", tag="image"):
+    """A picture that the model returned, at this place of the answer. `media`: its name in the store of the reply's owner.
+    `width`, `height`: pixels."""
+
+    media: str
+    width: int | None = None
+    height: int | None = None
+
+
 class Done(Struct, frozen=True, tag_field="type", tag="done"):
     assistant_message_id: int | None
     full_content: str
@@ -103,6 +118,7 @@ class Done(Struct, frozen=True, tag_field="type", tag="done"):
     simulated: bool | None = None
     usage: Usage | None = None
     timings: Timings | None = None
+    stopped_by: str | UnsetType = UNSET  # the name of who stopped it, where several people could
 
 
 class Error(Struct, frozen=True, tag_field="type", tag="error"):
@@ -112,8 +128,30 @@ class Error(Struct, frozen=True, tag_field="type", tag="error"):
     assistant_message_id: int | None = None
 
 
+class ImagePiece(Struct, frozen=True, gc=False, tag_field="type", tag="image_piece"):
+    """A piece of a picture that the model returned: the next part of its base64 text. The log never holds it: whoever asked for
+    the reply stores the picture and writes an `Image` instead, or drops it.
+
+    `index`: the picture's number in the reply. `format`: its media type as the server named it. `last`: the picture is whole.
+    """
+
+    index: int
+    format: str
+    data: str
+    last: bool = False
+
+    def cut(self, size: int) -> "list[ImagePiece]":
+        """Returns the same as pieces of up to so many characters."""
+        starts = range(0, max(1, len(self.data)), size)
+        return [
+            ImagePiece(self.index, self.format, self.data[start : start + size], self.last and start == starts[-1])
+            for start in starts
+        ]
+
+
 class Finished(Struct, frozen=True):
-    """The last event of an engine: the model ended its reply by itself. `about`: further metadata of the message."""
+    """The last event of an engine: the model ended its reply by itself. `about`: further metadata of the message.
+    `pictures_left_out`: ids of the pictures in the request that the model did not get."""
 
     finish_reason: FinishReason
     usage: Usage | None = None
@@ -121,9 +159,12 @@ class Finished(Struct, frozen=True):
     model: str | None = None
     simulated: bool = False
     about: dict[str, Any] | None = None
+    pictures_left_out: tuple[str, ...] = ()
 
 
-Event = Metadata | Progress | Thinking | Chunk | ToolCall | ToolResult | Relabel | Done | Error
-ContentEvent = Thinking | Chunk | ToolCall | ToolResult | Relabel
-EngineEvent = Progress | ContentEvent | Finished
+Event = Metadata | Progress | Thinking | Chunk | ToolCall | ToolResult | Relabel | Image | Done | Error
+ContentEvent = Thinking | Chunk | ToolCall | ToolResult | Relabel | Image
+SavedEvent = ContentEvent | Progress
+"""What checkpoints hold: the content, who answers, and where the reply was broken off."""
+EngineEvent = Progress | ContentEvent | ImagePiece | Finished
 TERMINAL = (Done, Error)

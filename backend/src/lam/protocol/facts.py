@@ -25,12 +25,24 @@ class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):
     limit: int | None = None
 
 
+class Heal(Struct, frozen=True):
+    """A place where a reply was broken off and went on. `at`: UTF-16 code units of the answer before it. `reason`: the code of the
+    failure."""
+
+    at: int
+    reason: str
+
+
 class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The facts of one message. None means unknown or not applicable. `mode` is set on every ended reply.
 
-    `continues`: UTF-16 code units of the reply that this one continues. `dialect`, `payload`: the dialect of a worker and its raw
-    answer. `conversation`, and its number and prompt hash: the name under which a worker stores the conversation. `other`: values
-    from another release, which are kept and passed on.
+    `stopped_by`: the name of who stopped it, where several people could. `continues`: UTF-16 code units of the reply that this
+    one continues. `dialect`, `payload`: the dialect of a worker and its raw answer. `shown`: how much the model read of each
+    document, where one did not fit whole (`places.Excerpt`). `pictures_left_out`: ids of pictures of the conversation that the
+    model did not get. `pictures_lost`: how many pictures of the reply could not be stored. `healed`: where the reply was broken off
+    and went on, and why (`Heal`). `program`: the program that asked, in a conversation kept for it. `conversation`, and its number
+    and prompt hash: the name under which a worker stores the conversation. `other`: values from another release, which are kept
+    and passed on.
     """
 
     mode: Mode | None = None
@@ -38,9 +50,15 @@ class Facts(Struct, frozen=True, kw_only=True, omit_defaults=True):
     model: str | None = None
     simulated: bool | None = None
     finish_reason: FinishReason | None = None
+    stopped_by: str | None = None
     continues: int | None = None
     dialect: str | None = None
     payload: Json | None = None
+    shown: list[Json] | None = None
+    pictures_left_out: list[str] | None = None
+    pictures_lost: int | None = None
+    healed: list[Json] | None = None
+    program: str | None = None
     conversation: str | None = None
     conversation_number: int | None = None
     conversation_prompt: str | None = None

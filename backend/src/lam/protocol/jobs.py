@@ -4,24 +4,45 @@ A job is a run as a worker sees it. The worker answers with numbered frames, eac
 or `rejected`, the last one `finished` or `failed`. An empty frame repeats the last number and means that the worker is alive.
 """
 
+from collections.abc import Sequence
 from typing import Any, Final, Literal, TypeVar, cast, get_args
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from lam.protocol.chat import ChatRequest, Turn
-from lam.protocol.events import Chunk, ContentEvent, EngineEvent, Finished, FinishReason, Progress, Thinking, Usage
+from lam.protocol.events import (
+    Chunk,
+    EngineEvent,
+    Finished,
+    FinishReason,
+    Image,
+    ImagePiece,
+    Progress,
+    Relabel,
+    Thinking,
+    ToolCall,
+    ToolResult,
+    Usage,
+)
+from lam.protocol.pictures import MEDIA, Piece, Want, sound
+from lam.protocol.places import Excerpt
 from lam.protocol.sampling import Sampling, checked
 from lam.protocol.text import valid
+from lam.protocol.tools import Tool, ToolChoice
 
 State = Literal["ready", "busy", "draining", "offline"]
 Reason = Literal["busy", "unknown_model", "draining", "invalid", "unknown_job", "not_supported"]
-Action = Literal["cancel", "resume", "release"]
+Action = Literal["cancel", "resume", "release", "answer_now"]
 
 PROTOCOL: Final = "2"
-ACCEPTS: Final = ("relabel", "unmerged")
+TOOLS: Final = "tools"
+EMBED: Final = "embed"
+ACCEPTS: Final = ("relabel", "unmerged", "answer_now", MEDIA, TOOLS, EMBED)
 """Additions to the first release's vocabulary that this release understands. `relabel`: relabel events, with the finish reasons
-and waiting stages introduced with them. `unmerged`: consecutive user turns, so that each can be dropped by itself."""
+and waiting stages introduced with them. `unmerged`: consecutive user turns, so that each can be dropped by itself. `answer_now`:
+that action, for a job whose progress said `can_answer_now`. `media`: see `pictures.MEDIA`. `tools`: requests with tools, turns with
+calls and their answers, and further fields for the model's server. `embed`: jobs that ask for vectors."""
 MOST_PENDING: Final = 1000
 T = TypeVar("T")
 
@@ -31,8 +52,13 @@ class BadPayload(Exception):
 
 
 class ServedModel(Struct, frozen=True):
+    """A model beside a worker. `images`: it sees pictures. `tools`: it can be held to calling a tool. None when a request has to
+    try."""
+
     name: str
     n_ctx: int | None = None
+    images: bool | None = False
+    tools: bool | None = None
 
 
 class WorkerStatus(Struct, frozen=True, kw_only=True):
@@ -65,6 +91,16 @@ class GatewayStatus(Struct, frozen=True, kw_only=True):
     accepts: tuple[str, ...] = ()
 
 
+class ToolRequest(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a ChatRequest says about tools, and its further fields; only workers that accept `tools` get it."""
+
+    tools: tuple[Tool, ...] = ()
+    tool_choice: ToolChoice | None = None
+    parallel_tools: bool | None = None
+    extra: dict[str, Any] = {}
+    raw: bool = False
+
+
 class JobRequest(Struct, frozen=True, kw_only=True):
     """A ChatRequest in its wire format. `skip_thinking`: the first release reads it instead of `sampling.reasoning`."""
 
@@ -75,13 +111,16 @@ class JobRequest(Struct, frozen=True, kw_only=True):
     model: str | None = None
     skip_thinking: bool = False
     thoughts_over: bool = False
+    about_tools: ToolRequest | UnsetType = UNSET
 
 
 class Job(Struct, frozen=True, kw_only=True):
     """A job for a worker. `instance`: of the worker. `reply_to`: the topic for its frames. `stream`: false requests the answer in
     one piece.
 
-    `accepts`: as in the gateway's status, which may not have arrived yet.
+    `accepts`: as in the gateway's status, which may not have arrived yet. `embed`: the fields of a request for vectors, which this
+    job is in place of a reply; its `request` then only names the model, and its text is a `VectorAnswer`. Only workers that accept
+    `embed` get it.
     """
 
     job: str
@@ -90,6 +129,15 @@ class Job(Struct, frozen=True, kw_only=True):
     request: JobRequest
     stream: bool = True
     accepts: tuple[str, ...] = ()
+    embed: dict[str, Any] | UnsetType = UNSET
+
+
+class VectorAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What came of a request for vectors: the server's answer in OpenAI's format, or the code and the words of a refusal."""
+
+    answer: dict[str, Any] | None = None
+    code: str | None = None
+    message: str = ""
 
 
 class Control(Struct, frozen=True):
@@ -110,13 +158,16 @@ class Rejected(Struct, frozen=True, tag_field="type", tag="rejected"):
     message: str | None = None
 
 
-class JobFinished(Struct, frozen=True, tag_field="type", tag="finished"):
-    """The end of a job. An unknown finish reason reads as `stop`."""
+class JobFinished(Struct, frozen=True, kw_only=True, tag_field="type", tag="finished"):
+    """The end of a job. An unknown finish reason reads as `stop`. `shown`: how much the model read of documents that did not fit
+    whole. `pictures_left_out`: ids of the pictures that it did not get."""
 
     finish_reason: str
     usage: Usage | None = None
     tokens_per_second: float | None = None
     model: str | None = None
+    shown: list[Excerpt] | None = None
+    pictures_left_out: tuple[str, ...] = ()
 
 
 class Failed(Struct, frozen=True, kw_only=True, tag_field="type", tag="failed"):
@@ -129,7 +180,7 @@ class Failed(Struct, frozen=True, kw_only=True, tag_field="type", tag="failed"):
     limit: int | None = None
 
 
-FrameEvent = Accepted | Rejected | Progress | ContentEvent | JobFinished | Failed
+FrameEvent = Accepted | Rejected | Progress | Thinking | Chunk | ToolCall | ToolResult | Relabel | ImagePiece | JobFinished | Failed
 LAST: Final = (Rejected, JobFinished, Failed)
 
 
@@ -169,6 +220,30 @@ def decode(payload: bytes, kind: type[T]) -> T:
         raise BadPayload(str(error)) from error
 
 
+def decode_reply(payload: bytes) -> Frame | Want:
+    """Returns what a worker sends about a job. Raises BadPayload."""
+    try:
+        return decode_frame(payload)
+    except BadPayload:
+        try:
+            return decode(payload, Want)
+        except BadPayload:
+            pass
+        raise
+
+
+def decode_control(payload: bytes) -> Control | Piece:
+    """Returns what a gateway sends about a job that is open. Raises BadPayload."""
+    try:
+        return decode(payload, Control)
+    except BadPayload:
+        try:
+            return decode(payload, Piece)
+        except BadPayload:
+            pass
+        raise
+
+
 def decode_frame(payload: bytes) -> Frame:
     """Returns a frame with text that every encoder and database accepts, without unknown events. Raises BadPayload."""
     try:
@@ -206,6 +281,13 @@ def _valid(event: FrameEvent) -> FrameEvent:
 
 
 def to_wire(request: ChatRequest) -> JobRequest:
+    about = ToolRequest(
+        tools=request.tools,
+        tool_choice=request.tool_choice,
+        parallel_tools=request.parallel_tools,
+        extra=request.extra,
+        raw=request.raw,
+    )
     return JobRequest(
         messages=request.turns,
         keep=request.keep,
@@ -214,7 +296,14 @@ def to_wire(request: ChatRequest) -> JobRequest:
         model=request.model,
         skip_thinking=request.skip_thinking,
         thoughts_over=request.thoughts_over,
+        about_tools=about if about != ToolRequest() else UNSET,
     )
+
+
+def vector_request(model: str | None) -> JobRequest:
+    """Returns the request of a job that asks for vectors."""
+    sampling = Sampling(temperature=0, top_p=1, max_tokens=1)
+    return JobRequest(messages=(Turn("user", ""),), keep=0, max_prompt_tokens=0, sampling=sampling, model=model)
 
 
 def from_wire(request: JobRequest, *, relabels: bool = True) -> ChatRequest:
@@ -227,10 +316,16 @@ def from_wire(request: JobRequest, *, relabels: bool = True) -> ChatRequest:
         raise BadPayload(str(error)) from error
     if request.skip_thinking and sampling.reasoning is None:
         sampling = msgspec.structs.replace(sampling, reasoning="off")
-    fits = 0 <= request.keep < len(turns) and request.max_prompt_tokens >= 0 and turns[-1].role in ("user", "assistant")
-    if not fits:
+    fits = 0 <= request.keep < len(turns) and request.max_prompt_tokens >= 0 and turns[-1].role in ("user", "assistant", "tool")
+    if not fits or not all(sound(picture, turn.content) for turn in turns for picture in turn.pictures):
         raise BadPayload("the request is out of bounds")
+    about = ToolRequest() if request.about_tools is UNSET else request.about_tools
     return ChatRequest(
+        tools=about.tools,
+        tool_choice=about.tool_choice,
+        parallel_tools=about.parallel_tools,
+        extra=about.extra,
+        raw=about.raw,
         turns=turns,
         keep=request.keep,
         sampling=sampling,
@@ -241,14 +336,38 @@ def from_wire(request: JobRequest, *, relabels: bool = True) -> ChatRequest:
     )
 
 
-def frame_event(event: EngineEvent, *, accepts: bool = True) -> FrameEvent:
-    """Returns an engine's event for a frame; without `accepts` in the first release's vocabulary."""
+def frame_events(events: Sequence[EngineEvent], *, accepts: bool = True, media: bool = True) -> list[FrameEvent]:
+    """Returns an engine's events for a frame: without `accepts` in the first release's vocabulary, without `media` no pictures.
+
+    A stored picture is the gateway's: no worker names one.
+    """
+    return [
+        _frame_event(event, accepts=accepts)
+        for event in events
+        if not isinstance(event, Image) and (media or not isinstance(event, ImagePiece))
+    ]
+
+
+def _frame_event(event: EngineEvent, *, accepts: bool) -> FrameEvent:
     if isinstance(event, Finished):
         reason = "stop" if event.finish_reason == "content_filter" and not accepts else event.finish_reason
-        return JobFinished(reason, event.usage, event.tokens_per_second, event.model)
+        return JobFinished(
+            finish_reason=reason,
+            usage=event.usage,
+            tokens_per_second=event.tokens_per_second,
+            model=event.model,
+            shown=excerpts(event),
+            pictures_left_out=event.pictures_left_out,
+        )
     if isinstance(event, Progress) and event.stage == "unreachable" and not accepts:
         return Progress("loading")
+    assert not isinstance(event, Image)
     return event
+
+
+def excerpts(event: Finished) -> list[Excerpt] | None:
+    shown = (event.about or {}).get("shown")
+    return msgspec.convert(shown, list[Excerpt]) if shown else None
 
 
 def finish_reason(event: JobFinished) -> FinishReason:
@@ -311,8 +430,9 @@ class Outbox:
         return frame
 
     def _pieces(self, events: list[FrameEvent]) -> list[FrameEvent]:
-        """Returns the events; texts that would fill a frame alone are cut."""
-        if sum(len(event.content) for event in events if isinstance(event, Chunk | Thinking)) * 6 < self._room:
+        """Returns the events; texts and pieces of pictures that would fill a frame alone are cut."""
+        texts = sum(len(event.content) for event in events if isinstance(event, Chunk | Thinking))
+        if texts * 6 < self._room and not any(isinstance(event, ImagePiece) for event in events):
             return events
         pieces: list[FrameEvent] = []
         step = max(1, self._room // 8)  # a character takes up to six bytes of JSON
@@ -320,6 +440,8 @@ class Outbox:
             if isinstance(event, Chunk | Thinking) and len(event.content) > step:
                 kind = type(event)
                 pieces.extend(kind(event.content[at : at + step]) for at in range(0, len(event.content), step))
+            elif isinstance(event, ImagePiece):
+                pieces.extend(event.cut(max(1, self._room // 2)))
             else:
                 pieces.append(event)
         return pieces

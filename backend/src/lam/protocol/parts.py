@@ -47,9 +47,9 @@ Part = Text | Document | Image | ToolCall | ToolResult
 Parts = tuple[Part, ...]
 
 
-def message_parts(text: str, documents: Iterable[Document] = ()) -> Parts:
-    """Returns the parts of a person's message: the documents, then the text; no part for an empty text."""
-    return (*documents, *((Text(text),) if text else ()))
+def message_parts(text: str, documents: Iterable[Document] = (), images: Iterable[Image] = ()) -> Parts:
+    """Returns the parts of a person's message: the documents, the pictures, then the text; no part for an empty text."""
+    return (*documents, *images, *((Text(text),) if text else ()))
 
 
 def parts_of(content: str) -> Parts:
@@ -78,6 +78,10 @@ def documents_of(parts: Iterable[Part]) -> list[Document]:
     return [part for part in parts if isinstance(part, Document)]
 
 
+def images_of(parts: Iterable[Part]) -> list[Image]:
+    return [part for part in parts if isinstance(part, Image)]
+
+
 def calls_of(parts: Iterable[Part]) -> list[ToolCall]:
     return [part for part in parts if isinstance(part, ToolCall)]
 
@@ -93,10 +97,48 @@ def subject(parts: Sequence[Part]) -> str:
 
 
 def with_text(parts: Iterable[Part], text: str) -> Parts:
-    """Returns the parts with this text in place of their texts, after the documents: a stop may have cut a reply."""
-    others = [part for part in parts if not isinstance(part, Text)]
+    """Returns the parts with this text in place of their texts, after the documents: a stop may have cut a reply. Pictures keep
+    their places in the text; those behind its end go."""
+    others: list[Part] = []
+    images: list[tuple[int, Image]] = []
+    at = 0
+    for part in parts:
+        if isinstance(part, Text):
+            at += len(part.text)
+        elif isinstance(part, Image):
+            images.append((at, part))
+        else:
+            others.append(part)
     front = sum(isinstance(part, Document) for part in others)
-    return (*others[:front], *message_parts(text), *others[front:])
+    return (*others[:front], *illustrated(text, [placed for placed in images if placed[0] <= len(text)]), *others[front:])
+
+
+def illustrated(text: str, images: Iterable[tuple[int, Image]]) -> Parts:
+    """Returns a text with pictures in it. `images`: with the number of characters before each, in order."""
+    parts: list[Part] = []
+    start = 0
+    for at, image in images:
+        if text[start:at]:
+            parts.append(Text(text[start:at]))
+        parts.append(image)
+        start = max(start, at)
+    return (*parts, *message_parts(text[start:]))
+
+
+def divided(parts: Iterable[Part], characters: int) -> tuple[Parts, Parts]:
+    """Returns the texts and pictures up to so many characters of text, and everything else."""
+    before: list[Part] = []
+    after: list[Part] = []
+    for part in parts:
+        if isinstance(part, Text) and characters > 0:
+            before += message_parts(part.text[:characters])
+            after += message_parts(part.text[characters:])
+            characters -= len(part.text)
+        elif isinstance(part, Image) and characters > 0 and not after:
+            before.append(part)
+        else:
+            after.append(part)
+    return tuple(before), tuple(after)
 
 
 def older_parts(role: str, content: str, tool_calls: Iterable[Mapping[str, Any]] | None = None) -> Parts:

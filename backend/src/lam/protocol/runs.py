@@ -4,7 +4,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from lam.protocol.events import ContentEvent
+from lam.protocol.events import SavedEvent
 
 OnDisconnect = Literal["cancel", "continue"]
 
@@ -42,10 +42,31 @@ class OpenRun(Struct, frozen=True, kw_only=True):
         return Lease(self.id, self.owner, self.epoch)
 
 
-class Checkpoint(Struct, frozen=True):
-    """Events of an open run after event `since`, up to event `number`, with neighbours of a kind joined."""
+class OrphanRule(Struct, frozen=True, kw_only=True):
+    """The open runs that a gateway of several may take over: those without an owner, those of gateways whose last beat is more than
+    `lease` seconds ago (None: no such runs), and those of its own with the ids `lost`."""
+
+    lease: float | None = None
+    lost: frozenset[str] = frozenset()
+
+
+class Checkpoint(Struct, frozen=True, kw_only=True):
+    """Events of an open run after event `since`, up to event `number`, with neighbours of a kind joined. They end with a whole
+    piece of the model's; `pieces`: how many there were before they were joined. Of its progress only the last event that says who
+    answers, and where the reply was broken off."""
 
     lease: Lease
     since: int
     number: int
-    events: list[ContentEvent]
+    events: list[SavedEvent]
+    pieces: int = 0
+
+
+class Reached(Struct, frozen=True, kw_only=True):
+    """How far the checkpoints of an open run reach. `number`: of their last event, 0 without any. `seconds`: since the last of
+    them or, without any, since the run began, by the database's clock."""
+
+    number: int
+    pieces: int
+    seconds: float
+    events: list[SavedEvent]

@@ -3,9 +3,13 @@
 import codecs
 import re
 
+import regex
+
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 _INVALID = re.compile("[\x00\ud800-\udfff]")
 _ESCAPE = re.compile(rb"\\(?:u[dD][89abAB]..\\u[dD][c-fC-F]..|(u[dD][89a-fA-F]..)|.)", re.DOTALL)
+_LONGEST_EMOJI = 16
+_EMOJI = regex.compile(r"\p{Emoji_Presentation}|\p{Emoji}\ufe0f|[#*0-9]\ufe0f?\u20e3")
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
@@ -34,6 +38,11 @@ def valid_json(data: bytes) -> bytes:
     except UnicodeDecodeError:
         data = valid(data.decode("utf-8", "surrogatepass")).encode()
     return data
+
+
+def is_emoji(text: str) -> bool:
+    """Returns whether the text is one emoji, as people see it."""
+    return len(text) <= _LONGEST_EMOJI and regex.fullmatch(r"\X", text) is not None and _EMOJI.match(text) is not None
 
 
 def utf16_length(text: str) -> int:

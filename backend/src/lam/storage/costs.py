@@ -6,7 +6,9 @@ from lam.protocol.outcome import Outcome
 from lam.storage.models import Cost, CostKind
 
 
-def cost_of(outcome: Outcome, user_id: int, session_id: int | None, kind: CostKind, now: datetime) -> Cost:
+def cost_of(
+    outcome: Outcome, user_id: int, session_id: int | None, kind: CostKind, now: datetime, *, key_id: int | None = None
+) -> Cost:
     facts = outcome.facts
     usage, timings = facts.usage, facts.timings
     return Cost(
@@ -24,4 +26,6 @@ def cost_of(outcome: Outcome, user_id: int, session_id: int | None, kind: CostKi
         total_ms=timings.total_ms if timings else None,
         tokens_per_second=timings.tokens_per_second if timings else None,
         created_at=now,
+        key_id=key_id,
+        estimated=bool(usage and usage.estimated),
     )

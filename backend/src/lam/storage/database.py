@@ -9,7 +9,8 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 
 from alembic import command
@@ -20,28 +21,38 @@ from alembic.util.exc import CommandError
 from sqlalchemy import Connection, exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from lam.callbacks import call_each
 from lam.data_folder import DataFolder, make_private
 from lam.errors import ConfigError, StorageDamaged, StorageLost, StorageUnavailable
 from lam.settings import Settings
 from lam.storage.completeness import require_complete
 from lam.storage.database_file import CHECK_SECONDS, RESTORE, DatabaseFile, damage
 from lam.storage.failures import INCOMPLETE, foreign_errors
-from lam.storage.postgresql import patient_engine, postgresql_engine, reason, where
+from lam.storage.line import Line
+from lam.storage.postgresql import migrate_alone, patient_engine, postgresql_engine, reason, where
 from lam.storage.repositories.base import Touched
 from lam.storage.repositories.costs import Costs
+from lam.storage.repositories.folders import Folders
 from lam.storage.repositories.games import Games
+from lam.storage.repositories.keys import Keys
 from lam.storage.repositories.lab import Lab
+from lam.storage.repositories.media import Media
+from lam.storage.repositories.members import Audit, Invitations, Members, Publications, Reactions
 from lam.storage.repositories.messages import Messages, Requests
+from lam.storage.repositories.programs import ProgramRequests
+from lam.storage.repositories.rooms import Rooms
 from lam.storage.repositories.runs import Runs
 from lam.storage.repositories.search import Search
 from lam.storage.repositories.sessions import Sessions
+from lam.storage.repositories.spending import Spending
 from lam.storage.repositories.templates import Templates
 from lam.storage.repositories.users import Tokens, Users
+from lam.storage.repositories.waiting import Waiting
 from lam.storage.sqlite import LOCK_SECONDS, sqlite_engine
 
 log = logging.getLogger(__name__)
 
-TURN_SECONDS = 10  # to wait for a connection or the writer's turn, behind others of this process
+TURN_SECONDS = 10  # without a success of anybody, before a waiter for a connection or the writer's turn is refused
 
 
 def database_url(settings: Settings) -> str:
@@ -52,20 +63,32 @@ def database_url(settings: Settings) -> str:
 class UnitOfWork:
     """The repositories of one transaction."""
 
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: AsyncConnection, *, shared: bool = False) -> None:
         self._connection = connection
         self.touched = Touched()
         self.users = Users(connection)
         self.tokens = Tokens(connection)
         self.sessions = Sessions(connection, self.touched)
+        self.members = Members(connection, self.touched)
+        self.invitations = Invitations(connection)
+        self.audit = Audit(connection)
+        self.publications = Publications(connection)
+        self.reactions = Reactions(connection, self.touched)
+        self.folders = Folders(connection, self.touched)
         self.templates = Templates(connection)
         self.search = Search(connection)
         self.costs = Costs(connection)
         self.messages = Messages(connection)
-        self.runs = Runs(connection)
+        self.media = Media(connection)
+        self.waiting = Waiting(connection, self.touched)
+        self.runs = Runs(connection, shared=shared)
         self.requests = Requests(connection)
+        self.program_requests = ProgramRequests(connection)
         self.games = Games(connection)
         self.lab = Lab(connection)
+        self.keys = Keys(connection)
+        self.spending = Spending(connection)
+        self.rooms = Rooms(connection)
 
     async def try_out(self) -> None:
         """Rewrites an existing value and reads from every table."""
@@ -78,15 +101,23 @@ class Database:
 
     `write()` raises StorageLost when the next start would not find what it wrote, and it never writes to a damaged database.
 
-    SQLite has one writer at a time. Writers of this process take turns on a lock, which is fair and cheap, instead of polling the
-    file; the busy timeout remains for other processes. PostgreSQL's writers need no turns.
+    SQLite has one writer at a time. Writers of this process take turns in a line, which is fair and cheap, instead of polling the
+    file; the busy timeout remains for other processes. PostgreSQL's writers need no turns. Neither the line of writers
+    nor the line for a connection refuses anybody while it moves (decision 176).
     """
 
     def __init__(
-        self, url: str, *, pool_size: int = 5, lock_seconds: float = LOCK_SECONDS, check_seconds: float = CHECK_SECONDS
+        self,
+        url: str,
+        *,
+        pool_size: int = 5,
+        lock_seconds: float = LOCK_SECONDS,
+        check_seconds: float = CHECK_SECONDS,
+        shared: bool = False,
     ) -> None:
         """`lock_seconds`: how long to wait for another process's lock on an SQLite file. `check_seconds`: how long to examine
-        such a file."""
+        such a file. `shared`: whether other gateways use the database, which may take over runs."""
+        self._shared = shared
         self._url = parsed = make_url(url)
         self._postgresql = parsed.get_backend_name() == "postgresql"
         self._check_seconds = check_seconds
@@ -95,7 +126,8 @@ class Database:
         else:
             self._engine = sqlite_engine(parsed, pool_size=pool_size, turn_seconds=TURN_SECONDS, lock_seconds=lock_seconds)
         self._writer = self._engine.execution_options(lam_write=True)
-        self._turn = asyncio.Lock()
+        self._connections = Line(pool_size, TURN_SECONDS)
+        self._turns = Line(1, TURN_SECONDS)
         self._damaged = False
         self._logged: set[str] = set()
         self.after_commit: list[Callable[[Touched], None]] = []  # called with the changes of a unit of work
@@ -108,29 +140,23 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[UnitOfWork]:
-        async with self._watched(), foreign_errors():
+        async with self._watched(), self._connections.place(), foreign_errors():
             async with self._engine.connect() as connection:
-                yield UnitOfWork(connection)
+                yield UnitOfWork(connection, shared=self._shared)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[UnitOfWork]:
-        async with self._watched(), foreign_errors():
-            async with self._writers_turn():
+        async with self._watched():
+            async with self._writers_turn() as give_on, self._connections.place(), foreign_errors():
                 await self.require_file()
-                async with self._writer.begin() as connection:
-                    unit = UnitOfWork(connection)
-                    yield unit
-                await self.require_file()  # after the commit: it may have gone into a file that was removed
+                async with self._writer.connect() as connection:
+                    async with connection.begin():
+                        unit = UnitOfWork(connection, shared=self._shared)
+                        yield unit
+                    await self.require_file()  # after the commit: it may have gone into a file that was removed
+                    give_on()  # the next writer does not wait until the connection is back in its pool
             if unit.touched:
-                self._tell(unit.touched)
-
-    def _tell(self, touched: Touched) -> None:
-        """Calls `after_commit`. An error in a callback is logged: the commit stands."""
-        for callback in self.after_commit:
-            try:
-                callback(touched)
-            except Exception:
-                log.exception("What follows a commit failed")
+                call_each(self.after_commit, unit.touched, event="a commit")
 
     @asynccontextmanager
     async def _watched(self) -> AsyncIterator[None]:
@@ -142,6 +168,11 @@ class Database:
                 self._logged.add(error.message)
             self._damaged = self._damaged or error.message != INCOMPLETE  # an incomplete one can be restored while we run
             raise
+
+    @property
+    def moved_at(self) -> float:
+        """The event loop's time of the last success: of a writer in SQLite, of anybody in PostgreSQL."""
+        return self._connections.moved_at if self._postgresql else self._turns.moved_at
 
     def problem(self) -> StorageUnavailable | None:
         """Why nothing can be stored, as far as is known without asking the database; None when all is well."""
@@ -167,20 +198,8 @@ class Database:
         if problem is not None:
             raise problem
 
-    @asynccontextmanager
-    async def _writers_turn(self) -> AsyncIterator[None]:
-        if self._postgresql:
-            yield
-            return
-        try:
-            async with asyncio.timeout(TURN_SECONDS):  # not wait_for: in Python 3.11 it can swallow a cancellation
-                await self._turn.acquire()
-        except TimeoutError as error:
-            raise StorageUnavailable("The database is busy; try again in a moment.") from error
-        try:
-            yield
-        finally:
-            self._turn.release()
+    def _writers_turn(self) -> AbstractAsyncContextManager[Callable[[], None]]:
+        return nullcontext(lambda: None) if self._postgresql else self._turns.place()
 
     async def upgrade(self, *, used: bool = False) -> None:
         """Applies the missing migrations. Raises ConfigError for a database that is damaged or belongs to another program.
@@ -246,6 +265,7 @@ class Database:
         engine = patient_engine(self._url)
         try:
             async with engine.begin() as connection:
+                await migrate_alone(connection)
                 yield connection
         finally:
             await engine.dispose()
@@ -268,7 +288,15 @@ def migrations() -> Config:
     return config
 
 
+@cache
+def _scripts() -> ScriptDirectory:
+    """Returns the migrations of this release; alembic reads them from their files."""
+    return ScriptDirectory.from_config(migrations())
+
+
 def _upgrade(connection: Connection) -> None:
+    if MigrationContext.configure(connection).get_current_revision() == _scripts().get_current_head():
+        return
     config = migrations()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")
@@ -276,11 +304,11 @@ def _upgrade(connection: Connection) -> None:
 
 def _pending(connection: Connection) -> int:
     """Returns the number of missing migrations. Raises CommandError for a database of a later release."""
-    known = ScriptDirectory.from_config(migrations())
+    scripts = _scripts()
     applied = MigrationContext.configure(connection).get_current_revision()
     if applied is not None:
-        known.get_revision(applied)
-    return sum(1 for _ in known.iterate_revisions("head", applied or "base"))
+        scripts.get_revision(applied)
+    return sum(1 for _ in scripts.iterate_revisions("head", applied or "base"))
 
 
 @asynccontextmanager

@@ -9,21 +9,31 @@ from lam.protocol.events import FinishReason
 from lam.protocol.facts import NOTHING, Facts, Failure
 from lam.protocol.parts import Parts, ToolCall, calls_of, written_form
 from lam.protocol.sampling import Choices
+from lam.storage.access import Role
 
 Status = Literal["streaming", "complete", "cancelled", "interrupted", "failed"]
 Rating = Literal["good", "bad"]
-CostKind = Literal["reply", "title", "hint", "cell"]
+CostKind = Literal["reply", "title", "hint", "cell", "api"]
 GameMode = Literal["manual", "lam"]
 Forcing = Literal["legal", "shape", "none"]
 Reading = Literal["exact", "repaired", "illegal"]
 
 
 class User(Struct, frozen=True, kw_only=True):
+    """An account, or a guest: then `nickname` is its name, and `scope` says where it may be (`s12`: the session 12)."""
+
     id: int
     email: str
     password_hash: str | None
     is_admin: bool
     created_at: datetime
+    nickname: str | None = None
+    scope: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What others call this person: the nickname, or the address up to its @."""
+        return self.nickname or self.email.partition("@")[0]
 
 
 class ListedUser(Struct, frozen=True, kw_only=True):
@@ -46,6 +56,35 @@ class Token(Struct, frozen=True, kw_only=True):
     expires_at: datetime | None
     last_used_at: datetime
     device: str | None
+
+
+class Key(Struct, frozen=True, kw_only=True):
+    """A program's key. Only the hash of its secret is stored. `prefix`: the secret's first characters. `models`: None means all."""
+
+    id: int
+    user_id: int
+    name: str
+    prefix: str
+    scopes: list[str]
+    models: list[str] | None
+    created_at: datetime
+    expires_at: datetime | None
+    last_used_at: datetime | None
+    revoked_at: datetime | None
+
+
+class Reservation(Struct, frozen=True, kw_only=True):
+    """Tokens of a budget that a run may use, `prompt_tokens` of them for its prompt. `minute`, `day`: in which they count, by their
+    numbers since 1970."""
+
+    run_id: str
+    owner: str
+    user_id: int
+    prompt_tokens: int
+    tokens: int
+    minute: int
+    day: int
+    is_run: bool = True
 
 
 class Template(Struct, frozen=True, kw_only=True):
@@ -71,8 +110,20 @@ class TemplateVersion(Struct, frozen=True):
     created_at: datetime
 
 
+class Folder(Struct, frozen=True, kw_only=True):
+    """A folder of sessions. `system_prompt`, `model`: what a new session in it starts with."""
+
+    id: int
+    user_id: int
+    name: str
+    system_prompt: str | None
+    model: str | None
+    created_at: datetime
+
+
 class Session(Choices, frozen=True, kw_only=True):
-    """A session with the sampling settings chosen for it."""
+    """A session with the sampling settings chosen for it. `role`: of the person who asked. `is_shared`: whether others are in it;
+    only lists set it."""
 
     id: int
     user_id: int
@@ -90,6 +141,64 @@ class Session(Choices, frozen=True, kw_only=True):
     updated_at: datetime
     last_used_at: datetime
     pinned: bool = False
+    folder_id: int | None = None
+    room_id: int | None = None
+    role: Role = "owner"
+    is_shared: bool = False
+
+
+RoomState = Literal["open", "paused"]
+
+
+class Room(Struct, frozen=True, kw_only=True):
+    """A room for a class or an event, of the person who opened it.
+
+    `system_prompt`: what each session in it starts with. `models`: those that may be used; empty: all. `budget`: of each
+    participant, as stored. `seconds`: how long each of them may write. `task`: as stored. `projected_id`: the session that all are
+    shown. `most`: participants. `media_mb`: of all its guests together. `warned_at`: when its owner was told that it ends.
+    """
+
+    id: int
+    user_id: int
+    code: str
+    title: str
+    template_id: int | None
+    template_version: int | None
+    system_prompt: str | None
+    models: list[str]
+    budget: dict[str, Any] | None
+    seconds: int | None
+    task: dict[str, Any] | None
+    state: RoomState
+    locked: bool
+    shows_others: bool
+    message: str | None
+    projected_id: int | None
+    most: int
+    media_mb: int
+    expires_at: datetime
+    warned_at: datetime | None
+    created_at: datetime
+
+
+class Participant(Struct, frozen=True, kw_only=True):
+    """Somebody in a room. `nickname`: of a guest. `tokens`: of all their replies. `last`: the end of the newest message.
+    `is_removed`: whether they are a guest who may not come in again."""
+
+    session_id: int
+    room_id: int
+    user_id: int
+    email: str
+    nickname: str | None
+    messages: int
+    tokens: int
+    last: str
+    joined_at: datetime
+    is_removed: bool = False
+
+    @property
+    def name(self) -> str:
+        return self.nickname or self.email.partition("@")[0]
 
 
 class Message(Struct, frozen=True, kw_only=True):
@@ -109,6 +218,7 @@ class Message(Struct, frozen=True, kw_only=True):
     stream_id: str | None
     rating: Rating | None
     created_at: datetime
+    author_id: int | None = None  # of a turn; None: the session's owner
 
     @property
     def tool_calls(self) -> list[ToolCall]:
@@ -119,6 +229,43 @@ class Message(Struct, frozen=True, kw_only=True):
         """The contract's `metadata`: the facts and the tool calls."""
         calls = [{"id": call.id, "name": call.name, "arguments": call.arguments} for call in self.tool_calls]
         return (self.facts.metadata or {}) | {"tool_calls": calls} if calls else self.facts.metadata
+
+
+class Hold(Struct, frozen=True):
+    """Why a waiting message is not sent by itself: how the reply before it ended, or `refused`. `message`: the refusal."""
+
+    reason: Literal["cancelled", "interrupted", "failed", "refused"]
+    message: str | None = None
+
+
+class WaitingMessage(Struct, frozen=True, kw_only=True):
+    """A message of a person that is sent once the session's reply is complete. `editing`: not while somebody changes it."""
+
+    id: int
+    session_id: int
+    parts: Parts
+    request_id: str | None
+    held: Hold | None
+    editing: bool
+    created_at: datetime
+    author_id: int | None = None
+
+    @property
+    def content(self) -> str:
+        return written_form(self.parts)
+
+
+class Media(Struct, frozen=True, kw_only=True):
+    """A picture of one person, by its random `id`. `size`: bytes."""
+
+    id: str
+    user_id: int
+    sha256: str
+    type: str
+    width: int
+    height: int
+    size: int
+    created_at: datetime
 
 
 class ReplyEnding(Struct, frozen=True):
@@ -145,7 +292,8 @@ class Ending(Struct, frozen=True, kw_only=True):
 
 
 class Cost(Struct, frozen=True, kw_only=True):
-    """The cost of a run. None: the model's server reported nothing, or the model never ran."""
+    """The cost of a run. None: the model's server reported nothing, or the model never ran. `key_id`: of the program that asked.
+    `estimated`: the tokens are, because the server reported none."""
 
     user_id: int
     session_id: int | None
@@ -161,6 +309,8 @@ class Cost(Struct, frozen=True, kw_only=True):
     total_ms: int | None
     tokens_per_second: float | None
     created_at: datetime
+    key_id: int | None = None
+    estimated: bool = False
 
 
 class SentRequest(Struct, frozen=True):
@@ -171,8 +321,15 @@ class SentRequest(Struct, frozen=True):
     stream_id: str
 
 
+class ProgramRequestRow(Struct, frozen=True):
+    """The request behind an Idempotency-Key: a hash of what was asked, and the run that answered."""
+
+    content_hash: str
+    run_id: str
+
+
 class UsageRow(Struct, frozen=True, kw_only=True):
-    """Sums over a group of costs. `key`: the group. `metered`: how many of them have token counts."""
+    """Sums over a group of costs. `key`: the group. `metered`: how many of them have token counts, `estimated` ones included."""
 
     key: tuple[Any, ...]
     generations: int
@@ -181,6 +338,7 @@ class UsageRow(Struct, frozen=True, kw_only=True):
     interrupted: int
     failed: int
     metered: int
+    estimated: int
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int
@@ -189,7 +347,7 @@ class UsageRow(Struct, frozen=True, kw_only=True):
 
 
 class FoundMessage(Struct, frozen=True, kw_only=True):
-    """A search result, with the title of its session."""
+    """A search result, with the title and the folder of its session."""
 
     id: int
     session_id: int
@@ -197,6 +355,7 @@ class FoundMessage(Struct, frozen=True, kw_only=True):
     content: str
     created_at: datetime
     title: str
+    folder_id: int | None
 
 
 class PendingMessage(Struct, frozen=True):
@@ -334,3 +493,67 @@ class WaitingCell(Struct, frozen=True):
     lab_run_id: int
     user_id: int
     model: int
+
+
+class Person(Struct, frozen=True, kw_only=True):
+    """Somebody as the others of a session see them. `colour`: 0 to 7, None for one who is not a member. `scope`: of a guest."""
+
+    user_id: int
+    email: str
+    nickname: str | None
+    scope: str | None
+    colour: int | None
+
+    @property
+    def name(self) -> str:
+        return self.nickname or self.email.partition("@")[0]
+
+
+class Member(Person, frozen=True, kw_only=True):
+    """One of the people of a shared session. `read_id`: the last message that they have read."""
+
+    role: Role
+    read_id: int | None
+    wants_to_steer: bool
+    joined_at: datetime
+
+
+class Invitation(Struct, frozen=True, kw_only=True):
+    """A link into a session. Only the hash of its secret is stored. `created_by`: who made it."""
+
+    id: int
+    session_id: int
+    role: Role
+    expires_at: datetime
+    uses_left: int
+    created_by: int
+    created_at: datetime
+
+
+class AuditEntry(Struct, frozen=True, kw_only=True):
+    """What somebody did in a session."""
+
+    id: int
+    session_id: int
+    user_id: int | None
+    action: str
+    detail: dict[str, Any]
+    created_at: datetime
+
+
+class Reaction(Struct, frozen=True):
+    """How many people reacted to a message with this emoji, and whether the reader is one of them."""
+
+    emoji: str
+    count: int
+    mine: bool
+
+
+class Publication(Struct, frozen=True, kw_only=True):
+    """A published page of a session. Only the hash of its secret is stored. `choices`: what is in it, as `chat` wrote it."""
+
+    id: int
+    session_id: int
+    title: str
+    choices: dict[str, Any]
+    created_at: datetime

@@ -14,11 +14,12 @@ from sqlalchemy import URL, NullPool, exc, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from lam.background import Background
-from lam.errors import ConfigError
+from lam.errors import ConfigError, StorageUnavailable
 
 log = logging.getLogger(__name__)
 
 LOCK_KEY: Final = 0x4C414D_53545544  # "LAMSTUD"
+MIGRATION_KEY: Final = LOCK_KEY + 1
 CONNECT_SECONDS: Final = 5
 ANSWER_SECONDS: Final = 10
 POLL_SECONDS: Final = 0.2
@@ -66,7 +67,7 @@ async def advisory_lock(url: URL, wait_seconds: float, watch: Watch) -> AsyncIte
     Yields an event that is set when the connection was lost and another gateway got the lock. Raises ConfigError when another
     gateway still has it after `wait_seconds`, or when the database refuses us.
     """
-    lock = _AdvisoryLock(url, watch)
+    lock = AdvisoryLock(url, watch)
     try:
         await lock.first(wait_seconds)
         tasks = Background()
@@ -79,9 +80,12 @@ async def advisory_lock(url: URL, wait_seconds: float, watch: Watch) -> AsyncIte
         await lock.close()
 
 
-class _AdvisoryLock:
-    def __init__(self, url: URL, watch: Watch) -> None:
+class AdvisoryLock:
+    """The lock of gateways on a database, and the connection that holds it. `shared`: together with all who take it so."""
+
+    def __init__(self, url: URL, watch: Watch, *, shared: bool = False) -> None:
         self._watch = watch
+        self._query = text(f"SELECT pg_try_advisory_lock{'_shared' if shared else ''}(:key)").bindparams(key=LOCK_KEY)
         self._where = where(url)
         self._engine = create_async_engine(
             url,
@@ -92,7 +96,15 @@ class _AdvisoryLock:
         self._connection: AsyncConnection | None = None
         self.lost = asyncio.Event()
 
+    @property
+    def connection(self) -> AsyncConnection:
+        """The connection. Raises StorageUnavailable while there is none."""
+        if self._connection is None:
+            raise StorageUnavailable
+        return self._connection
+
     async def first(self, wait_seconds: float) -> None:
+        """Takes the lock. Raises ConfigError when another gateway has it for `wait_seconds`, or when the database refuses us."""
         await self._connect()
         if not await self._take(wait_seconds):
             raise ConfigError(f"Another gateway is using this database ({self._where}); stop it first.")
@@ -101,16 +113,19 @@ class _AdvisoryLock:
         """Watches the connection, and takes the lock again after an outage."""
         while True:
             await asyncio.sleep(self._watch.every)
-            if await self._alive():
-                continue
-            try:
-                await self._connect()
-                if not await self._take(self._watch.regain):
-                    log.critical("Another gateway has taken the database at %s", self._where)
-                    self.lost.set()
-                    await asyncio.Event().wait()  # the gateway stops; there is nothing left to watch
-            except ConfigError as error:
-                log.error("%s", error.message)  # the message needs no traceback
+            if not await self._alive():
+                await self.regain()
+
+    async def regain(self) -> None:
+        """Connects anew and takes the lock again. When another gateway has it, sets `lost` and never returns."""
+        try:
+            await self._connect()
+            if not await self._take(self._watch.regain):
+                log.critical("Another gateway has taken the database at %s", self._where)
+                self.lost.set()
+                await asyncio.Event().wait()  # the gateway stops; there is nothing left to watch
+        except ConfigError as error:
+            log.error("%s", error.message)  # the message needs no traceback
 
     async def _alive(self) -> bool:
         if self._connection is None:
@@ -150,11 +165,10 @@ class _AdvisoryLock:
     async def _take(self, wait_seconds: float) -> bool:
         clock = asyncio.get_running_loop().time
         deadline = clock() + wait_seconds
-        query = text("SELECT pg_try_advisory_lock(:key)").bindparams(key=LOCK_KEY)
         while True:
             try:
                 assert self._connection is not None
-                if (await self._connection.execute(query)).scalar_one():
+                if (await self._connection.execute(self._query)).scalar_one():
                     return True
             except _AWAY:
                 await self._connect()
@@ -192,3 +206,8 @@ def reason(error: BaseException) -> str:
 def patient_engine(url: URL) -> AsyncEngine:
     """Returns an engine without time limits, for migrations."""
     return create_async_engine(url, poolclass=NullPool, connect_args={"timeout": CONNECT_SECONDS})
+
+
+async def migrate_alone(connection: AsyncConnection) -> None:
+    """Waits until no other gateway migrates, and keeps the others from it until the transaction ends."""
+    await connection.execute(text("SELECT pg_advisory_xact_lock(:key)").bindparams(key=MIGRATION_KEY))

@@ -17,12 +17,14 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 from sqlalchemy.types import TypeDecorator
 
@@ -55,6 +57,8 @@ def _owned_by(table: str, *, nullable: bool = False) -> Column[int]:
     return Column(name, Integer, ForeignKey(f"{table}.id", ondelete="CASCADE"), nullable=nullable)
 
 
+_PLACE = ("user_id", "last_used_at", "id")  # of a session in the list
+
 users = Table(
     "users",
     metadata,
@@ -63,6 +67,10 @@ users = Table(
     Column("password_hash", String(255)),
     Column("is_admin", Boolean, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("nickname", String(32)),  # of a guest
+    Column("folded", String(128)),  # the nickname without differences of case
+    Column("scope", String(32)),  # where a guest may be: `s12`, the session 12. Null: a person
+    Index("ix_users_scope_folded", "scope", "folded", unique=True),
     sqlite_autoincrement=True,  # ids are never reused
 )
 
@@ -108,6 +116,20 @@ template_versions = Table(
     UniqueConstraint("template_id", "version"),
 )
 
+folders = Table(
+    "folders",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("users"),
+    Column("name", String(80), nullable=False),
+    Column("folded", String(320), nullable=False),  # the name without differences of case
+    Column("system_prompt", Text),
+    Column("model", String(255)),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("user_id", "folded"),
+    sqlite_autoincrement=True,
+)
+
 sessions = Table(
     "sessions",
     metadata,
@@ -131,7 +153,14 @@ sessions = Table(
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
     Column("last_used_at", UtcDateTime, nullable=False),
+    Column("folder_id", Integer),  # no foreign key: SQLite cannot add one, and whoever deletes a folder empties it first
+    Column("room_id", Integer),  # no foreign key either: whoever deletes a room deletes its sessions first
     Index(None, "user_id", "last_used_at"),
+    # The pages of a folder, of what is outside of folders (PostgreSQL reads no order behind IS NULL), and the pinned sessions.
+    Index(None, "folder_id", "last_used_at", "id"),
+    Index("ix_sessions_room_id", "room_id", "user_id", unique=True),  # each person has one session in a room
+    Index("ix_sessions_outside", *_PLACE, sqlite_where=text("folder_id IS NULL"), postgresql_where=text("folder_id IS NULL")),
+    Index("ix_sessions_pinned", *_PLACE, sqlite_where=text("pinned = 1"), postgresql_where=text("pinned")),
     sqlite_autoincrement=True,
 )
 
@@ -155,10 +184,69 @@ messages = Table(
     Column("stream_id", String(64), unique=True),
     Column("rating", String(8)),
     Column("created_at", UtcDateTime, nullable=False),
+    # Who wrote a turn; null: the session's owner. No foreign key: SQLite cannot add one, and a turn outlives its author's account.
+    Column("author_id", Integer),
     Index(None, "session_id"),
     Index(None, "parent_id"),
     Index(None, "continues_id"),
     sqlite_autoincrement=True,
+)
+
+waiting_messages = Table(
+    "waiting_messages",
+    metadata,
+    Column("id", Integer, primary_key=True),  # the order in which they are sent
+    _owned_by("sessions"),
+    Column("content", Text, nullable=False),
+    Column("parts", JSON(none_as_null=True)),  # as in `messages`
+    Column("request_id", String(200)),
+    Column("held", JSON(none_as_null=True)),  # why it is not sent by itself; null: it is
+    Column("editing", Boolean, nullable=False),  # somebody changes its text
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("author_id", Integer),  # as in `messages`
+    UniqueConstraint("session_id", "request_id"),
+    sqlite_autoincrement=True,
+)
+
+pictures = Table(
+    "pictures",
+    metadata,
+    Column("sha256", String(64), primary_key=True),  # of the bytes: the same picture is stored once, whoever has it
+    Column("type", String(32), nullable=False),
+    Column("width", Integer, nullable=False),
+    Column("height", Integer, nullable=False),
+    Column("size", Integer, nullable=False),
+    Column("thumb", LargeBinary, nullable=False),
+    Column("data", LargeBinary, nullable=False),  # last: reading the other columns does not pass over it
+)
+
+media = Table(
+    "media",
+    metadata,
+    Column("id", String(32), primary_key=True),  # random: it says nothing about the picture, nor who else has it
+    _owned_by("users"),
+    Column("sha256", String(64), ForeignKey("pictures.sha256"), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),  # of the upload, or when it was taken out of a waiting message
+    Index(None, "user_id"),
+    Index(None, "sha256"),
+    Index(None, "created_at"),
+)
+
+# Which messages show which pictures. Repositories derive the rows from the parts of a message.
+message_media = Table(
+    "message_media",
+    metadata,
+    Column("message_id", Integer, ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
+    Column("media_id", String(32), ForeignKey("media.id", ondelete="CASCADE"), primary_key=True),
+    Index(None, "media_id"),
+)
+
+waiting_media = Table(
+    "waiting_media",
+    metadata,
+    Column("waiting_id", Integer, ForeignKey("waiting_messages.id", ondelete="CASCADE"), primary_key=True),
+    Column("media_id", String(32), ForeignKey("media.id", ondelete="CASCADE"), primary_key=True),
+    Index(None, "media_id"),
 )
 
 runs = Table(
@@ -185,6 +273,8 @@ checkpoints = Table(
     Column("since", Integer, nullable=False),  # the events after this one
     Column("number", Integer, nullable=False),  # up to this one
     Column("events", Text, nullable=False),  # a JSON array, neighbours of a kind joined
+    Column("pieces", Integer, nullable=False, server_default="0"),  # how many they were before that
+    Column("saved_at", Float),  # seconds since 1970, by the database's clock
     Index(None, "run_id"),
 )
 
@@ -199,6 +289,19 @@ requests = Table(
     Column("stream_id", String(64), nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("user_id", "client_request_id"),
+    Index(None, "created_at"),
+)
+
+program_requests = Table(
+    "program_requests",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("users"),
+    Column("key_hash", String(64), nullable=False),
+    Column("content_hash", String(64), nullable=False),
+    Column("run_id", String(64), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    UniqueConstraint("user_id", "key_hash"),
     Index(None, "created_at"),
 )
 
@@ -220,6 +323,8 @@ costs = Table(
     Column("total_ms", Integer),
     Column("tokens_per_second", Float),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("key_id", Integer),  # of the program that asked; no foreign key: SQLite cannot add one, and used keys are kept
+    Column("estimated", Boolean, nullable=False, server_default=false()),  # the tokens, because the server reported none
     Index(None, "user_id", "created_at"),
     Index(None, "created_at"),
     Index(None, "session_id"),
@@ -333,4 +438,177 @@ lab_cells = Table(
     UniqueConstraint("lab_run_id", "number"),
     Index(None, "status", "lab_run_id", "model"),
     sqlite_autoincrement=True,
+)
+
+keys = Table(
+    "keys",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("users"),
+    Column("name", String(80), nullable=False),
+    Column("prefix", String(32), nullable=False),  # the first characters of the secret, which its owner may see again
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("scopes", JSON, nullable=False),
+    Column("models", JSON(none_as_null=True)),  # null: all
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("expires_at", UtcDateTime),
+    Column("last_used_at", UtcDateTime),
+    Column("revoked_at", UtcDateTime),  # a used key stays for the figures
+    Index(None, "user_id"),
+    sqlite_autoincrement=True,
+)
+
+# The owner of a budget, of what was used of it, and of a reservation: `key:5`, `user:3` or `group:NAME`.
+budgets = Table(
+    "budgets",
+    metadata,
+    Column("owner", String(255), primary_key=True),
+    _owned_by("users"),
+    Column("requests_per_minute", BigInteger),
+    Column("tokens_per_minute", BigInteger),
+    Column("tokens_per_day", BigInteger),
+    Column("runs", BigInteger),
+    Index(None, "user_id"),
+)
+
+spending = Table(
+    "spending",
+    metadata,
+    Column("owner", String(255), primary_key=True),
+    _owned_by("users", nullable=True),  # null: a group
+    Column("at", BigInteger, nullable=False),  # the largest time seen, in seconds; the counts are of its minute and day
+    Column("minute_requests", BigInteger, nullable=False),
+    Column("minute_tokens", BigInteger, nullable=False),
+    Column("day_tokens", BigInteger, nullable=False),
+    Index(None, "user_id"),
+)
+
+reservations = Table(
+    "reservations",
+    metadata,
+    Column("run_id", String(80), primary_key=True),
+    Column("owner", String(255), primary_key=True),
+    _owned_by("users"),
+    Column("prompt_tokens", BigInteger, nullable=False),
+    Column("tokens", BigInteger, nullable=False),  # those of the prompt included
+    Column("minute", BigInteger, nullable=False),  # in which it counts, and the day
+    Column("day", BigInteger, nullable=False),
+    Column("is_run", Boolean, nullable=False),  # it counts as a run; what the gateway does by itself does not
+    Index(None, "owner"),
+    Index(None, "user_id"),
+)
+
+# The people of a session that is shared. Its owner has a row, too, but who owns it says `sessions.user_id`.
+members = Table(
+    "members",
+    metadata,
+    Column("session_id", Integer, ForeignKey("sessions.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("role", String(8), nullable=False),
+    Column("colour", Integer, nullable=False),
+    Column("read_id", Integer),  # the last message that they have read
+    Column("wants_to_steer", Boolean, nullable=False),
+    Column("joined_at", UtcDateTime, nullable=False),
+    Index(None, "user_id"),
+)
+
+invitations = Table(
+    "invitations",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("sessions"),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("role", String(8), nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("uses_left", Integer, nullable=False),
+    Column("created_by", Integer, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "session_id"),
+    Index(None, "created_by"),
+    sqlite_autoincrement=True,
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("sessions"),
+    Column("user_id", Integer),  # who did it; no foreign key: the entry outlives the account
+    Column("action", String(32), nullable=False),
+    Column("detail", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "session_id"),
+    sqlite_autoincrement=True,
+)
+
+publications = Table(
+    "publications",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("sessions"),
+    Column("hash", String(64), nullable=False, unique=True),
+    Column("title", String(200), nullable=False),
+    Column("choices", JSON, nullable=False),
+    Column("created_at", UtcDateTime, nullable=False),
+    Column("html", Text, nullable=False),  # last, because lists leave it out
+    Index(None, "session_id"),
+    sqlite_autoincrement=True,
+)
+
+reactions = Table(
+    "reactions",
+    metadata,
+    Column("message_id", Integer, ForeignKey("messages.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), primary_key=True),
+    Column("emoji", String(64), primary_key=True),
+    Index(None, "user_id"),
+)
+
+rooms = Table(
+    "rooms",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    _owned_by("users"),
+    Column("code", String(8), nullable=False, unique=True),  # not hashed: its owner shows it to the class again and again
+    Column("title", String(200), nullable=False),
+    Column("template_id", Integer, ForeignKey("templates.id", ondelete="SET NULL")),
+    Column("template_version", Integer),
+    Column("system_prompt", Text),  # what each session of the room starts with
+    Column("models", JSON, nullable=False),  # those that may be used; empty: all
+    Column("budget", JSON(none_as_null=True)),  # of each participant
+    Column("seconds", Integer),  # how long each participant may write
+    Column("task", JSON(none_as_null=True)),
+    Column("state", String(8), nullable=False),
+    Column("locked", Boolean, nullable=False),  # nobody new
+    Column("shows_others", Boolean, nullable=False),
+    Column("message", Text),  # to everybody
+    Column("projected_id", Integer),  # the session that everybody is shown
+    Column("most", Integer, nullable=False),  # participants
+    Column("media_mb", Integer, nullable=False),  # all pictures of its guests together
+    Column("expires_at", UtcDateTime, nullable=False),
+    Column("warned_at", UtcDateTime),  # when its owner was told that it ends
+    Column("created_at", UtcDateTime, nullable=False),
+    Index(None, "user_id"),
+    Index(None, "template_id"),
+    Index(None, "expires_at"),
+    sqlite_autoincrement=True,
+)
+
+gateways = Table(
+    "gateways",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("version", String(32), nullable=False),
+    Column("started_at", Float, nullable=False),  # these two: seconds since 1970, by the database's clock
+    Column("beat_at", Float, nullable=False),
+    Column("draining", Boolean, nullable=False),  # it takes nothing new
+)
+
+duties = Table(
+    "duties",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("owner", String(64), nullable=False),  # the gateway that has it
+    Column("epoch", Integer, nullable=False),  # grows whenever another gateway gets it
+    Column("until", Float, nullable=False),  # seconds since 1970, by the database's clock
 )

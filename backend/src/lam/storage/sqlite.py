@@ -2,7 +2,8 @@
 
 aiosqlite runs every call on the connection's own thread: create a cursor, execute, fetch, close. Each crossing costs two wake-ups,
 more than the statement itself. The cursor here does all four in one crossing, and an empty rollback in none. A writing transaction
-begins together with its first statement. A `QUICK` statement that need not wait for a lock crosses not at all.
+begins together with its first statement. A `QUICK` statement that need not wait for a lock crosses not at all, and takes the
+lock itself when it is free.
 """
 
 import sqlite3
@@ -33,7 +34,7 @@ class _Cursor:
         return self
 
     async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Self:
-        if self._connection.quick and not self._connection.begins:
+        if self._connection.quick and self._connection.has_lock():
             self._run(False, sql, parameters)
         else:
             await self._connection.run(partial(self._run, False, sql, parameters))
@@ -72,6 +73,22 @@ class OneHopConnection(aiosqlite.Connection):
 
     begins = False
     quick = False
+    lock_milliseconds = 0
+
+    def has_lock(self) -> bool:
+        """Returns whether the next statement need not wait for the lock. Takes the lock when it is free."""
+        if not self.begins:
+            return True
+        connection = self._conn
+        connection.execute("PRAGMA busy_timeout=0")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error:
+            return False  # the connection's thread waits for another process, or reports what is wrong
+        finally:
+            connection.execute(f"PRAGMA busy_timeout={self.lock_milliseconds}")
+        self.begins = False
+        return True
 
     async def run(self, call: Callable[[], None]) -> None:
         """Runs `call` on the connection's thread."""
@@ -95,6 +112,7 @@ def connect(path: Path | str, timeout: float) -> OneHopConnection:
     """Returns an awaitable connection. `timeout`: seconds to wait for another process's lock."""
     connection = OneHopConnection(lambda: sqlite3.connect(path, timeout=timeout, check_same_thread=False), iter_chunk_size=64)
     connection._thread.daemon = True
+    connection.lock_milliseconds = int(1000 * timeout)
     return connection
 
 

@@ -1,12 +1,13 @@
 """The contract of a stream log, and its records. It knows no place of storage."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
 from msgspec import Struct
 
 from lam.protocol import sse
-from lam.protocol.events import Event
+from lam.protocol.events import TERMINAL, Event
 
 
 class Record(Struct, gc=False, eq=False):
@@ -25,12 +26,12 @@ class Record(Struct, gc=False, eq=False):
 
 
 class StreamLog(Protocol):
-    """A log that only grows, numbered from 1 without gaps, and is closed once. The log is the only buffer: it never waits for a
-    reader."""
+    """A log that only grows, numbered without gaps, and is closed once. The first number is 1, or a much larger one in the log of a
+    run that was taken over. The log is the only buffer: it never waits for a reader."""
 
     @property
     def last(self) -> int:
-        """The number of the last event, 0 when there is none."""
+        """The number of the last event; while there is none, the number before the first."""
         ...
 
     @property
@@ -43,7 +44,7 @@ class StreamLog(Protocol):
         ...
 
     def since(self, after: int) -> Sequence[Record]:
-        """Returns the records after number `after`."""
+        """Returns the records after number `after`, all of them for a number before the first."""
         ...
 
     def follow(self, after: int = 0) -> AsyncIterator[Sequence[Record]]:
@@ -62,3 +63,25 @@ class StreamLog(Protocol):
     def close(self) -> None:
         """Ends the log; readers get what is left and stop."""
         ...
+
+
+def has_ended(log: StreamLog) -> bool:
+    """Returns whether the log has its last event. One that is closed without it goes on at another gateway: readers ask again."""
+    last = log.since(log.last - 1)
+    return bool(last) and isinstance(last[-1].event, TERMINAL)
+
+
+async def wait_until_closed(log: StreamLog) -> None:
+    """Waits until the log is closed."""
+    closed = asyncio.Event()
+
+    def look() -> None:
+        if log.closed:
+            closed.set()
+
+    log.listen(look)
+    try:
+        look()
+        await closed.wait()
+    finally:
+        log.unlisten(look)

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Final
 
 from lam.protocol.events import Chunk, Done, Event, Thinking
-from lam.streams.log import Record
+from lam.streams.log import Record, StreamLog
 
 KEEP_SECONDS: Final = 300
 KEEP_BYTES: Final = 256 << 20
@@ -18,16 +18,17 @@ _RECORD_BYTES: Final = 320  # a record, its event and the frame's header; measur
 
 
 class MemoryLog:
-    """A `StreamLog`. Appending calls the listeners and never waits for one."""
+    """A `StreamLog`. Appending calls the listeners and never waits for one. `start`: the number before its first event."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: int = 0) -> None:
+        self._start = start
         self._records: list[Record] = []
         self._listeners: dict[Callable[[], None], None] = {}  # in order of registration
         self._closed = False
 
     @property
     def last(self) -> int:
-        return len(self._records)
+        return self._start + len(self._records)
 
     @property
     def closed(self) -> bool:
@@ -41,7 +42,7 @@ class MemoryLog:
     def append(self, events: Sequence[Event]) -> int:
         if self._closed:
             raise RuntimeError("the log is closed: a stream has one ending")
-        number = len(self._records)
+        number = self._start + len(self._records)
         for event in events:
             number += 1
             self._records.append(Record(number, event))
@@ -55,7 +56,7 @@ class MemoryLog:
             callback()
 
     def since(self, after: int) -> Sequence[Record]:
-        return self._records[after:]
+        return self._records[max(0, after - self._start) :]
 
     def listen(self, callback: Callable[[], None]) -> None:
         self._listeners[callback] = None
@@ -69,7 +70,7 @@ class MemoryLog:
         try:
             while True:
                 if batch := self.since(after):
-                    after += len(batch)
+                    after = batch[-1].number
                     yield batch
                 elif self._closed:
                     return
@@ -100,8 +101,9 @@ class Shelf:
         self._ended: OrderedDict[str, tuple[float, int, MemoryLog]] = OrderedDict()  # when it was closed, and its size
         self._ended_bytes = 0
 
-    def open(self, stream_id: str) -> MemoryLog:
-        log = self._running[stream_id] = MemoryLog()
+    def open(self, stream_id: str, start: int = 0) -> MemoryLog:
+        """Returns a new log. `start`: the number before its first event."""
+        log = self._running[stream_id] = MemoryLog(start)
         return log
 
     def get(self, stream_id: str) -> MemoryLog | None:
@@ -116,6 +118,11 @@ class Shelf:
         self._ended[stream_id] = (self._clock(), size, log)
         self._ended_bytes += size
         self._drop_old()
+
+    def drop(self, stream_id: str, log: StreamLog) -> None:
+        """Removes the log of a run that another gateway has now: it is not the whole stream."""
+        if self._running.get(stream_id) is log:
+            del self._running[stream_id]
 
     def clear(self) -> None:
         """Removes every closed log."""

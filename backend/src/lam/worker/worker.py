@@ -11,13 +11,13 @@ from types import TracebackType
 from typing import Final, Self, TypeVar
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct
 
 import lam
 from lam.background import Background
-from lam.engines.base import Engine
+from lam.engines.base import Engine, Needs
 from lam.engines.catalog import Catalog
-from lam.engines.queue import Settling
+from lam.engines.queue import Settling, Way
 from lam.engines.retries import Pauses
 from lam.errors import GenerationError, LamError, QueueFull
 from lam.mqtt.connection import Broker, Connection, Will
@@ -26,7 +26,6 @@ from lam.protocol.jobs import (
     ACCEPTS,
     PROTOCOL,
     BadPayload,
-    Control,
     Frame,
     GatewayStatus,
     Job,
@@ -36,16 +35,22 @@ from lam.protocol.jobs import (
     State,
     WorkerStatus,
     decode,
+    decode_control,
     encode,
     from_wire,
 )
+from lam.protocol.pictures import MEDIA, Piece, Want, by_hash
 from lam.protocol.sampling import Sampling
 from lam.protocol.topics import NAME, Topics, checked_name
+from lam.worker.pictures import Ask, WorkerPictures
 from lam.worker.running_job import RunningJob
+from lam.worker.vectors import vectors
 
 log = logging.getLogger(__name__)
 
 DEFAULT_SLOTS: Final = 8
+GATEWAY: Final[Way] = ("", None)
+MOST_JOBS: Final = 256  # open ones, before requests for vectors are refused: those take no place
 T = TypeVar("T")
 _PROBE: Final = ChatRequest(
     turns=(Turn("user", "a"), Turn("assistant", "b")), keep=0, sampling=Sampling(temperature=0, top_p=1, max_tokens=1)
@@ -78,7 +83,8 @@ class Worker:
     """A worker, as an async context manager: it owns the connection, its status and the tasks of its jobs.
 
     `slots`: jobs at once; 0 takes the number of the model's server. `streaming`: False sends each answer in one piece. `timeout`:
-    seconds that a job waits for a server that loads its model or is overloaded.
+    seconds that a job waits for a server that loads its model or is overloaded. `pictures`: those that the engine reads; without,
+    the worker does not accept any.
     """
 
     def __init__(
@@ -95,6 +101,7 @@ class Worker:
         beats: Beats | None = None,
         settling: Settling | None = None,
         pauses: Pauses | None = None,
+        pictures: WorkerPictures | None = None,
     ) -> None:
         self.name = checked_name(name, "--name")
         self.instance = secrets.token_hex(4)
@@ -114,8 +121,15 @@ class Worker:
         self._gone: dict[str, float] = {}  # time at which a gateway's status was cleared
         self._accepts: dict[str, tuple[str, ...]] = {}  # what a gateway understands, by its status topic
         self._bad = 0
+        self._pictures = pictures
+        self._own_accepts = ACCEPTS if pictures is not None else tuple(word for word in ACCEPTS if word != MEDIA)
         gone = WorkerStatus(
-            worker=self.name, instance=self.instance, state="offline", version=PROTOCOL, accepts=ACCEPTS, release=lam.__version__
+            worker=self.name,
+            instance=self.instance,
+            state="offline",
+            version=PROTOCOL,
+            accepts=self._own_accepts,
+            release=lam.__version__,
         )
         self._offline = Will(self.topics.worker_status(self.name), encode(gone))
         self.connection = Connection(broker, f"{self.name}-{self.instance}", will=self._offline, max_packet=max_packet)
@@ -123,6 +137,8 @@ class Worker:
         self.connection.subscribe(self.topics.control(self.name), self._control)
         self.connection.subscribe(self.topics.gateway_status(), self._gateway)
         self.connection.on_connected.append(self._tell)
+        if pictures is not None:
+            self.connection.on_connected.append(pictures.connected)
 
     async def __aenter__(self) -> Self:
         await self._catalog.__aenter__()
@@ -178,7 +194,7 @@ class Worker:
             streaming=self._streaming,
             continues=self._continues,
             version=PROTOCOL,
-            accepts=ACCEPTS,
+            accepts=self._own_accepts,
             release=lam.__version__,
         )
 
@@ -203,12 +219,18 @@ class Worker:
                 health = await self._catalog.health()
                 self._ready = health.state == "ready"
                 if self._ready:
-                    self._models = tuple(ServedModel(model.name, model.n_ctx) for model in await self._catalog.models())
+                    self._models = tuple(
+                        ServedModel(model.name, model.n_ctx, self._sees(model.name), self._catalog.can(model.name).tools)
+                        for model in await self._catalog.models()
+                    )
                     self._slots = self._wanted_slots or health.slots or DEFAULT_SLOTS
                     self._continues = self._streaming and await self._can_continue()
             except GenerationError:
                 self._ready = False
             await asyncio.sleep(self._beats.facts if self._ready else self._beats.facts_away)
+
+    def _sees(self, model: str | None) -> bool | None:
+        return self._catalog.can(model).images if self._pictures is not None else False
 
     async def _can_continue(self) -> bool:
         try:
@@ -237,26 +259,39 @@ class Worker:
         accepts = job.accepts or self._accepts.get(gateway, ())
         request = msgspec.structs.replace(request, relabels="relabel" in accepts)
         refusal = self._refusal(request)
-        place = None
-        if refusal is None:
+        place, asks = None, job.embed
+        if refusal is None and asks is not UNSET and len(self._jobs) >= MOST_JOBS:
+            refusal = "busy"
+        if refusal is None and asks is UNSET:
             try:
-                place = self._catalog.queue.enter(request.model, None, continues=request.continues)
+                place = self._catalog.queue.enter(request.model, None, Needs.of(request))
             except QueueFull:
                 refusal = "busy"
-        if refusal is not None or place is None:
-            self._reject(job.reply_to, job.job, refusal or "busy")
+        if refusal is not None:
+            self._reject(job.reply_to, job.job, refusal)
             return
         self._last_message[gateway] = asyncio.get_running_loop().time()
+        if request.continues and place is not None:
+            place.able.add(GATEWAY)  # which asked no model about this very text
+        named = by_hash(request.turns)
+        if self._pictures is not None and named:
+            self._pictures.open(job.job, named, self._asker(job.reply_to, job.job))
+        if asks is UNSET:
+            assert place is not None
+            producer = self._catalog.generate(request, place)
+        else:
+            producer = vectors(self._catalog, request.model, asks)
         self._jobs[job.job] = RunningJob(
             job.job,
             request,
-            self._catalog,
+            producer,
             gateway,
             place,
             publish=self._publisher(job.reply_to),
             after_end=self._tell,
             max_bytes=self.connection.max_packet - len(job.reply_to) - 64,
-            streaming=self._streaming and job.stream,
+            streaming=(self._streaming and job.stream) or place is None,
+            media=MEDIA in accepts,
             beat=self._beats.job,
             gather=self._beats.gather,
         )
@@ -267,15 +302,22 @@ class Worker:
             return "draining"
         if request.model is not None and self._models and request.model not in {model.name for model in self._models}:
             return "unknown_model"
-        if request.continues and not self._continues:
+        if (request.continues and not self._continues) or (request.needs_sight and self._sees(request.model) is False):
             return "not_supported"
         return None
 
     def _control(self, topic: str, payload: bytes, retained: bool) -> None:
-        control = None if retained or not payload else self._decoded(topic, payload, Control)
-        if control is None:
+        if retained or not payload:
+            return
+        try:
+            control = decode_control(payload)
+        except BadPayload as error:
+            self._note_bad(topic, str(error))
             return
         job = self._jobs.get(control.job)
+        if isinstance(control, Piece):
+            self._piece(job, control)
+            return
         if job is None:
             if control.action == "resume" and control.reply_to and self._gateway_of(control.reply_to, control.job):
                 self._reject(control.reply_to, control.job, "unknown_job")
@@ -283,11 +325,18 @@ class Worker:
         self._last_message[job.gateway] = asyncio.get_running_loop().time()
         if control.action == "resume":
             job.resume(control.after)
+        elif control.action == "answer_now":
+            job.answer_now()
         else:
             job.cancel()
             if control.action == "release":
-                del self._jobs[control.job]
+                self._remove(control.job)
             self._tell()
+
+    def _piece(self, job: RunningJob | None, piece: Piece) -> None:
+        if job is not None and self._pictures is not None and self._pictures.take(piece):
+            self._last_message[job.gateway] = asyncio.get_running_loop().time()
+            job.hear()
 
     def _gateway(self, topic: str, payload: bytes, retained: bool) -> None:
         now = asyncio.get_running_loop().time()
@@ -337,9 +386,14 @@ class Worker:
 
     def _drop(self, names: list[str]) -> None:
         for name in names:
-            self._jobs.pop(name).cancel()
+            self._remove(name).cancel()
         if names:
             self._tell()
+
+    def _remove(self, name: str) -> RunningJob:
+        if self._pictures is not None:
+            self._pictures.close(name)
+        return self._jobs.pop(name)
 
     # Answers
 
@@ -348,6 +402,12 @@ class Worker:
             self.connection.publish(reply_to, frame)
 
         return publish
+
+    def _asker(self, reply_to: str, job: str) -> Ask:
+        def ask(sha256: str, pieces: tuple[int, ...]) -> bool:
+            return self.connection.publish(reply_to, encode(Want(job, sha256, pieces)))
+
+        return ask
 
     def _reject(self, reply_to: str, job: str, reason: Reason, message: str | None = None) -> None:
         self.connection.publish(reply_to, encode(Frame(job, 1, (Rejected(reason, message),))))

@@ -2,36 +2,57 @@ import { memo, startTransition, useEffect, useState, type ReactElement } from "r
 
 import { words } from "../../words";
 import { CopyButton } from "../CopyButton";
+import { useDiagram } from "./Diagram";
+import { KeepsSelection } from "./KeepsSelection";
 
 const LINES = 64;
+/** Longer lines are broken: one line is laid out in one go. */
+const LONGEST = 32_768;
 /** Longer code stays plain: colouring it would hold up the page. */
 const MOST_COLOURED = 20_000;
 
-/** Code with its language, a button that copies it, and one that wraps long lines. Colours come once it is whole. `info`: what the fence
- * says; its first word is the language. */
-export const CodeBlock = memo(function CodeBlock({ info, text, closed }: { info: string; text: string; closed: boolean }) {
+interface Props {
+  /** What the fence says; its first word is the language. */
+  info: string;
+  text: string;
+  closed: boolean;
+  /** The end of a growing text stands in it. */
+  isLast?: boolean;
+}
+
+/** Code with its language, a button that copies it, and one that wraps long lines. Colours come once it is whole. */
+export const CodeBlock = memo(function CodeBlock({ info, text, closed, isLast = false }: Props) {
   const language = info.split(/\s/)[0] ?? "";
   const [wraps, setWraps] = useState(false);
   const coloured = useColours(language, text, closed);
+  const lines = inLines(text);
+  const diagram = useDiagram(text);
+  const isDiagram = closed && language.toLowerCase() === "mermaid";
   return (
     <figure className="code">
       <figcaption>
-        <span className="title">{info || words.markdown.plainText}</span>
+        <span className="title">
+          <bdi>{info || words.markdown.plainText}</bdi>
+        </span>
+        {isDiagram && diagram.button}
         <button type="button" className="quiet" aria-pressed={wraps} onClick={() => setWraps(!wraps)}>
           {words.markdown.wrap}
         </button>
-        {closed && <CopyButton text={text} label={words.markdown.copyCode} />}
+        <CopyButton text={text} label={words.markdown.copyCode} />
       </figcaption>
-      <pre tabIndex={0} className={wraps ? "wraps" : undefined}>
-        <code>{coloured ?? inLines(text).map((lines, at) => <Lines key={at} text={lines} />)}</code>
+      {isDiagram && diagram.drawing}
+      <pre tabIndex={0} dir="ltr" className={wraps ? "wraps" : undefined}>
+        <KeepsSelection tag="code">
+          {coloured ?? lines.map((some, at) => <Lines key={at} text={some} isLast={isLast && at === lines.length - 1} />)}
+        </KeepsSelection>
       </pre>
     </figure>
   );
 });
 
 /** Some lines of code as a box of their own: when text comes, only the last one is laid out again. */
-const Lines = memo(function Lines({ text }: { text: string }) {
-  return <span className="lines">{text}</span>;
+const Lines = memo(function Lines({ text, isLast }: { text: string; isLast: boolean }) {
+  return <span className={isLast ? "lines caret" : "lines"}>{text}</span>;
 });
 
 function inLines(text: string): string[] {
@@ -39,10 +60,12 @@ function inLines(text: string): string[] {
   let start = 0;
   let count = 0;
   for (let newline = text.indexOf("\n"); newline !== -1; newline = text.indexOf("\n", newline + 1)) {
+    for (; newline - start > LONGEST; start += LONGEST) found.push(text.slice(start, start + LONGEST));
     if (++count % LINES !== 0) continue;
     found.push(text.slice(start, newline));
     start = newline + 1;
   }
+  for (; text.length - start > LONGEST; start += LONGEST) found.push(text.slice(start, start + LONGEST));
   return [...found, text.slice(start)];
 }
 

@@ -15,7 +15,13 @@ export function FootnoteMark({ label }: { label: string }) {
   };
   return (
     <sup>
-      <button type="button" className="footnote-mark" aria-label={words.markdown.footnote(label)} onClick={show}>
+      <button
+        type="button"
+        className="footnote-mark"
+        data-copied={`[${label}]`}
+        aria-label={words.markdown.footnote(label)}
+        onClick={show}
+      >
         {label}
       </button>
     </sup>
@@ -23,11 +29,13 @@ export function FootnoteMark({ label }: { label: string }) {
 }
 
 /** A note, where it was written. */
-export function Footnote({ label, children }: { label: string; children: ReactNode }) {
+export function Footnote({ label, dir, children }: { label: string; dir: string | undefined; children: ReactNode }) {
   const text = useContext(NotesContext);
   return (
-    <section className="footnote" id={`${text}${label}`} tabIndex={-1}>
-      <span className="footnote-label">{label}</span>
+    <section className="footnote" dir={dir} id={`${text}${label}`} tabIndex={-1}>
+      <span className="footnote-label" data-copied={`[${label}]`}>
+        {label}
+      </span>
       <div>{children}</div>
     </section>
   );

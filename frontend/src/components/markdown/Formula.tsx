@@ -5,6 +5,26 @@ import { words } from "../../words";
 /** Longer ones stay as they are written: setting them would hold up the page. */
 const LONGEST = 2_000;
 
+/** Many formulas that come at once are set in turns of so many milliseconds. */
+const TURN = 16;
+const jobs: (() => void)[] = [];
+let isWorking = false;
+
+function soon(job: () => void): void {
+  jobs.push(job);
+  if (!isWorking) work();
+}
+
+function work(): void {
+  const end = performance.now() + TURN;
+  for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) {
+    job();
+    if (performance.now() > end) break;
+  }
+  isWorking = jobs.length > 0;
+  if (isWorking) setTimeout(work);
+}
+
 /** A formula; as it is written until it can be shown as it is printed. */
 export const Formula = memo(function Formula({ text, display }: { text: string; display: boolean }) {
   const place = useRef<HTMLSpanElement>(null);
@@ -15,7 +35,9 @@ export const Formula = memo(function Formula({ text, display }: { text: string; 
     let isCurrent = true;
     import("./typeset").then(
       ({ typeset }) => {
-        if (isCurrent && place.current !== null && typeset(text, display, place.current)) setShown(text);
+        soon(() => {
+          if (isCurrent && place.current !== null && typeset(text, display, place.current)) setShown(text);
+        });
       },
       () => undefined, // what is written can be read too
     );
@@ -30,6 +52,8 @@ export const Formula = memo(function Formula({ text, display }: { text: string; 
   }, [isShown, display]);
   return (
     <span
+      dir="ltr"
+      data-copied={display ? `$$\n${text}\n$$` : `$${text}$`}
       className={display ? "formula display" : isWide ? "formula wide" : "formula"}
       tabIndex={display || isWide ? 0 : undefined}
       role={display || isWide ? "group" : undefined}

@@ -1,6 +1,7 @@
-import { memo, useEffect, useId, useState, type ComponentProps, type ReactElement } from "react";
+import { memo, useContext, useEffect, useId, useState, type ComponentProps, type ReactElement } from "react";
 import type { Element } from "hast";
 import ReactMarkdown, { type Components } from "react-markdown";
+import remarkBreaks from "remark-breaks";
 import remarkGfm from "remark-gfm";
 import remarkMath from "remark-math";
 import remend from "remend";
@@ -8,28 +9,42 @@ import remend from "remend";
 import { words } from "../../words";
 import { AsWritten } from "../AsWritten";
 import { Boundary } from "../Boundary";
+import { WholeContext } from "../whole";
 import { remarkAddresses } from "./addresses";
 import { Blocks, type Block } from "./blocks";
 import { bounded } from "./bounds";
+import { remarkCjk } from "./cjk";
 import { CodeBlock } from "./CodeBlock";
+import { rehypeCaret, rehypeDirections } from "./elements";
 import { Footnote, FootnoteMark, NotesContext } from "./Footnote";
 import { Formula } from "./Formula";
 import { handlers } from "./handlers";
+import { KeepsSelection } from "./KeepsSelection";
 import { Link } from "./Link";
-import { cutOpen, withMarks } from "./math";
+import { cutOpen, withMarks, withoutHalfMark } from "./math";
 import { References, surroundings, type Surroundings } from "./references";
+import { Table } from "./Table";
+import { remarkTags, withoutHalfTag, withTagsApart } from "./tags";
 
-const PLUGINS: ComponentProps<typeof ReactMarkdown>["remarkPlugins"] = [
+type Plugins = NonNullable<ComponentProps<typeof ReactMarkdown>["remarkPlugins"]>;
+const PLUGINS: Plugins = [
   remarkAddresses,
   [remarkGfm, { singleTilde: false }],
+  remarkCjk,
   [remarkMath, { singleDollarTextMath: false }],
+  remarkBreaks,
 ];
+const WHOLE = { remarkPlugins: [...PLUGINS, [remarkTags, { growing: false }]] as Plugins, rehypePlugins: [rehypeDirections] };
+const GROWING = {
+  remarkPlugins: [...PLUGINS, [remarkTags, { growing: true }]] as Plugins,
+  rehypePlugins: [rehypeDirections, rehypeCaret],
+};
 const COMPLETION = { katex: false, htmlTags: false, singleTilde: false, linkMode: "text-only" } as const;
 
 /** Groups that are built in one go. */
-const AT_ONCE = 4;
+const AT_ONCE = 1;
 
-/** No raw HTML, no remote images. */
+/** No HTML but what `tags.ts` allows, no remote images. */
 const COMPONENTS: Components = {
   a: ({ href, title, children }) => (
     <Link href={href} title={title} label={children}>
@@ -38,7 +53,7 @@ const COMPONENTS: Components = {
   ),
   img: ({ alt, src, title }) => (
     <Link href={typeof src === "string" ? src : undefined} title={title} label={alt}>
-      {words.markdown.image(alt ?? "")}
+      <span data-copied={alt ?? ""}>{words.markdown.image(alt ?? "")}</span>
     </Link>
   ),
   pre: ({ children }) => <>{children}</>,
@@ -46,17 +61,18 @@ const COMPONENTS: Components = {
     const text = typeof children === "string" ? children : "";
     if (className?.includes("language-math")) return <Formula text={text.trim()} display={className.includes("math-display")} />;
     const language = /language-(\S+)/.exec(className ?? "")?.[1];
-    if (language === undefined && !text.includes("\n")) return <code>{children}</code>;
+    if (language === undefined && !text.includes("\n")) return <code dir="ltr">{children}</code>;
     const info = [language, node?.data?.meta].filter(Boolean).join(" ");
     return <CodeBlock info={info} text={text.replace(/\n$/, "")} closed />;
   },
-  table: (props: ComponentProps<"table">) => (
-    <div className="table-scroll" tabIndex={0} role="region" aria-label={words.markdown.table}>
-      <table>{props.children}</table>
-    </div>
+  table: ({ dir, children }) => <Table dir={dir}>{children}</Table>,
+  sup: ({ node, children }) =>
+    node?.properties["label"] === undefined ? <sup>{children}</sup> : <FootnoteMark label={labelOf(node)} />,
+  section: ({ node, dir, children }) => (
+    <Footnote label={labelOf(node)} dir={dir}>
+      {children}
+    </Footnote>
   ),
-  sup: ({ children }) => <FootnoteMark label={typeof children === "string" ? children : ""} />,
-  section: ({ node, children }) => <Footnote label={labelOf(node)}>{children}</Footnote>,
 };
 
 function labelOf(node: Element | undefined): string {
@@ -73,28 +89,36 @@ export function Markdown({ text, growing }: { text: string; growing: boolean }) 
   if (growing && !hasGrown) setHasGrown(true);
   const groups = blocks.of(text);
   const around = references.of(groups);
-  const from = useGradual(groups.length, growing);
+  const { from, to } = useGradual(groups.length);
   return (
     <div className={hasGrown ? "markdown has-grown" : "markdown"}>
       <NotesContext value={id}>
         {groups.map(
           (group, at) =>
-            at >= from && <Group key={at} blocks={group} around={around[at]} growing={growing && at === groups.length - 1} />,
+            at >= from &&
+            at < to && <Group key={at} blocks={group} around={around[at]} growing={growing && at === groups.length - 1} />,
         )}
       </NotesContext>
     </div>
   );
 }
 
-/** Where to begin: a long text that is there at once is built from its end, some groups at a time, so that it holds up nothing. */
-function useGradual(count: number, growing: boolean): number {
-  const [from, setFrom] = useState(growing ? 0 : Math.max(0, count - AT_ONCE));
+/**
+ * Which groups are built. A long text that is there at once is built from its end, and one that grows by much at once is built on, some
+ * groups at a time, so that neither holds up the page.
+ */
+function useGradual(count: number): { from: number; to: number } {
+  const isWhole = useContext(WholeContext);
+  const [built, setBuilt] = useState({ from: isWhole ? 0 : Math.max(0, count - AT_ONCE), to: count });
+  const { from } = built;
+  const to = Math.min(count, built.to + AT_ONCE);
   useEffect(() => {
-    if (from === 0) return;
-    const timer = setTimeout(() => setFrom(Math.max(0, from - AT_ONCE)));
+    if (from === 0 && to === built.to && to === count) return;
+    const isBehind = to < count;
+    const timer = setTimeout(() => setBuilt({ from: isBehind ? from : Math.max(0, from - AT_ONCE), to }));
     return () => clearTimeout(timer);
-  }, [from]);
-  return from;
+  }, [from, to, built.to, count]);
+  return { from, to };
 }
 
 /** A full group is the same array each time, and is not looked into again. */
@@ -108,39 +132,51 @@ const Group = memo(function Group({
   growing: boolean;
 }) {
   return (
-    <div className="blocks">
+    <KeepsSelection tag="div" className="blocks">
       {blocks.map((block, at) => (
         <Boundary key={at} of={block.text} fallback={<AsWritten text={block.text} />}>
-          {block.kind === "code" ? (
-            <CodeBlock info={block.info} text={growing ? block.text : block.text + block.rest} closed={block.closed || !growing} />
+          {block.kind === "written" ? (
+            <AsWritten text={block.text} />
+          ) : block.kind === "code" ? (
+            <CodeBlock
+              info={block.info}
+              text={growing ? block.text : block.text + block.rest}
+              closed={block.closed || !growing}
+              isLast={growing && at === blocks.length - 1}
+            />
           ) : (
             <Part text={block.text} {...surroundings(around, at)} growing={growing && at === blocks.length - 1} />
           )}
         </Boundary>
       ))}
-    </div>
+    </KeepsSelection>
   );
 });
 
 const Part = memo(function Part({ text, before, hidden, growing }: Surroundings & { text: string; growing: boolean }) {
-  const [whole, open] = growing ? cutOpen(withoutFence(text)) : [text, ""];
-  const marked = bounded(withMarks(whole));
+  const [whole, open] = growing ? cutOpen(withoutHalfMark(withoutHalfTag(withoutFence(text)))) : [text, ""];
+  const marked = bounded(withMarks(withTagsApart(whole)));
+  const isOpen = open !== "";
   return (
     <>
-      {rendered(growing ? remend(marked, COMPLETION) : marked, before, hidden) ?? <AsWritten text={whole} />}
-      {open !== "" && <code className="open-formula">{open}</code>}
+      {rendered(growing ? remend(marked, COMPLETION) : marked, before, hidden, growing && !isOpen) ?? <AsWritten text={whole} />}
+      {isOpen && (
+        <code className="open-formula caret" dir="ltr">
+          {open}
+        </code>
+      )}
     </>
   );
 });
 
 /** The markdown as elements; null where it cannot be read. It is called, not put into the page, so that a failure of the parser stays here. */
-function rendered(text: string, before: string, hidden: string): ReactElement | null {
+function rendered(text: string, before: string, hidden: string, growing: boolean): ReactElement | null {
   const source = before + text;
   const remarkRehypeOptions = { handlers: handlers(source, before.length, new Set(hidden.split("\n"))) };
   try {
     return ReactMarkdown({
+      ...(growing ? GROWING : WHOLE),
       children: source,
-      remarkPlugins: PLUGINS,
       remarkRehypeOptions,
       components: COMPONENTS,
       urlTransform: asIs,

@@ -10,12 +10,43 @@ const COLUMNS = 64;
 /** Marks in one paragraph that may begin or end something. */
 const MARKS = 600;
 
+/** What is heavier is cut: about the characters that can be read and built in a twentieth of a second. */
+export const HEAVY = 20_000;
+/** A line by itself cannot be cut: a heavier one is shown as it is written. */
+export const HEAVIEST_LINE = 50_000;
+/** A mark costs as much as so many letters, and so does a cell. */
+export const MARK = 40;
+const LINE = 80;
+/** Each level of a list or a quote is looked for in each of its lines. */
+const COLUMN = 40;
+const COSTLY_MARKS = new Set(Array.from("*_`[]<|~$\\&:@", (mark) => mark.charCodeAt(0)));
+
+/** What some lines cost when they are read as markdown, in letters. Marks of one kind in a row are one. */
+export function weightOf(lines: string): number {
+  let weight = LINE + lines.length;
+  let before = 0;
+  let isIndent = true;
+  for (let at = 0; at < lines.length; at++) {
+    const code = lines.charCodeAt(at);
+    if (code === 10) {
+      weight += LINE;
+      isIndent = true;
+      continue;
+    }
+    if (COSTLY_MARKS.has(code) && (code !== before || code === 91 || code === 93 || code === 60)) weight += MARK;
+    isIndent &&= code === 32 || code === 62;
+    if (isIndent) weight += COLUMN;
+    before = code;
+  }
+  return weight;
+}
+
 const CONTAINER = /[ \t]*(?:>|(?:[-*+]|\d{1,9}[.)])(?=[ \t]|$))/y;
 const RULE = /^[ \t]*([-*_])(?:[ \t]*\1)*[ \t]*$/;
 const ITEM = /^(?:[-*+]|1[.)])(?:[ \t]|$)|^#{1,6}(?:[ \t]|$)/;
 const NUMBER = /^\d{1,9}[.)](?:[ \t]|$)/;
 const TABLE = /^\|?[ \t]*:?-+:?[ \t]*\|[-|: \t]*$/;
-const MARK = /!?\[|\*+|_+|~+|\]|<[!?]?/g;
+const BRACKETING = /!?\[|\*+|_+|~+|\]|<[!?]?/g;
 /** What begins a comment or the like is looked for up to the end of the paragraph. */
 const COSTLY = 12;
 
@@ -28,7 +59,7 @@ export function bounded(text: string): string {
     if (RULE.test(line)) return line;
     const kept = shallow(line);
     const before = marks;
-    for (const [mark] of kept.matchAll(MARK)) marks += cost(mark);
+    for (const [mark] of kept.matchAll(BRACKETING)) marks += cost(mark);
     return marks > MARKS ? sparse(kept, MARKS - before) : kept;
   });
   return lines.join("\n");
@@ -74,7 +105,7 @@ function shallow(line: string): string {
 /** The line with all marks escaped but the first few. */
 function sparse(line: string, few: number): string {
   let left = few;
-  return line.replaceAll(MARK, (mark) => {
+  return line.replaceAll(BRACKETING, (mark) => {
     left -= cost(mark);
     return left >= 0 ? mark : mark.replaceAll(/[^!?]/g, "\\$&");
   });

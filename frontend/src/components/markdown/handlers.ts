@@ -25,7 +25,7 @@ export function handlers(source: string, from: number, hidden: ReadonlySet<strin
       return {
         type: "element",
         tagName: "sup",
-        properties: {},
+        properties: { label: node.label ?? node.identifier },
         children: [{ type: "text", value: node.label ?? node.identifier }],
       };
     },
@@ -47,5 +47,10 @@ export function handlers(source: string, from: number, hidden: ReadonlySet<strin
 const FLOW = new Set(["root", "blockquote", "listItem", "footnoteDefinition"]);
 
 function asWritten(value: string): Element {
-  return { type: "element", tagName: "p", properties: { className: ["as-written"] }, children: [{ type: "text", value }] };
+  return {
+    type: "element",
+    tagName: "p",
+    properties: { className: ["as-written"], dir: "auto" },
+    children: [{ type: "text", value }],
+  };
 }

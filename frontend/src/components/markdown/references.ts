@@ -19,6 +19,8 @@ export interface Surroundings {
   hidden: string;
 }
 
+/** Blocks with definitions are read twice: behind so many letters of them they are text like any other. */
+const MOST = 16_384;
 const ALONE: Surroundings = { before: "", hidden: "" };
 const NONE: Surroundings[] = [];
 const OPTIONS = { extensions: [gfmFootnote()], mdastExtensions: [gfmFootnoteFromMarkdown()] };
@@ -41,8 +43,12 @@ export class References {
   of(groups: Block[][]): Surroundings[][] {
     const links = new Map<string, { block: Block; source: string }>();
     const notes = new Set<string>();
+    let read = 0;
     for (const block of groups.flat()) {
+      if (block.kind === "markdown" && read > MOST && !this.mentions.has(block))
+        this.mentions.set(block, withoutDefinitions(block.text));
       const mentions = this.mentionsOf(block);
+      if (block.text.includes("]:")) read += block.text.length;
       for (const [label, source] of mentions?.links ?? []) if (!links.has(label)) links.set(label, { block, source });
       for (const label of mentions?.notes ?? []) notes.add(label);
     }
@@ -76,7 +82,7 @@ export class References {
   }
 
   private mentionsOf(block: Block): Mentions | null {
-    if (block.kind === "code" || !block.text.includes("[")) return null;
+    if (block.kind !== "markdown" || !block.text.includes("[")) return null;
     let mentions = this.mentions.get(block);
     if (mentions === undefined) {
       mentions = read(block.text);
@@ -102,11 +108,15 @@ export class References {
   }
 }
 
-function read(text: string): Mentions {
+function withoutDefinitions(text: string): Mentions {
   const labels = new Set<string>();
   for (const [, label = ""] of text.matchAll(LABEL))
     labels.add(label.replaceAll(/\s+/g, " ").trim().toLowerCase().toUpperCase().toLowerCase());
-  const mentions: Mentions = { labels, links: new Map(), notes: new Set() };
+  return { labels, links: new Map(), notes: new Set() };
+}
+
+function read(text: string): Mentions {
+  const mentions = withoutDefinitions(text);
   if (!text.includes("]:")) return mentions;
   for (const node of nodes(bounded(text))) {
     if (node.type === "definition" && !mentions.links.has(node.identifier)) mentions.links.set(node.identifier, written(node));

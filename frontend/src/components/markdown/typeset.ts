@@ -1,6 +1,7 @@
 /** Formulas as they are printed, loaded when the first one is seen. */
 
 import katex from "katex";
+import "katex/contrib/mhchem";
 import "katex/dist/katex.min.css";
 
 import { isTooDeep } from "./depth";

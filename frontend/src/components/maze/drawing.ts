@@ -12,17 +12,32 @@ export function middle(tile: number, size: number): Point {
   return { x: (tile % size) + 0.5, y: Math.floor(tile / size) + 0.5 };
 }
 
-/** Walls as lines between the middles of neighbouring tiles; one that stands alone is a dot. Unknown walls are left out. */
+/**
+ * Walls as lines between the middles of neighbouring tiles, as long as they go straight on: a browser takes its time for each line.
+ * One that stands alone is a dot. Unknown walls are left out.
+ */
 export function wallPath(state: State): string {
   const { size } = state.settings;
-  const isDrawn = (tile: number): boolean => isWall(state, tile) && isKnown(state, tile);
+  const isDrawn = (row: number, column: number): boolean => {
+    const tile = row * size + column;
+    return row >= 0 && column >= 0 && row < size && column < size && isWall(state, tile) && isKnown(state, tile);
+  };
+  const lengthOf = (row: number, column: number, down: number, right: number): number => {
+    let length = 0;
+    if (!isDrawn(row - down, column - right)) while (isDrawn(row + (length + 1) * down, column + (length + 1) * right)) length++;
+    return length;
+  };
   let path = "";
-  for (let tile = 0; tile < size * size; tile++) {
-    if (!isDrawn(tile)) continue;
-    const { x, y } = middle(tile, size);
-    path += `M${x} ${y}h0`;
-    if (x < size - 1 && isDrawn(tile + 1)) path += `M${x} ${y}h1`;
-    if (y < size - 1 && isDrawn(tile + size)) path += `M${x} ${y}v1`;
+  for (let row = 0; row < size; row++) {
+    for (let column = 0; column < size; column++) {
+      if (!isDrawn(row, column)) continue;
+      const start = `M${column + 0.5} ${row + 0.5}`;
+      const [right, down] = [lengthOf(row, column, 0, 1), lengthOf(row, column, 1, 0)];
+      if (right > 0) path += `${start}h${right}`;
+      if (down > 0) path += `${start}v${down}`;
+      const isAlone = right + down === 0 && !isDrawn(row, column - 1) && !isDrawn(row - 1, column);
+      if (isAlone) path += `${start}h0`;
+    }
   }
   return path;
 }

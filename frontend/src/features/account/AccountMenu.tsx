@@ -1,27 +1,49 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
-import { Link } from "wouter";
+import { ChartColumn, FlaskConical, LayoutTemplate, Settings, ShieldCheck, Users, Waypoints, type LucideIcon } from "lucide-react";
+import { Link, useLocation } from "wouter";
 
 import { me } from "../../api/queries";
-import { pagesFor } from "../../site";
+import { namedPages, type PageName } from "../../site";
 import { words } from "../../words";
 import { signOut } from "./account";
 
+const ICONS: Partial<Record<PageName, LucideIcon>> = {
+  templates: LayoutTemplate,
+  maze: Waypoints,
+  lab: FlaskConical,
+  rooms: Users,
+  usage: ChartColumn,
+  settings: Settings,
+  admin: ShieldCheck,
+};
+
 /** The other pages, and who is here. */
-export function AccountMenu() {
+export function AccountMenu({ onChosen }: { onChosen: () => void }) {
+  const [here] = useLocation();
   const account = useQuery(me);
   const leave = useMutation({ mutationFn: signOut });
-  const pages = pagesFor({ isAdmin: account.data?.is_admin === true }).filter(({ name }) => name !== "studio");
+  const opensRooms = account.data?.may_open_rooms === true;
+  const pages = namedPages({ isAdmin: account.data?.is_admin === true, opensRooms }).filter(({ name }) => name !== "studio");
   return (
     <div className="account">
       <nav aria-label={words.navigation.label}>
-        {pages.map(({ name, path, title }) => (
-          <Link key={name} href={path}>
-            {title}
-          </Link>
-        ))}
+        {pages.map(({ name, path, title }) => {
+          const Icon = ICONS[name];
+          return (
+            <Link
+              key={name}
+              href={path}
+              aria-current={here === path || here.startsWith(`${path}/`) ? "page" : undefined}
+              onClick={onChosen}
+            >
+              {Icon && <Icon aria-hidden />}
+              {title}
+            </Link>
+          );
+        })}
       </nav>
       <div>
-        <span className="title" title={account.data?.email}>
+        <span className="title" dir="auto" title={account.data?.email}>
           {account.data?.email}
         </span>
         <button type="button" className="quiet" disabled={leave.isPending} onClick={() => leave.mutate()}>

@@ -2,6 +2,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState, type SubmitEvent } from "react";
 import { useLocation, useSearch } from "wouter";
 
+import { addressOf } from "../../base";
 import { answered, api } from "../../api/http";
 import { health } from "../../api/queries";
 import { Title } from "../../components/Title";
@@ -13,7 +14,7 @@ import { ownPath } from "./destination";
 export function SignIn() {
   const [isNew, setNew] = useState(false);
   const [, navigate] = useLocation();
-  const to = ownPath(new URLSearchParams(useSearch()).get("to") ?? "/");
+  const to = ownPath(new URLSearchParams(useSearch()).get("to") ?? "/") + location.hash; // a link's secret stays behind the #
   const queries = useQueryClient();
   const gateway = useQuery(health);
   const enter = useMutation({
@@ -23,7 +24,7 @@ export function SignIn() {
     },
     onSuccess: (_nothing, { email }) => {
       queries.clear();
-      if (signedIn.begin(email.trim().toLowerCase())) location.assign(to);
+      if (signedIn.begin(email.trim().toLowerCase())) location.assign(addressOf(to));
       else navigate(to, { replace: true });
     },
   });
@@ -64,16 +65,18 @@ export function SignIn() {
       {gateway.data?.registration === "closed" ? (
         <p className="muted">{words.signIn.closed}</p>
       ) : (
-        <button
-          type="button"
-          className="quiet"
-          onClick={() => {
-            setNew(!isNew);
-            enter.reset();
-          }}
-        >
-          {isNew ? words.signIn.toSignIn : words.signIn.toCreate}
-        </button>
+        <div className="sign-in-other">
+          <p className="muted">{isNew ? words.signIn.hasAccount : words.signIn.isNew}</p>
+          <button
+            type="button"
+            onClick={() => {
+              setNew(!isNew);
+              enter.reset();
+            }}
+          >
+            {isNew ? words.signIn.toSignIn : words.signIn.toCreate}
+          </button>
+        </div>
       )}
     </main>
   );

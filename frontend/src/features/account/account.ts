@@ -1,12 +1,13 @@
 /** Whether somebody is signed in here, and how that ends. */
 
+import { addressOf, isOurs, keptName } from "../../base";
 import { answered, api } from "../../api/http";
 import { pathOf } from "../../site";
 import { deletions } from "../../stores/deletions";
 
-const KNOWN = "signed-in";
-const PERSON = "person";
-const STAYS = "preferences"; // of the device, not of the person
+const KNOWN = keptName("signed-in");
+const PERSON = keptName("person");
+const STAYS = keptName("preferences"); // of the device, not of the person
 
 /** Whether somebody was signed in here; who was not need not be asked for, which would be an error in the console. */
 export const signedIn = {
@@ -28,8 +29,8 @@ export const signedIn = {
 };
 
 function forget(): void {
-  for (const key of Object.keys(localStorage)) {
-    if (key !== STAYS) localStorage.removeItem(key);
+  for (const storage of [localStorage, sessionStorage]) {
+    for (const key of Object.keys(storage)) if (isOurs(key) && key !== STAYS) storage.removeItem(key);
   }
 }
 
@@ -42,5 +43,5 @@ export async function signOut(): Promise<void> {
 /** Begins anew, so that nothing of this account stays here, neither in memory nor as a draft. */
 export function leave(): void {
   forget();
-  location.assign(pathOf("signIn"));
+  location.assign(addressOf(pathOf("signIn")));
 }

@@ -36,18 +36,21 @@ export function Machinery() {
       </dl>
       {workers?.length === 0 && <p className="muted">{words.admin.noWorkers}</p>}
       {workers && workers.length > 0 && (
-        <DataTable title={words.admin.workers} heads={words.admin.workerHeads}>
-          {workers.map((worker) => (
-            <tr key={worker.name}>
-              <th scope="row">{worker.name}</th>
-              <td>{words.admin.states[worker.state]}</td>
-              <td>{words.admin.of(worker.running, worker.slots)}</td>
-              <td>{words.format.list(worker.models)}</td>
-              <td>{worker.streaming ? words.admin.streams : words.admin.onePiece}</td>
-              <td>{worker.version}</td>
-            </tr>
-          ))}
-        </DataTable>
+        <DataTable
+          title={words.admin.workers}
+          heads={words.admin.workerHeads}
+          rows={workers.map((worker) => ({
+            key: worker.name,
+            cells: [
+              worker.name,
+              words.admin.states[worker.state],
+              words.admin.of(worker.running, worker.slots),
+              words.format.list(worker.models),
+              worker.streaming ? words.admin.streams : words.admin.onePiece,
+              worker.version,
+            ],
+          }))}
+        />
       )}
     </section>
   );

@@ -15,18 +15,22 @@ export function Runs() {
       <Problem of={error} />
       {data?.length === 0 && <p className="muted">{words.admin.noRuns}</p>}
       {data && data.length > 0 && (
-        <DataTable title={words.admin.runs} heads={words.admin.runHeads}>
-          {data.map((run, at) => (
-            <tr key={at}>
-              <th scope="row">{run.email}</th>
-              <td>{run.model ?? words.admin.defaultModel}</td>
-              <td>{does(run)}</td>
-              <td>{words.format.number(run.characters)}</td>
-              <td>{words.format.number(run.readers)}</td>
-              <td>{words.format.ago(run.began_at)}</td>
-            </tr>
-          ))}
-        </DataTable>
+        <DataTable
+          title={words.admin.runs}
+          heads={words.admin.runHeads}
+          numbers={[3, 4]}
+          rows={data.map((run, at) => ({
+            key: at,
+            cells: [
+              run.email,
+              run.model ?? words.admin.defaultModel,
+              does(run),
+              words.format.number(run.characters),
+              words.format.number(run.readers),
+              words.format.ago(run.began_at),
+            ],
+          }))}
+        />
       )}
     </section>
   );

@@ -3,7 +3,7 @@
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 
 import { answered, api } from "../../api/http";
-import { health } from "../../api/queries";
+import { health, models, users } from "../../api/queries";
 import { refresh } from "../../api/refresh";
 import type { AccountChanges, NewAccount } from "../../api/schema";
 
@@ -17,11 +17,20 @@ export const runs = queryOptions({
   refetchInterval: LIVE_MS,
 });
 
-export const users = queryOptions({
-  queryKey: ["admin", "users"],
-  queryFn: () => answered(api.GET("/api/admin/users")),
-  refetchInterval: 5 * LIVE_MS,
+export const configuration = queryOptions({
+  queryKey: ["admin", "configuration"],
+  queryFn: () => answered(api.GET("/api/admin/configuration")),
+  refetchInterval: 2 * LIVE_MS,
 });
+
+/** Reads lam.toml again. */
+export function useReload() {
+  const queries = useQueryClient();
+  return useMutation({
+    mutationFn: () => answered(api.POST("/api/admin/configuration/reload")),
+    onSettled: () => refresh(queries, configuration.queryKey, models.queryKey),
+  });
+}
 
 /** What can be done to an account: `user` null makes one. */
 export type Deed = { user: null; account: NewAccount } | { user: number; changes: AccountChanges } | { user: number; delete: true };

@@ -4,28 +4,31 @@ import type { MessageAnswer } from "../../api/schema";
 import { CopyButton } from "../../components/CopyButton";
 import { words } from "../../words";
 import { Branches } from "./Branches";
+import { useMaySteer } from "./company";
+import { FollowMe, Reactions } from "./Reactions";
 import type { SessionActions } from "./session-actions";
 
 /** What can be done with a reply that has ended. */
 export function Actions({ message, busy, actions }: { message: MessageAnswer; busy: boolean; actions: SessionActions }) {
+  const maySteer = useMaySteer();
   const wentWrong = message.status === "failed" || message.status === "interrupted";
   const canGoOn =
     message.content.trim() !== "" && (message.status !== "complete" || message.metadata?.["finish_reason"] === "length");
   return (
     <>
-      {wentWrong && message.error?.retryable !== false && (
+      {maySteer && wentWrong && message.error?.retryable !== false && (
         <button type="button" disabled={busy} onClick={() => actions.regenerate(message)}>
           {words.thread.retry}
         </button>
       )}
-      {canGoOn && (
+      {maySteer && canGoOn && (
         <button type="button" disabled={busy} onClick={() => actions.goOn(message)}>
           {words.thread.continue}
         </button>
       )}
       <Branches message={message} busy={busy} actions={actions} />
       {message.content !== "" && <CopyButton text={message.content} label={words.thread.copyReply} />}
-      {!wentWrong && (
+      {maySteer && !wentWrong && (
         <button
           type="button"
           className="quiet icon"
@@ -37,7 +40,9 @@ export function Actions({ message, busy, actions }: { message: MessageAnswer; bu
           <RefreshCw aria-hidden />
         </button>
       )}
-      {message.content !== "" && <Rating message={message} actions={actions} />}
+      {maySteer && message.content !== "" && <Rating message={message} actions={actions} />}
+      <Reactions message={message} actions={actions} />
+      <FollowMe message={message} actions={actions} />
     </>
   );
 }

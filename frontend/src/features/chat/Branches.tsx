@@ -3,6 +3,7 @@ import { useMemo } from "react";
 
 import type { MessageAnswer } from "../../api/schema";
 import { words } from "../../words";
+import { useMaySteer } from "./company";
 import type { SessionActions } from "./session-actions";
 import { focusVersion, versionButton, type Direction } from "./focus";
 
@@ -12,7 +13,9 @@ export function Branches({ message, busy, actions }: { message: MessageAnswer; b
   const previous = useMemo(() => versionButton(id, "previous"), [id]);
   const next = useMemo(() => versionButton(id, "next"), [id]);
   const at = siblings.indexOf(id);
+  const maySteer = useMaySteer();
   if (siblings.length < 2) return null;
+  if (!maySteer) return <span className="branches">{words.thread.version(at + 1, siblings.length)}</span>;
   const step = async (direction: Direction): Promise<void> => {
     const other = siblings[direction === "previous" ? at - 1 : at + 1];
     if (other === undefined) return;
@@ -29,7 +32,7 @@ export function Branches({ message, busy, actions }: { message: MessageAnswer; b
         disabled={busy || at <= 0}
         onClick={() => void step("previous")}
       >
-        <ChevronLeft aria-hidden />
+        <ChevronLeft aria-hidden className="points" />
       </button>
       {words.thread.version(at + 1, siblings.length)}
       <button
@@ -40,7 +43,7 @@ export function Branches({ message, busy, actions }: { message: MessageAnswer; b
         disabled={busy || at === siblings.length - 1}
         onClick={() => void step("next")}
       >
-        <ChevronRight aria-hidden />
+        <ChevronRight aria-hidden className="points" />
       </button>
     </span>
   );

@@ -1,21 +1,28 @@
-import { FileText, ScrollText, X } from "lucide-react";
+import { FileText, Image, ScrollText, TextCursorInput, X } from "lucide-react";
 import type { ReactNode } from "react";
 
+import type { Document, Picture } from "../../protocol/parts";
 import type { Draft } from "../../stores/drafts";
+import type { Upload } from "../../stores/uploads";
+import { FileName } from "../../components/FileName";
 import { words } from "../../words";
-import type { Pending } from "./uploads";
+import { PictureItems, PictureOnItsWay } from "./PictureChips";
 
 interface Props {
   draft: Draft;
-  pending: Pending[];
+  pending: readonly Upload[];
   change: (changes: Partial<Draft>) => void;
   forget: (id: number) => void;
+  removePicture: (picture: Picture) => void;
+  movePicture: (from: number, to: number) => void;
+  /** Writes a document's text into the message instead. */
+  asText: (document: Document) => void;
 }
 
-/** What goes along with the message: documents, and a template for the prompt. */
-export function Chips({ draft, pending, change, forget }: Props) {
-  const { template, documents } = draft;
-  if (template === null && documents.length === 0 && pending.length === 0) return null;
+/** What goes along with the message: documents, pictures, and a template for the prompt. */
+export function Chips({ draft, pending, change, forget, removePicture, movePicture, asText }: Props) {
+  const { template, documents, pictures } = draft;
+  if (template === null && documents.length + pictures.length + pending.length === 0) return null;
   return (
     <ul className="chips" aria-label={words.composer.attached}>
       {template && (
@@ -29,25 +36,74 @@ export function Chips({ draft, pending, change, forget }: Props) {
           icon={<FileText aria-hidden />}
           name={document.name}
           onRemove={() => change({ documents: documents.filter((one) => one !== document) })}
+          onText={() => asText(document)}
         >
           {words.composer.characters(document.text.length)}
         </Chip>
       ))}
-      {pending.map(({ id, name, problem }) => (
-        <Chip key={`pending ${id}`} icon={<FileText aria-hidden />} name={name} onRemove={() => forget(id)}>
-          {problem === null ? words.composer.reading : <span className="problem">{problem}</span>}
-        </Chip>
-      ))}
+      <PictureItems pictures={pictures} onRemove={removePicture} onMove={movePicture} />
+      <OnTheirWay pending={pending} forget={forget} />
     </ul>
   );
 }
 
-function Chip({ icon, name, children, onRemove }: { icon: ReactNode; name: string; children: ReactNode; onRemove: () => void }) {
+/** Files that are not there yet, and those that cannot be. */
+export function OnTheirWay({ pending, forget }: Pick<Props, "pending" | "forget">) {
   return (
-    <li>
+    <>
+      {pending.filter(isPictureOnItsWay).map((upload) => (
+        <PictureOnItsWay key={upload.id} upload={upload} onCancel={() => forget(upload.id)} />
+      ))}
+      {pending
+        .filter((one) => !isPictureOnItsWay(one))
+        .map(({ id, name, kind, problem }) => (
+          <Chip
+            key={id}
+            icon={kind === "picture" ? <Image aria-hidden /> : <FileText aria-hidden />}
+            name={name}
+            onRemove={() => forget(id)}
+            isProblem={problem !== null}
+          >
+            {problem ?? words.composer.reading}
+          </Chip>
+        ))}
+    </>
+  );
+}
+
+function isPictureOnItsWay({ kind, problem }: Upload): boolean {
+  return kind === "picture" && problem === null;
+}
+
+interface ChipProps {
+  icon: ReactNode;
+  name: string;
+  children: ReactNode;
+  onRemove: () => void;
+  onText?: () => void;
+  /** What stands below the name is why it could not be attached. */
+  isProblem?: boolean;
+}
+
+function Chip({ icon, name, children, onRemove, onText, isProblem = false }: ChipProps) {
+  return (
+    <li className={isProblem ? "refused" : undefined}>
       {icon}
-      <span className="title">{name}</span>
-      <span className="muted">{children}</span>
+      <span className="what">
+        <FileName name={name} />
+        <span className={isProblem ? "problem" : "muted"}>{children}</span>
+      </span>
+      {onText && (
+        <button
+          type="button"
+          className="quiet icon"
+          title={words.composer.asTextHint}
+          aria-label={words.composer.asText(name)}
+          onClick={onText}
+        >
+          <TextCursorInput aria-hidden />
+        </button>
+      )}
       <button type="button" className="quiet icon" aria-label={words.composer.remove(name)} onClick={onRemove}>
         <X aria-hidden />
       </button>

@@ -1,10 +1,12 @@
 import { ArrowDown } from "lucide-react";
-import { useEffect, useLayoutEffect, useRef, useState, type ReactNode, type RefObject } from "react";
+import { useEffect, useEffectEvent, useLayoutEffect, useRef, useState, type ReactNode, type RefObject } from "react";
 
 import { words } from "../../words";
+import { placeIn, type Place } from "./place";
 
 const NEAR_PX = 48;
 const EARLY_PX = 800;
+const KEEP_MS = 150;
 
 interface Props {
   box: RefObject<HTMLDivElement | null>;
@@ -15,13 +17,16 @@ interface Props {
   sent: number;
   /** Somebody looks for a message: the end is not what they want to see. */
   isSought: boolean;
+  /** Where one reads, some time after somebody scrolled; null: at the end. */
+  onPlace: (place: Place | null) => void;
 }
 
 /** A column that follows its end until somebody scrolls up; a button brings the end back. */
-export function Scroller({ box, children, onNearTop, sent, isSought }: Props) {
+export function Scroller({ box, children, onNearTop, sent, isSought, onPlace }: Props) {
   const column = useRef<HTMLDivElement>(null);
   const follows = useRef(true);
   const before = useRef(0);
+  const keeping = useRef<ReturnType<typeof setTimeout> | null>(null);
   const [isAway, setAway] = useState(false);
 
   const toEnd = (): void => {
@@ -42,12 +47,36 @@ export function Scroller({ box, children, onNearTop, sent, isSought }: Props) {
     return () => observer.disconnect();
   }, [box]);
 
+  const isSoughtFirst = useRef(isSought);
   useLayoutEffect(() => {
-    follows.current = !isSought;
-    if (isSought) return;
+    if (isSoughtFirst.current) {
+      isSoughtFirst.current = false;
+      return;
+    }
+    follows.current = true;
     box.current?.scrollTo({ top: box.current.scrollHeight });
     before.current = box.current?.scrollTop ?? 0;
-  }, [box, sent, isSought]);
+  }, [box, sent]);
+
+  useLayoutEffect(() => {
+    if (isSought) follows.current = false;
+  }, [isSought]);
+
+  const keep = (): void => {
+    keeping.current = null;
+    if (box.current) onPlace(follows.current ? null : placeIn(box.current));
+  };
+  const left = useEffectEvent(keep);
+  useEffect(() => {
+    const flush = (): void => {
+      if (keeping.current !== null) left();
+    };
+    globalThis.addEventListener("pagehide", flush);
+    return () => {
+      globalThis.removeEventListener("pagehide", flush);
+      if (keeping.current !== null) clearTimeout(keeping.current); // the entry in sight is another one by now
+    };
+  }, []);
 
   const look = (): void => {
     if (!box.current) return;
@@ -61,6 +90,7 @@ export function Scroller({ box, children, onNearTop, sent, isSought }: Props) {
     before.current = scrollTop;
     setAway(!isNear && !follows.current);
     if (scrollTop < EARLY_PX) onNearTop();
+    if (!isSought) keeping.current ??= setTimeout(keep, KEEP_MS);
   };
 
   return (

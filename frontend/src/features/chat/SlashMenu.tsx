@@ -2,13 +2,15 @@ import { useQuery } from "@tanstack/react-query";
 import { Link } from "wouter";
 
 import { templates } from "../../api/queries";
+import { useIsGuest } from "../../components/guest";
 import type { TemplateAnswer } from "../../api/schema";
 import { pathOf } from "../../site";
 import { words } from "../../words";
 
-/** The templates that a message beginning with `/` may mean; null when it means none. */
+/** The templates that a message beginning with `/` may mean; null when it means none, as it does for a guest. */
 export function useSlash(text: string): TemplateAnswer[] | null {
-  const word = /^\/([^\n/]*)$/.exec(text)?.[1];
+  const isGuest = useIsGuest();
+  const word = isGuest ? undefined : /^\/([^\n/]*)$/.exec(text)?.[1];
   const all = useQuery({ ...templates, enabled: word !== undefined });
   if (word === undefined) return null;
   return (all.data ?? [])
@@ -42,11 +44,14 @@ export function SlashMenu({
               take(index);
             }}
           >
-            {title}
+            <span>{title}</span>
             <span className="muted">{description}</span>
           </li>
         ))}
       </ul>
+      <p className="for-ears" role="status">
+        {found.length > 0 && words.composer.found(found.length)}
+      </p>
       {found.length === 0 && (
         <p className="muted">
           {words.composer.noTemplates} <Link href={pathOf("templates")}>{words.composer.createTemplate}</Link>

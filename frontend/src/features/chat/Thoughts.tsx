@@ -1,5 +1,6 @@
 import { useState } from "react";
 
+import { directionOf } from "../../components/markdown/direction";
 import { Markdown } from "../../components/markdown/Markdown";
 import { words } from "../../words";
 
@@ -8,8 +9,8 @@ export function Thoughts({ text, isThinking }: { text: string; isThinking: boole
   const [isOpen, setOpen] = useState(false);
   if (text === "") return null;
   return (
-    <details className="thoughts" open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
-      <summary>{isThinking ? words.thread.thinking : words.thread.thoughts}</summary>
+    <details className="thoughts" dir={directionOf(text)} open={isOpen} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>{words.thread.thoughts}</summary>
       {isOpen && <Markdown text={text} growing={isThinking} />}
     </details>
   );

@@ -1,20 +1,32 @@
-import { useEffect, useRef, useState, useSyncExternalStore } from "react";
+import { useEffect, useEffectEvent, useRef, useState, useSyncExternalStore, type ReactNode, type RefObject } from "react";
 import { Virtualizer, type VirtualizerHandle } from "virtua";
 
 import type { MessageAnswer } from "../../api/schema";
 import { AsWritten } from "../../components/AsWritten";
 import { Boundary } from "../../components/Boundary";
+import { WholeContext } from "../../components/whole";
 import { textOf } from "../../protocol/parts";
+import { commands } from "../../stores/commands";
 import { drafts } from "../../stores/drafts";
 import type { LiveReply } from "../../stores/conversation";
 import { lastExchange, type Row } from "../../stores/rows";
 import { words } from "../../words";
 import { Answer } from "./Answer";
+import { Author } from "./Author";
+import { useReading } from "./company";
+import { Find } from "./Find";
+import { findField, focusFind } from "./focus";
+import { keepPlace, placeOf, type Place } from "./place";
+import { usePrinting } from "./print";
+import { useAutoRead, useSpokenMark } from "./reading";
 import type { SessionActions } from "./session-actions";
 import { hasOlder, useOlder } from "./messages";
 import { Scroller } from "./Scroller";
 import { useIsBusy, useRows, useSentCount } from "./streams";
 import { Said, Turn } from "./Turn";
+import { WaitingMessages } from "./WaitingMessages";
+
+const SETTLE_TRIES = 60;
 
 interface Props {
   session: number | null;
@@ -24,10 +36,12 @@ interface Props {
   /** A message that somebody looks for; `onSought` once it is in sight, or not to be found on this path. */
   sought: number | null;
   onSought: (isThere: boolean) => void;
+  /** Stands where pictures are written to a model that cannot see them. */
+  blind: ReactNode;
 }
 
 /** The conversation, and the reply on its way at its end. */
-export function Thread({ session, messages, live, actions, sought, onSought }: Props) {
+export function Thread({ session, messages, live, actions, sought, onSought, blind }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const list = useRef<VirtualizerHandle>(null);
   const older = useOlder(session);
@@ -52,6 +66,20 @@ export function Thread({ session, messages, live, actions, sought, onSought }: P
     }
   });
 
+  const [place, setPlace] = useState(() => (sought === null ? placeOf(session) : null));
+  usePlace(place, () => setPlace(null), { found, edge, messages, older, list, box });
+  const [isFinding, setFinding] = useState(false);
+  useFindKey(() => setFinding(true));
+  const bring = (key: string): void => {
+    const at = found.findIndex((row) => row.key === key);
+    if (at !== -1 && at < edge) list.current?.scrollToIndex(at, { align: "center" });
+  };
+  const { isPrinting, print } = usePrinting(older);
+  useThreadCommands(() => setFinding(true), print);
+  const reads = useReading(messages.at(-1)?.id);
+  useAutoRead(session, live);
+  useSpokenMark(box);
+
   const shown = (row: Row) => (
     <Boundary key={row.key} of={row.kind === "asked" ? row.parts : row.message} fallback={<Unreadable row={row} live={live} />}>
       {element(row)}
@@ -60,10 +88,11 @@ export function Thread({ session, messages, live, actions, sought, onSought }: P
   const element = (row: Row) => {
     switch (row.kind) {
       case "turn":
-        return <Turn turn={row.message} busy={busy} isEdited={edited === row.message.id} actions={actions} />;
+        return <Turn turn={row.message} busy={busy} isEdited={edited === row.message.id} actions={actions} blind={blind} />;
       case "asked":
         return (
           <article className="turn">
+            <Author of={null} />
             <Said parts={row.parts} />
             <footer />
           </article>
@@ -73,12 +102,95 @@ export function Thread({ session, messages, live, actions, sought, onSought }: P
     }
   };
   return (
-    <Scroller box={box} onNearTop={() => void older()} sent={sent} isSought={sought !== null}>
-      <Virtualizer ref={list} scrollRef={box} shift={shift} bufferSize={400} data={before}>
-        {shown}
-      </Virtualizer>
+    <Scroller
+      box={box}
+      onNearTop={() => void older()}
+      sent={sent}
+      isSought={sought !== null || place !== null || isFinding}
+      onPlace={(now) => {
+        if (session !== null) keepPlace(session, now);
+        reads(now?.message ?? null);
+      }}
+    >
+      {isFinding && <Find rows={found} box={box} bring={bring} older={older} onClose={() => setFinding(false)} />}
+      {isPrinting ? (
+        <WholeContext value>{before.map(shown)}</WholeContext>
+      ) : (
+        <Virtualizer ref={list} scrollRef={box} shift={shift} bufferSize={400} data={before}>
+          {shown}
+        </Virtualizer>
+      )}
       {found.slice(edge).map(shown)}
+      {session !== null && <WaitingMessages session={session} messages={messages} busy={busy} />}
     </Scroller>
+  );
+}
+
+interface Surroundings {
+  found: Row[];
+  edge: number;
+  messages: MessageAnswer[];
+  older: () => Promise<boolean>;
+  list: RefObject<VirtualizerHandle | null>;
+  box: RefObject<HTMLDivElement | null>;
+}
+
+/** Returns to where one read, however far above that is. */
+function usePlace(place: Place | null, onDone: () => void, { found, edge, messages, older, list, box }: Surroundings): void {
+  const tries = useRef(0);
+  useEffect(() => {
+    if (place === null || messages.length === 0) return;
+    const at = found.findIndex(({ key }) => key === `${place.message}`);
+    if (at === -1) {
+      if (hasOlder(messages)) void older();
+      else onDone();
+      return;
+    }
+    const settle = (): void => {
+      const message = document.getElementById(`message-${place.message}`);
+      if (message === null) list.current?.scrollToIndex(at, { align: "start" });
+      else if (box.current !== null) {
+        const off = box.current.getBoundingClientRect().top - message.getBoundingClientRect().top;
+        box.current.scrollTop += place.above - off;
+        if (Math.abs(place.above - off) < 2) {
+          onDone();
+          return;
+        }
+      }
+      if (tries.current++ < SETTLE_TRIES) timer = requestAnimationFrame(settle);
+      else onDone();
+    };
+    let timer = requestAnimationFrame(settle);
+    return () => cancelAnimationFrame(timer);
+  }, [place, found, edge, messages, older, list, box, onDone]);
+}
+
+/** Ctrl+F looks in the whole conversation; pressed once more in its field, the browser looks in what is on the screen. */
+function useFindKey(open: () => void): void {
+  const opened = useEffectEvent(open);
+  useEffect(() => {
+    const press = (event: KeyboardEvent): void => {
+      if (event.key.toLowerCase() !== "f" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
+      const field = findField();
+      if (document.querySelector("dialog[open]") !== null || (field !== null && document.activeElement === field)) return;
+      event.preventDefault();
+      opened();
+      focusFind();
+    };
+    document.addEventListener("keydown", press);
+    return () => document.removeEventListener("keydown", press);
+  }, []);
+}
+
+function useThreadCommands(find: () => void, print: () => Promise<void>): void {
+  const run = useEffectEvent((what: "find" | "print") => (what === "find" ? find() : void print()));
+  useEffect(
+    () =>
+      commands.add([
+        { title: words.find.command, run: () => run("find") },
+        { title: words.thread.print, run: () => run("print") },
+      ]),
+    [],
   );
 }
 

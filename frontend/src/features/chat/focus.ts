@@ -3,7 +3,10 @@
 import { focusTarget } from "../../components/focus";
 
 /** Where one writes. */
-export const [composerRef, focusField] = focusTarget<HTMLTextAreaElement>();
+export const [composerRef, focusField, composerField] = focusTarget<HTMLTextAreaElement>();
+
+/** Where one looks for a text. */
+export const [findRef, focusFind, findField] = focusTarget<HTMLInputElement>();
 
 /** To where one writes; not where that would bring up a keyboard on the screen. */
 export function focusComposer(): void {

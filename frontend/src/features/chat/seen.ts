@@ -1,11 +1,13 @@
 /** What is to be seen of a reply, whether it comes from its stream or from what is stored. */
 
 import type { MessageAnswer } from "../../api/schema";
-import type { Snapshot } from "../../protocol/fold";
+import type { Healed, Snapshot } from "../../protocol/fold";
+import type { Picture } from "../../protocol/parts";
 import { snapshotOf } from "../../protocol/reply";
 import type { LiveReply } from "../../stores/conversation";
 import { words } from "../../words";
 import { figures } from "../../stores/reply-status";
+import { picturesLeftOut, piecesOf, type Piece } from "./pieces";
 
 /** A tool call, and what the tool answered. */
 export interface Called {
@@ -16,6 +18,8 @@ export interface Called {
 
 interface Seen {
   text: string;
+  /** The same text, and the pictures in it. */
+  pieces: Piece[];
   thinking: string;
   calls: Called[];
   /** More may come. */
@@ -26,6 +30,10 @@ interface Seen {
   /** *model · tokens · tokens/s · first token after …*, once it has ended. */
   figures: string;
   isSimulated: boolean;
+  /** The last words before each place where it was broken off and went on. */
+  healed: string[];
+  /** Earlier pictures that the model was not sent. */
+  leftOut: Picture[];
   /** The message as it stands after the end, for what can be done with it; null while it is not known. */
   settled: MessageAnswer | null;
 }
@@ -33,31 +41,41 @@ interface Seen {
 /** Errors that leave a reply interrupted rather than failed. */
 const CUT_OFF = new Set(["interrupted", "worker_lost"]);
 
-export function seen(message: MessageAnswer | null, live: LiveReply | undefined): Seen {
-  if (live !== undefined) return seenLive(message, live);
+/** What went wrong with a reply. */
+function problemOf(error: { code: string; message: string } | null): string {
+  return error === null ? words.reply.interrupted : words.failure.problem(error.code, error.message);
+}
+
+/** `me`: the name of whoever sits here, where others are there. */
+export function seen(message: MessageAnswer | null, live: LiveReply | undefined, me?: string): Seen {
+  if (live !== undefined) return seenLive(message, live, me);
   if (message === null) throw new Error("a reply that is neither stored nor on its way");
   const about = message.metadata ?? {};
   const snapshot = snapshotOf({ thinking: message.thinking ?? "", parts: message.parts });
   const wentWrong = message.status === "interrupted" || message.status === "failed";
   return {
     text: snapshot.text,
+    pieces: piecesOf(message.parts, snapshot.text),
     thinking: snapshot.thinking,
     calls: called(snapshot),
     isGrowing: false,
-    ending: message.status === "cancelled" ? words.reply.stopped : ending(about["finish_reason"]),
-    problem: wentWrong ? (message.error?.message ?? words.reply.interrupted) : null,
-    figures: figures(typeof about["model"] === "string" ? about["model"] : null, message.usage, message.timings),
+    ending: message.status === "cancelled" ? stopped(textOf(about["stopped_by"]), me) : ending(about["finish_reason"]),
+    problem: wentWrong ? problemOf(message.error) : null,
+    figures: figures(textOf(about["model"]), message.usage, message.timings, textOf(about["server"])),
     isSimulated: about["simulated"] === true,
+    healed: wordsBefore(snapshot.text, healedIn(about)),
+    leftOut: picturesLeftOut(about),
     settled: message,
   };
 }
 
-function seenLive(message: MessageAnswer | null, { stream }: LiveReply): Seen {
+function seenLive(message: MessageAnswer | null, { stream }: LiveReply, me: string | undefined): Seen {
   const { snapshot, stoppedAt } = stream;
   const end = snapshot.terminal;
   const known = message?.content ?? ""; // after a reload it stands there before the stream has told it again
   const arrived = snapshot.text.length + snapshot.thinking.length; // text may have moved to the thoughts meanwhile
-  const soFar = end === null && arrived < known.length ? known : snapshot.text;
+  const isBehind = end === null && arrived < known.length;
+  const soFar = isBehind ? known : snapshot.text;
   const text = end === null && stoppedAt !== null ? soFar.slice(0, stoppedAt) : soFar;
   const done = end?.type === "done" ? end : null;
   const status =
@@ -70,13 +88,21 @@ function seenLive(message: MessageAnswer | null, { stream }: LiveReply): Seen {
         : "complete";
   return {
     text,
+    pieces: piecesOf(isBehind ? (message?.parts ?? []) : snapshot.parts, text),
     thinking: snapshot.thinking,
     calls: called(snapshot),
     isGrowing: !stream.over && stoppedAt === null,
-    ending: stoppedAt !== null || done?.finish_reason === "cancelled" ? words.reply.stopped : ending(done?.finish_reason),
-    problem: end?.type === "error" ? end.message : stream.connection === "refused" ? (stream.problem?.message ?? null) : null,
-    figures: done ? figures(done.model, done.usage, done.timings) : "",
+    ending:
+      stoppedAt !== null
+        ? words.reply.stopped
+        : done?.finish_reason === "cancelled"
+          ? stopped(done.stopped_by, me)
+          : ending(done?.finish_reason),
+    problem: end?.type === "error" ? problemOf(end) : stream.connection === "refused" ? (stream.problem?.message ?? null) : null,
+    figures: done ? figures(done.model, done.usage, done.timings, snapshot.metadata?.server) : "",
     isSimulated: done?.simulated === true,
+    healed: wordsBefore(text, snapshot.healed),
+    leftOut: picturesLeftOut(message?.metadata ?? null),
     settled:
       message !== null && stream.over
         ? {
@@ -88,6 +114,28 @@ function seenLive(message: MessageAnswer | null, { stream }: LiveReply): Seen {
           }
         : null,
   };
+}
+
+function healedIn(metadata: Readonly<Record<string, unknown>>): Pick<Healed, "at">[] {
+  const places = metadata["healed"];
+  if (!Array.isArray(places)) return [];
+  return places.filter((place): place is Pick<Healed, "at"> => typeof (place as Healed | null)?.at === "number");
+}
+
+const WORDS_BEFORE = /(?:\S+\s+){0,3}\S+\s*$/u;
+const FAR = 80;
+
+function wordsBefore(text: string, places: readonly Pick<Healed, "at">[]): string[] {
+  return places.map(({ at }) => WORDS_BEFORE.exec(text.slice(Math.max(0, at - FAR), at))?.[0].trim() ?? "");
+}
+
+/** `by`: who stopped it, where the gateway says so. */
+function stopped(by: string | null | undefined, me: string | undefined): string {
+  return by == null || me === undefined || by === me ? words.reply.stopped : words.together.stoppedBy(by);
+}
+
+function textOf(value: unknown): string | null {
+  return typeof value === "string" ? value : null;
 }
 
 function ending(reason: unknown): string | null {
@@ -104,10 +152,12 @@ function called({ toolCalls, toolResults }: Snapshot): Called[] {
 }
 
 /** For screen readers: the start and the end, never each token. */
-export function announced({ stream }: LiveReply): string {
+export function announced({ stream }: LiveReply, me?: string): string {
   const end = stream.snapshot.terminal;
   if (end === null)
     return stream.stoppedAt !== null ? words.reply.wasStopped : stream.snapshot.text === "" ? "" : words.reply.hasBegun;
   if (end.type === "error") return ""; // the alert says it
-  return end.finish_reason === "cancelled" ? words.reply.wasStopped : words.reply.isComplete;
+  if (end.finish_reason !== "cancelled") return words.reply.isComplete;
+  const by = end.stopped_by;
+  return by == null || me === undefined || by === me ? words.reply.wasStopped : words.together.wasStoppedBy(by);
 }

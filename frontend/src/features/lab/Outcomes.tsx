@@ -74,30 +74,34 @@ function Figures({ spec, results }: { spec: Spec; results: Results }) {
     <>
       <h2>{say.table}</h2>
       <div className="figures-table">
-        <DataTable title={say.table} heads={heads}>
-          {results.rows.map((row) => (
-            <tr key={`${row.template} ${row.model} ${row.setting}`}>
-              <th scope="row">{rowName(spec, row)}</th>
-              <td>{words.format.number(row.n)}</td>
-              {measures.map((measure) => (
-                <td key={measure.name}>{written(measure, row)}</td>
-              ))}
-              {hasFailed && <td>{words.format.number(row.failed)}</td>}
-            </tr>
-          ))}
-          {results.baselines.map((row) => (
-            <tr key={row.name} className="baseline">
-              <th scope="row">
-                {baselineName(row)} <span className="muted">{say.baseline}</span>
-              </th>
-              <td>{words.format.number(row.n)}</td>
-              {measures.map((measure) => (
-                <td key={measure.name}>{written(measure, row)}</td>
-              ))}
-              {hasFailed && <td />}
-            </tr>
-          ))}
-        </DataTable>
+        <DataTable
+          title={say.table}
+          heads={heads}
+          numbers={heads.map((_head, at) => at).slice(1)}
+          rows={[
+            ...results.rows.map((row) => ({
+              key: `${row.template} ${row.model} ${row.setting}`,
+              cells: [
+                rowName(spec, row),
+                words.format.number(row.n),
+                ...measures.map((measure) => written(measure, row)),
+                ...(hasFailed ? [words.format.number(row.failed)] : []),
+              ],
+            })),
+            ...results.baselines.map((row) => ({
+              key: row.name,
+              className: "baseline",
+              cells: [
+                <span key="">
+                  {baselineName(row)} <span className="muted">{say.baseline}</span>
+                </span>,
+                words.format.number(row.n),
+                ...measures.map((measure) => written(measure, row)),
+                ...(hasFailed ? [""] : []),
+              ],
+            })),
+          ]}
+        />
       </div>
     </>
   );

@@ -27,21 +27,23 @@ export function RunList() {
         </div>
       )}
       {runs && runs.length > 0 && (
-        <DataTable title={words.pages.lab} heads={say.heads}>
-          {runs.map(({ id, title, status, counts, created_at }) => (
-            <tr key={id}>
-              <th scope="row">
-                <Link href={labPath(id)}>{title}</Link>
-              </th>
-              <td>{words.lab.statuses[status]}</td>
-              <td>
-                {words.lab.share(finished(counts), total(counts))}
-                {counts.failed > 0 && `, ${words.lab.failedCount(counts.failed)}`}
-              </td>
-              <td>{words.format.ago(created_at)}</td>
-            </tr>
-          ))}
-        </DataTable>
+        <DataTable
+          title={words.pages.lab}
+          heads={say.heads}
+          numbers={[2]}
+          rows={runs.map(({ id, title, status, counts, created_at }) => ({
+            key: id,
+            cells: [
+              <Link key="" href={labPath(id)}>
+                {title}
+              </Link>,
+              words.lab.statuses[status],
+              words.lab.share(finished(counts), total(counts)) +
+                (counts.failed > 0 ? `, ${words.lab.failedCount(counts.failed)}` : ""),
+              words.format.ago(created_at),
+            ],
+          }))}
+        />
       )}
     </>
   );

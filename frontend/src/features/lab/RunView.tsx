@@ -1,6 +1,7 @@
 import { useState, type ReactNode } from "react";
 import { useLocation } from "wouter";
 
+import { addressOf } from "../../base";
 import { ApiError } from "../../api/http";
 import { Confirm } from "../../components/Confirm";
 import { Problem } from "../../components/Problem";
@@ -87,10 +88,10 @@ function Head({ view }: { view: LabView }) {
         >
           {say.again}
         </button>
-        <a className="button" href={`/api/lab/runs/${id}/export?format=csv`} download>
+        <a className="button" href={addressOf(`/api/lab/runs/${id}/export?format=csv`)} download>
           {say.csv}
         </a>
-        <a className="button" href={`/api/lab/runs/${id}/export?format=json`} download>
+        <a className="button" href={addressOf(`/api/lab/runs/${id}/export?format=json`)} download>
           {say.json}
         </a>
         <button type="button" className="danger" onClick={() => setAsks(true)}>

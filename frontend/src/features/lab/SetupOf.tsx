@@ -1,3 +1,4 @@
+import { setTitle } from "../../api/built-in";
 import type { Setting, Spec } from "../../api/lab";
 import { SETTINGS } from "../../api/sampling.gen";
 import { words } from "../../words";
@@ -23,7 +24,7 @@ export function SetupOf({ spec }: { spec: Spec }) {
         <dd>{spec.settings.map((setting, at) => describe(setting.chosen, settingName(spec, at))).join("; ")}</dd>
         <dt>{say.tasks}</dt>
         <dd>
-          {spec.set.title}. {words.lab.sets.about(spec.set, taskCount(spec.set))}
+          {setTitle(spec.set)}. {words.lab.sets.about(spec.set, taskCount(spec.set))}
           {spec.set.maze && ` ${words.lab.sets.seeds(spec.set.maze.seeds)}`}
         </dd>
         <dt>{say.repeats}</dt>

@@ -1,8 +1,11 @@
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { memo, useEffect, useState, useSyncExternalStore } from "react";
 
 import type { Cell, Spec } from "../../api/lab";
+import { actionText } from "../../components/maze/actions";
 import { useEachChange } from "../../components/streams";
 import { Waiting } from "../../components/Waiting";
+import { readAnswer } from "../../protocol/answer";
+import { actionOf } from "../../protocol/maze";
 import { labRuns, type LabView } from "../../stores/lab";
 import type { LiveStream } from "../../stores/live-stream";
 import { Panes, type Pane } from "../../stores/panes";
@@ -18,16 +21,16 @@ const SHOWN_UNITS = 6_000;
 export function Streams({ id, view, onOpen }: { id: number; view: LabView; onOpen: (cell: number) => void }) {
   const [panes] = useState(() => new Panes(labRuns, id));
   useEffect(() => panes.start(), [panes]);
-  const shown = useSyncExternalStore(panes.subscribe, panes.get);
+  const open = useSyncExternalStore(panes.subscribe, panes.get);
   const cells = view.rows.flatMap((row) => row.cells);
   const running = cells.filter(({ status }) => status === "running");
-  const others = running.filter(({ number }) => !shown.some(({ cell }) => cell === number)).length;
+  const others = running.filter(({ number }) => !open.some(({ cell }) => cell === number)).length;
   const say = words.lab.live;
   return (
     <>
-      <p className="muted">{shown.length === 0 ? say.nothing(view.run.status) : say.others(others, view.run.counts.waiting)}</p>
-      <div className="panes" data-count={shown.length}>
-        {shown.map((pane, place) => {
+      <p className="muted">{open.length === 0 ? say.nothing(view.run.status) : say.others(others, view.run.counts.waiting)}</p>
+      <div className="panes" data-count={open.length}>
+        {open.map((pane, place) => {
           const cell = cells.find(({ number }) => number === pane.cell);
           return (
             cell && (
@@ -89,7 +92,7 @@ function PaneView({ id, pane, place, cell, running, spec, onChoose, onOpen }: Pa
           </button>
         )}
       </header>
-      <LiveText stream={pane.stream} label={name(cell)} />
+      <LiveText stream={pane.stream} label={name(cell)} isMaze={spec.set.kind === "maze"} />
       <footer className="muted">
         {pane.stream && cell.status === "running" ? <Standing stream={pane.stream} /> : <p>{outcomeOf(spec, cell)}</p>}
         <button type="button" className="quiet" onClick={() => onOpen(cell.number)}>
@@ -109,7 +112,7 @@ function Standing({ stream }: { stream: LiveStream }) {
   return <Waiting isThinking={isThinking(stream)} says={(since, now) => waiting(stream, since, now)} />;
 }
 
-function LiveText({ stream, label }: { stream: LiveStream | undefined; label: string }) {
+function LiveText({ stream, label, isMaze }: { stream: LiveStream | undefined; label: string; isMaze: boolean }) {
   useEachChange(stream);
   const text = stream?.snapshot.text ?? "";
   const thinking = stream?.snapshot.thinking ?? "";
@@ -117,11 +120,29 @@ function LiveText({ stream, label }: { stream: LiveStream | undefined; label: st
     <div className="live-text" tabIndex={0} role="region" aria-label={label} aria-busy={stream !== undefined && !stream.over}>
       <div>
         {text === "" && thinking !== "" && <p className="muted as-written">{end(thinking)}</p>}
-        <p className="as-written">{end(text)}</p>
+        {isMaze ? <Steps text={end(text)} /> : <p className="as-written">{end(text)}</p>}
       </div>
     </div>
   );
 }
+
+/** The answers of a game, one to a line. */
+function Steps({ text }: { text: string }) {
+  return text.split("\n").map((line, at) => <Step key={at} line={line} />);
+}
+
+/** What an answer says and does; one that holds neither stands as it was written. */
+const Step = memo(function Step({ line }: { line: string }) {
+  const { say, action: value, isComplete, isBroken } = readAnswer(line);
+  const action = actionOf(value);
+  const isAnswer = line.trimStart().startsWith("{") && !isBroken && (!isComplete || say !== "" || action !== null);
+  if (!isAnswer) return <p className="as-written">{line}</p>;
+  return (
+    <p dir="auto">
+      {say} {action && <strong>{actionText(action)}</strong>}
+    </p>
+  );
+});
 
 function end(text: string): string {
   return text.length <= SHOWN_UNITS ? text : `…${text.slice(-SHOWN_UNITS)}`;

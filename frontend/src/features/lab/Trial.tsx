@@ -3,10 +3,12 @@ import { Fragment, useEffect, useState } from "react";
 
 import type { Cell, Exchange, Spec } from "../../api/lab";
 import { refresh } from "../../api/refresh";
+import { actionText } from "../../components/maze/actions";
 import { Dialog } from "../../components/Dialog";
 import { Problem } from "../../components/Problem";
 import type { LabView } from "../../stores/lab";
 import { figures } from "../../stores/reply-status";
+import { actionOf } from "../../protocol/maze";
 import { words } from "../../words";
 import { CaseForm } from "./CaseForm";
 import { transcriptOf, useStopCell } from "./lab";
@@ -36,7 +38,7 @@ export function Trial({ id, view, cell: number, onClose }: Props) {
   if (cell === undefined) return null;
   const say = words.lab.transcript;
   return (
-    <Dialog title={trialName(spec, cell)} wide onClose={onClose}>
+    <Dialog title={trialName(spec, cell)} shape="wide" onClose={onClose}>
       <div className="transcript">
         <Facts cell={cell} spec={spec} />
         <div className="buttons">
@@ -90,6 +92,12 @@ function Facts({ cell, spec }: { cell: Cell; spec: Spec }) {
   );
 }
 
+/** An action in words; one that the rules do not know as it came. */
+function actionName(value: unknown): string {
+  const action = actionOf(value);
+  return action === null ? JSON.stringify(value) : actionText(action);
+}
+
 function Said({ exchange, number, of }: { exchange: Exchange; number: number; of: number }) {
   const { purpose, sent, answer, thinking, model, usage, first_token_ms, total_ms, action, legal, reading, say: bubble } = exchange;
   const say = words.lab.transcript;
@@ -97,7 +105,7 @@ function Said({ exchange, number, of }: { exchange: Exchange; number: number; of
     <article className="exchange">
       {purpose === "hint" && <h3>{say.step(number, of)}</h3>}
       {bubble && <p>{words.lab.says(bubble)}</p>}
-      {purpose === "hint" && <p className="muted">{say.action(action === null ? null : JSON.stringify(action), legal, reading)}</p>}
+      {purpose === "hint" && <p className="muted">{say.action(action === null ? null : actionName(action), legal, reading)}</p>}
       <details className="document wide" open={purpose !== "hint" || undefined}>
         <summary>{purpose === "judge" ? say.judge : say.answer}</summary>
         <pre tabIndex={0}>{answer === "" ? say.noAnswer : answer}</pre>

@@ -6,7 +6,7 @@ import { useEffect, useRef, useSyncExternalStore } from "react";
 import { lab, type NewCase, type NewLabRun, type NewSet } from "../../api/lab";
 import { labSets } from "../../api/queries";
 import { refresh } from "../../api/refresh";
-import { finished, labRuns, type LabView } from "../../stores/lab";
+import { labRuns, type LabView, resultState } from "../../stores/lab";
 
 /** How often the results of a run that goes on are asked for, at most. */
 const RESULTS_MS = 3_000;
@@ -33,20 +33,20 @@ function resultsOf(id: number) {
 export function useResults(id: number, view: LabView) {
   const queries = useQueryClient();
   const results = useQuery(resultsOf(id));
-  const count = finished(view.run.counts);
   const isOver = view.run.status !== "running";
-  const covered = useRef(count);
+  const state = resultState(view.run);
+  const covered = useRef(state);
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined);
   useEffect(() => {
-    if (covered.current === count) return;
-    covered.current = count;
+    if (covered.current === state) return;
+    covered.current = state;
     const ask = (): void => {
       timer.current = undefined;
       void refresh(queries, resultsOf(id).queryKey);
     };
     if (isOver) ask();
     else timer.current ??= setTimeout(ask, RESULTS_MS);
-  }, [count, isOver, id, queries]);
+  }, [state, isOver, id, queries]);
   useEffect(() => () => clearTimeout(timer.current), []);
   return results;
 }

@@ -23,8 +23,8 @@ const MEASURES: readonly Measure[] = [
   { name: "repaired", kinds: MAZE, write: number(0) },
   { name: "score", kinds: MAZE, write: number(0) },
   { name: "tokens", kinds: BOTH, write: number(0) },
-  { name: "first_token_ms", kinds: BOTH, write: (value) => words.lab.seconds(value / 1000, 2) },
-  { name: "total_ms", kinds: BOTH, write: (value) => words.lab.seconds(value / 1000, 1) },
+  { name: "first_token_ms", kinds: BOTH, write: (value) => words.format.duration(value) },
+  { name: "total_ms", kinds: BOTH, write: (value) => words.format.duration(value) },
 ];
 
 export function measuresOf(kind: Kind): readonly Measure[] {

@@ -4,6 +4,9 @@ import type { Comparison, Results, Spec } from "../../api/lab";
 import { words } from "../../words";
 import { rowName } from "./names";
 
+/** Below so many cases nothing is called better or worse, as at the gateway. */
+const FEWEST = 6;
+
 export interface Verdict {
   comparison: Comparison;
   /** One row is better, outside of what chance does. */
@@ -31,20 +34,22 @@ function verdict(spec: Spec, { rows }: Results, comparison: Comparison): Verdict
   const figures = { by: sign * difference, low: bounds[0], high: bounds[1], cases: comparison.cases };
   const names: [string, string] = [nameOf(spec, wins), nameOf(spec, other)];
   const shares: [number, number] = [wins.passed_share ?? 0, other.passed_share ?? 0];
-  return winner === null
-    ? { comparison, isClear: false, sentence: say.noDifference(names, shares, figures) }
-    : { comparison, isClear: true, sentence: say.better(names, shares, figures) };
+  if (winner !== null) return { comparison, isClear: true, sentence: say.better(names, shares, figures) };
+  const isOutside = low > 0 || high < 0;
+  return { comparison, isClear: false, sentence: (isOutside ? say.tooFew : say.noDifference)(names, shares, figures) };
 }
 
 function nameOf(spec: Spec, row: Results["rows"][number] | undefined): string {
   return row === undefined ? words.common.unknown : rowName(spec, row);
 }
 
-/** The rows that solve no more than random moves do. Null where there is no such baseline, or nothing is known yet. */
-export function againstChance(spec: Spec, { rows, baselines }: Results): string | null {
-  const chance = baselines.find(({ name }) => name === "random legal moves")?.passed_share;
-  const known = rows.filter(({ n }) => n > 0);
-  if (chance == null || known.length === 0) return null;
-  const behind = known.filter(({ passed_share }) => (passed_share ?? 0) <= chance).map((row) => rowName(spec, row));
-  return words.lab.verdict.chance(chance, behind, known.length);
+/** What random moves solve, and the rows that are not clearly better, or clearly worse. Null where there is no such baseline, or nothing is known yet. */
+export function againstChance(spec: Spec, { rows, baselines, chance }: Results): string | null {
+  const share = baselines.find(({ name }) => name === "random legal moves")?.passed_share;
+  if (share == null || chance.length === 0) return null;
+  const names = (those: Results["chance"]): string[] =>
+    those.flatMap(({ row }) => rows[row] ?? []).map((row) => rowName(spec, row));
+  const worse = chance.filter(({ high, cases }) => high < 0 && cases >= FEWEST);
+  const alike = chance.filter((one) => !one.better && !worse.includes(one));
+  return words.lab.verdict.chance(share, { alike: names(alike), worse: names(worse), rows: chance.length });
 }

@@ -7,7 +7,8 @@ import type { MazePlay } from "../../stores/maze-play";
 import { waiting } from "../../stores/reply-status";
 import { words } from "../../words";
 import { usePlay } from "./play";
-import { actionText, objectionText } from "./sentences";
+import { actionText } from "../../components/maze/actions";
+import { objectionText } from "./sentences";
 
 /** What the model says about the state in sight, word by word, and what it would do. */
 export function Bubble({ play }: { play: MazePlay }) {

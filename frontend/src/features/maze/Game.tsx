@@ -3,6 +3,7 @@ import { useEffect, useMemo, useRef, type ReactNode } from "react";
 import type { Direction } from "../../protocol/maze";
 import { MANUAL_TICK_MS, TICK_MS, type MazePlay } from "../../stores/maze-play";
 import { words } from "../../words";
+import { useIsGuest } from "../../components/guest";
 import { Board } from "../../components/maze/Board";
 import { Bubble } from "./Bubble";
 import { trailOf } from "../../components/maze/drawing";
@@ -21,6 +22,7 @@ import { Timeline } from "./Timeline";
 /** A game: the board; beside it, on narrow screens below it, what the model says and everything that happened. */
 export function Game({ play }: { play: MazePlay }) {
   const isPlayer = usePlay(play, ({ isManual, isOver, game }) => isManual && !isOver && game.mine);
+  const isGuest = useIsGuest(); // guests may not see what the model was sent
   useInSight(play);
   const keys = useMemo((): Keys => {
     if (!isPlayer) {
@@ -64,7 +66,7 @@ export function Game({ play }: { play: MazePlay }) {
         )}
         <Timeline play={play} />
         <InWords play={play} />
-        <Inside play={play} />
+        {!isGuest && <Inside play={play} />}
       </aside>
     </div>
   );

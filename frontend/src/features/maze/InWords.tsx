@@ -1,7 +1,8 @@
 import type { MazePlay } from "../../stores/maze-play";
 import { words } from "../../words";
 import { usePlay } from "./play";
-import { actionText, arrivalText, exitText, germsText, objectionText, surroundings } from "./sentences";
+import { actionText } from "../../components/maze/actions";
+import { arrivalText, exitText, germsText, objectionText, surroundings } from "./sentences";
 
 /** The state in sight as text; and what a screen reader is told by itself, which is little. */
 export function InWords({ play }: { play: MazePlay }) {

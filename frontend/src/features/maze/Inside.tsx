@@ -1,5 +1,4 @@
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useRef } from "react";
 
 import { fullHint, type Hint } from "../../api/maze";
 import { Problem } from "../../components/Problem";
@@ -56,16 +55,12 @@ function LiveText({ play }: { play: MazePlay }) {
   );
 }
 
-/** Follows its end. */
+/** Its end is in sight while it grows, unless somebody has scrolled away. */
 function Text({ children, label = words.maze.raw }: { children: string; label?: string }) {
-  const box = useRef<HTMLPreElement>(null);
-  useEffect(() => {
-    box.current?.scrollTo({ top: box.current.scrollHeight });
-  }, [children]);
   if (children === "") return <p className="muted">{words.maze.noRaw}</p>;
   return (
-    <pre ref={box} tabIndex={0} aria-label={label} role="region">
-      {children}
+    <pre tabIndex={0} aria-label={label} role="region">
+      <span>{children}</span>
     </pre>
   );
 }

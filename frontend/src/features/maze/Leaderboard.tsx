@@ -55,33 +55,34 @@ export function Leaderboard({ first }: { first: string }) {
 
 function Rows({ title, rows, mode }: { title: string; rows: readonly RankedGame[]; mode: "lam" | "manual" }) {
   const { maze, format } = words;
+  const isLam = mode === "lam";
   return (
-    <DataTable title={title} heads={mode === "lam" ? maze.boardHeads : maze.manualHeads}>
-      {rows.map((row) => (
-        <tr key={row.game_id}>
-          <td>{row.rank}</td>
-          <td>{row.maze}</td>
-          <th scope="row">
-            <Link href={gamePath(row.game_id)} aria-label={maze.watchOf(row.name, row.maze)} title={maze.watch}>
-              {row.name}
-            </Link>
-          </th>
-          {mode === "lam" && (
-            <td>
-              {row.template_id !== null && row.template_title !== null ? (
-                <Link href={`/templates/${row.template_id}`}>{row.template_title}</Link>
-              ) : (
-                <span className="muted">{row.template_id === null ? maze.noPrompt : maze.privatePrompt}</span>
-              )}
-            </td>
-          )}
-          <td>{format.number(row.score)}</td>
-          <td>{maze.ratio(row.steps, row.shortest)}</td>
-          {mode === "lam" && <td>{format.number(row.illegal)}</td>}
-          {mode === "lam" && <td>{format.number(row.tokens)}</td>}
-          <td>{maze.secondsOf(row.seconds)}</td>
-        </tr>
-      ))}
-    </DataTable>
+    <DataTable
+      title={title}
+      heads={isLam ? maze.boardHeads : maze.manualHeads}
+      numbers={isLam ? [0, 1, 4, 5, 6, 7, 8] : [0, 1, 3, 4, 5]}
+      named={2}
+      rows={rows.map((row) => ({
+        key: row.game_id,
+        cells: [
+          format.number(row.rank),
+          format.number(row.maze),
+          <Link key="" href={gamePath(row.game_id)} aria-label={maze.watchOf(row.name, row.maze)} title={maze.watch}>
+            {row.name}
+          </Link>,
+          ...(isLam ? [<Prompt key="" row={row} />] : []),
+          format.number(row.score),
+          maze.ratio(row.steps, row.shortest),
+          ...(isLam ? [format.number(row.illegal), format.number(row.tokens)] : []),
+          maze.secondsOf(row.seconds),
+        ],
+      }))}
+    />
   );
+}
+
+function Prompt({ row }: { row: RankedGame }) {
+  if (row.template_id === null) return <span className="muted">{words.maze.noPrompt}</span>;
+  if (row.template_title === null) return <span className="muted">{words.maze.privatePrompt}</span>;
+  return <Link href={`/templates/${row.template_id}`}>{row.template_title}</Link>;
 }

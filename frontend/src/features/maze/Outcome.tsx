@@ -1,15 +1,17 @@
 import { useMutation, useQuery } from "@tanstack/react-query";
 import { RotateCcw, SkipForward } from "lucide-react";
-import { useState } from "react";
+import { useContext, useState } from "react";
 import { Link, useLocation } from "wouter";
 
 import { deleteGame, mazeSets, newGame, type Game } from "../../api/maze";
 import { Confirm } from "../../components/Confirm";
+import { useRoomOfGuest } from "../../components/guest";
 import { Problem } from "../../components/Problem";
 import { gamePath, pathOf } from "../../site";
 import { choiceOf, mazeChoice, newGameOf } from "../../stores/maze-choice";
 import type { MazePlay } from "../../stores/maze-play";
 import { words } from "../../words";
+import { OnwardContext } from "./onward";
 import { usePlay } from "./play";
 
 /** How the game ended, what it is worth and why, and where to go from here. */
@@ -49,14 +51,49 @@ function Ended({ game, status }: { game: Game; status: Exclude<Game["status"], "
 }
 
 function Onward({ game }: { game: Game }) {
+  const onGame = useContext(OnwardContext);
+  return onGame === null ? <ToPages game={game} /> : <InPlace game={game} onGame={onGame} />;
+}
+
+/** The number of the next maze of the set, null after the last one. */
+function useNext(game: Game): number | null {
+  const mazes = useQuery(mazeSets).data?.find(({ name }) => name === game.set)?.mazes ?? 0;
+  return game.maze !== null && game.maze < mazes ? game.maze + 1 : null;
+}
+
+function InPlace({ game, onGame }: { game: Game; onGame: (game: number) => void }) {
+  const room = useRoomOfGuest();
+  const next = useNext(game);
+  const begin = useMutation({
+    mutationFn: (maze: number | null) => newGame({ mode: game.mode, set: game.set, maze }, room),
+    onSuccess: ({ id }) => onGame(id),
+  });
+  const { maze } = words;
+  return (
+    <>
+      <div className="buttons">
+        <button type="button" disabled={begin.isPending} onClick={() => begin.mutate(game.maze)}>
+          <RotateCcw aria-hidden /> {maze.again}
+        </button>
+        {next !== null && (
+          <button type="button" disabled={begin.isPending} onClick={() => begin.mutate(next)}>
+            <SkipForward aria-hidden /> {maze.next}
+          </button>
+        )}
+      </div>
+      <Problem of={begin.error} />
+    </>
+  );
+}
+
+function ToPages({ game }: { game: Game }) {
   const { maze } = words;
   const [, navigate] = useLocation();
   const begin = useMutation({
     mutationFn: (more: { maze?: number }) => newGame({ ...newGameOf({ ...mazeChoice.get(), ...choiceOf(game) }), ...more }),
     onSuccess: ({ id }) => navigate(gamePath(id)),
   });
-  const mazes = useQuery(mazeSets).data?.find(({ name }) => name === game.set)?.mazes ?? 0;
-  const next = game.maze !== null && game.maze < mazes ? game.maze + 1 : null;
+  const next = useNext(game);
   const [isAsking, setAsking] = useState(false);
   const remove = useMutation({ mutationFn: () => deleteGame(game.id), onSuccess: () => navigate(pathOf("maze")) });
   return (

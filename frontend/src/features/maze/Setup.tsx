@@ -2,7 +2,7 @@ import { useMutation, useQuery } from "@tanstack/react-query";
 import { useSyncExternalStore, type SubmitEvent } from "react";
 import { useLocation } from "wouter";
 
-import { mazeSets, newGame } from "../../api/maze";
+import { mazeSets, newGame, type NewGame } from "../../api/maze";
 import { Problem } from "../../components/Problem";
 import { gamePath } from "../../site";
 import { mazeChoice, newGameOf, type MazeChoice } from "../../stores/maze-choice";
@@ -22,7 +22,7 @@ const change = (changes: Partial<MazeChoice>): void => mazeChoice.set(changes);
 export function Setup() {
   const choice = useSyncExternalStore(mazeChoice.subscribe, mazeChoice.get);
   const [, navigate] = useLocation();
-  const begin = useMutation({ mutationFn: newGame, onSuccess: ({ id }) => navigate(gamePath(id)) });
+  const begin = useMutation({ mutationFn: (game: NewGame) => newGame(game), onSuccess: ({ id }) => navigate(gamePath(id)) });
   const { maze } = words;
   const submit = (event: SubmitEvent<HTMLFormElement>): void => {
     event.preventDefault();

@@ -1,33 +1,32 @@
 import { Pause, Play, SkipForward } from "lucide-react";
-import { memo, useEffect, useRef } from "react";
+import { memo } from "react";
 
 import type { Game, Hint } from "../../api/maze";
 import type { MazePlay } from "../../stores/maze-play";
 import { words } from "../../words";
 import { usePlay } from "./play";
-import { actionText } from "./sentences";
+import { actionText } from "../../components/maze/actions";
 
 /** Everything that happened: each state can be seen again, and each hint with its reason. */
 export function Timeline({ play }: { play: MazePlay }) {
   const { maze } = words;
   const hints = usePlay(play, (game) => game.hints);
-  const list = useRef<HTMLOListElement>(null);
-  useEffect(() => {
-    if (!play.isPast) list.current?.scrollTo({ top: list.current.scrollHeight });
-  }, [play, hints]);
+  const isOver = usePlay(play, (game) => game.isOver);
   return (
     <section className="maze-timeline" aria-label={maze.timeline}>
       <header>
         <h2>{maze.timeline}</h2>
-        <p className="muted">{hints.length === 0 ? maze.noTimeline : maze.timelineHint}</p>
+        <p className="muted">{hints.length > 0 ? maze.timelineHint : isOver ? maze.noHints : maze.noTimeline}</p>
       </header>
       <Scrubber play={play} />
       {hints.length > 0 && (
-        <ol ref={list}>
-          {hints.map((hint) => (
-            <Entry key={hint.number} hint={hint} play={play} />
-          ))}
-        </ol>
+        <div className="hints">
+          <ol>
+            {hints.map((hint) => (
+              <Entry key={hint.number} hint={hint} play={play} />
+            ))}
+          </ol>
+        </div>
       )}
     </section>
   );

@@ -1,7 +1,7 @@
 /** A game as React sees it. */
 
 import { useQueryClient } from "@tanstack/react-query";
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { startTransition, useEffect, useState, useSyncExternalStore } from "react";
 
 import { ApiError } from "../../api/http";
 import { refresh } from "../../api/refresh";
@@ -20,8 +20,9 @@ export function useGame(id: number): { play: MazePlay | undefined; problem: ApiE
     MazePlay.open(id, runs).then(
       (game) => {
         opened = game;
-        if (isHere) setPlay(game);
-        else game.close();
+        if (isHere) {
+          startTransition(() => setPlay(game)); // in pieces: a game is a whole page
+        } else game.close();
       },
       (error: unknown) => {
         if (isHere && error instanceof ApiError) setProblem(error);

@@ -1,4 +1,4 @@
-/** Actions and states in words. */
+/** States, and why an action is not possible in one, in words. */
 
 import {
   exitTile,
@@ -14,41 +14,14 @@ import {
 import { wayOut } from "../../stores/maze-play";
 import { words } from "../../words";
 
-const { maze } = words;
-
-/** *Go right × 3 and up* */
-export function actionText(action: Logged): string {
-  switch (action.action) {
-    case "move":
-      return maze.actions.go([maze.directions[action.direction]]);
-    case "path":
-      return maze.actions.go(steps(action.directions));
-    case "break_wall":
-      return maze.actions.break_wall(maze.directions[action.direction]);
-    default:
-      return maze.actions[action.action];
-  }
-}
-
-/** Steps in the same direction are said once. */
-function steps(directions: readonly Direction[]): string[] {
-  const runs: { direction: Direction; count: number }[] = [];
-  for (const direction of directions) {
-    const last = runs.at(-1);
-    if (last?.direction === direction) last.count++;
-    else runs.push({ direction, count: 1 });
-  }
-  return runs.map(({ direction, count }) => maze.actions.steps(maze.directions[direction], count));
-}
-
 /** Why the action is not possible in that state; null: it is. */
 export function objectionText(state: State, action: Logged): string | null {
   const reason = objection(state, action);
-  return reason === null ? null : maze.objections[reason];
+  return reason === null ? null : words.maze.objections[reason];
 }
 
 function placeText(tile: number, size: number): string {
-  return maze.place(Math.floor(tile / size), tile % size);
+  return words.maze.place(Math.floor(tile / size), tile % size);
 }
 
 /** What lies in each direction, and how far one can see that it goes on like that. */
@@ -58,11 +31,11 @@ export function surroundings(state: State): string[] {
     const kind = kindOf(state, state.player + step);
     let count = 1;
     while (kind === "open" && kindOf(state, state.player + step * (count + 1)) === "open") count++;
-    return maze.beside(maze.sides[direction], maze.kinds[kind], count);
+    return words.maze.beside(words.maze.sides[direction], words.maze.kinds[kind], count);
   });
 }
 
-function kindOf(state: State, tile: number): keyof typeof maze.kinds {
+function kindOf(state: State, tile: number): keyof typeof words.maze.kinds {
   if (!isKnown(state, tile)) return "fog";
   if (isWall(state, tile)) return "wall";
   if (state.germs.includes(tile)) return "germ";
@@ -76,14 +49,16 @@ export function exitText(state: State): string {
     [Math.abs(down), down < 0 ? "up" : "down"],
     [Math.abs(right), right < 0 ? "left" : "right"],
   ];
-  return maze.exitWay(
-    parts.filter(([count]) => count > 0).map(([count, direction]) => maze.away(count, maze.directions[direction])),
+  return words.maze.exitWay(
+    parts.filter(([count]) => count > 0).map(([count, direction]) => words.maze.away(count, words.maze.directions[direction])),
   );
 }
 
 export function germsText(state: State): string {
   const { germs, settings } = state;
-  return maze.germsAt([...new Set(germs)].filter((tile) => isKnown(state, tile)).map((tile) => placeText(tile, settings.size)));
+  return words.maze.germsAt(
+    [...new Set(germs)].filter((tile) => isKnown(state, tile)).map((tile) => placeText(tile, settings.size)),
+  );
 }
 
 /** What somebody who sees nothing hears after an action of their own. */
@@ -91,8 +66,8 @@ export function arrivalText(state: State): string {
   const { player, oxygen, settings } = state;
   const ways = DIRECTIONS.filter((direction) => !isWall(state, player + offset(settings.size, direction)));
   return [
-    maze.arrived(Math.floor(player / settings.size), player % settings.size),
-    maze.openWays(ways.map((direction) => maze.directions[direction])),
-    ...(oxygen % 10 === 0 ? [maze.oxygenSaid(oxygen)] : []),
+    words.maze.arrived(Math.floor(player / settings.size), player % settings.size),
+    words.maze.openWays(ways.map((direction) => words.maze.directions[direction])),
+    ...(oxygen % 10 === 0 ? [words.maze.oxygenSaid(oxygen)] : []),
   ].join(" ");
 }

@@ -7,6 +7,7 @@ import { Prompt } from "./Prompt";
 import { Sampling } from "./Sampling";
 import { useSettings, type SettingsInForce } from "./settings";
 import { Transfer } from "./Transfer";
+import { Voice } from "./Voice";
 
 interface Props {
   session: number | null;
@@ -16,10 +17,12 @@ interface Props {
   pending: PendingSettings;
   /** All messages of the session are gone. */
   onEmptied: (session: number) => void;
+  /** Whoever sits here decides what the model is told, and what becomes of the session. */
+  isOwner: boolean;
 }
 
 /** What holds for the next messages of a conversation; before the first message, for the conversation it begins. */
-export function Options({ session, fresh, onFresh, onClose, pending, onEmptied }: Props) {
+export function Options({ session, fresh, onFresh, onClose, pending, onEmptied, isOwner }: Props) {
   return (
     <aside className="options" aria-label={words.studio.options}>
       <header>
@@ -29,16 +32,20 @@ export function Options({ session, fresh, onFresh, onClose, pending, onEmptied }
         </button>
       </header>
       {session === null ? (
-        <Fields
-          {...{
-            values: fresh,
-            state: "saved",
-            change: (changes: SessionChanges) =>
-              onFresh({ ...fresh, ...(changes.template_id && { system_prompt: null }), ...changes }),
-          }}
-        />
+        <>
+          <Fields
+            isOwner
+            {...{
+              values: fresh,
+              state: "saved",
+              change: (changes: SessionChanges) =>
+                onFresh({ ...fresh, ...(changes.template_id && { system_prompt: null }), ...changes }),
+            }}
+          />
+          <Voice session={null} />
+        </>
       ) : (
-        <OfSession key={session} session={session} pending={pending} onEmptied={onEmptied} />
+        <OfSession key={session} session={session} pending={pending} onEmptied={onEmptied} isOwner={isOwner} />
       )}
     </aside>
   );
@@ -48,25 +55,28 @@ function OfSession({
   session,
   pending,
   onEmptied,
+  isOwner,
 }: {
   session: number;
   pending: PendingSettings;
   onEmptied: (session: number) => void;
+  isOwner: boolean;
 }) {
   const settings = useSettings(session, pending);
   return (
     <>
-      <Fields {...settings} />
-      <Transfer session={session} onEmptied={() => onEmptied(session)} />
+      <Fields {...settings} isOwner={isOwner} />
+      <Voice session={session} />
+      {isOwner && <Transfer session={session} onEmptied={() => onEmptied(session)} />}
     </>
   );
 }
 
-function Fields({ values, change, state }: SettingsInForce) {
+function Fields({ values, change, state, isOwner }: SettingsInForce & { isOwner: boolean }) {
   if (values === undefined) return <p className="muted">{state instanceof Error ? state.message : words.options.loading}</p>;
   return (
     <div className="fields">
-      <Prompt values={values} change={change} />
+      {isOwner && <Prompt values={values} change={change} />}
       <Sampling values={values} change={change} />
       {state instanceof Error ? (
         <p className="problem" role="alert">

@@ -1,7 +1,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useState } from "react";
 
-import { models, presets, templates } from "../../api/queries";
+import { presets, templates } from "../../api/queries";
 import type { SessionChanges, SessionSettings, TemplateAnswer } from "../../api/schema";
 import { Variables } from "../../components/Variables";
 import { words } from "../../words";
@@ -11,14 +11,13 @@ interface Props {
   change: (changes: SessionChanges) => void;
 }
 
-/** Who answers, and what it is told before anything else. */
+/** What the model is told before anything else. */
 export function Prompt({ values, change }: Props) {
-  const known = useQuery(models);
   const begun = useQuery(presets);
   const own = useQuery(templates);
   const [chosen, setChosen] = useState<TemplateAnswer | null>(null);
   const prompt = values.system_prompt ?? "";
-  const preset = begun.data?.find(({ system_prompt }) => system_prompt === prompt);
+  const preset = begun.data?.find(({ system_prompt, written }) => [system_prompt, written].includes(prompt));
   const usable = own.data?.filter(({ id, is_active }) => is_active || id === values.template_id) ?? [];
 
   const choose = (template: TemplateAnswer | undefined): void => {
@@ -32,20 +31,6 @@ export function Prompt({ values, change }: Props) {
   };
   return (
     <>
-      <label>
-        {words.options.model}
-        <select value={values.model ?? ""} onChange={(event) => change({ model: event.currentTarget.value || null })}>
-          <option value="">{words.options.defaultModel(known.data?.default ?? null)}</option>
-          {known.data?.models.map(({ name, n_ctx }) => (
-            <option key={name} value={name}>
-              {words.options.modelContext(name, n_ctx)}
-            </option>
-          ))}
-          {values.model && known.data && !known.data.models.some(({ name }) => name === values.model) && (
-            <option value={values.model}>{words.options.modelUnavailable(values.model)}</option>
-          )}
-        </select>
-      </label>
       <label>
         {words.options.preset}
         <select

@@ -1,6 +1,7 @@
 import { useMutation, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 
+import { addressOf } from "../../base";
 import { answered, api } from "../../api/http";
 import { refresh } from "../../api/refresh";
 import { Confirm } from "../../components/Confirm";
@@ -18,7 +19,7 @@ export function Transfer({ session, onEmptied }: { session: number; onEmptied: (
     },
     onSettled: () => refresh(queries, ["sessions"]),
   });
-  const file = `/api/chatbot/sessions/${session}/export`;
+  const file = addressOf(`/api/chatbot/sessions/${session}/export`);
   return (
     <section className="fields" aria-label={words.options.file}>
       <div className="buttons">

@@ -1,22 +1,16 @@
 /** The settings of a session, or of the one that the next message begins; saved quietly. */
 
-import { queryOptions, useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useState } from "react";
 
 import { answered, api } from "../../api/http";
+import { sessionOf } from "../../api/queries";
 import type { SessionAnswer, SessionChanges, SessionSettings } from "../../api/schema";
 import type { PendingSettings } from "../../stores/pending-settings";
 
 const QUIET_MS = 600;
 /** Characters: browsers refuse to carry more than 64 KiB beyond the end of a page. */
 const MOST_KEPT_ALIVE = 16_000;
-
-function sessionOf(id: number) {
-  return queryOptions({
-    queryKey: ["session", id],
-    queryFn: () => answered(api.GET("/api/chatbot/sessions/{session_id}", { params: { path: { session_id: id } } })),
-  });
-}
 
 export interface SettingsInForce {
   values: SessionSettings | undefined;

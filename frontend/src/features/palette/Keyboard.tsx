@@ -1,7 +1,7 @@
 import { useEffect, useState, useSyncExternalStore } from "react";
 
 import { Dialog } from "../../components/Dialog";
-import { commands, type Command } from "../../stores/commands";
+import { commands, keysOf, type Command } from "../../stores/commands";
 import { preferences } from "../../stores/preferences";
 import { words } from "../../words";
 import { Palette } from "./Palette";
@@ -24,6 +24,13 @@ export function Keyboard() {
         setOpen((now) => (now === "palette" ? null : "palette"));
         return;
       }
+      const isChord = event.ctrlKey && !event.altKey && !event.shiftKey && !event.metaKey;
+      const chosen = isChord ? all.find(({ chord }) => chord === event.key.toLowerCase()) : undefined;
+      if (chosen !== undefined && document.querySelector("dialog[open]") === null) {
+        event.preventDefault();
+        chosen.run();
+        return;
+      }
       if (!keys || open !== null || event.ctrlKey || event.metaKey || event.altKey || isField(event.target)) return;
       const command = all.find(({ key }) => key?.toLowerCase() === event.key.toLowerCase());
       if (command === undefined) return;
@@ -37,11 +44,16 @@ export function Keyboard() {
   const close = (): void => setOpen(null);
   if (open === "palette") return <Palette onClose={close} />;
   if (open === null) return null;
-  const single = all.flatMap(({ title, key }): [string, string][] => (key === undefined ? [] : [[key.toUpperCase(), title]]));
+  const own = all
+    .filter(({ chord }) => keys || chord !== undefined)
+    .flatMap((command): [string, string][] => {
+      const pressed = keysOf(command);
+      return pressed === null ? [] : [[pressed, command.title]];
+    });
   return (
     <Dialog title={words.palette.keys} onClose={close}>
       <dl className="keys">
-        {[...words.palette.fixedKeys, ...(keys ? single : [])].map(([key, does]) => (
+        {[...words.palette.fixedKeys, ...own].map(([key, does]) => (
           <div key={key}>
             <dt>
               <kbd>{key}</kbd>

@@ -1,13 +1,13 @@
 import { useQuery } from "@tanstack/react-query";
-import { useState, useSyncExternalStore } from "react";
+import { useDeferredValue, useState, useSyncExternalStore } from "react";
 import { useLocation } from "wouter";
 
-import { sessionList } from "../../api/queries";
-import { useChoices } from "../../components/choices";
-import { Dialog } from "../../components/Dialog";
+import { search, sessionList } from "../../api/queries";
+import type { ListedSession, SearchAnswer } from "../../api/schema";
+import { Finder } from "../../components/Finder";
 import { finder } from "../../protocol/folding";
 import { sessionPath } from "../../site";
-import { commands } from "../../stores/commands";
+import { commands, keysOf } from "../../stores/commands";
 import { deletions } from "../../stores/deletions";
 import { words } from "../../words";
 
@@ -16,8 +16,17 @@ const MOST = 12;
 interface Choice {
   group: string;
   title: string;
-  key?: string | undefined;
+  keys?: string | null;
   run: () => void;
+}
+
+/** Titles of sessions: of those that the list knows, and of those that the gateway found by their title. */
+function titles(listed: readonly ListedSession[] | undefined, found: SearchAnswer | undefined): Map<number, string> {
+  const byTitle = found?.results.filter(({ message_id }) => message_id === null) ?? [];
+  return new Map([
+    ...(listed ?? []).map(({ id, title }): [number, string] => [id, title]),
+    ...byTitle.map(({ session_id, title }): [number, string] => [session_id, title.map(({ text }) => text).join("")]),
+  ]);
 }
 
 /** Everything that can be done and every conversation, by a few letters of its name. */
@@ -26,54 +35,33 @@ export function Palette({ onClose }: { onClose: () => void }) {
   const has = finder(text);
   const all = useSyncExternalStore(commands.subscribe, commands.get);
   const sessions = useQuery(sessionList);
+  const found = useQuery(search(useDeferredValue(text).trim()));
   const hidden = useSyncExternalStore(deletions.subscribe, deletions.get);
   const [, navigate] = useLocation();
   const choices: Choice[] = [
-    ...all.filter(({ title }) => has(title)).map((command) => ({ group: "", ...command })),
-    ...(sessions.data ?? [])
-      .filter(({ id, title }) => !hidden.has(id) && has(title))
+    ...all.filter(({ title }) => has(title)).map((command) => ({ group: "", keys: keysOf(command), ...command })),
+    ...[...titles(sessions.data, found.data)]
+      .filter(([id, title]) => !hidden.has(id) && has(title))
       .slice(0, MOST)
-      .map(({ id, title }) => ({ group: words.palette.conversations, title, run: () => navigate(sessionPath(id)) })),
+      .map(([id, title]) => ({ group: words.palette.conversations, title, run: () => navigate(sessionPath(id)) })),
   ];
-  const take = (at: number): void => {
-    onClose();
-    choices[at]?.run();
-  };
-  const { at, setAt, onKeyDown } = useChoices(choices.length, take);
   return (
-    <Dialog title={words.palette.title} onClose={onClose}>
-      <input
-        type="text"
-        role="combobox"
-        aria-label={words.palette.find}
-        aria-expanded="true"
-        aria-controls="palette"
-        aria-activedescendant={choices.length > 0 ? `palette-${at}` : undefined}
-        placeholder={words.palette.find}
-        autoFocus
-        value={text}
-        onChange={(event) => {
-          setText(event.currentTarget.value);
-          setAt(0);
-        }}
-        onKeyDown={onKeyDown}
-      />
-      <ul className="choices" role="listbox" id="palette" aria-label={words.palette.results}>
-        {choices.map((choice, index) => (
-          <li
-            key={`${choice.group} ${choice.title} ${index}`}
-            id={`palette-${index}`}
-            role="option"
-            aria-selected={index === at}
-            onPointerMove={() => setAt(index)}
-            onClick={() => take(index)}
-          >
-            {choice.title}
-            <span className="muted">{choice.key === undefined ? choice.group : <kbd>{choice.key.toUpperCase()}</kbd>}</span>
-          </li>
-        ))}
-      </ul>
-      {choices.length === 0 && <p className="muted">{words.palette.noResults}</p>}
-    </Dialog>
+    <Finder
+      title={words.palette.title}
+      label={words.palette.find}
+      text={text}
+      onText={setText}
+      choices={choices}
+      onTake={({ run }) => run()}
+      onClose={onClose}
+      empty={words.palette.noResults}
+    >
+      {({ title, group, keys }) => (
+        <>
+          <span>{title}</span>
+          <span className="muted">{keys == null ? group : <kbd>{keys}</kbd>}</span>
+        </>
+      )}
+    </Finder>
   );
 }

@@ -1,27 +1,36 @@
-import { Pencil, Pin, Trash2 } from "lucide-react";
+import { UsersRound } from "lucide-react";
 import { memo, useState } from "react";
 import { Link, useLocation } from "wouter";
 
 import type { ListedSession } from "../../api/schema";
+import { titleOf } from "../../api/title";
+import { Confirm } from "../../components/Confirm";
 import { isEnter, isEscape } from "../../components/keys";
+import { Menu } from "../../components/Menu";
 import { pathOf, sessionPath } from "../../site";
 import { words } from "../../words";
+import { dragged } from "./drag";
 import { focusNewSession } from "./focus";
-import { useChangeSession, useDeleteSession } from "./sessions";
+import { MoveDialog } from "./MoveDialog";
+import { previewOf } from "./preview";
+import { useChangeSession, useDeleteSession, useLeaveSession } from "./sessions";
 
-/** One session in the list: opened, pinned, renamed in place, deleted. */
-export const Entry = memo(function Entry({
-  session,
-  isShown,
-  onChosen,
-}: {
+interface Props {
   session: ListedSession;
   isShown: boolean;
+  /** The folder's name, where it is not said by the place of the entry. */
+  folder?: string | undefined;
   onChosen: () => void;
-}) {
+}
+
+/** One session in the list: opened, pinned, renamed in place, moved, deleted. */
+export const Entry = memo(function Entry({ session, isShown, folder, onChosen }: Props) {
   const [isRenamed, setRenamed] = useState(false);
+  const [isMoved, setMoved] = useState(false);
+  const [isLeaving, setLeaving] = useState(false);
   const change = useChangeSession();
   const remove = useDeleteSession();
+  const leave = useLeaveSession();
   const [, navigate] = useLocation();
   if (isRenamed) {
     const rename = (title: string): void => {
@@ -32,6 +41,7 @@ export const Entry = memo(function Entry({
       <li>
         <input
           aria-label={words.sessions.title}
+          dir="auto"
           defaultValue={session.title}
           maxLength={200}
           autoFocus
@@ -48,49 +58,82 @@ export const Entry = memo(function Entry({
       </li>
     );
   }
+  const { pinned, running, unread, last_used_at: used } = session;
+  const title = titleOf(session);
   return (
     <li>
-      <Link href={sessionPath(session.id)} aria-current={isShown ? "page" : undefined} onClick={onChosen}>
-        {session.running && <span className="mark running" role="img" aria-label={words.sessions.running} />}
-        {session.unread && !session.running && !isShown && (
-          <span className="mark unread" role="img" aria-label={words.sessions.unread} />
-        )}
-        <span className="title">{session.title}</span>
+      <Link
+        href={sessionPath(session.id)}
+        className="entry"
+        data-row=""
+        aria-current={isShown ? "page" : undefined}
+        onClick={onChosen}
+        {...dragged(session.id)}
+      >
+        <span className="title" dir="auto" title={title}>
+          {running && <span className="mark running" role="img" aria-label={words.sessions.running} />}
+          {unread && !running && !isShown && <span className="mark unread" role="img" aria-label={words.sessions.unread} />}
+          {title}
+        </span>
+        <span className="about">
+          <time dateTime={used} title={words.format.moment(used)}>
+            {words.format.when(used)}
+          </time>
+          {session.is_shared && (
+            <span className="mark shared" role="img" aria-label={words.together.shared} title={words.together.shared}>
+              <UsersRound aria-hidden />
+            </span>
+          )}
+          {folder !== undefined && (
+            <span className="of-folder" dir="auto">
+              {folder}
+            </span>
+          )}
+          {!isShown && (
+            <span className="preview" dir="auto">
+              {previewOf(session.last_message_preview)}
+            </span>
+          )}
+        </span>
       </Link>
       <span className="actions">
-        <button
-          type="button"
-          className="quiet icon"
-          title={words.sessions.pin}
-          aria-label={words.sessions.pinTitle(session.title)}
-          aria-pressed={session.pinned}
-          onClick={() => change.mutate({ id: session.id, pinned: !session.pinned })}
-        >
-          <Pin aria-hidden />
-        </button>
-        <button
-          type="button"
-          className="quiet icon"
-          title={words.sessions.rename}
-          aria-label={words.sessions.renameTitle(session.title)}
-          onClick={() => setRenamed(true)}
-        >
-          <Pencil aria-hidden />
-        </button>
-        <button
-          type="button"
-          className="quiet icon"
-          title={words.common.delete}
-          aria-label={words.sessions.deleteTitle(session.title)}
-          onClick={() => {
+        <Menu
+          label={words.sessions.actions(title)}
+          items={
+            session.role !== "owner"
+              ? [{ label: words.together.leave, danger: true, run: () => setLeaving(true) }]
+              : [
+                  { label: words.sessions.pin, checked: pinned, run: () => change.mutate({ id: session.id, pinned: !pinned }) },
+                  { label: words.sessions.rename, run: () => setRenamed(true) },
+                  { label: words.folders.move, run: () => setMoved(true) },
+                  {
+                    label: words.common.delete,
+                    danger: true,
+                    run: () => {
+                      if (isShown) navigate(pathOf("studio"));
+                      remove(session);
+                      focusNewSession(); // the button is gone
+                    },
+                  },
+                ]
+          }
+        />
+      </span>
+      {isLeaving && (
+        <Confirm
+          title={words.together.leaveTitle}
+          text={words.together.leaveText}
+          does={words.together.leave}
+          onClose={() => setLeaving(false)}
+          onYes={() => {
+            setLeaving(false);
             if (isShown) navigate(pathOf("studio"));
-            remove(session);
+            void leave(session);
             focusNewSession(); // the button is gone
           }}
-        >
-          <Trash2 aria-hidden />
-        </button>
-      </span>
+        />
+      )}
+      {isMoved && <MoveDialog session={session} onClose={() => setMoved(false)} />}
     </li>
   );
 });

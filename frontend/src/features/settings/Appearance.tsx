@@ -1,14 +1,30 @@
 import { useSyncExternalStore } from "react";
 
 import { DENSITIES, preferences, THEMES } from "../../stores/preferences";
-import { words } from "../../words";
+import { LANGUAGES, words } from "../../words";
 
-/** Of this device: colours, density and keys. */
+/** Of this device: language, colours, density and keys. */
 export function Appearance() {
-  const { theme, density, keys } = useSyncExternalStore(preferences.subscribe, preferences.get);
+  const { language, theme, density, keys } = useSyncExternalStore(preferences.subscribe, preferences.get);
   return (
     <section>
       <h2>{words.settings.device}</h2>
+      <label className="field language">
+        {words.settings.language}
+        <select
+          value={language}
+          onChange={(event) => {
+            preferences.set({ language: event.currentTarget.value as typeof language });
+          }}
+        >
+          <option value="system">{words.settings.languageOfSystem}</option>
+          {Object.entries(LANGUAGES).map(([tag, name]) => (
+            <option key={tag} value={tag} lang={tag}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
       <Choice
         name="theme"
         title={words.settings.colours}

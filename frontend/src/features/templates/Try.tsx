@@ -4,6 +4,7 @@ import { useState, type KeyboardEvent, type SubmitEvent } from "react";
 import { models, templateVersions } from "../../api/queries";
 import type { TemplateAnswer } from "../../api/schema";
 import { Problem } from "../../components/Problem";
+import { Kept } from "../../stores/kept";
 import { labRuns } from "../../stores/lab";
 import { words } from "../../words";
 import { asked, FRESH, readAttempt, textOf, type Attempt, type Side, type Texts } from "./attempt";
@@ -11,10 +12,10 @@ import { Diff } from "./Diff";
 import { TriedReply } from "./TriedReply";
 import { unsaved } from "./unsaved";
 
-/** What was tried of each template, and the runs that it made: there again when one comes back. */
-const kept = new Map<number, Kept>();
+/** What was tried of each template, and the runs that it made: there again when one comes back or reloads. */
+const kept = new Kept<Tried>("tried");
 
-interface Kept {
+interface Tried {
   attempt: Attempt;
   /** Each with what was tried in it. */
   runs: readonly { id: number; name: string }[];
@@ -25,12 +26,12 @@ export function Try({ template }: { template: TemplateAnswer }) {
   const { id, version: current } = template;
   const draft = unsaved.get(id) ?? template;
   const versions = useQuery(templateVersions(id));
-  const [{ attempt, runs }, setKept] = useState<Kept>(() => kept.get(id) ?? { attempt: FRESH, runs: [] });
+  const [{ attempt, runs }, setKept] = useState<Tried>(() => kept.get(id) ?? { attempt: FRESH, runs: [] });
   const [problem, setProblem] = useState<string | null>(null);
   const texts: Texts = { written: draft.content, stored: versions.data ?? [] };
   const say = words.templates.trial;
 
-  const keep = (state: Kept): void => {
+  const keep = (state: Tried): void => {
     kept.set(id, state);
     setKept(state);
   };

@@ -1,53 +1,46 @@
 import { words } from "../../words";
+import { topOf, type Point } from "./usage";
 
-export interface Bar {
-  label: string;
-  value: number;
+interface Props {
+  title: string;
+  /** A day or more, in order. */
+  points: readonly Point[];
+  write: (value: number) => string;
 }
 
-/** Tokens of each day, side by side; `bars` has a day or more, labelled like `2026-11-24`. The highest as high as the plot; the table beside it says the numbers. */
-export function Columns({ bars }: { bars: Bar[] }) {
-  const top = Math.max(1, ...bars.map(({ value }) => value));
-  const width = 100 / Math.max(1, bars.length);
-  const [first = "", last = ""] = [bars[0]?.label, bars.at(-1)?.label];
+/** A figure of each day, side by side, with an axis; the table below it says the numbers. */
+export function Plot({ title, points, write }: Props) {
+  const top = topOf(Math.max(0, ...points.map(({ value }) => value ?? 0)));
+  const highest = points.reduce((best, point) => ((point.value ?? 0) > (best.value ?? 0) ? point : best));
+  const { day } = words.format;
+  const [first, last] = [points[0]?.day ?? "", points.at(-1)?.day ?? ""];
   return (
     <figure className="plot">
+      <figcaption>{title}</figcaption>
+      <div className="axis muted" aria-hidden>
+        {[top, top / 2, 0].map((value) => (
+          <span key={value}>{write(value)}</span>
+        ))}
+      </div>
       <svg
-        viewBox="0 0 100 40"
+        viewBox={`0 0 ${points.length} 1`}
         preserveAspectRatio="none"
         role="img"
-        aria-label={words.usage.plot(words.format.day(first), words.format.day(last))}
+        aria-label={words.usage.plot(title, day(first), day(last), write(highest.value ?? 0), day(highest.day))}
       >
-        {bars.map(({ label, value }, at) => {
-          const height = (40 * value) / top;
-          return (
-            <rect key={label} x={at * width + width * 0.1} y={40 - height} width={width * 0.8} height={height}>
-              <title>{words.usage.bar(words.format.day(label), value)}</title>
-            </rect>
-          );
-        })}
+        {[0, 0.5, 1].map((at) => (
+          <line key={at} x1={0} x2={points.length} y1={at} y2={at} />
+        ))}
+        {points.map(({ day: label, value }, at) => (
+          <rect key={label} x={at + 0.15} width={0.7} y={1 - (value ?? 0) / top} height={(value ?? 0) / top}>
+            <title>{words.usage.bar(day(label), write(value ?? 0))}</title>
+          </rect>
+        ))}
       </svg>
-      <figcaption className="muted">
-        <span>{words.format.day(first)}</span>
-        <span>{words.usage.highest(top)}</span>
-        <span>{words.format.day(last)}</span>
-      </figcaption>
+      <div className="days muted" aria-hidden>
+        <span>{day(first)}</span>
+        <span>{day(last)}</span>
+      </div>
     </figure>
-  );
-}
-
-/** Bars one under the other, with their names and values. */
-export function Lines({ bars }: { bars: Bar[] }) {
-  const top = Math.max(1, ...bars.map(({ value }) => value));
-  return (
-    <ul className="lines-plot">
-      {bars.map(({ label, value }) => (
-        <li key={label}>
-          <span>{label}</span>
-          <span className="muted">{words.usage.tokens(value)}</span>
-          <meter min={0} max={top} value={value} aria-label={label} />
-        </li>
-      ))}
-    </ul>
   );
 }

@@ -9,7 +9,8 @@ from lam.api.cookies import address_of, browser_of, forget_all, forget_login, re
 from lam.api.dependencies import Caller, Parts
 from lam.api.errors import answers
 from lam.api.origin import require_own_page
-from lam.api.schemas.accounts import Account, Credentials, Deletion, ListedToken, NewAccount, NewPassword, TokenAnswer
+from lam.api.rooms import may_open_rooms
+from lam.api.schemas.accounts import Account, Credentials, Deletion, ListedToken, MyAccount, NewAccount, NewPassword, TokenAnswer
 from lam.api.schemas.base import MAX_ID
 
 router = APIRouter(prefix="/api/auth", tags=["accounts"])
@@ -38,13 +39,14 @@ async def log_in(body: Credentials, request: Request, response: Response, parts:
 @router.post("/logout", status_code=204, responses=answers(401, 403, 503), summary="Revoke this token")
 async def log_out(caller: Caller, response: Response, parts: Parts) -> None:
     await parts.accounts.log_out(caller)
-    forget_login(response)
+    forget_login(response, parts.settings)
 
 
 @profile_router.get("/me", responses=answers(401, 503), summary="The account that is logged in (path of the earlier system)")
 @router.get("/me", responses=answers(401, 503), summary="The account that is logged in")
-async def me(caller: Caller) -> Account:
-    return Account.model_validate(caller.user)
+async def me(caller: Caller, parts: Parts) -> MyAccount:
+    about = Account.model_validate(caller.user).model_dump()
+    return MyAccount(**about, may_open_rooms=may_open_rooms(parts, caller))
 
 
 @router.get("/tokens", responses=answers(401, 503), summary="List my logins, most recently used first")
@@ -71,4 +73,4 @@ async def change_password(body: NewPassword, caller: Caller, request: Request, p
 async def delete_account(caller: Caller, request: Request, response: Response, parts: Parts, body: Deletion | None = None) -> None:
     """Requires the password. The local account of this machine has no password and cannot be deleted."""
     await parts.accounts.delete(caller, body.password if body else None, address_of(request))
-    forget_all(response)
+    forget_all(response, parts.settings)

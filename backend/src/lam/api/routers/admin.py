@@ -4,7 +4,7 @@ Whoever is no admin gets 403, also for ids that do not exist.
 """
 
 from collections import Counter
-from typing import Annotated, Any
+from typing import Annotated
 
 import msgspec
 from fastapi import APIRouter, Path
@@ -14,8 +14,7 @@ from lam.api.errors import answers
 from lam.api.schemas.accounts import Account, NewAccount
 from lam.api.schemas.admin import AccountChanges, ListedAccount, RunAnswer
 from lam.api.schemas.base import MAX_ID
-from lam.generation.run import Run
-from lam.protocol.text import utf16_prefix
+from lam.api.schemas.keys import BudgetSettings, UserBudget, budget_answer
 
 router = APIRouter(prefix="/api/admin", tags=["admin"])
 
@@ -24,7 +23,7 @@ UserId = Annotated[int, Path(ge=1, le=MAX_ID)]
 
 @router.get("/users", responses=answers(401, 403, 503), summary="List all accounts, oldest first")
 async def list_users(_admin: Admin, parts: Parts) -> list[ListedAccount]:
-    running = Counter(run.user_id for run in parts.supervisor.awaited())
+    running = Counter(run.user_id for run in await parts.running.all())
     users = await parts.administration.users()
     return [ListedAccount(**msgspec.structs.asdict(user), running=running[user.id]) for user in users]
 
@@ -47,25 +46,31 @@ async def delete_users_account(user_id: UserId, admin: Admin, parts: Parts) -> N
     await parts.administration.delete(admin, user_id)
 
 
+@router.get("/users/{user_id}/budget", responses=answers(401, 403, 404, 422, 503), summary="An account's budget")
+async def get_budget(user_id: UserId, _admin: Admin, parts: Parts) -> UserBudget:
+    own, standings = await parts.keys.user_budget(user_id)
+    settings = None if own is None else BudgetSettings(**msgspec.structs.asdict(own))
+    return UserBudget(own=settings, budgets=[budget_answer(standing) for standing in standings])
+
+
+@router.put(
+    "/users/{user_id}/budget", status_code=204, responses=answers(401, 403, 404, 422, 503), summary="Give an account a budget"
+)
+async def set_budget(user_id: UserId, body: BudgetSettings, _admin: Admin, parts: Parts) -> None:
+    """In place of the configuration's, which an empty one lifts. Holds from the next request on."""
+    await parts.keys.set_user_budget(user_id, body.budget())
+
+
+@router.delete(
+    "/users/{user_id}/budget", status_code=204, responses=answers(401, 403, 404, 422, 503), summary="Take an account's budget away"
+)
+async def remove_budget(user_id: UserId, _admin: Admin, parts: Parts) -> None:
+    """The configuration's holds again."""
+    await parts.keys.set_user_budget(user_id, None)
+
+
 @router.get("/runs", responses=answers(401, 403, 503), summary="List the replies that run or wait, oldest first")
 async def list_runs(_admin: Admin, parts: Parts) -> list[RunAnswer]:
-    runs = sorted(parts.supervisor.awaited(), key=lambda run: run.began_at)
+    runs = await parts.running.all()
     emails = {user.id: user.email for user in await parts.administration.users()} if runs else {}
-    return [RunAnswer(email=emails.get(run.user_id, ""), **_about(run)) for run in runs]
-
-
-def _about(run: Run) -> dict[str, Any]:
-    snapshot = run.snapshot
-    continued = snapshot.metadata.continues if snapshot.metadata and snapshot.metadata.continues else 0
-    text = snapshot.text[len(utf16_prefix(snapshot.text, continued)) :]
-    progress = snapshot.progress
-    stage: Any = "text" if text else "thinking" if snapshot.thinking else progress.stage if progress else None
-    return {
-        "user_id": run.user_id,
-        "model": snapshot.metadata.model if snapshot.metadata else None,
-        "stage": stage,
-        "position": progress.position if progress and stage == "queued" else None,
-        "characters": len(text),
-        "readers": run.readers,
-        "began_at": run.began_at,
-    }
+    return [RunAnswer.model_validate({"email": emails.get(run.user_id, ""), **msgspec.structs.asdict(run)}) for run in runs]

@@ -6,19 +6,15 @@ from fastapi import APIRouter, Header, Path, Query, Response
 
 from lam.api.dependencies import Caller, Parts
 from lam.api.errors import answers
-from lam.api.event_connection import EventConnection
 from lam.api.event_stream import SourceStream
-from lam.api.schemas.events import Followed, RunIds, SessionIds, wishes
-from lam.api.services import Services
-from lam.errors import NotFound
-from lam.storage.models import Session
+from lam.api.schemas.events import Followed, RoomIds, RunIds, SessionIds, wishes
 
 router = APIRouter(prefix="/api/events", tags=["events"])
 
 FRAMES: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "Server-Sent Events, each `{stream, n, event}`. `stream` is a run's id, `sessions` (the list), `session` "
-        "(the visible ones), `lab` or `connection`. See docs/protocols/events.md.",
+        "(the visible ones), `room` (the visible ones), `lab` or `connection`. See docs/protocols/events.md.",
         "content": {
             "text/event-stream": {
                 "schema": {"type": "string"},
@@ -42,14 +38,17 @@ async def connect(
     run: Annotated[
         RunIds, Query(default_factory=list, description="`ID@N`: a run's stream, starting after event N; may be repeated.")
     ],
+    room: Annotated[RoomIds, Query(default_factory=list, description="A visible room; may be repeated.")],
     last_event_id: Annotated[str | None, Header(description="The id of the last frame you received.")] = None,
 ) -> SourceStream:
     """The first frame is `open`, or `reset` if you may have missed changes since `Last-Event-ID`: then load everything again."""
     user_id = caller.user.id
-    connection = parts.events.prepare(user_id)
+    connection = parts.events.prepare(user_id, caller.user.scope)
     connection.follow(await parts.events.find(user_id, wishes(run)))
     for session_id in connection.watch(session):
-        _describe(connection, await parts.sessions.get(user_id, session_id), parts)
+        await parts.wishes.describe(connection, user_id, session_id)
+    for room_id in connection.watch_rooms(room):
+        await parts.rooms.get(user_id, room_id)
     reading = parts.events.open(connection, last_event_id)
     return SourceStream(connection, 0, reading, parts.open_streams, caller.token_id)
 
@@ -64,15 +63,4 @@ async def follow(
     connection_id: Annotated[str, Path(max_length=64, pattern="^[A-Za-z0-9_-]+$")], body: Followed, caller: Caller, parts: Parts
 ) -> None:
     """For a session or run that is not yours you get a `closed` frame; the others are followed."""
-    connection = parts.events.get(connection_id, caller.user.id)
-    for session_id in connection.watch(body.session):
-        try:
-            _describe(connection, await parts.sessions.get(caller.user.id, session_id), parts)
-        except NotFound:
-            connection.refuse(session_id)
-    connection.follow(await parts.events.find(caller.user.id, wishes(body.run), connection.followed))
-
-
-def _describe(connection: EventConnection, session: Session, parts: Services) -> None:
-    run = parts.sessions.running(session.id)
-    connection.describe(session.id, session.leaf_id, run.id if run is not None else None)
+    await parts.wishes.take(caller.user.id, connection_id, body)

@@ -2,9 +2,9 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Depends, Path, Query, Response
 
-from lam.api.dependencies import Caller, Parts
+from lam.api.dependencies import Caller, Parts, in_room
 from lam.api.errors import answers
 from lam.api.event_stream import EventStream
 from lam.api.routers.messages import EVENTS
@@ -30,6 +30,7 @@ from lam.api.schemas.maze import (
 )
 from lam.chat.streams import Following
 from lam.errors import Invalid
+from lam.generation.run import Run
 from lam.maze.sets import SETS
 
 router = APIRouter(prefix="/api/maze", tags=["maze"])
@@ -56,7 +57,7 @@ async def leaderboard(
     return [ranked_game(rank, entry) for rank, entry in await parts.games.board(caller.user.id, set_, mode, maze)]
 
 
-@router.get("/games", responses=answers(401, 422, 503), summary="My games, the newest first")
+@router.get("/games", responses=answers(401, 422, 503), dependencies=[Depends(in_room)], summary="My games, the newest first")
 async def list_games(
     caller: Caller,
     parts: Parts,
@@ -66,9 +67,15 @@ async def list_games(
     return [listed_game(game) for game in await parts.games.all(caller.user.id, limit, before)]
 
 
-@router.post("/games", status_code=201, responses=answers(401, 403, 404, 409, 422, 503), summary="Start a game")
+@router.post(
+    "/games",
+    status_code=201,
+    responses=answers(401, 403, 404, 409, 422, 503),
+    dependencies=[Depends(in_room)],
+    summary="Start a game",
+)
 async def start_game(body: NewGameFields, caller: Caller, parts: Parts) -> GameAnswer:
-    """A maze of a set, or one of your own by seed and settings."""
+    """A maze of a set, or one of your own by seed and settings. A guest plays the task of their room."""
     try:
         new = body.game()
     except ValueError as error:
@@ -78,8 +85,8 @@ async def start_game(body: NewGameFields, caller: Caller, parts: Parts) -> GameA
 
 @router.get("/games/{game_id}", responses=answers(401, 404, 409, 422, 503), summary="One game")
 async def get_game(game_id: GameId, caller: Caller, parts: Parts) -> GameAnswer:
-    """Yours, or one that is on a leaderboard."""
-    return game_answer(await parts.games.get(caller.user.id, game_id))
+    """Your own, or one on a leaderboard; for a guest only their own."""
+    return game_answer(await parts.games.get(caller.user.id, game_id, own=caller.user.scope is not None))
 
 
 @router.delete("/games/{game_id}", status_code=204, responses=answers(401, 403, 404, 409, 422, 503), summary="Delete a game")
@@ -107,7 +114,12 @@ async def ask(game_id: GameId, caller: Caller, parts: Parts, body: AskForHint | 
     run = await parts.games.hint(
         caller.user.id, game_id, after=body.after, actions=body.actions, on_disconnect=body.on_disconnect or "cancel"
     )
-    return EventStream(Following(run.id, run.log, run=run), parts.open_streams, caller.token_id)
+    following = (
+        Following(stream_id=run.id, log=run.log, run=run)
+        if isinstance(run, Run)
+        else await parts.streams.find(run.id, caller.user.id)
+    )
+    return EventStream(following, parts.open_streams, caller)
 
 
 @router.post("/games/{game_id}/finish", responses=answers(401, 403, 404, 409, 422, 503), summary="End a game")
@@ -120,7 +132,7 @@ async def finish(game_id: GameId, caller: Caller, parts: Parts, body: GameClaims
 @router.get("/games/{game_id}/replay", responses=answers(401, 404, 409, 422, 503), summary="A game with all its hints")
 async def replay(game_id: GameId, caller: Caller, parts: Parts) -> ReplayAnswer:
     """Seed, settings and actions are enough to see every state again."""
-    play, hints = await parts.games.replay(caller.user.id, game_id)
+    play, hints = await parts.games.replay(caller.user.id, game_id, own=caller.user.scope is not None)
     return replay_answer(play, hints)
 
 

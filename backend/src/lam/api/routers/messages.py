@@ -9,19 +9,19 @@ from starlette.types import Receive
 from lam.accounts.accounts import Identity
 from lam.api.dependencies import Caller, Parts
 from lam.api.errors import answers
-from lam.api.event_stream import EventStream, disconnected
+from lam.api.event_stream import EventStream, disconnected, reader_of
 from lam.api.listed import session_answer
 from lam.api.routers.sessions import message_answer
 from lam.api.schemas.base import MAX_ID
-from lam.api.schemas.messages import MessageAnswer, MessageChanges, SendMessage, SentAnswer, StoppedStream, StopStream
+from lam.api.schemas.messages import MessageAnswer, MessageChanges, SendMessage, SentAnswer, StoppedStream, StopStream, StreamState
 from lam.api.services import Services
 from lam.chat.messages import Send
 from lam.chat.streams import Following
-from lam.errors import Interrupted, Invalid, Unauthorized, from_code
-from lam.generation.run import Life
+from lam.errors import Interrupted, Invalid, Unauthorized, Unreachable, from_code
 from lam.protocol.documents import Document
 from lam.protocol.events import Error
 from lam.storage.models import Message
+from lam.streams.log import has_ended, wait_until_closed
 
 router = APIRouter(prefix="/api/chatbot", tags=["messages"])
 
@@ -49,7 +49,7 @@ EVENTS: dict[int | str, dict[str, Any]] = {
 )
 async def send_and_stream(body: SendMessage, caller: Caller, parts: Parts) -> EventStream:
     following = await parts.messages.send(caller.user.id, _send(body))
-    return EventStream(following, parts.open_streams, caller.token_id)
+    return EventStream(following, parts.open_streams, caller)
 
 
 @router.post(
@@ -99,7 +99,7 @@ async def follow(
     following = await parts.streams.find(stream_id, caller.user.id, _number(last_event_id if last_event_id is not None else after))
     if following.at_end:
         return Response(status_code=204)
-    return EventStream(following, parts.open_streams, caller.token_id)
+    return EventStream(following, parts.open_streams, caller)
 
 
 @router.post(
@@ -114,11 +114,24 @@ async def stop(stream_id: StreamId, caller: Caller, parts: Parts, body: StopStre
     return StoppedStream(stream_id=stream_id, status=status)
 
 
+@router.post(
+    "/streams/{stream_id}/answer_now",
+    status_code=202,
+    responses=answers(401, 403, 404, 409, 502, 503),
+    summary="End the thinking of a reply",
+)
+async def answer_now(stream_id: StreamId, caller: Caller, parts: Parts) -> StreamState:
+    """The model ends its thinking and answers; the stream goes on. 409 `cannot_answer_now` unless the reply thinks at the moment
+    and a progress event of its stream said `can_answer_now`."""
+    await parts.streams.answer_now(stream_id, caller.user.id)
+    return StreamState(stream_id=stream_id, status="streaming")
+
+
 def _send(body: SendMessage) -> Send:
-    fields = body.model_dump(exclude={"continue_", "on_disconnect", "documents"})
+    fields = body.model_dump(exclude={"continue_", "on_disconnect", "documents", "images"})
     if body.documents is not None:
         fields["documents"] = tuple(Document(document.name, document.text) for document in body.documents)
-    fields |= {"regenerate": body.regenerate or None, "continues": body.continue_ or None}
+    fields |= {"images": tuple(body.images or ()), "regenerate": body.regenerate or None, "continues": body.continue_ or None}
     return Send(**fields, on_disconnect=body.on_disconnect or "cancel")
 
 
@@ -139,12 +152,12 @@ def _number(text: str | None) -> int:
 
 async def _end_of(following: Following, caller: Identity, parts: Services, receive: Receive) -> Any:
     """Returns the terminal event. A caller that disconnects is a reader that left; a token revoked meanwhile gets no answer."""
-    run = following.run
-    if run is not None:
-        connection = parts.open_streams.enter(caller.token_id)
+    log = following.log
+    if not log.closed:
+        connection = parts.open_streams.enter(caller.token_id, reader=reader_of(following, caller))
         try:
-            with run.reading():
-                ended = asyncio.create_task(run.ended(), name="ended")
+            with following.reading():
+                ended = asyncio.create_task(wait_until_closed(log), name="ended")
                 gone = asyncio.create_task(disconnected(receive), name="disconnected")
                 closing = asyncio.create_task(connection.closing.wait(), name="closing")
                 await asyncio.wait({ended, gone, closing}, return_when=asyncio.FIRST_COMPLETED)
@@ -155,8 +168,8 @@ async def _end_of(following: Following, caller: Identity, parts: Services, recei
             parts.open_streams.leave(connection)
         if connection.closing.is_set():
             raise Unauthorized
-        if run.life < Life.ENDED:
+        if not log.closed:
             raise Interrupted("The caller left before the reply was complete.")
-    async for batch in following.log.follow(max(0, following.log.last - 1)):
-        return batch[-1].event
-    raise Interrupted
+    if not has_ended(log):
+        raise Unreachable
+    return log.since(log.last - 1)[-1].event

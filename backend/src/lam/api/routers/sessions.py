@@ -1,34 +1,65 @@
 """`/api/chatbot/sessions`."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import msgspec
 from fastapi import APIRouter, Path, Query, Response
+from pydantic import Field
 
 from lam.api.dependencies import Caller, Parts
 from lam.api.errors import answers
-from lam.api.listed import listed_session, session_answer
+from lam.api.listed import author_answer, listed_session, place_of, session_answer
 from lam.api.schemas.base import MAX_ID
-from lam.api.schemas.messages import MessageAnswer, RunningStream
+from lam.api.schemas.messages import MessageAnswer, ReactionAnswer, RunningStream
 from lam.api.schemas.sessions import ListedSession, SessionAnswer, SessionChanges, SessionSettings
 from lam.chat.messages import ListedMessage
+from lam.generation.remote import RemoteRun
 from lam.generation.run import Life
+from lam.protocol.events import Metadata
 
 router = APIRouter(prefix="/api/chatbot/sessions", tags=["sessions"])
 
 SessionId = Annotated[int, Path(ge=1, le=MAX_ID)]
+InFolder = Annotated[
+    Literal["none"] | Annotated[int, Field(ge=1, le=MAX_ID)] | None,
+    Query(description="Only sessions in this folder; `none`: only those outside of folders."),
+]
 
 
 def message_answer(listed: ListedMessage) -> MessageAnswer:
     stored = listed.message
     known = stored.facts.to_row() | {"metadata": stored.metadata, "parts": msgspec.to_builtins(stored.parts)}
     fields = msgspec.structs.asdict(stored) | known
-    return MessageAnswer(**fields, siblings=listed.siblings, in_context=listed.in_context)
+    return MessageAnswer(
+        **fields,
+        siblings=listed.siblings,
+        in_context=listed.in_context,
+        author=author_answer(listed.author),
+        reactions=[ReactionAnswer.model_validate(one) for one in listed.reactions],
+    )
 
 
-@router.get("", responses=answers(401, 503), summary="List my sessions, most recently used first")
-async def list_sessions(caller: Caller, parts: Parts) -> list[ListedSession]:
-    newest = await parts.sessions.newest(caller.user.id)
+@router.get("", responses=answers(401, 404, 422, 503), summary="List my sessions, most recently used first")
+async def list_sessions(
+    caller: Caller,
+    parts: Parts,
+    limit: Annotated[
+        int | None,
+        Query(
+            ge=1,
+            le=500,
+            description="The size of a page. The first page begins with all pinned sessions, which do not count; then each page "
+            "has up to this many others. Without a limit: all sessions, whether they are pinned or not.",
+        ),
+    ] = None,
+    before: Annotated[
+        str | None, Query(max_length=64, description="The `cursor` of a session: only those that stand behind it in the list.")
+    ] = None,
+    folder: InFolder = None,
+    pinned: Annotated[bool | None, Query(description="Only pinned sessions, or only the others.")] = None,
+) -> list[ListedSession]:
+    place = None if before is None else place_of(before)
+    newest = await parts.sessions.newest(caller.user.id, limit=limit, before=place, folder=folder, pinned=pinned)
     return [listed_session(session, preview, parts.sessions) for session, preview in newest]
 
 
@@ -82,7 +113,14 @@ async def list_messages(
 async def running_stream(session_id: SessionId, caller: Caller, parts: Parts, response: Response) -> RunningStream | None:
     session = await parts.sessions.get(caller.user.id, session_id)
     run = parts.sessions.running(session.id)
-    metadata = run.snapshot.metadata if run else None
+    if isinstance(run, RemoteRun):
+        following = await parts.streams.find(run.id, caller.user.id)
+        opening = next((record.event for record in following.log.since(0)), None)
+        metadata, last = opening if isinstance(opening, Metadata) else None, following.log.last
+    elif run is not None:
+        metadata, last = run.snapshot.metadata, run.log.last
+    else:
+        metadata, last = None, 0
     if run is None or metadata is None or run.life >= Life.ENDED:
         response.status_code = 204
         return None
@@ -90,5 +128,5 @@ async def running_stream(session_id: SessionId, caller: Caller, parts: Parts, re
         stream_id=run.id,
         assistant_message_id=metadata.assistant_message_id,
         status="streaming",
-        last_event_id=run.log.last,
+        last_event_id=last,
     )

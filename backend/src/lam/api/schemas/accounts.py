@@ -30,6 +30,10 @@ class Account(Schema):
     created_at: Time
 
 
+class MyAccount(Account):
+    may_open_rooms: bool = False
+
+
 class ListedToken(Schema):
     """A login of the account, without its secret, which is not stored."""
 

@@ -27,6 +27,12 @@ class Schema(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
 
+class Strict(Schema):
+    """A body whose every field must be known: one that nobody reads would be lost without a word."""
+
+    model_config = ConfigDict(from_attributes=True, extra="forbid")
+
+
 def _valid(value: Any) -> Any:
     return valid(value) if isinstance(value, str) else value
 
@@ -48,6 +54,15 @@ Variables = Annotated[
     dict[Annotated[Text, Field(max_length=64)], Annotated[Text, Field(max_length=LONGEST_TEXT)]], Field(max_length=100)
 ]
 Id = Annotated[int, Field(ge=1, le=MAX_ID)]
+
+
+class AuthorAnswer(Schema):
+    """Somebody, as the others of a session see them."""
+
+    user_id: int = Field(examples=[1])
+    name: str = Field(examples=["ana"])
+    colour: int = Field(description="0 to 7.", examples=[0])
+    initials: str = Field(description="One or two characters.", examples=["A"])
 
 
 class StructOf:

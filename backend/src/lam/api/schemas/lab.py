@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from pydantic import ConfigDict, Field
 
-from lam.api.schemas.base import FilledText, Id, Schema, Text, Time
+from lam.api.schemas.base import FilledText, Id, Schema, Strict, Text, Time
 from lam.api.schemas.sampling import SamplingFields, SamplingValues
 from lam.lab.lab import Described, NewRun, OpenedCell, TemplateChoice, cell_json
 from lam.lab.specs import (
@@ -29,13 +29,13 @@ from lam.storage.models import LabCell
 # Judges
 
 
-class ContainsJudge(Schema):
+class ContainsJudge(Strict):
     type: Literal["contains"]
     value: Text = Field(min_length=1, max_length=LONGEST_TEXT)
     ignore_case: bool = False
 
 
-class EqualsJudge(Schema):
+class EqualsJudge(Strict):
     """White space around value and answer does not count."""
 
     type: Literal["equals"]
@@ -43,28 +43,28 @@ class EqualsJudge(Schema):
     ignore_case: bool = False
 
 
-class MatchesJudge(Schema):
+class MatchesJudge(Strict):
     type: Literal["matches"]
     pattern: Text = Field(
         min_length=1, max_length=2000, description="Found anywhere in the answer; without lookaround and back references."
     )
 
 
-class SchemaJudge(Schema):
+class SchemaJudge(Strict):
     model_config = ConfigDict(populate_by_name=True)
 
     type: Literal["json_schema"]
     schema_: dict[str, Any] | bool = Field(alias="schema", description="The whole answer is JSON that fits; no remote references.")
 
 
-class LengthJudge(Schema):
+class LengthJudge(Strict):
     type: Literal["length"]
     min: int | None = Field(None, ge=0)
     max: int | None = Field(None, ge=0)
     unit: Literal["characters", "words"] = "characters"
 
 
-class ModelJudge(Schema):
+class ModelJudge(Strict):
     """A model says whether the answer meets the rubric: an opinion."""
 
     type: Literal["model"]
@@ -80,7 +80,7 @@ JudgeBody = Annotated[
 # Sets
 
 
-class LabCase(Schema):
+class LabCase(Strict):
     name: Text = Field("", max_length=200)
     variables: dict[Annotated[Text, Field(max_length=64)], Annotated[Text, Field(max_length=LONGEST_TEXT)]] = Field(
         {}, description="Fill the template, which becomes the system prompt."
@@ -89,7 +89,7 @@ class LabCase(Schema):
     judge: JudgeBody | None = None
 
 
-class LabMazes(Schema):
+class LabMazes(Strict):
     size: int = Field(ge=5, le=33, description="Odd.")
     loops: int = Field(0, ge=0, le=100)
     germs: int = Field(0, ge=0, le=12)
@@ -97,7 +97,7 @@ class LabMazes(Schema):
     seeds: list[Annotated[int, Field(ge=0, le=LARGEST_SEED)]] = Field(min_length=1, max_length=MOST_SEEDS)
 
 
-class LabSetBody(Schema):
+class LabSetBody(Strict):
     """A set of tasks: either `maze` or `cases`."""
 
     title: FilledText = Field(max_length=200, examples=["Short facts"])
@@ -129,7 +129,7 @@ class LabTask(Schema):
 # Runs
 
 
-class LabTemplateBody(Schema):
+class LabTemplateBody(Strict):
     """A stored template, own or public, or a text of its own."""
 
     template_id: Id | None = None
@@ -138,11 +138,11 @@ class LabTemplateBody(Schema):
     content: Text = Field("", max_length=LONGEST_TEXT)
 
 
-class LabSettingBody(SamplingFields):
+class LabSettingBody(SamplingFields, Strict):
     title: Text = Field("", max_length=200)
 
 
-class NewLabRun(Schema):
+class NewLabRun(Strict):
     """Every template with every model, every setting and every task, as often as `repeats` says: at most 2 000 cells."""
 
     title: Text = Field("", max_length=200)
@@ -328,12 +328,26 @@ class LabComparison(Schema):
     low: float
     high: float
     cases: int
-    winner: Literal["a", "b"] | None = Field(description="Only where 0 is outside of the interval.")
+    winner: Literal["a", "b"] | None = Field(
+        description="Only where 0 is outside of the interval, and both rows have at least six cases."
+    )
+
+
+class LabChance(Schema):
+    """A row beside random legal moves on the same mazes. `difference`, `low`, `high`: row minus random games, in shares of 1."""
+
+    row: int
+    difference: float
+    low: float
+    high: float
+    cases: int
+    better: bool = Field(description="Only where 0 is below the interval, and the row has at least six cases.")
 
 
 class LabResults(Schema):
     rows: list[LabRow]
     baselines: list[LabBaseline]
+    chance: list[LabChance]
     comparisons: list[LabComparison]
     method: str = Field(description="How the figures are made, in words.")
 
@@ -347,7 +361,7 @@ class LabExport(Schema):
     results: LabResults
 
 
-class RegressionCase(Schema):
+class RegressionCase(Strict):
     set_id: Text | None = Field(None, max_length=64, description="Null: the own set for such cases, made if it is missing.")
     name: Text = Field("", max_length=200)
     judge: JudgeBody | None = Field(None, description="Null: the case's own; without one the answer has to stay the same.")

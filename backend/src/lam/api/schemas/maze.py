@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from pydantic import Field
 
-from lam.api.schemas.base import MAX_ID, FilledText, Id, Schema, StructOf, Text, Time, Variables
+from lam.api.schemas.base import MAX_ID, FilledText, Id, Schema, Strict, StructOf, Text, Time, Variables
 from lam.api.schemas.sampling import SamplingFields
 from lam.maze.actions import Action, Logged, log_from_json
 from lam.maze.games import Claims, NewGame, Play
@@ -34,7 +34,7 @@ class MazeSetAnswer(Schema):
     settings: MazeSettings
 
 
-class NewGameFields(SamplingFields):
+class NewGameFields(SamplingFields, Strict):
     """A maze of a set (`set`, `maze`), or one of your own (`seed` and settings)."""
 
     mode: Mode = Field(description="`manual`: you move; `lam`: the model does.")
@@ -63,18 +63,18 @@ class NewGameFields(SamplingFields):
         return NewGame(**{str(name): value for name, value in rest.items()}, maze_settings=Settings(**own) if own else None)
 
 
-class ActionsOfPlayer(Schema):
+class ActionsOfPlayer(Strict):
     after: Count = Field(description="How many actions of the game you know.")
     actions: list[GivenAction] = Field(min_length=1, max_length=MOST_ACTIONS)
 
 
-class AskForHint(Schema):
+class AskForHint(Strict):
     after: Count | None = Field(None, description="How many actions of the game you know; null: whatever the state is.")
     actions: list[GivenAction] = Field([], max_length=MOST_ACTIONS, description="What you did since; applied first.")
     on_disconnect: Literal["cancel", "continue"] | None = None
 
 
-class GameClaims(Schema):
+class GameClaims(Strict):
     """What you think the game was; it must be what the gateway's replay says."""
 
     seed: int | None = None

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
-from lam.api.schemas.base import MAX_ID, FilledText, Id, Schema, Text, Time, Variables
+from lam.api.schemas.base import MAX_ID, AuthorAnswer, FilledText, Id, Schema, Text, Time, Variables
 from lam.api.schemas.sampling import SamplingFields
 from lam.api.schemas.sessions import SessionAnswer
 from lam.protocol import documents
@@ -21,6 +21,9 @@ class SentDocument(Schema):
     )
 
 
+MediaName = Annotated[Text, Field(min_length=1, max_length=32)]
+
+
 class SendMessage(SamplingFields):
     """A new turn. Null means the same as an absent field."""
 
@@ -29,13 +32,19 @@ class SendMessage(SamplingFields):
         None,
         max_length=LONGEST_TEXT,
         examples=["Tell me a short story"],
-        description="Required and not blank, except with `documents`, `regenerate` and `continue`.",
+        description="Required and not blank, except with `documents`, `images`, `regenerate` and `continue`.",
     )
     documents: list[SentDocument] | None = Field(
         None,
         examples=[None],
         description="Documents in front of `content`. All together, with their marks (see `content` of a message), up to "
         f"{LONGEST_TEXT} characters. Null, as from a client of the first release: documents may be written in `content`.",
+    )
+    images: list[MediaName] | None = Field(
+        None,
+        examples=[None],
+        description="Ids of pictures (POST /api/media), up to 8, which stand between the documents and `content`. The model must "
+        "be one that sees: `can.images` in GET /api/models.",
     )
     system_prompt: Text | None = Field(
         None, max_length=LONGEST_TEXT, description="Stored in the session and used from this message on. Empty: none."
@@ -60,7 +69,8 @@ class SendMessage(SamplingFields):
         None,
         alias="continue",
         description="Continues this reply, which was cut, stopped or interrupted; true: the newest of the active path. The stream "
-        "starts with one chunk with the text so far; `metadata.continues` is its length.",
+        "starts with the reply so far: one chunk, or several with the pictures between them; `metadata.continues` is the length of "
+        "its text.",
     )
     client_request_id: FilledText | None = Field(
         None,
@@ -76,15 +86,15 @@ class SendMessage(SamplingFields):
         aims = [name for name, value in (("regenerate", self.regenerate), ("continue", self.continue_)) if value]
         if len(aims) > 1:
             raise ValueError("regenerate and continue exclude each other")
-        if aims and (self.content is not None or self.documents or self.parent_id is not None):
-            raise ValueError(f"{aims[0]} takes no content, no documents and no parent_id: the turn stands already")
-        if not aims and not self.documents and self.content is None:
+        if aims and (self.content is not None or self.documents or self.images or self.parent_id is not None):
+            raise ValueError(f"{aims[0]} takes no content, no documents, no images and no parent_id: the turn stands already")
+        if not aims and not self.documents and not self.images and self.content is None:
             raise ValueError("content: is required")
         return self
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if self.content is not None and not self.documents and not self.content.strip():
+        if self.content is not None and not self.documents and not self.images and not self.content.strip():
             raise ValueError("content: must not be blank")
         return self
 
@@ -110,7 +120,7 @@ class DocumentPart(Schema):
 
 class ImagePart(Schema):
     type: Literal["image"]
-    id: str
+    id: str = Field(description="See GET /api/media/{id}.")
     width: int | None = None
     height: int | None = None
 
@@ -160,6 +170,12 @@ class ReplyTimings(Schema):
     tokens_per_second: float | None = Field(None, examples=[48.1])
 
 
+class ReactionAnswer(Schema):
+    emoji: str = Field(examples=["👍"])
+    count: int = Field(examples=[2])
+    mine: bool = Field(description="Whether you are one of those who reacted so.")
+
+
 class MessageAnswer(Schema):
     id: int = Field(examples=[2])
     session_id: int = Field(examples=[1])
@@ -171,13 +187,16 @@ class MessageAnswer(Schema):
         examples=["Once upon a time"],
     )
     parts: list[Part] = Field(
-        description="The parts of the message: documents, text, tool calls and tool results.",
+        description="The parts of the message in their order: documents, pictures, text, tool calls and tool results.",
         examples=[[{"type": "text", "text": "Once upon a time"}]],
     )
     thinking: str | None = Field(description="The model's reasoning; not part of the answer.", examples=[None])
     status: Status = Field(examples=["complete"])
     metadata: dict[str, Any] | None = Field(
-        description="Of a reply: mode, model, simulated, finish_reason; tool_calls and continues where there are any.",
+        description="Of a reply: mode, model, simulated, finish_reason; tool_calls and continues where there are any. `shown`: how "
+        "much the model read of each document, where one did not fit whole (`whole` pages out of `of`, of a `unit`). "
+        "`pictures_left_out`: ids of pictures of the conversation that it did not get. `pictures_lost`: how many pictures of the "
+        "reply could not be kept.",
         examples=[{"mode": "sse", "model": "SmolLM2-135M-Instruct", "simulated": False, "finish_reason": "stop"}],
     )
     usage: TokenUsage | None = Field(description="Token counts of a reply; null if the model said nothing.")
@@ -193,6 +212,10 @@ class MessageAnswer(Schema):
     in_context: bool = Field(
         True, description="False: the model no longer gets this message, because it was refused as too long or was filtered."
     )
+    author: AuthorAnswer | None = Field(
+        None, description="Who wrote a turn; null for a reply, and where the account is gone.", examples=[None]
+    )
+    reactions: list[ReactionAnswer] = Field([], description="The most frequent first.")
 
 
 class MessageChanges(Schema):
@@ -213,6 +236,11 @@ class StopStream(Schema):
 
 
 class StoppedStream(Schema):
+    stream_id: str
+    status: Status
+
+
+class StreamState(Schema):
     stream_id: str
     status: Status
 

@@ -14,6 +14,7 @@ class FoundAnswer(Schema):
     """A session by its title, or a message by its text."""
 
     session_id: int
+    folder_id: int | None = Field(description="The folder that the session is in.")
     title: list[PieceAnswer] = Field(description="The session's title, in pieces.")
     message_id: int | None = Field(description="Null: the title matches.")
     role: str | None
@@ -32,3 +33,13 @@ class DocumentAnswer(Schema):
     notices: list[str] | None = Field(
         default=None, description="Sentences about content of the file that is missing from the text; absent if nothing is missing."
     )
+
+
+class DocumentKind(Schema):
+    name: str = Field(examples=["Word"])
+    endings: list[str] = Field(description="Of file names, without the dot.", examples=[["docx", "docm"]])
+
+
+class DocumentKinds(Schema):
+    kinds: list[DocumentKind]
+    most_bytes: int = Field(description="Largest file.")

@@ -1,5 +1,7 @@
 """JSON of sessions."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from lam.api.schemas.base import Id, Text, Time, Variables
@@ -17,6 +19,11 @@ class SessionSettings(SamplingFields):
     )
     system_prompt: Text | None = Field(None, max_length=LONGEST_TEXT)
     model: Text | None = Field(None, max_length=255)
+    folder_id: Id | None = Field(
+        None,
+        description="The folder that the session is in. A new session takes the folder's system prompt and model where it has none "
+        "of its own; a session that moves keeps its own.",
+    )
     pinned: bool | None = Field(None, description="Whether the session stays at the top of the list; default: false.")
 
 
@@ -39,8 +46,19 @@ class SessionAnswer(SamplingValues):
     last_used_at: Time
     running: bool = Field(description="Whether a reply is being produced.")
     pinned: bool = Field(description="Whether the session stays at the top of the page's list.")
+    folder_id: int | None = Field(description="The folder that the session is in.")
+    room_id: int | None = Field(None, description="The room that the session belongs to.")
     unread: bool = Field(description="Whether a reply ended while nobody was reading.")
+    role: Literal["owner", "steer", "watch"] = Field(
+        description="What you are in this session; docs/reference/roles.md says what each may do. Only its owner sees the system "
+        "prompt, the template, the folder and the pin."
+    )
 
 
 class ListedSession(SessionAnswer):
     last_message_preview: str | None = Field(description="The first 180 characters of the newest message.")
+    cursor: str = Field(
+        description="The session's place in the list, for `before`. Compared as text, cursors have the order of the list.",
+        examples=["0e3a1d2b3c4d5e600000001"],
+    )
+    is_shared: bool = Field(description="Whether others are in it.")

@@ -16,6 +16,7 @@ class Sums(Schema):
     interrupted: int
     failed: int
     metered: int = Field(description="Number of replies and titles with token counts, from the model's server or estimated.")
+    estimated: int = Field(description="Number of those whose counts are estimates, because the server reported none.")
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int = Field(description="Prompt tokens that the model had in its cache.")
@@ -36,6 +37,13 @@ class ModelSums(Sums):
     model: str | None
 
 
+class KeySums(Sums):
+    key_id: int
+    name: str
+    prefix: str
+    user_id: int
+
+
 class UserSums(Sums):
     user_id: int
     email: str
@@ -50,6 +58,7 @@ class UsageAnswer(Schema):
     days: list[DaySums]
     sessions: list[SessionSums] = Field(description="The 100 sessions with the highest usage.")
     models: list[ModelSums]
+    keys: list[KeySums] = Field(description="By keys of programs, also revoked ones.")
     users: list[UserSums] | None = None
 
 

@@ -4,37 +4,61 @@ A statement that every reply runs is built once, with `bindparam`, and gets its 
 compiled form would cost as much again as running it. `QUICK` marks statements that touch a few rows by key (decision 30).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
 from sqlalchemy import Executable, Row, RowMapping
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from lam.storage.models import Folder
+
 T = TypeVar("T", bound=msgspec.Struct)
 Values = Mapping[str, Any]
 QUICK: Final = {"lam_quick": True}  # for `execution_options`
 
 
-class Touched:
-    """The sessions changed by a unit of work; whoever commits it reports them to the feeds (chat/changes.py).
+class Touched(msgspec.Struct, kw_only=True):
+    """The sessions and folders changed by a unit of work; whoever commits it reports them to the feeds (chat/changes.py).
 
-    `sessions`: each with whether its visible messages changed, too. `removed`: each with its owner.
+    `sessions`: each with whether its visible messages changed, too. `removed`: each with its people. `shared`: those whose people
+    changed. `removed_people`: each session with somebody who is no longer one of its people. `folders`: as they are now.
+    `removed_folders`: each with its owner.
     """
 
-    def __init__(self) -> None:
-        self.sessions: dict[int, bool] = {}
-        self.removed: dict[int, int] = {}
+    sessions: dict[int, bool] = msgspec.field(default_factory=dict)
+    removed: dict[int, list[int]] = msgspec.field(default_factory=dict)
+    shared: set[int] = msgspec.field(default_factory=set)
+    removed_people: list[tuple[int, int]] = msgspec.field(default_factory=list)
+    folders: dict[int, Folder] = msgspec.field(default_factory=dict)
+    removed_folders: dict[int, int] = msgspec.field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.sessions or self.removed)
+        return bool(self.sessions or self.removed or self.folders or self.removed_folders or self.shared or self.removed_people)
 
     def session(self, session_id: int, *, messages: bool = False) -> None:
         self.sessions[session_id] = self.sessions.get(session_id, False) or messages
 
-    def gone(self, session_id: int, owner: int) -> None:
+    def gone(self, session_id: int, people: Collection[int]) -> None:
         self.sessions.pop(session_id, None)
-        self.removed[session_id] = owner
+        self.shared.discard(session_id)
+        self.removed[session_id] = list(people)
+
+    def people(self, session_id: int) -> None:
+        """Somebody came, left, or has another role."""
+        self.session(session_id)
+        self.shared.add(session_id)
+
+    def person_gone(self, session_id: int, user_id: int) -> None:
+        self.people(session_id)
+        self.removed_people.append((session_id, user_id))
+
+    def folder(self, folder: Folder) -> None:
+        self.folders[folder.id] = folder
+
+    def folder_gone(self, folder_id: int, owner: int) -> None:
+        self.folders.pop(folder_id, None)
+        self.removed_folders[folder_id] = owner
 
 
 class Repository:

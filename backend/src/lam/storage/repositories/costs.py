@@ -8,21 +8,26 @@ from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
-from sqlalchemy import ColumnElement, func, insert, select
+from msgspec import Struct
+from sqlalchemy import ColumnElement, FromClause, case, func, insert, select
 
 from lam.storage.access import own
 from lam.storage.models import Cost, UsageRow
 from lam.storage.repositories.base import QUICK, Repository
-from lam.storage.schema import costs, sessions, users
+from lam.storage.schema import costs, keys, sessions, users
 
-Grouping = Literal["total", "day", "session", "model", "user"]
+Grouping = Literal["total", "day", "session", "model", "user", "key", "finest"]
 
+# A guest's address is nobody's, and never shown.
+_PAYER: ColumnElement[Any] = case((users.c.scope.is_(None), users.c.email), else_=users.c.nickname + " (guest)")
 _KEYS: dict[Grouping, Sequence[ColumnElement[Any]]] = {
     "total": (),
     "day": (func.date(costs.c.created_at),),
     "session": (costs.c.session_id, sessions.c.title),
     "model": (costs.c.model,),
-    "user": (costs.c.user_id, users.c.email),
+    "user": (costs.c.user_id, _PAYER),
+    "key": (costs.c.key_id, keys.c.name, keys.c.prefix, keys.c.user_id),
+    "finest": (func.date(costs.c.created_at), _PAYER, keys.c.name, costs.c.key_id, costs.c.model, costs.c.kind),
 }
 _ADD = insert(costs).execution_options(**QUICK)
 
@@ -38,6 +43,7 @@ _SUMS = (
     _outcome("interrupted"),
     _outcome("failed"),
     func.count(costs.c.prompt_tokens),
+    func.count().filter(costs.c.estimated),
     func.coalesce(func.sum(costs.c.prompt_tokens), 0),
     func.coalesce(func.sum(costs.c.completion_tokens), 0),
     func.coalesce(func.sum(costs.c.cached_tokens), 0),
@@ -50,23 +56,49 @@ class Costs(Repository):
     async def add(self, cost: Cost) -> None:
         await self._changed(_ADD, msgspec.structs.asdict(cost))
 
-    async def summed(self, grouping: Grouping, since: datetime, until: datetime, user_id: int | None, limit: int) -> list[UsageRow]:
-        """Returns sums over `since <= created_at < until`, of one user or of all. Days come in order, everything else by tokens,
-        most first."""
-        keys = _KEYS[grouping]
-        query = select(*keys, *_SUMS).where(costs.c.created_at >= since, costs.c.created_at < until)
-        if grouping == "session":
-            query = query.join(sessions, sessions.c.id == costs.c.session_id)
-        if grouping == "user":
-            query = query.join(users, users.c.id == costs.c.user_id)
-        if user_id is not None:
-            query = query.where(own(costs, user_id))
-        spent = _SUMS[6] + _SUMS[7]
-        query = query.group_by(*keys).order_by(*(keys if grouping == "day" else (spent.desc(), *keys))).limit(limit)
+    async def summed(self, grouping: Grouping, wanted: "Wanted", limit: int) -> list[UsageRow]:
+        """Returns sums over what is wanted. Days come in order, everything else by tokens, most first."""
+        groups = _KEYS[grouping]
+        query = select(*groups, *_SUMS).select_from(_source(grouping)).where(*wanted.conditions())
+        spent = _SUMS[7] + _SUMS[8]
+        in_order = grouping in ("day", "finest")
+        query = query.group_by(*groups).order_by(*(groups if in_order else (spent.desc(), *groups))).limit(limit)
         usage = []
         for row in await self._connection.execute(query):
-            sums: list[Any] = list(row[len(keys) :])
-            averages = [None if value is None else float(value) for value in sums[9:]]
-            values: dict[str, Any] = dict(zip(UsageRow.__struct_fields__[1:], (*map(int, sums[:9]), *averages), strict=True))
-            usage.append(UsageRow(key=tuple(row[: len(keys)]), **values))
+            sums: list[Any] = list(row[len(groups) :])
+            averages = [None if value is None else float(value) for value in sums[10:]]
+            values: dict[str, Any] = dict(zip(UsageRow.__struct_fields__[1:], (*map(int, sums[:10]), *averages), strict=True))
+            usage.append(UsageRow(key=tuple(row[: len(groups)]), **values))
         return usage
+
+
+class Wanted(Struct, frozen=True, kw_only=True):
+    """Which costs are summed: `since <= created_at < until`, and those of one user, model or key. `key_id` 0: those of no key."""
+
+    since: datetime
+    until: datetime
+    user_id: int | None = None
+    model: str | None = None
+    key_id: int | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        conditions = [costs.c.created_at >= self.since, costs.c.created_at < self.until]
+        if self.user_id is not None:
+            conditions.append(own(costs, self.user_id))
+        if self.model is not None:
+            conditions.append(costs.c.model == self.model)
+        if self.key_id is not None:
+            conditions.append(costs.c.key_id == self.key_id if self.key_id else costs.c.key_id.is_(None))
+        return conditions
+
+
+def _source(grouping: Grouping) -> FromClause:
+    if grouping == "session":
+        return costs.join(sessions, sessions.c.id == costs.c.session_id)
+    if grouping == "user":
+        return costs.join(users, users.c.id == costs.c.user_id)
+    if grouping == "key":
+        return costs.join(keys, keys.c.id == costs.c.key_id)
+    if grouping == "finest":
+        return costs.join(users, users.c.id == costs.c.user_id).outerjoin(keys, keys.c.id == costs.c.key_id)
+    return costs

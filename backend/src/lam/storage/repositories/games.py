@@ -44,7 +44,8 @@ class Games(Repository):
     async def board(
         self, maze_set: str, mode: GameMode, maze: int | None, rules: int, user_id: int, limit: int
     ) -> list[BoardEntry]:
-        """Returns the best won game of each person, template and maze, by score, then steps, then age. `user_id`: the reader."""
+        """Returns the best won game of each person with an account, template and maze, by score, then steps, then age. `user_id`:
+        the reader."""
         order = (games.c.score.desc(), games.c.steps, games.c.id)
         best = func.row_number().over(partition_by=(games.c.user_id, games.c.template_id, games.c.maze), order_by=order)
         is_open = templates_in_sight(user_id)
@@ -67,6 +68,7 @@ class Games(Repository):
             .join(users, users.c.id == games.c.user_id)
             .join(templates, templates.c.id == games.c.template_id, isouter=True)
             .where(games.c.maze_set == maze_set, games.c.mode == mode, games.c.status == "won", games.c.rules == rules)
+            .where(users.c.scope.is_(None))  # guests are on the board of their room alone
         )
         ranked = (mine if maze is None else mine.where(games.c.maze == maze)).subquery()
         columns = [column for column in ranked.c if column.name != "place"]

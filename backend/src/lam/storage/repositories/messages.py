@@ -28,14 +28,18 @@ from lam.protocol.parts import Parts, from_stored, older_parts, to_stored, writt
 from lam.storage.access import Action, own, sessions_open
 from lam.storage.models import Ending, Message, ReplyEnding, SentRequest
 from lam.storage.repositories.base import QUICK, Repository, Values
-from lam.storage.schema import messages, requests, sessions
+from lam.storage.repositories.media import show
+from lam.storage.schema import message_media, messages, requests, sessions
 
 WHOLE_PATH = 1_000_000
 PAGE = 500
 REQUESTS_OF_USER: Final = 10_000
 TIDY_EVERY: Final = 64
 _ADD = insert(messages).returning(messages.c.id).execution_options(**QUICK)
-_FINISH = update(messages).where(messages.c.id == bindparam("finished"), messages.c.status == "streaming")
+_REWRITE = update(messages).where(messages.c.id == bindparam("finished"))
+_FINISH = _REWRITE.where(messages.c.status == "streaming")
+_FINISH_SMALL = _FINISH.execution_options(**QUICK)
+_SMALL: Final = 20_000  # characters of a reply with its thoughts
 _OWNER = select(messages.c.session_id).where(messages.c.id == bindparam("finished")).scalar_subquery()
 _USED = update(sessions).where(sessions.c.id == _OWNER).execution_options(**QUICK)
 
@@ -57,7 +61,9 @@ _PATH = _path()
 class Messages(Repository):
     async def add(self, parts: Parts = (), facts: Facts = NOTHING, **values: Any) -> int:
         """Adds a message and returns its id. `values`: the other columns."""
-        return await self._inserted(_ADD, values | _columns(parts, facts))
+        added = await self._inserted(_ADD, values | _columns(parts, facts))
+        await show(self._connection, message_media, [(added, parts)])
+        return added
 
     async def path(self, leaf_id: int | None, limit: int = WHOLE_PATH) -> list[Message]:
         """Returns the newest `limit` messages on the path from the first message to `leaf_id`, oldest first."""
@@ -73,6 +79,10 @@ class Messages(Repository):
             .where(messages.c.stream_id == stream_id, sessions_open(action, user_id))
         )
         return await self._message(query)
+
+    async def of_stream(self, stream_id: str) -> Message | None:
+        """Returns the reply of a stream, whoever asks: for the gateway itself."""
+        return await self._message(select(messages).where(messages.c.stream_id == stream_id))
 
     async def find(self, message_id: int, user_id: int, action: Action) -> Message | None:
         """Returns a message, None unless the user may do `action` in its session."""
@@ -137,17 +147,23 @@ class Messages(Repository):
                 return result
 
     async def add_tree(
-        self, rows: Sequence[dict[str, Any]], parents: Sequence[int | None], continued: Sequence[int | None]
+        self,
+        rows: Sequence[dict[str, Any]],
+        parents: Sequence[int | None],
+        continued: Sequence[int | None],
+        *,
+        under: int | None = None,
     ) -> list[int]:
         """Adds many messages and returns their ids. `rows`: arguments of `add`. `parents`, `continued`: positions in `rows`,
-        each before its own."""
+        each before its own. `under`: the message above those without a parent."""
         ids = await self._reserved(len(rows))
         linked = [
-            _values(**row) | {"id": own, "parent_id": _at(ids, parent), "continues_id": _at(ids, before)}
+            _values(**row) | {"id": own, "parent_id": under if parent is None else ids[parent], "continues_id": _at(ids, before)}
             for own, row, parent, before in zip(ids, rows, parents, continued, strict=True)
         ]
         for start in range(0, len(linked), PAGE):
             await self._connection.execute(insert(messages), linked[start : start + PAGE])
+        await show(self._connection, message_media, [(own, row["parts"]) for own, row in zip(ids, rows, strict=True)])
         return ids
 
     async def _reserved(self, count: int) -> list[int]:
@@ -161,13 +177,28 @@ class Messages(Repository):
     async def finish(self, message_id: int, ending: Ending, now: datetime) -> bool:
         """Stores the ending of a message, once. Returns False, and changes nothing, when it had ended already or is gone."""
         finished = {"finished": message_id}
-        values = {"status": ending.status, "thinking": ending.thinking, **_columns(ending.parts, ending.facts)}
-        if not await self._changed(_FINISH, finished | values):
+        if not await self._end(_FINISH_SMALL if _is_small(ending) else _FINISH, message_id, ending):
             return False
         changes: dict[str, Any] = {"updated_at": now, "last_used_at": now}
         if ending.unread:
             changes["unread"] = True
         await self._changed(_USED, finished | changes)
+        return True
+
+    async def sign(self, session_id: int, author: int) -> None:
+        """Writes the author on the turns that have none, because they were the owner's."""
+        mine = (messages.c.session_id == session_id, messages.c.role == "user", messages.c.author_id.is_(None))
+        await self._changed(update(messages).where(*mine).values(author_id=author))
+
+    async def rewrite(self, message_id: int, ending: Ending) -> None:
+        """Gives a reply that has ended another content."""
+        await self._end(_REWRITE, message_id, ending)
+
+    async def _end(self, query: Executable, message_id: int, ending: Ending) -> bool:
+        values = {"status": ending.status, "thinking": ending.thinking, **_columns(ending.parts, ending.facts)}
+        if not await self._changed(query, {"finished": message_id} | values):
+            return False
+        await show(self._connection, message_media, [(message_id, ending.parts)])
         return True
 
     async def delete_all(self, session_id: int) -> None:
@@ -179,6 +210,11 @@ class Messages(Repository):
 
     async def _messages(self, query: Executable, values: Values | None = None) -> list[Message]:
         return [_value(row._mapping) for row in await self._connection.execute(query, values)]
+
+
+def _is_small(ending: Ending) -> bool:
+    is_text = to_stored(ending.parts) is None
+    return is_text and len(written_form(ending.parts)) + len(ending.thinking or "") <= _SMALL
 
 
 def _columns(parts: Parts, facts: Facts) -> dict[str, Any]:

@@ -9,14 +9,19 @@ from typing import Any, Final
 
 from sqlalchemy import func, select, text
 
-from lam.storage.access import sessions_open
+from lam.storage.access import folder_seen, sessions_listed
 from lam.storage.models import FoundMessage, PendingMessage
 from lam.storage.repositories.base import Repository
+from lam.storage.repositories.sessions import Outside, in_folder
 from lam.storage.schema import messages, sessions
 from lam.storage.words import Lookup, Word, lookup
 
 BEGINNING: Final = 50_000  # characters of a message that a search reads
 _CONTENT: Final = func.substr(messages.c.content, 1, BEGINNING).label("content")
+_FOUND: Final = (
+    *(messages.c.id, messages.c.session_id, messages.c.role, _CONTENT, messages.c.created_at),
+    sessions.c.title,
+)
 _PENDING: Final = text(
     "SELECT pending.message_id AS id, pending.revision, messages.content FROM message_search_pending AS pending"
     " JOIN messages ON messages.id = pending.message_id ORDER BY pending.message_id DESC LIMIT :most"
@@ -42,19 +47,27 @@ _MATCH: Final = {
 
 
 class Search(Repository):
-    async def messages(self, user_id: int, terms: Sequence[str], limit: int, before: int | None = None) -> list[FoundMessage]:
+    async def messages(
+        self,
+        user_id: int,
+        terms: Sequence[str],
+        limit: int,
+        before: int | None = None,
+        folder: int | Outside | None = None,
+    ) -> list[FoundMessage]:
         """Returns the newest readable messages that may contain all the terms, each with the beginning of its text. `before`: an
-        id.
+        id. `folder`: only of sessions in it, or outside of all.
 
         The index knows which words a text contains but not their order: the caller matches each one against `pattern(terms)`.
         """
         dialect = self._connection.dialect.name
         if dialect == "postgresql":  # otherwise its planner scans the whole index table, ignoring the cost of unpacking rows
             await self._connection.execute(_NO_SCAN)
+        seen = folder_seen(user_id)
         query = (
-            select(messages.c.id, messages.c.session_id, messages.c.role, _CONTENT, messages.c.created_at, sessions.c.title)
+            select(*_FOUND, seen.label("folder_id"))
             .join(sessions, sessions.c.id == messages.c.session_id)
-            .where(sessions_open("read", user_id))
+            .where(sessions_listed(user_id), *in_folder(folder, seen))
             .where(_MATCH[dialect].bindparams(expression=_expression(dialect, [lookup(term) for term in terms])))
             .order_by(messages.c.id.desc())
             .limit(limit)

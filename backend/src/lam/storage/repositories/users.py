@@ -3,17 +3,19 @@
 It must not see a password or a token, only their hashes.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, select, update
 
 from lam.storage.access import own
 from lam.storage.models import ListedUser, Token, User
 from lam.storage.repositories.base import QUICK, Repository
+from lam.storage.repositories.media import Media
 from lam.storage.schema import sessions, tokens, users
 
+_AT_ONCE: Final = 500
 _TOKEN = (tokens.c.id, tokens.c.user_id, tokens.c.created_at, tokens.c.expires_at, tokens.c.last_used_at, tokens.c.device)
 
 
@@ -21,13 +23,20 @@ def _good(now: Any) -> ColumnElement[bool]:
     return or_(tokens.c.expires_at.is_(None), tokens.c.expires_at > now)
 
 
-_USER = ("email", "password_hash", "is_admin", "created_at")
+_USER = ("email", "password_hash", "is_admin", "created_at", "nickname", "scope")
+_ABOUT = (users.c.id, *(users.c[name] for name in _USER))
+_IS_PERSON = users.c.scope.is_(None)
 _FIND = (
     select(*_TOKEN, *(users.c[name] for name in _USER))
     .join(users, users.c.id == tokens.c.user_id)
     .where(tokens.c.hash == bindparam("looked_for"), _good(bindparam("now")))
     .execution_options(**QUICK)
 )
+
+
+def session_scope(session_id: int) -> str:
+    """Returns the scope of a session's guests."""
+    return f"s{session_id}"
 
 
 class Users(Repository):
@@ -37,20 +46,40 @@ class Users(Repository):
         return User(id=await self._inserted(insert(users).values(**values).returning(users.c.id)), **values)
 
     async def by_email(self, email: str) -> User | None:
-        return await self._one(User, select(users).where(users.c.email == email))
+        """Returns a person's account: a guest has no address that anybody knows."""
+        return await self._one(User, select(*_ABOUT).where(users.c.email == email, _IS_PERSON))
 
     async def by_id(self, user_id: int) -> User | None:
-        return await self._one(User, select(users).where(users.c.id == user_id))
+        return await self._one(User, select(*_ABOUT).where(users.c.id == user_id))
+
+    async def add_guest(self, email: str, *, nickname: str, folded: str, scope: str, now: datetime) -> User:
+        """Adds a guest. Raises Conflict (from the unit of work) when somebody in this scope has the nickname."""
+        values: dict[str, Any] = {"email": email, "password_hash": None, "is_admin": False, "created_at": now}
+        values |= {"nickname": nickname, "scope": scope}
+        added = await self._inserted(insert(users).values(**values, folded=folded).returning(users.c.id))
+        return User(id=added, **values)
+
+    async def has_nickname(self, scope: str, folded: str) -> bool:
+        query = select(users.c.id).where(users.c.scope == scope, users.c.folded == folded)
+        return (await self._connection.execute(query)).first() is not None
+
+    async def delete_guests(self, scopes: Sequence[str]) -> None:
+        """Removes the guests of these scopes with everything that they own; then the pictures that nobody else has."""
+        query = select(users.c.id).where(users.c.scope.in_(scopes))
+        for guest in (await self._connection.execute(query)).scalars().all():
+            await self._remove(guest)
 
     async def listed(self) -> list[ListedUser]:
-        """Returns all accounts, oldest first."""
+        """Returns all accounts of people, oldest first."""
         used = select(func.max(tokens.c.last_used_at)).where(tokens.c.user_id == users.c.id).scalar_subquery()
         count = select(func.count()).where(sessions.c.user_id == users.c.id).scalar_subquery()
         about = (users.c.id, users.c.email, users.c.is_admin, users.c.created_at)
-        return await self._all(ListedUser, select(*about, used.label("last_used_at"), count.label("sessions")).order_by(users.c.id))
+        query = select(*about, used.label("last_used_at"), count.label("sessions")).where(_IS_PERSON)
+        return await self._all(ListedUser, query.order_by(users.c.id))
 
     async def all(self) -> list[User]:
-        return await self._all(User, select(users).order_by(users.c.id))
+        """Returns all accounts of people, oldest first."""
+        return await self._all(User, select(*_ABOUT).where(_IS_PERSON).order_by(users.c.id))
 
     async def set_password(self, user_id: int, password_hash: str) -> None:
         await self._changed(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
@@ -59,8 +88,19 @@ class Users(Repository):
         await self._changed(update(users).where(users.c.id == user_id).values(is_admin=is_admin))
 
     async def delete(self, user_id: int) -> None:
-        """Removes the account and, through foreign keys, everything it owns."""
+        """Removes the account and, through foreign keys, everything it owns; then the guests of its sessions, and the pictures that
+        nobody else has."""
+        query = select(sessions.c.id).where(own(sessions, user_id))
+        scopes = [session_scope(session_id) for session_id in (await self._connection.execute(query)).scalars()]
+        for start in range(0, len(scopes), _AT_ONCE):
+            await self.delete_guests(scopes[start : start + _AT_ONCE])
+        await self._remove(user_id)
+
+    async def _remove(self, user_id: int) -> None:
+        media = Media(self._connection)
+        hashes = await media.hashes_of(user_id)
         await self._changed(delete(users).where(users.c.id == user_id))
+        await media.forget(hashes)
 
 
 class Tokens(Repository):

@@ -1,0 +1,352 @@
+/**
+ * Two people and a guest in one session, in browsers of their own: how they come, what they see of each other, what each may do.
+ *
+ * Each state is looked at by axe and kept as a picture in e2e/pictures/.
+ */
+
+import type { Locator, Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+
+import { words } from "../src/words";
+import { spoken } from "./languages";
+import { Look } from "./look";
+import { ask, ended, request, says } from "./manners";
+import { Studio, type Visitor } from "./studio";
+
+type Options = NonNullable<Parameters<Studio["newcomer"]>[0]>;
+
+let studio: Studio;
+let visitors: Visitor[];
+let count = 0;
+
+beforeAll(async () => {
+  studio = await Studio.open({ tokens: 30, rate: 500 });
+});
+
+afterAll(async () => {
+  await studio.close();
+});
+
+afterEach(async () => {
+  await spoken("en");
+  for (const visitor of visitors) await visitor.close();
+});
+
+async function person(name: string, options: Options = {}): Promise<Page> {
+  const visitor = await studio.newcomer(options, `${name}${++count}@example.org`);
+  visitors.push(visitor);
+  return visitor.page;
+}
+
+/** Somebody without an account, at the page that the link leads to. */
+async function invited(link: string, options: Options = {}): Promise<Page> {
+  const visitor = await studio.stranger(link, options);
+  visitors.push(visitor);
+  return visitor.page;
+}
+
+function share(page: Page): Locator {
+  return page.locator(".middle > header").getByRole("button", {
+    name: new RegExp(`^(${words.together.title}|${words.together.titleOfMembers}): `),
+  });
+}
+
+/** Makes a link in the panel, and gives it as an address of this site. */
+async function link(page: Page, role: "steer" | "watch"): Promise<string> {
+  await share(page).click();
+  await page.getByRole("tab", { name: words.together.views.links }).click();
+  await page.getByRole("radio", { name: words.together.roles[role] }).check();
+  await page.getByRole("button", { name: words.together.createLink }).click();
+  const made = await page.getByRole("textbox", { name: words.together.linkTitle }).inputValue();
+  expect(made).toMatch(/\/join#[\w-]{22}$/);
+  return made.slice(studio.url.length);
+}
+
+async function join(page: Page, nickname: string | null): Promise<void> {
+  if (nickname !== null) await page.getByLabel(words.together.nickname).fill(nickname);
+  await page.getByRole("button", { name: words.together.join, exact: true }).click();
+  await page.waitForURL(/\/c\/\d+$/);
+}
+
+function name(page: Page): Promise<string> {
+  return page.evaluate(async () => {
+    const { members } = (await (await fetch(`/api/chatbot/sessions/${location.pathname.slice(3)}/members`)).json()) as {
+      members: { name: string; is_me: boolean }[];
+    };
+    return members.find(({ is_me }) => is_me)?.name ?? "";
+  });
+}
+
+function composer(page: Page): Locator {
+  return page.getByLabel(words.composer.label, { exact: true });
+}
+
+test.each([
+  ["en", 1280, "light", "none"],
+  ["en", 360, "dark", "none"],
+  ["ar", 360, "light", "none"],
+  ["en", 1280, "dark", "active"],
+] as const)("two people and a guest talk with one model (%s, %i pixels, %s, forced colours %s)", async (...variant) => {
+  const [language, width, colorScheme, forcedColors] = variant;
+  visitors = [];
+  await spoken(language);
+  const options: Options = { viewport: { width, height: 800 }, colorScheme, locale: language, forcedColors };
+  const suffix = `${language} ${width} ${colorScheme}${forcedColors === "active" ? " forced" : ""}`;
+  const ina = await person("ina", options);
+  const look = new Look(ina, suffix);
+  await ask(ina, "Tell me a story about a lamp");
+  await ended(ina);
+  await look.at("together alone");
+
+  const steering = await link(ina, "steer");
+  await look.at("together link");
+  const ana = await person("ana", options);
+  await ana.goto(studio.url + steering);
+  const lookAna = new Look(ana, suffix);
+  await ana.getByText(words.together.joinAsYourself).waitFor();
+  await lookAna.at("join as oneself");
+  await join(ana, null);
+  await ended(ana);
+  expect(await ana.getByText("Tell me a story about a lamp").count()).toBeGreaterThan(0);
+
+  await ina.getByRole("button", { name: words.together.done }).click();
+  await ina.getByRole("button", { name: words.common.close }).click();
+  const watching = await link(ina, "watch");
+  await ina.keyboard.press("Escape");
+  const guest = await invited(watching, options);
+  const lookGuest = new Look(guest, suffix);
+  await guest.getByLabel(words.together.nickname).waitFor();
+  await lookGuest.at("join as a guest");
+  const nickname = language === "ar" ? "سلمى" : "Ben";
+  await join(guest, nickname);
+  await guest.getByRole("button", { name: words.together.askToSteer }).waitFor();
+  await guest.getByText("Tell me a story about a lamp").last().waitFor();
+  await lookGuest.at("guest watches");
+  expect(await composer(guest).count()).toBe(0);
+  expect(await guest.locator(".side, .list-button, .model-button").count()).toBe(0);
+
+  const [nameOfIna, nameOfAna] = [await name(ina), await name(ana)];
+  await expect.poll(() => share(ina).textContent()).toContain(nickname);
+  expect(await share(ina).textContent()).toContain(nameOfAna);
+
+  await guest.getByRole("button", { name: words.together.askToSteer }).click();
+  await guest.getByText(words.together.youAsked).waitFor();
+  await ina.getByText(words.together.askedToSteer(nickname)).waitFor();
+  await look.at("together asked");
+  await ina.locator(".notices").getByRole("button", { name: words.together.allow }).click();
+  await composer(guest).waitFor();
+
+  // One reply at a time: what is said meanwhile waits, by whom and in order.
+  const pieces = Array.from({ length: 40 }, (_, at) => `word${at} `);
+  await studio.script({ pieces, hold: true });
+  await ask(ana, "And now one with a fox");
+  await studio.step(12);
+  await says(ina, "word5");
+  await says(guest, "word5");
+  await ask(guest, "Then one with a river");
+  await ina.locator(".is-waiting").getByRole("heading", { name: nickname }).waitFor();
+  await composer(guest).pressSequentially("And a boat");
+  await ina.getByText(words.together.typing([nickname])).waitFor();
+  await look.at("together waiting");
+  expect(await ina.getByRole("button", { name: words.waiting.takeBack }).count()).toBe(0); // it is another's
+  await guest.getByRole("button", { name: words.waiting.takeBack }).waitFor();
+  await ina.getByRole("button", { name: words.composer.stop }).click();
+  await ana.getByText(words.together.stoppedBy(nameOfIna)).waitFor();
+  await ina.locator(".answer .ending").getByText(words.reply.stopped, { exact: true }).waitFor();
+  await studio.script({ pieces });
+  await guest.getByRole("button", { name: words.waiting.takeBack }).click();
+  await ina.locator(".is-waiting").getByRole("heading", { name: nickname }).waitFor({ state: "detached" });
+
+  // Signs, and everybody to one place
+  const reply = ana.locator(".answer").first();
+  await reply.getByRole("button", { name: words.together.react }).click();
+  await ana.getByRole("menuitemcheckbox", { name: /👍/ }).click();
+  const sign = words.together.reactionOf(words.together.reactWith["👍"] ?? "", 1);
+  await ina.getByRole("button", { name: sign }).waitFor();
+  await ana.getByRole("button", { name: sign, pressed: true }).waitFor();
+  await reply.getByRole("button", { name: words.together.follow }).click();
+  await ina.getByText(words.together.leadsYou(nameOfAna)).waitFor();
+  await look.at("together led");
+  await lookAna.at("together as a member");
+
+  await share(ina).click();
+  await ina.getByText(words.together.presence.here).first().waitFor();
+  await look.at("together people");
+  await ina.getByRole("tab", { name: words.together.views.history }).click();
+  await ina.getByText(words.together.acts.joined(nickname, words.together.roles.watch)).waitFor();
+  await look.at("together history");
+  await ina.getByRole("tab", { name: words.together.views.people }).click();
+  await ina.getByRole("button", { name: words.together.actionsOf(nickname) }).click();
+  await ina.getByRole("menuitem", { name: words.together.remove }).click();
+  await ina.getByRole("button", { name: words.together.remove, exact: true }).click();
+  await guest.getByRole("heading", { name: words.together.removedTitle }).waitFor();
+  await lookGuest.at("guest removed");
+  await ina.getByRole("button", { name: words.together.actionsOf(nickname) }).waitFor({ state: "detached" });
+  await guest.close();
+  visitors.at(-1)?.complaints.splice(0); // of what a guest who was removed is refused
+
+  expect(look.findings).toEqual(look.clean);
+  expect(lookAna.findings).toEqual(lookAna.clean);
+  expect(lookGuest.findings).toEqual(lookGuest.clean);
+});
+
+test("a link that is revoked lets nobody in, and one that is only looked at loses nothing", async () => {
+  visitors = [];
+  const ina = await person("ina");
+  await ask(ina, "One");
+  await ended(ina);
+  const address = await link(ina, "watch");
+  const first = await invited(address);
+  await first.getByLabel(words.together.nickname).waitFor();
+  await first.reload();
+  await first.getByLabel(words.together.nickname).waitFor();
+  await ina.getByText(/for 5 people/).waitFor();
+
+  await join(first, "Ben");
+  const second = await invited(address);
+  await second.getByLabel(words.together.nickname).fill("ben");
+  await second.getByRole("button", { name: words.together.join, exact: true }).click();
+  await second.getByRole("alert").waitFor(); // somebody has this name
+  expect(await second.evaluate(() => document.activeElement?.getAttribute("name"))).toBe("nickname");
+  visitors.at(-1)?.complaints.splice(0); // of the refusal, which is meant
+
+  await ina.getByRole("button", { name: /^Revoke/ }).click();
+  await ina.getByText(words.together.noLinks).waitFor();
+  const look = new Look(second, "en 1280");
+  await second.reload();
+  await second.getByRole("heading", { name: words.together.badLink }).waitFor();
+  await look.at("join with a bad link");
+  await second.goto(`${studio.url}/join`);
+  await second.reload();
+  await second.getByRole("heading", { name: words.together.noLink }).waitFor();
+  await look.at("join without a link");
+  visitors.at(-1)?.complaints.splice(0);
+  expect(look.findings).toEqual(look.clean);
+});
+
+test("a screen reader hears who came and went in one sentence, and nothing of who types", async () => {
+  visitors = [];
+  const ina = await person("ina");
+  await ask(ina, "One");
+  await ended(ina);
+  const address = await link(ina, "steer");
+  await ina.keyboard.press("Escape");
+  await ina.evaluate(() => {
+    const heard: string[] = [];
+    Object.assign(globalThis, { heard });
+    new MutationObserver((changes) => {
+      for (const { target } of changes) {
+        const region = (target instanceof Element ? target : target.parentElement)?.closest("[role=status], [role=alert]");
+        const text = region?.textContent ?? "";
+        if (text !== "" && heard.at(-1) !== text) heard.push(text);
+      }
+    }).observe(document.body, { childList: true, characterData: true, subtree: true });
+  });
+  const ben = await invited(address);
+  await join(ben, "Ben");
+  const cem = await invited(address);
+  await join(cem, "Cem");
+  const isTypingSeen = async (): Promise<boolean> => {
+    await composer(cem).pressSequentially("Hello "); // what was typed before her page knows him is not shown
+    return ina.getByText(words.together.typing(["Cem"])).isVisible();
+  };
+  await expect.poll(isTypingSeen, { timeout: 30_000 }).toBe(true);
+  const heard = (): Promise<string[]> => ina.evaluate(() => (globalThis as unknown as { heard: string[] }).heard);
+  await expect.poll(heard).toHaveLength(1);
+  expect((await heard())[0]).toMatch(/^(Ben joined\.|Ben and Cem joined\.)$/);
+});
+
+test("a tab in the background is away and not gone, and a closed one is gone", async () => {
+  visitors = [];
+  const ina = await person("ina");
+  await ask(ina, "One");
+  await ended(ina);
+  const address = await link(ina, "steer");
+  const ben = await invited(address);
+  await join(ben, "Ben");
+  await ina.getByRole("tab", { name: words.together.views.people }).click();
+  const row = ina.getByRole("listitem").filter({ hasText: "Ben" });
+  await row.getByText(words.together.presence.here).waitFor();
+  await ben.evaluate(() => {
+    Object.defineProperty(document, "visibilityState", { value: "hidden", configurable: true });
+    document.dispatchEvent(new Event("visibilitychange"));
+  });
+  await row.getByText(words.together.presence.away).waitFor();
+  await ben.evaluate(() => {
+    Reflect.deleteProperty(document, "visibilityState");
+    document.dispatchEvent(new Event("visibilitychange"));
+  });
+  await row.getByText(words.together.presence.here).waitFor();
+  await ben.close();
+  await row.getByText(words.together.presence.left).waitFor();
+});
+
+test.each([
+  ["en", 1280, "light"],
+  ["ar", 360, "dark"],
+] as const)("a branch is published as exactly what the preview shows, and withdrawn (%s, %i pixels, %s)", async (...variant) => {
+  const [language, width, colorScheme] = variant;
+  visitors = [];
+  await spoken(language);
+  const options: Options = { viewport: { width, height: 800 }, colorScheme, locale: language };
+  const ina = await person("ina", options);
+  const look = new Look(ina, `${language} ${width} ${colorScheme}`);
+  await ask(ina, "Tell me of <lamps>");
+  await ended(ina);
+  await share(ina).click();
+  await ina.getByRole("tab", { name: words.together.views.publish }).click();
+  const preview = ina.frameLocator("iframe");
+  await preview.getByText("Tell me of <lamps>").last().waitFor();
+  await preview.getByRole("heading", { name: "A", exact: true }).waitFor();
+  await look.at("publish");
+  await ina.getByLabel(words.together.parts.names).check();
+  await preview.getByRole("heading", { name: /^ina\d+$/ }).waitFor();
+  await ina.getByRole("button", { name: words.together.publish }).click();
+  const address = await ina.getByRole("textbox", { name: words.together.pageTitle }).inputValue();
+  await look.at("published");
+  const reader = await invited(new URL(address).pathname, options);
+  await reader.getByRole("heading", { name: /^ina\d+$/ }).waitFor();
+  const lookReader = new Look(reader, `${language} ${width} ${colorScheme}`);
+  await lookReader.keep("published page");
+  await ina.getByRole("button", { name: words.together.done }).click();
+  const [download] = await Promise.all([
+    ina.waitForEvent("download"),
+    ina.getByRole("link", { name: words.together.download }).click(),
+  ]);
+  expect(download.suggestedFilename()).toMatch(/\.html$/);
+  await ina.locator(".cards").getByRole("button", { name: words.together.withdraw }).click();
+  await ina
+    .getByRole("dialog", { name: words.together.withdrawTitle })
+    .getByRole("button", { name: words.together.withdraw })
+    .click();
+  await ina.getByText(words.together.nothingPublished).waitFor();
+  await reader.reload();
+  await reader.getByText("Tell me of").waitFor({ state: "detached" });
+  visitors.at(-1)?.complaints.splice(0); // of the page that is gone
+  expect(look.findings).toEqual(look.clean);
+});
+
+test("who owns it can hand it over and leave", async () => {
+  visitors = [];
+  const ina = await person("ina");
+  await ask(ina, "One");
+  await ended(ina);
+  const address = await link(ina, "watch");
+  const ana = await person("ana");
+  await ana.goto(studio.url + address);
+  await join(ana, null);
+  await ana.getByRole("button", { name: words.together.askToSteer }).waitFor();
+  const nameOfAna = await name(ana);
+  await ina.getByRole("tab", { name: words.together.views.people }).click();
+  await ina.getByRole("button", { name: words.together.actionsOf(nameOfAna) }).click();
+  await ina.getByRole("menuitem", { name: words.together.handOver }).click();
+  await ina.getByRole("button", { name: words.together.handOver, exact: true }).click();
+  await ana.getByText(words.together.nowYou.owner).waitFor();
+  await composer(ana).waitFor();
+  await ina.getByRole("button", { name: words.together.leave, exact: true }).click();
+  await ina.getByRole("dialog", { name: words.together.leaveTitle }).getByRole("button", { name: words.together.leave }).click();
+  await ina.waitForURL(`${studio.url}/`);
+  await ina.getByRole("link", { name: /One/ }).waitFor({ state: "detached" });
+  const session = Number(new URL(ana.url()).pathname.slice(3));
+  expect((await request<{ members: unknown[] }>(ana, "GET", `/api/chatbot/sessions/${session}/members`)).members).toHaveLength(1);
+});

@@ -1,0 +1,35 @@
+/** Reading aloud and listening, in Arabic. */
+
+import { name } from "./format";
+
+export const speech = {
+  read: "اقرأ بصوت عالٍ",
+  stop: "أوقف القراءة",
+  stopHint: "أوقف القراءة (Esc)",
+  title: "القراءة بصوت عالٍ",
+  auto: "اقرأ الردود الجديدة بصوت عالٍ",
+  speed: "السرعة",
+  speedHint: "1 هي سرعة الصوت المعتادة",
+  voice: "الصوت",
+  voiceHint: "قد يحتاج ردّ بلغة أخرى إلى صوت آخر.",
+  bestVoice: "ما يناسب النص",
+  gatewayVoice: "صوت الاستوديو",
+  browserVoice: (voice: string, language: string) => `${name(voice)} (${name(language)})`,
+  forAll: "لكل المحادثات التي لم تختر غير ذلك. يُحفظ في هذا المتصفح.",
+  forThis: "لهذه المحادثة. يُحفظ في هذا المتصفح.",
+  names: { code: "شيفرة", table: "جدول", formula: "صيغة رياضية", image: "صورة", link: "رابط" },
+  silent: "الصوت لا يستجيب.",
+  notAllowed: "لا يسمح المتصفح لصفحة بالكلام إلا بعد نقرة.",
+  failed: (reason: string) => `تعذّرت قراءة الرد بصوت عالٍ. ${reason}`,
+  otherVoice: (reason: string) => `${reason} يتابع صوت المتصفح القراءة.`,
+  talk: "تحدّث",
+  talkHint: "تحدّث: اضغط مطوّلًا على الزر أو على Ctrl Shift Space، أو اضغط مرة للبدء ومرة عند الانتهاء",
+  talkEnd: "أوقف الاستماع",
+  asking: "اسمح لهذه الصفحة باستخدام الميكروفون.",
+  listening: "جارٍ الاستماع",
+  writing: "جارٍ تدوين ما قلته",
+  nothingHeard: "لم يُسمع شيء. تحقّق من الميكروفون.",
+  microphoneForbidden: "لا يسمح المتصفح لهذه الصفحة بالاستماع. اسمح بالميكروفون في إعدادات المتصفح لهذه الصفحة.",
+  noMicrophone: "لا ميكروفون يمكن استخدامه. صِل واحدًا أو اختره في إعدادات النظام.",
+  notWritten: (reason: string) => `تعذّر تدوين ما قلته. ${reason}`,
+};
