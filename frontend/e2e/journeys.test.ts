@@ -47,6 +47,36 @@ describe("a newcomer", () => {
 });
 
 describe("somebody who leaves", () => {
+  test("sees one move, however late the answer comes, and nothing by Back", async () => {
+    visitor = await studio.newcomer();
+    const { page } = visitor;
+    await page.goto(`${studio.url}/settings`);
+    let letGo = (): void => undefined;
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    await page.route("**/api/auth/logout", async (route) => {
+      const response = await route.fetch();
+      await held;
+      await route.fulfill({ response });
+    });
+    const refused = page.waitForResponse((response) => response.status() === 401); // the log-in has ended: another request says so first
+    await page.getByRole("button", { name: words.common.signOut }).click();
+    await refused;
+    await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 500)));
+    expect(new URL(page.url()).pathname).toBe("/settings");
+    const moves: string[] = [];
+    page.on("framenavigated", () => moves.push(page.url()));
+    letGo();
+    await page.waitForURL(/sign-in/);
+    await page.getByRole("button", { name: words.signIn.submit }).waitFor();
+    expect(moves).toEqual([`${studio.url}/sign-in`]);
+    await page.goBack();
+    await page.waitForURL(/sign-in\?to=/);
+    visitor.complaints.length = 0; // a browser says that it was refused
+    await visitor.close();
+  });
+
   test("is asked for the password, and is a stranger afterwards", async () => {
     visitor = await studio.newcomer();
     const { page } = visitor;

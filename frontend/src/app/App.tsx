@@ -97,7 +97,8 @@ export function App() {
       </AsGuest>
     );
   }
-  if (!signedIn.get() || (account.error instanceof ApiError && account.error.status === 401)) {
+  const isRefused = account.error instanceof ApiError && account.error.status === 401;
+  if (!signedIn.get() || (isRefused && !signedIn.isLeaving())) {
     return <Redirect to={`${pathOf("signIn")}?to=${encodeURIComponent(ownPath(path))}`} replace />;
   }
   if (account.isPending) return null;

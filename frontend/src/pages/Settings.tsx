@@ -25,7 +25,7 @@ export function Settings() {
       <Devices />
       <Password />
       <Import onShow={(session) => navigate(sessionPath(session))} />
-      {account.data && <Leave email={account.data.email} onGone={leave} />}
+      {account.data && <Leave email={account.data.email} onLeave={leave} />}
     </Page>
   );
 }

@@ -8,10 +8,12 @@ import { deletions } from "../../stores/deletions";
 const KNOWN = keptName("signed-in");
 const PERSON = keptName("person");
 const STAYS = keptName("preferences"); // of the device, not of the person
+let isLeaving = false;
 
 /** Whether somebody was signed in here; who was not need not be asked for, which would be an error in the console. */
 export const signedIn = {
-  get: (): boolean => localStorage.getItem(KNOWN) !== null,
+  get: (): boolean => isLeaving || localStorage.getItem(KNOWN) !== null,
+  isLeaving: (): boolean => isLeaving,
   /** True where somebody else was here before: nothing of theirs is left, and the page must begin anew. */
   begin: (email: string): boolean => {
     const isOther = (localStorage.getItem(PERSON) ?? email) !== email;
@@ -20,10 +22,13 @@ export const signedIn = {
     localStorage.setItem(KNOWN, "yes");
     return isOther;
   },
-  /** Another tab was signed out: this one is, too. */
+  /** Another tab was signed out: this one is, too. And "Back" never shows a page that somebody has left. */
   watch: (): void => {
     globalThis.addEventListener("storage", ({ key, newValue }) => {
       if (key === KNOWN && newValue === null) location.reload();
+    });
+    globalThis.addEventListener("pageshow", ({ persisted }) => {
+      if (persisted && isLeaving) location.reload();
     });
   },
 };
@@ -36,12 +41,21 @@ function forget(): void {
 
 export async function signOut(): Promise<void> {
   await deletions.flush();
-  await answered(api.POST("/api/auth/logout"));
-  leave();
+  await leave(() => answered(api.POST("/api/auth/logout")));
 }
 
-/** Begins anew, so that nothing of this account stays here, neither in memory nor as a draft. */
-export function leave(): void {
+/**
+ * Ends the log-in or the account with `end`, then begins anew, so that nothing of this account stays here, neither in
+ * memory nor as a draft. One move: until then the page stays as it is, though requests may be refused already.
+ */
+export async function leave(end: () => Promise<unknown>): Promise<void> {
+  isLeaving = true;
+  try {
+    await end();
+  } catch (error) {
+    isLeaving = false;
+    throw error;
+  }
   forget();
   location.assign(addressOf(pathOf("signIn")));
 }

@@ -6,8 +6,14 @@ import { Dialog } from "../../components/Dialog";
 import { Problem } from "../../components/Problem";
 import { words } from "../../words";
 
-/** The end of the account. `onGone`: it is deleted. */
-export function Leave({ email, onGone }: { email: string; onGone: () => void }) {
+interface LeaveProps {
+  email: string;
+  /** Does what ends the account, and begins anew. */
+  onLeave: (end: () => Promise<unknown>) => Promise<void>;
+}
+
+/** The end of the account. */
+export function Leave({ email, onLeave }: LeaveProps) {
   const [asks, setAsks] = useState(false);
   return (
     <section>
@@ -18,16 +24,15 @@ export function Leave({ email, onGone }: { email: string; onGone: () => void }) 
           {words.settings.deleteAccount}
         </button>
       </div>
-      {asks && <LastQuestion email={email} onGone={onGone} onClose={() => setAsks(false)} />}
+      {asks && <LastQuestion email={email} onLeave={onLeave} onClose={() => setAsks(false)} />}
     </section>
   );
 }
 
 /** Asks for the password, so that nobody at an open page can do this. */
-function LastQuestion({ email, onGone, onClose }: { email: string; onGone: () => void; onClose: () => void }) {
+function LastQuestion({ email, onLeave, onClose }: LeaveProps & { onClose: () => void }) {
   const remove = useMutation({
-    mutationFn: (body: { password: string }) => answered(api.DELETE("/api/auth/account", { body })),
-    onSuccess: onGone,
+    mutationFn: (body: { password: string }) => onLeave(() => answered(api.DELETE("/api/auth/account", { body }))),
   });
   const submit = (event: SubmitEvent<HTMLFormElement>): void => {
     event.preventDefault();
