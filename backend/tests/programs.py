@@ -2,18 +2,31 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Protocol
+
+from lam.llama.model import demo_model
+from lam.llama.process import LlamaServer, llama_server
 
 from .brokers import Mosquitto
 from .tunnel import worker_process
+
+
+class Process(Protocol):
+    def kill(self) -> None: ...
+
+    async def wait(self) -> object: ...
 
 
 class Program:
     """A program that can be killed, and then starts anew."""
 
     def __init__(self) -> None:
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: Process | None = None
         self._started = asyncio.Event()
 
     async def run(self) -> None:
@@ -27,6 +40,13 @@ class Program:
         while True:
             await self.run()
 
+    def strike(self) -> bool:
+        """Kills it. Returns False where it is gone already."""
+        if self._process is None or not self._started.is_set():
+            return False
+        self._process.kill()
+        return True
+
     async def kill(self) -> None:
         await self._started.wait()
         assert self._process
@@ -36,7 +56,7 @@ class Program:
     async def up(self) -> None:
         await self._started.wait()
 
-    def _start(self) -> "contextlib.AbstractAsyncContextManager[asyncio.subprocess.Process]":
+    def _start(self) -> "contextlib.AbstractAsyncContextManager[Process]":
         raise NotImplementedError
 
 
@@ -48,7 +68,7 @@ class ModelServer(Program):
         self._program = program
 
     @contextlib.asynccontextmanager
-    async def _start(self) -> AsyncIterator[asyncio.subprocess.Process]:
+    async def _start(self) -> AsyncIterator[Process]:
         process = await asyncio.create_subprocess_exec(sys.executable, "-c", self._program, stdout=asyncio.subprocess.PIPE)
         assert process.stdout
         try:
@@ -60,6 +80,31 @@ class ModelServer(Program):
             await process.wait()
 
 
+class DemoServer(Program):
+    """llama.cpp with the demo model. `options`: of `llama_server`."""
+
+    def __init__(self, log: Path, port: int, **options: Any) -> None:
+        super().__init__()
+        self._options = {"log": log, "port": port} | options
+
+    @contextlib.asynccontextmanager
+    async def _start(self) -> AsyncIterator[Process]:
+        async with llama_server(demo_model(), **self._options) as server:
+            yield _Llama(server)
+
+
+class _Llama:
+    def __init__(self, server: LlamaServer) -> None:
+        self._server = server
+
+    def kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self._server.pid, signal.SIGKILL)
+
+    async def wait(self) -> object:
+        return await self._server.ended
+
+
 class WorkerProgram(Program):
     """`lam worker` beside the server at `url`."""
 
@@ -67,7 +112,7 @@ class WorkerProgram(Program):
         super().__init__()
         self._arguments = (url, broker, name, "--slots", str(slots))
 
-    def _start(self) -> "contextlib.AbstractAsyncContextManager[asyncio.subprocess.Process]":
+    def _start(self) -> "contextlib.AbstractAsyncContextManager[Process]":
         return worker_process(*self._arguments)
 
 

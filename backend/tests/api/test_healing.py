@@ -80,8 +80,18 @@ async def test_a_reply_whose_server_died_ends_with_the_undisturbed_text(
     assert done.usage.prompt_tokens == 10
 
 
-async def test_it_goes_on_up_to_three_times(gateway: Gateway, scripted: ScriptedServer) -> None:
-    dying = [1, 2, 4, 6, 7]
+@pytest.mark.parametrize(
+    ("dying", "text", "healed"),
+    [
+        ([1, 2, 4, 6, 7], PIECES[:6], 3),  # where its text ends at each death
+        ([1, 1, 1, 4, 6, 7], PIECES[:4], 1),  # two of the deaths before anything was shown
+        ([2, 2, 2, 2, 2], PIECES[:2], 0),
+    ],
+)
+async def test_it_goes_on_up_to_three_times(
+    dying: list[int], text: tuple[str, ...], healed: int, gateway: Gateway, scripted: ScriptedServer
+) -> None:
+    dying = [*dying]
 
     def plan(_body: dict[str, Any]) -> Reply:
         return Reply(PIECES, fault="cut", after=dying.pop(0))
@@ -90,8 +100,10 @@ async def test_it_goes_on_up_to_three_times(gateway: Gateway, scripted: Scripted
     events, stored = await answered(gateway)
     assert isinstance(end := events[-1], Error)
     assert end.code == "interrupted"
-    assert (stored["status"], stored["content"]) == ("interrupted", "".join(PIECES[:6]))
-    assert len(stored["metadata"]["healed"]) == 3
+    assert end.message.endswith(". It was broken off 4 times; a reply goes on 3 times at most.")
+    assert (stored["status"], stored["content"]) == ("interrupted", "".join(text))
+    assert stored["error"]["message"] == end.message
+    assert len(stored["metadata"].get("healed", ())) == healed
     assert len(scripted.requests) == 4
 
 
@@ -131,6 +143,8 @@ async def test_where_it_may_not_go_on_it_ends_as_it_always_did(name: str, gatewa
     events, stored = await answered(gateway)
     assert isinstance(end := events[-1], Error)
     assert (end.code, stored["status"]) == ("interrupted", "interrupted")
+    cause = "The connection to the model server was lost; what had arrived is kept."
+    assert end.message == cause or end.message.startswith(f"{cause} It could not go on: The model cannot continue a reply: ")
     assert len(scripted.requests) == 1
 
 
@@ -210,6 +224,8 @@ async def test_a_server_that_stays_away_ends_the_reply_as_it_was(scripted: Scrip
     assert "recovering" in stages(events)
     assert isinstance(end := events[-1], Error)
     assert end.code == "interrupted"
+    assert " is kept. It could not go on: " in end.message
+    assert end.message.count("is kept") == end.message.count("could not go on") == 1
     assert fold(events).text == "Once upon\na "
 
 
@@ -241,7 +257,8 @@ async def test_another_model_at_the_same_address_does_not_go_on(gateway: Gateway
 
     scripted.reply = plan
     events, stored = await answered(gateway)
-    assert isinstance(events[-1], Error)
+    assert isinstance(end := events[-1], Error)
+    assert " is kept. It could not go on: " in end.message
     assert (stored["status"], stored["content"]) == ("interrupted", "Once upon\n")
     assert len(scripted.requests) == 1
 

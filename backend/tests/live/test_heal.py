@@ -120,15 +120,15 @@ async def test_it_goes_on_through_two_deaths_of_gateways_and_one_of_the_server(s
 
 
 @pytest.mark.parametrize(
-    ("options", "settings"),
+    ("options", "settings", "why"),
     [
-        ({"on_disconnect": "cancel"}, {}),
-        ({"on_disconnect": "continue"}, {"lam_healing": False}),
-        ({"on_disconnect": "continue"}, {"lam_heal_seconds": 0}),
+        ({"on_disconnect": "cancel"}, {}, " is kept."),
+        ({"on_disconnect": "continue"}, {"lam_healing": False}, " is kept."),
+        ({"on_disconnect": "continue"}, {"lam_heal_seconds": 0}, " seconds, no gateway could go on with it."),
     ],
 )
 async def test_a_reply_that_nobody_wants_or_that_is_too_old_is_interrupted(
-    options: dict[str, Any], settings: dict[str, Any], scripted: ScriptedServer, tmp_path: Path
+    options: dict[str, Any], settings: dict[str, Any], why: str, scripted: ScriptedServer, tmp_path: Path
 ) -> None:
     scripted.reply = Reply(PIECES, hold=True)
     data = tmp_path / "data"
@@ -142,5 +142,8 @@ async def test_a_reply_that_nobody_wants_or_that_is_too_old_is_interrupted(
         message = await stored(client, session)
         events = [event async for _, event in client.follow(stream_id)]
     assert (message["status"], message["content"]) == ("interrupted", "Once upon\na ")
-    assert isinstance(events[-1], Error)
+    assert isinstance(end := events[-1], Error)
+    assert end.message.startswith("The gateway stopped in the middle of the reply; what had been saved is kept.")
+    assert end.message.endswith(why)
+    assert message["error"]["message"] == end.message
     assert len(scripted.requests) == 1

@@ -3,9 +3,7 @@ What it did is printed."""
 
 import asyncio
 import contextlib
-import os
 import random
-import signal
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
@@ -13,12 +11,13 @@ from typing import Any
 import pytest
 
 from lam.llama.model import NAME, demo_model
-from lam.llama.process import LlamaServer, llama_server
+from lam.llama.process import llama_server
 from lam.protocol.events import Chunk, Done
 from lam.protocol.snapshot import Snapshot
 
 from ..brokers import Mosquitto
 from ..ports import free_port
+from ..programs import DemoServer, kept
 from ..running import Gateway, raw_stream, running_gateway
 from ..tunnel import engine_of, mqtt_gateway, until_ready, worker_process
 
@@ -85,34 +84,16 @@ async def compared(gateway: Gateway, kill: Kill, capsys: pytest.CaptureFixture[s
 
 async def test_a_server_with_another_one_beside_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ports = {"first": free_port(), "second": free_port()}
-    servers: dict[str, LlamaServer] = {}
+    servers = {name: DemoServer(tmp_path / f"{name}.log", port, **EXACT) for name, port in ports.items()}
     path = tmp_path / "lam.toml"
     path.write_text(FILE.format(model=NAME, **ports))
 
-    async def keep(name: str) -> None:
-        """A killed server is started again."""
-        while True:
-            async with llama_server(demo_model(), log=tmp_path / f"{name}.log", port=ports[name], **EXACT) as server:
-                servers[name] = server
-                await server.ended
-                del servers[name]
-
     def kill(snapshot: Snapshot) -> None:
         assert snapshot.metadata
-        if (server := servers.get(str(snapshot.metadata.server))) is not None:
-            os.kill(server.pid, signal.SIGKILL)
+        servers[str(snapshot.metadata.server)].strike()
 
-    tasks = [asyncio.create_task(keep(name)) for name in ports]
-    try:
-        while len(servers) < len(ports):
-            assert not any(task.done() for task in tasks), "a server did not start"
-            await asyncio.sleep(0.05)
-        async with running_gateway(tmp_path / "data", lam_config=path) as gateway:
-            await compared(gateway, kill, capsys)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+    async with kept(*servers.values()), running_gateway(tmp_path / "data", lam_config=path) as gateway:
+        await compared(gateway, kill, capsys)
 
 
 async def test_a_worker_with_another_one_beside_it(broker: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

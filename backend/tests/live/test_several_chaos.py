@@ -5,26 +5,19 @@ With LONG_TESTS set it is done for half an hour. What it did is printed.
 """
 
 import asyncio
-import contextlib
 import itertools
 import os
 import random
 import re
 import signal
 from collections import Counter
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-import aiohttp
 import pytest
 
-from lam.client.client import raise_for
-from lam.engines.healing import MOST_HEALS
-from lam.errors import LamError
-from lam.protocol.events import TERMINAL, Done, Error, Event, Metadata, Progress
+from lam.protocol.events import Done, Error, Progress
 from lam.protocol.snapshot import Snapshot
-from lam.protocol.sse import Decoder, decode
 from lam.testing.server import Reply
 
 from .. import databases
@@ -32,8 +25,7 @@ from ..brokers import Mosquitto
 from ..ports import free_port
 from ..programs import ModelServer, WorkerProgram, kept
 from ..redis_server import RedisServer
-from ..running import Gateway
-from ..several import gateway_of_several
+from ..several import Member, RoundRobin, account, keeping
 from ..waiting import until
 
 IS_LONG = bool(os.environ.get("LONG_TESTS"))
@@ -44,9 +36,7 @@ SHORT = {"kill": 3, "freeze": 1, "restart": 2, "kill of Redis": 1, "kill of a se
 ACTS = LONG if IS_LONG else SHORT
 PAUSES = (2, 6) if IS_LONG else (1, 3)  # seconds between two acts, from and to
 FROZEN_SECONDS = 7  # longer than a lease
-SILENCE_SECONDS = 4  # after which a client asks another gateway
-FOR_NOW = ("storage_unavailable", "unreachable", "lease_lost", "shutting_down")  # another gateway may answer otherwise
-PAUSE_SECONDS = 0.2
+WHY = re.compile(r"was broken off [4-9] times|was so 4 times|could not go on: ")  # a reply that ends before its end says so
 GIVE_UP_SECONDS = 3600 if IS_LONG else 240
 
 MODELS = ("tunnel", "first", "second")
@@ -103,122 +93,6 @@ def plan(body: dict[str, Any]) -> Reply:
     return Reply(rest, rate=RATE)
 
 
-class Member:
-    """One of the gateways: a process that is there again after each death."""
-
-    def __init__(self, data: Path, redis: RedisServer, name: str, settings: dict[str, Any]) -> None:
-        self.name = name
-        self.gateway: Gateway | None = None
-        self.process: asyncio.subprocess.Process | None = None
-        self._open = lambda: gateway_of_several(data, redis, name, **settings)
-        self._log = data / f"{name}.log"
-
-    async def keep(self) -> None:
-        while True:
-            async with self._open() as (self.process, self.gateway):
-                assert self.process.stderr
-                with self._log.open("ab") as log:
-                    while piece := await self.process.stderr.read(65536):  # until it is gone
-                        log.write(piece)
-                self.gateway = None
-                await self.process.wait()
-
-    def send(self, number: signal.Signals) -> None:
-        assert self.process
-        self.process.send_signal(number)
-
-
-class RoundRobin:
-    """A client of all gateways: each request goes to the next one, and a stream is read on wherever it can be."""
-
-    def __init__(self, members: list[Member]) -> None:
-        self._members = itertools.cycle(members)
-        self._count = len(members)
-        self.token = ""
-        self.changes = 0  # of the gateway, in the middle of a stream
-
-    async def __aenter__(self) -> "RoundRobin":
-        limits = aiohttp.ClientTimeout(total=None, sock_connect=SILENCE_SECONDS, sock_read=SILENCE_SECONDS)
-        self._http = aiohttp.ClientSession(timeout=limits, connector=aiohttp.TCPConnector(limit=0, force_close=True))
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        await self._http.close()
-
-    @contextlib.asynccontextmanager
-    async def ask(self, method: str, path: str, body: Any = None, **headers: str) -> AsyncIterator[aiohttp.ClientResponse]:
-        for member in itertools.islice(self._members, self._count):
-            if (gateway := member.gateway) is not None:
-                break
-        else:
-            raise ConnectionError("no gateway runs at this moment")
-        headers |= {"Authorization": f"Bearer {self.token}"}
-        async with self._http.request(method, gateway.url + path, json=body, headers=headers) as response:
-            if response.status == 500 and response.content_type == "text/plain":
-                raise ConnectionError("the web server stopped before the answer was there")
-            await raise_for(response)
-            yield response
-
-    async def call(self, method: str, path: str, body: Any = None) -> Any:
-        while True:
-            try:
-                async with self.ask(method, path, body) as response:
-                    return await response.json()
-            except (aiohttp.ClientError, TimeoutError, ConnectionError):
-                await asyncio.sleep(PAUSE_SECONDS)  # Time itself: of a client that asks again
-            except LamError as error:
-                if error.code not in FOR_NOW:
-                    raise
-                await asyncio.sleep(PAUSE_SECONDS)  # Time itself: of a client that asks again
-
-    async def reply(self, session: int, prompt: str, model: str) -> list[Event]:
-        """The events of a reply, from the last ones that say that they begin anew."""
-        body = {"session_id": session, "content": prompt, "client_request_id": prompt, "on_disconnect": "continue", "model": model}
-        events, last, stream_id = list[Event](), 0, None
-        while True:
-            path = "messages/stream" if stream_id is None else f"streams/{stream_id}"
-            resuming: dict[str, str] = {} if stream_id is None else {"Last-Event-ID": str(last)}
-            method, sent = ("POST", body) if stream_id is None else ("GET", None)
-            try:
-                async with self.ask(method, f"/api/chatbot/{path}", sent, **resuming) as response:
-                    decoder = Decoder(limit=1 << 20)
-                    while piece := await response.content.readany():
-                        for arrived in decoder.feed(piece):
-                            event = decode(arrived.data)
-                            assert event is not None
-                            if isinstance(event, Metadata):
-                                events, stream_id = [], event.stream_id
-                            events.append(event)
-                            last = int(arrived.id)
-                            if isinstance(event, TERMINAL):
-                                return events
-            except (aiohttp.ClientError, TimeoutError, ConnectionError):
-                pass
-            except LamError as error:
-                if error.code not in FOR_NOW:
-                    raise
-            self.changes += 1
-            await asyncio.sleep(PAUSE_SECONDS)  # Time itself: of a client that asks again
-
-
-@contextlib.asynccontextmanager
-async def keeping(members: list[Member]) -> AsyncIterator[None]:
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(member.keep()) for member in members]
-        for member in members:
-            await until(lambda member=member: member.gateway)
-        yield
-        for task in tasks:
-            task.cancel()
-
-
-async def account(members: list[Member]) -> str:
-    gateway = members[0].gateway
-    assert gateway
-    async with await gateway.user("ada@example.org") as client:
-        return client._headers["Authorization"].removeprefix("Bearer ")
-
-
 async def test_whatever_dies_every_reply_is_whole_and_stored_once(
     mortal_redis: RedisServer, broker: Mosquitto, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -235,13 +109,13 @@ async def test_whatever_dies_every_reply_is_whole_and_stored_once(
     sessions: dict[str, int] = {}
 
     async with kept(*servers, *workers), keeping(members), RoundRobin(members) as client:
-        client.token = await account(members)
+        client.token = await account(members[0])
 
         async def talk() -> None:
             while (number := next(asked)) <= REPLIES:
                 prompt = f"reply-{number}"
                 sessions[prompt] = (await client.call("POST", "/api/chatbot/sessions", {}))["id"]
-                events = await client.reply(sessions[prompt], prompt, MODELS[number % len(MODELS)])
+                events = await client.reply(sessions[prompt], prompt, model=MODELS[number % len(MODELS)])
                 snapshot = Snapshot()
                 for event in events:
                     snapshot.add(event)
@@ -291,22 +165,18 @@ async def test_whatever_dies_every_reply_is_whole_and_stored_once(
             prompt: await client.call("GET", f"/api/chatbot/sessions/{session}/messages") for prompt, session in sessions.items()
         }
         costs = int(server.sql(database, "SELECT count(*) FROM generations"))
-        ids = server.sql(database, "SELECT session_id || ' ' || stream_id FROM messages WHERE role = 'assistant'")
-    run_of = dict(line.split() for line in ids.splitlines())
-    logs = "".join((tmp_path / f"{member.name}.log").read_text() for member in members)
-    too_often = set(re.findall(r"The run (\S+) does not go on: it was begun", logs))
     counts["changes of the gateway"] = client.changes
     wrong = dict[str, tuple[str, Any, Any]]()
     for prompt, messages in stored.items():
         question, reply = messages
         assert question["content"] == prompt
-        began_too_often = run_of[str(sessions[prompt])] in too_often
-        counts["begun too often"] += began_too_often
-        healed = reply["metadata"].get("healed", ())
-        is_whole = (reply["status"], reply["content"]) == ("complete", "".join(pieces(prompt)))
-        if not is_whole and len(healed) < MOST_HEALS and not began_too_often:
-            wrong[prompt] = reply["status"], reply["error"], healed
-        counts["given up"] += reply["status"] != "complete"  # broken off more often than the rules allow
+        if (reply["status"], reply["content"]) == ("complete", "".join(pieces(prompt))):
+            continue
+        reason = WHY.search((reply["error"] or {}).get("message", ""))
+        counts[f"ended: {reason[0]}" if reason else "wrong"] += 1
+        if reply["status"] == "complete" or reason is None:
+            wrong[prompt] = reply["status"], reply["error"], reply["metadata"].get("healed", ())
+        counts["given up"] += reply["status"] != "complete"
     with capsys.disabled():
         print("\nseveral gateways:", ", ".join(f"{name} {count}" for name, count in counts.items()))
     assert wrong == {}

@@ -13,7 +13,7 @@ from lam.chat.terms import lasting_terms
 from lam.chat.titles import Titles
 from lam.engines.base import Needs
 from lam.engines.catalog import Catalog
-from lam.engines.healing import MOST_HEALS, Loss, PartialReply, continuation
+from lam.engines.healing import MOST_HEALS, Loss, PartialReply, continuation, too_often
 from lam.errors import Interrupted
 from lam.generation.contracts import Work
 from lam.generation.recovery import GATEWAY_DIED
@@ -52,8 +52,10 @@ class RepliesGoOn:
             is_known = order.upstream is not None and order.simulated is False
             is_text = all(isinstance(part, Text) for part in order.so_far)
             heals = len(reply.snapshot.healed)
-            if not is_known or not is_text or heals >= MOST_HEALS or continuation(request, reply) is None:
+            if not is_known or not is_text or continuation(request, reply) is None:
                 return None
+            if heals >= MOST_HEALS:
+                raise Interrupted(f"{GATEWAY_DIED} {too_often(heals + 1)}")
             loss = Loss(Interrupted(GATEWAY_DIED), reply, GATEWAY_LOST)
         async with self._database.read() as unit:
             session = await unit.sessions.find(order.session_id, run.user_id, "read")

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, Struct
 
 from lam.engines.base import AnswersNow, RouteLost
-from lam.engines.healing import MOST_HEALS, Loss, PartialReply, continuation, forces_form, is_death, joined
+from lam.engines.healing import MOST_HEALS, Loss, PartialReply, continuation, forces_form, is_death, joined, too_often
 from lam.engines.queue import Offer, Queue, Ticket
 from lam.engines.retries import Pauses, Retries
 from lam.errors import (
@@ -106,7 +106,7 @@ class Attempts:
         self._start_over()
         if loss is not None:
             self._partial = loss.reply
-            self._heals = len(loss.reply.snapshot.healed)
+            self._heals = len(loss.reply.snapshot.healed) + 1
             self._go_on(loss.failure, loss.reason)
 
     def _start_over(self) -> None:
@@ -133,7 +133,7 @@ class Attempts:
                     waited = True
                     yield [progress]
             except GenerationError as error:
-                raise self._broken or error from error
+                self._fail(error)
             offer = ticket.offer
             assert offer is not None
             for batch in self._begin(offer, waited=waited):
@@ -184,9 +184,7 @@ class Attempts:
                 async for batch in self._again(failure, offer):
                     yield batch
             except GenerationError as error:
-                if self._broken is None or error is self._broken:
-                    raise
-                raise self._broken from error
+                self._fail(error)
 
     # Before and during an attempt
 
@@ -296,6 +294,7 @@ class Attempts:
                 self._servers.ill(offer, error)
             if not is_death(error) or not self._may_go_on(offer):
                 self._give_up(error)
+            self._count_break(error)
             self._ticket.upstream = offer.upstream
             self._go_on(error, error.code)
             await self._elsewhere_or_again()
@@ -362,14 +361,14 @@ class Attempts:
         if self._ticket.lent or not (has_others or self._servers.heals):
             return False
         if self._broken is not None:
-            self._heals += 1
-            return self._heals <= MOST_HEALS
+            self._count_break(self._broken)
+            return True
         self._attempts += 1
         return self._attempts < (MOST_ATTEMPTS if has_others else MOST_HEALS)
 
     def _may_go_on(self, offer: Offer) -> bool:
         """Returns whether the reply may go on where this attempt died."""
-        if not self._servers.heals or self._ticket.lent or self._heals >= MOST_HEALS or offer.upstream is None:
+        if not self._servers.heals or self._ticket.lent or offer.upstream is None:
             return False
         request = continuation(self._asked, self._partial)
         if request is None:
@@ -379,6 +378,18 @@ class Attempts:
         needs = msgspec.structs.replace(self._ticket.needs, continues=True)
         return any(other.upstream == offer.upstream for other in self._servers.queue.offers(self._ticket.model, needs))
 
+    def _count_break(self, error: GenerationError) -> None:
+        """Counts one more break of the reply. Gives it up where that was one too many."""
+        self._heals += 1
+        if self._heals > MOST_HEALS:
+            self._give_up(_because(error, too_often(self._heals)))
+
+    def _fail(self, error: GenerationError) -> NoReturn:
+        """Raises what broke the reply off, with the reason why it could not go on; the failure itself where nothing had."""
+        if self._broken is None or error is self._broken:
+            raise error
+        raise _because(self._broken, f"It could not go on: {error.message}") from error
+
     def _go_on(self, failure: GenerationError, reason: str) -> None:
         """Lets the next attempts begin where the text ends."""
         request = continuation(self._asked, self._partial)
@@ -386,7 +397,6 @@ class Attempts:
         ticket = self._ticket
         self._request, self._earlier = request, self._partial.pieces
         self._broken, self._reason = failure, reason
-        self._heals += 1
         self._start_over()
         if self._earlier:
             ticket.needs = msgspec.structs.replace(ticket.needs, continues=not request.raw)
@@ -455,6 +465,12 @@ class _Early:
 def for_server(request: ChatRequest, offer: Offer) -> ChatRequest:
     """Returns the request with the name of the model that this server knows."""
     return request if offer.model == request.model else msgspec.structs.replace(request, model=offer.model)
+
+
+def _because(error: GenerationError, why: str) -> GenerationError:
+    """Returns the failure with one more sentence."""
+    error.message = f"{error.message} {why}"
+    return error
 
 
 def _named(batch: list[EngineEvent], offer: Offer) -> list[EngineEvent]:

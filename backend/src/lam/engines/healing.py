@@ -100,6 +100,11 @@ def is_death(error: BaseException) -> TypeGuard[GenerationError]:
     return isinstance(error, GenerationError) and error.outcome == "interrupted" and error.retryable
 
 
+def too_often(breaks: int) -> str:
+    """Returns the sentence that tells people why a reply ends that was broken off once more than it may go on."""
+    return f"It was broken off {breaks} times; a reply goes on {MOST_HEALS} times at most."
+
+
 def continuation(request: ChatRequest, reply: PartialReply) -> ChatRequest | None:
     """Returns the request that goes on where the text ends, the request itself while nothing was shown, and None where the rules
     forbid both. Its `max_tokens` are what is left; with none left the reply is complete."""

@@ -87,7 +87,8 @@ class Resumption(Protocol):
         ...
 
     async def work(self, run: OpenRun, reached: Reached) -> Work | None:
-        """Returns what makes the run go on after its checkpoints, None where it cannot. Raises StorageUnavailable."""
+        """Returns what makes the run go on after its checkpoints, None where it cannot. Raises StorageUnavailable, and Interrupted
+        where it cannot for a reason that its readers should know."""
         ...
 
 

@@ -35,6 +35,7 @@ class Orphans:
         self._store = store
         self._kinds = {kind.name: kind for kind in kinds}
         self._runs = list(runs)
+        self._failures = dict[str, Interrupted]()  # by run: why it does not go on
 
     @classmethod
     async def take_over(cls, store: RunStore, kinds: Iterable[Kind], owner: str, rule: OrphanRule | None = None) -> Self:
@@ -50,7 +51,7 @@ class Orphans:
         """Ends all but the spared ones, and returns their ids. Raises StorageUnavailable."""
         ending = [run for run in self._runs if not spared(run)]
         for run in ending:
-            await interrupt(self._store, self._kinds.get(run.kind), run)
+            await interrupt(self._store, self._kinds.get(run.kind), run, self._failures.get(run.id))
             self._runs.remove(run)
         return [run.id for run in ending]
 
@@ -68,14 +69,16 @@ class Orphans:
         try:
             reached = await self._store.reached(run.id)
             if reached.seconds > seconds:
-                log.warning("The run %s does not go on: nobody wrote at it for %.0f s", run.id, reached.seconds)
-                return False
+                raise Interrupted(f"{GATEWAY_DIED} For {reached.seconds:.0f} seconds, no gateway could go on with it.")
             if run.attempts > MOST_STARTS:
-                log.warning("The run %s does not go on: it was begun %d times", run.id, MOST_STARTS)
-                return False
+                raise Interrupted(f"{GATEWAY_DIED} This was so {MOST_STARTS} times, which is the most.")
             work = await resumption.work(run, reached)
         except StorageUnavailable:
             raise
+        except Interrupted as failure:
+            log.warning("The run %s does not go on: %s", run.id, failure.message)
+            self._failures[run.id] = failure
+            return False
         except Exception:
             log.exception("The run %s (%s) cannot go on", run.id, run.kind)
             return False
@@ -126,12 +129,12 @@ async def end_leftover(store: RunStore, kind: Kind, key: str, supervisor: Superv
         await elsewhere.make_room(run, displaces=displaces)
 
 
-async def interrupt(store: RunStore, kind: Kind | None, orphan: OpenRun) -> None:
+async def interrupt(store: RunStore, kind: Kind | None, orphan: OpenRun, failure: Interrupted | None = None) -> None:
     """Ends one orphan. Forgets one that cannot be read, so that it does not prevent the recovery of the others.
 
-    Raises StorageUnavailable.
+    `failure`: what it ends with. Raises StorageUnavailable.
     """
-    failure = Interrupted(GATEWAY_DIED)
+    failure = failure or Interrupted(GATEWAY_DIED)
     try:
         sink = await kind.restore(orphan) if kind else None
         if sink is not None:

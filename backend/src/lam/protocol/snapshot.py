@@ -53,7 +53,7 @@ class Reply(Struct, frozen=True, kw_only=True):
 class Snapshot:
     """Folds events one by one. `done.full_content` is final, whatever the chunks contained; a rebuilt stream starts over.
 
-    `healed`: where the answer was broken off and went on.
+    `healed`: where the answer was broken off and was to go on.
     """
 
     __slots__ = ("_answer", "_images", "_thinking", "healed", "metadata", "progress", "terminal", "tool_calls", "tool_results")
@@ -127,8 +127,12 @@ class Snapshot:
         target.append(text[len(stays) :])
 
     def places_healed(self, length: int | None = None) -> list[dict[str, Any]] | None:
-        """Returns where the answer went on, as facts; None where it never did. `length`: UTF-16 code units that are left of it."""
-        kept = [heal for heal in self.healed if length is None or heal.at <= length]
+        """Returns where the answer went on, as facts; None where it never did: a place that no text follows is only where it was
+        broken off. `length`: UTF-16 code units that are left of the answer."""
+        if not self.healed:
+            return None
+        end = utf16_length(self.text) if length is None else length
+        kept = [heal for heal in self.healed if heal.at < end]
         return [{"at": heal.at, "reason": heal.reason} for heal in kept] or None
 
     @property

@@ -125,8 +125,10 @@ function healedIn(metadata: Readonly<Record<string, unknown>>): Pick<Healed, "at
 const WORDS_BEFORE = /(?:\S+\s+){0,3}\S+\s*$/u;
 const FAR = 80;
 
+/** What stands before each place where the answer went on: text follows it there. */
 function wordsBefore(text: string, places: readonly Pick<Healed, "at">[]): string[] {
-  return places.map(({ at }) => WORDS_BEFORE.exec(text.slice(Math.max(0, at - FAR), at))?.[0].trim() ?? "");
+  const wentOn = places.filter(({ at }) => at < text.length);
+  return wentOn.map(({ at }) => WORDS_BEFORE.exec(text.slice(Math.max(0, at - FAR), at))?.[0].trim() ?? "");
 }
 
 /** `by`: who stopped it, where the gateway says so. */
