@@ -1,7 +1,7 @@
 """The demo model at temperature 0 behind two llama.cpp servers and two gateways: the server or the gateway at work is killed at
 random places of the text, which is that of an undisturbed reply all the same.
 
-With LONG_TESTS set it is done 51 times. What it did is printed.
+With LONG_TESTS set it is done more than fifty times. What it did is printed.
 """
 
 import asyncio
@@ -26,7 +26,7 @@ from ..several import Member, RoundRobin, account, keeping
 from .test_real_healing import ASKED, EXACT, FILE, LENGTH
 
 IS_LONG = bool(os.environ.get("LONG_TESTS"))
-THINGS = "a robot;rain;the sea;a bridge;bread;the moon;a clock;trees;a river;snow;iron;a market;birds;sand"
+THINGS = "a robot;rain;the sea;a bridge;bread;the moon;a clock;trees;a river;snow;iron;a market;birds;sand;a lamp;wool;the wind"
 MORE = [f"What would you tell a child about {thing}?" for thing in THINGS.split(";")]
 QUESTIONS = (*ASKED, *MORE) if IS_LONG else ASKED[:2]
 KILLS = 3  # of one reply
