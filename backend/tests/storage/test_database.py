@@ -1,4 +1,5 @@
 import asyncio
+import gc
 import sqlite3
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
@@ -160,6 +161,33 @@ async def open_run(database: Database, owner: str = "one", key: str | None = "se
     async with database.write() as unit:
         await unit.runs.add(run, NOW)
     return run
+
+
+async def test_it_closes_after_a_unit_of_work_that_was_cancelled_just_before(tmp_path: Path) -> None:
+    database = Database(databases.migrated(tmp_path))
+    begun, may_end = asyncio.Event(), asyncio.Event()
+
+    async def work(database: Database) -> None:
+        async with database.read() as unit:
+            await unit.try_out()
+            begun.set()
+            try:
+                await asyncio.Event().wait()
+            finally:
+                await may_end.wait()  # as a handler that unwinds while the web server has given it up
+
+    task = asyncio.create_task(work(database))
+    await begun.wait()
+    task.cancel()
+    closing = asyncio.create_task(database.close())
+    await asyncio.sleep(0.05)  # Time itself: nothing else tells that it would have closed by now
+    assert not closing.done()
+    may_end.set()
+    await closing
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    del database, task, closing
+    gc.collect()  # a connection that stayed open complains now
 
 
 async def test_a_message_ends_once(database: Database) -> None:

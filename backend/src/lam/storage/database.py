@@ -12,13 +12,14 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from functools import cache
 from pathlib import Path
+from typing import Final, cast
 
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import Connection, exc, make_url, text
+from sqlalchemy import AsyncAdaptedQueuePool, Connection, exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lam.callbacks import call_each
@@ -52,7 +53,8 @@ from lam.storage.sqlite import LOCK_SECONDS, sqlite_engine
 
 log = logging.getLogger(__name__)
 
-TURN_SECONDS = 10  # without a success of anybody, before a waiter for a connection or the writer's turn is refused
+CLOSE_SECONDS: Final = 5  # for units of work that are about to end
+TURN_SECONDS: Final = 10  # without a success of anybody, before a waiter for a connection or the writer's turn is refused
 
 
 def database_url(settings: Settings) -> str:
@@ -134,6 +136,15 @@ class Database:
         self.file = None if self._postgresql else DatabaseFile(Path(parsed.database or ""))
 
     async def close(self) -> None:
+        """Closes all connections. First waits, for a while, until the units of work have ended that were cancelled just before: a
+        pool that is disposed of never closes what comes back to it."""
+        pool = cast("AsyncAdaptedQueuePool", self._engine.pool)
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                while pool.checkedout() > 0:  # noqa: ASYNC110  # a pool has no event for it
+                    await asyncio.sleep(0.01)
+        except TimeoutError:
+            log.warning("%d connections to the database were still in use at its end", pool.checkedout())
         await self._engine.dispose()
         if self.file is not None:
             await asyncio.to_thread(self.file.close)
