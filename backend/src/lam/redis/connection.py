@@ -46,6 +46,7 @@ class Connections:
     def __init__(self, url: str) -> None:
         self._pool = _pool(url)
         self._free: list[AbstractConnection] = []
+        self._closed = False
 
     async def take(self) -> AbstractConnection:
         """Returns a connection that nobody uses. Give it back, or drop it after a failure. Raises what `FAILURES` lists."""
@@ -60,8 +61,8 @@ class Connections:
         return connection
 
     async def give_back(self, connection: AbstractConnection) -> None:
-        """Keeps a connection for the next caller, unless there are enough."""
-        if len(self._free) < MOST_KEPT:
+        """Keeps a connection for the next caller, unless there are enough or nobody comes any more."""
+        if len(self._free) < MOST_KEPT and not self._closed:
             self._free.append(connection)
         else:
             await self.drop(connection)
@@ -71,7 +72,8 @@ class Connections:
         await connection.disconnect(nowait=True)
 
     async def close(self) -> None:
-        """Closes the connections that nobody uses."""
+        """Closes the connections that nobody uses; the others when they are given back."""
+        self._closed = True
         free, self._free = self._free, []
         for connection in free:
             await connection.disconnect()
