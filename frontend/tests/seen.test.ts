@@ -100,4 +100,6 @@ test("a reply that was broken off says that it recovers, and in the end after wh
     "One two three",
   ]);
   expect(seen({ ...stored, metadata: { healed: "nonsense" } }, undefined).healed).toEqual([]);
+  const place = { at: stored.content.length, reason: "interrupted" }; // it ended, or was stopped, before it could go on
+  expect(seen({ ...stored, metadata: { healed: [place] } }, undefined).healed).toEqual([]);
 });
