@@ -219,7 +219,7 @@ class RemoteRuns:
         asked = set[str]()
         while True:
             asked.add(owner := run.owner)
-            answer = await self._ask(owner, "run.stop", question, self._waits.room + ANSWER_SECONDS)
+            answer = await self._ask(owner, "run.stop", question, self._waits.stop + ANSWER_SECONDS)
             status = msgspec.msgpack.decode(answer, type=str | None)
             if status is not None or (row := await self._store.find(run.id)) is None:
                 return status

@@ -34,13 +34,14 @@ class Waits(Struct, frozen=True, kw_only=True):
     """Waiting times in seconds.
 
     `detach`: how long a `cancel` run continues without readers. `room`: how long a new run waits for its key's present run to end
-    or lose its last reader, and a stop for the result to be stored. `commit`: how long a run that makes way may take to be stored.
-    `save`: how long stopped runs may take to be stored at shutdown. `checkpoint`: pause between two checkpoints; with the write
-    itself, a crash loses less than a second of text, even on a busy machine.
+    or lose its last reader. `stop`: how long the answer to a stop waits for the result to be stored. `commit`: how long a run that
+    makes way may take to be stored. `save`: how long stopped runs may take to be stored at shutdown. `checkpoint`: pause between
+    two checkpoints; with the write itself, a crash loses less than a second of text, even on a busy machine.
     """
 
     detach: float = 10
     room: float = 2
+    stop: float = 2
     commit: float = 10
     save: float = 3
     checkpoint: float = 0.7
@@ -304,12 +305,12 @@ class Supervisor:
     # Ending
 
     async def stop(self, run_id: str, shown_chars: int | None = None, by: str | None = None) -> None:
-        """Stops a run of this gateway at any stage and waits up to `room` seconds for its result. Does nothing when it has ended.
+        """Stops a run of this gateway at any stage and waits up to `stop` seconds for its result. Does nothing when it has ended.
         `by`: as of `Stop`."""
         run = self._runs.get(run_id)
         if run is not None:
             run.stop(Stop(shown_chars=shown_chars, by=by))
-            await run.saved(self._waits.room)
+            await run.saved(self._waits.stop)
 
     async def end_key(self, key: str) -> None:
         """Stops the key's run, on any gateway, and waits until its result is stored. Raises SessionBusy when that takes too
