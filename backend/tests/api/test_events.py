@@ -36,7 +36,7 @@ class Frames:
 
     async def next(self, stream: str, kind: str) -> Frame:
         """The next frame of that stream and type that was not given yet; what comes before it is passed over."""
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while True:
                 while self._used < len(self.all):
                     frame = self.all[self._used]
@@ -152,7 +152,8 @@ async def test_the_marks_of_a_session_change_when_its_reply_begins_ends_and_is_r
             pass
         assert (listed["unread"], listed["last_message_preview"]) == (True, "a")
         await client.call("GET", f"/api/chatbot/sessions/{session}/messages")
-        assert (await frames.next("sessions", "session"))["event"]["session"]["unread"] is False
+        while (await frames.next("sessions", "session"))["event"]["session"]["unread"]:
+            pass  # one more frame of the reply's end may come before
 
 
 async def test_a_session_in_sight_tells_of_runs_that_begin_there_and_of_new_messages(
