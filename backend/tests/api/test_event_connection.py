@@ -72,7 +72,7 @@ class Line:
     async def settle(self) -> bytes:
         """Closes it and gives all that was written."""
         self.connection.close()
-        await asyncio.wait_for(self._writing, 5)
+        await asyncio.wait_for(self._writing, 60)
         return b"".join(self.reader.writes)
 
 
@@ -154,7 +154,7 @@ async def test_an_event_larger_than_a_write_holds_nothing_up(sizes: list[int]) -
         line.connection.follow({"a": Following(stream_id="a", log=log), "b": Following(stream_id="b", log=other)})
         log.append([Chunk("x" * size) for size in sizes])
         other.append([Chunk("end")])
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while line.reader.of("b") != [1]:
                 await asyncio.sleep(0.005)
     assert line.reader.of("a") == [1, 2, 3]
@@ -189,7 +189,7 @@ async def test_a_connection_ends_when_a_run_goes_on_elsewhere_so_that_its_reader
         log.append(last)
         log.close()
         line.reader.open.set()
-        await asyncio.wait_for(line._writing, 5)
+        await asyncio.wait_for(line._writing, 60)
         assert line.reader.of("Zmlyc3Q") == list(range(1, log.last + 1))
         assert line.reader.of("c2Vjb25k") == [1]
 

@@ -369,7 +369,7 @@ async def test_a_user_has_a_limited_number_of_connections_and_others_are_not_hin
         async with events(other):
             pass
         opened[0].response.close()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while await status_code(client) != 200:
                 await asyncio.sleep(0.01)
 
@@ -388,7 +388,7 @@ async def test_a_query_that_makes_no_sense_is_422(query: str, gateway: Gateway) 
 async def test_it_ends_when_its_login_is_revoked(gateway: Gateway) -> None:
     async with await gateway.user("leaver@example.org") as client, events(client) as frames:
         await client.call("POST", "/api/auth/logout")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await frames.read():
                 pass
         with pytest.raises(LamError):
@@ -407,7 +407,7 @@ async def test_a_gateway_that_stops_ends_it_after_the_last_event_of_its_runs(scr
             assert (await frames.next(stream, "error"))["event"]["code"] == "interrupted"
             while await frames.read():
                 pass
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 assert await process.wait() == 0
 
 

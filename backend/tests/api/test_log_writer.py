@@ -67,7 +67,7 @@ async def test_it_begins_after_the_number_it_was_given_and_ends_with_the_log() -
     async with writing(log, connection, 2) as (_, task):
         await appended(log, "d")
         log.close()
-        await asyncio.wait_for(task, 1)
+        await asyncio.wait_for(task, 60)
     assert b"".join(connection.taken) == frames(log, 2)
 
 
@@ -84,7 +84,7 @@ async def test_a_reader_that_takes_nothing_for_a_while_misses_nothing() -> None:
             await asyncio.sleep(0)
         await appended(log, "cd")
         log.close()
-        await asyncio.wait_for(task, 1)
+        await asyncio.wait_for(task, 60)
     assert b"".join(connection.taken) == frames(log)
 
 
@@ -94,7 +94,7 @@ async def test_a_connection_that_breaks_ends_the_writer_and_not_the_producer() -
         connection.broken = True
         await appended(log, "ab")
         with pytest.raises(OSError, match="broken"):
-            await asyncio.wait_for(task, 1)
+            await asyncio.wait_for(task, 60)
     assert log.append([Chunk("c")]) == 3
 
 
@@ -115,6 +115,6 @@ async def test_a_batch_beyond_one_write_is_written_whole() -> None:
     async with writing(log, connection) as (_, task):
         log.append([Chunk("x" * 9000) for _ in range(10)])
         log.close()
-        await asyncio.wait_for(task, 1)
+        await asyncio.wait_for(task, 60)
     assert b"".join(connection.taken) == frames(log)
     assert len(connection.taken) == 10

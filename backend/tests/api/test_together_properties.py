@@ -184,7 +184,7 @@ async def settled(owner: Someone, session: int) -> None:
 async def agreed(views: Sequence[View], owner: Someone, session: int) -> None:
     """Until everybody's view, which frames alone renew, is the present state."""
     now = await state_of(owner, session)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while any(view.state != now for view in views):
             for view in views:
                 await view.refresh()

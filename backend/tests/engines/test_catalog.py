@@ -203,7 +203,7 @@ async def test_a_place_whose_reader_left_is_seen_free_before_it_is_given_out() -
             await anext(batches)
             await anext(batches)
         assert (engine.closed, made.queue.in_use) == (1, 1)  # it settles
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while made.queue.in_use:
                 await asyncio.sleep(0.01)
 
@@ -401,7 +401,7 @@ async def test_a_server_that_failed_is_left_alone_until_it_says_that_it_is_well(
         assert len(first.requests) == 1
         assert [state.is_avoided for state in await made.states()] == [True, False]
         first.health_now = Health(state="ready")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while (await made.states())[0].is_avoided:
                 await asyncio.sleep(0.01)
         assert text_of(await events_of(made, request())) == "Once upon"

@@ -77,7 +77,7 @@ def order_of_starts(tickets: dict[str, Ticket]) -> list[str]:
 
 
 async def granted(ticket: Ticket) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while ticket.offer is None:
             await ticket.news(5)
 
@@ -307,7 +307,7 @@ class Borrower:
         return self.queue.lend("m", loan)
 
     async def next_asked(self) -> list[str]:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await self.news.wait()
         self.news.clear()
         return self.asked

@@ -364,7 +364,7 @@ def test_a_group_is_the_same_on_every_gateway(group: object) -> None:
 
 async def until(world: World, condition: object) -> None:
     assert callable(condition)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not condition():
             await world.talk(1)
             await asyncio.sleep(0.001)  # Time itself: what must not happen while it passes
