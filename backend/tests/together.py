@@ -68,13 +68,13 @@ class Someone:
             self.is_closed = True
             self._news.notify_all()
 
-    async def until(self, is_it: Callable[[dict[str, Any]], bool], seconds: float = 10) -> dict[str, Any]:
+    async def until(self, is_it: Callable[[dict[str, Any]], bool], seconds: float = 60) -> dict[str, Any]:
         """The first frame like that, which may have come already."""
         async with asyncio.timeout(seconds), self._news:
             await self._news.wait_for(lambda: any(map(is_it, self.frames)))
         return next(filter(is_it, self.frames))
 
-    async def hears(self, kind: str, seconds: float = 10, **fields: Any) -> dict[str, Any]:
+    async def hears(self, kind: str, seconds: float = 60, **fields: Any) -> dict[str, Any]:
         """The event of the first frame of this type with these fields."""
         wanted = {"type": kind, **fields}
         frame = await self.until(lambda one: wanted.items() <= one["event"].items(), seconds)
@@ -87,7 +87,7 @@ class Someone:
         described: dict[str, Any] = frame["event"]["participant"]
         return described
 
-    async def until_closed(self, seconds: float) -> None:
+    async def until_closed(self, seconds: float = 60) -> None:
         async with asyncio.timeout(seconds), self._news:
             await self._news.wait_for(lambda: self.is_closed)
 
