@@ -77,6 +77,26 @@ describe("somebody who leaves", () => {
     await visitor.close();
   });
 
+  test("is not shown again by a browser that had kept the page", async () => {
+    visitor = await studio.newcomer();
+    const { page } = visitor;
+    let asked = (): void => undefined;
+    const ended = new Promise<void>((resolve) => {
+      asked = resolve;
+    });
+    await page.route("**/api/auth/logout", async (route) => {
+      await route.fetch();
+      asked(); // and never answers: the page stays as one that is being left
+    });
+    await page.getByRole("button", { name: words.common.signOut }).click();
+    await ended;
+    // This Chromium keeps no page with an open event stream; others may, and say so with this event.
+    await page.evaluate(() => dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })));
+    await page.waitForURL(/sign-in/);
+    visitor.complaints.length = 0; // a browser says that it was refused
+    await visitor.close();
+  });
+
   test("is asked for the password, and is a stranger afterwards", async () => {
     visitor = await studio.newcomer();
     const { page } = visitor;

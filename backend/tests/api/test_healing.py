@@ -100,7 +100,7 @@ async def test_it_goes_on_up_to_three_times(
     events, stored = await answered(gateway)
     assert isinstance(end := events[-1], Error)
     assert end.code == "interrupted"
-    assert end.message.endswith(". It was broken off 4 times; a reply goes on 3 times at most.")
+    assert end.message.endswith(". It was broken off 4 times; a reply goes on at most 3 times.")
     assert (stored["status"], stored["content"]) == ("interrupted", "".join(text))
     assert stored["error"]["message"] == end.message
     assert len(stored["metadata"].get("healed", ())) == healed

@@ -36,7 +36,7 @@ SHORT = {"kill": 3, "freeze": 1, "restart": 2, "kill of Redis": 1, "kill of a se
 ACTS = LONG if IS_LONG else SHORT
 PAUSES = (2, 6) if IS_LONG else (1, 3)  # seconds between two acts, from and to
 FROZEN_SECONDS = 7  # longer than a lease
-WHY = re.compile(r"was broken off [4-9] times|was so 4 times|could not go on: ")  # a reply that ends before its end says so
+WHY = re.compile(r"was broken off [4-9] times|was begun 4 times|could not go on: ")  # a reply that ends before its end says so
 GIVE_UP_SECONDS = 3600 if IS_LONG else 240
 
 MODELS = ("tunnel", "first", "second")

@@ -102,7 +102,7 @@ def is_death(error: BaseException) -> TypeGuard[GenerationError]:
 
 def too_often(breaks: int) -> str:
     """Returns the sentence that tells people why a reply ends that was broken off once more than it may go on."""
-    return f"It was broken off {breaks} times; a reply goes on {MOST_HEALS} times at most."
+    return f"It was broken off {breaks} times; a reply goes on at most {MOST_HEALS} times."
 
 
 def continuation(request: ChatRequest, reply: PartialReply) -> ChatRequest | None:

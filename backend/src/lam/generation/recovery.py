@@ -71,7 +71,7 @@ class Orphans:
             if reached.seconds > seconds:
                 raise Interrupted(f"{GATEWAY_DIED} For {reached.seconds:.0f} seconds, no gateway could go on with it.")
             if run.attempts > MOST_STARTS:
-                raise Interrupted(f"{GATEWAY_DIED} This was so {MOST_STARTS} times, which is the most.")
+                raise Interrupted(f"{GATEWAY_DIED} It was begun {MOST_STARTS} times, and its gateway stopped each time.")
             work = await resumption.work(run, reached)
         except StorageUnavailable:
             raise
