@@ -87,7 +87,7 @@ class Someone:
         described: dict[str, Any] = frame["event"]["participant"]
         return described
 
-    async def until_closed(self, seconds: float = 60) -> None:
+    async def until_closed(self, seconds: float) -> None:
         async with asyncio.timeout(seconds), self._news:
             await self._news.wait_for(lambda: self.is_closed)
 

@@ -93,11 +93,16 @@ async def test_all_have_the_same_text_to_the_last_character(tmp_path: Path, scri
             assert pace.last > watcher.last
             await watcher.watch(until=is_done)
 
+        seconds: list[float] = []
+
         async def revoke() -> None:
             await has(200)
+            loop = asyncio.get_running_loop()
             who = (await members_of(steerers[0], session))[revoked.someone.name]
+            before = loop.time()
             await steerers[0].call("DELETE", f"{SESSIONS}/{session}/members/{who['user_id']}")
-            await revoked.someone.until_closed()
+            await revoked.someone.until_closed(2)
+            seconds.append(loop.time() - before)
 
         async with asyncio.timeout(120):
             await asyncio.gather(
@@ -108,6 +113,7 @@ async def test_all_have_the_same_text_to_the_last_character(tmp_path: Path, scri
                 revoked.watch(until=is_done),
             )
             answer = await started
+        assert seconds[0] < 2
         assert revoked.final is None
         assert len(revoked.text) < len("".join(PIECES))
         whole = "".join(PIECES)
@@ -128,7 +134,7 @@ async def test_a_killed_tab_is_gone_for_the_others_in_time(tmp_path: Path, scrip
                     await bo.call("POST", f"/api/events/{bo.connection}", {"session": [session], "hidden": True})
                     await ana.hears("presence", user_id=me, presence="away")
                     assert (await members_of(ana, session))["Bo"]["presence"] == "away"
-                await ana.hears("presence", user_id=me, presence="left")
+                await ana.hears("presence", 5, user_id=me, presence="left")
                 assert (await members_of(ana, session))["Bo"]["presence"] == "left"
                 assert (await members_of(ana, session))["ana"]["presence"] == "here"
 

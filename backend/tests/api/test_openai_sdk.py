@@ -232,13 +232,13 @@ async def test_a_model_that_knows_no_tools_cannot_be_held_to_one(scripted: Scrip
 # Endings
 
 
-async def test_a_closed_stream_frees_the_slot(sdk: AsyncOpenAI, scripted: ScriptedServer) -> None:
+async def test_a_closed_stream_frees_the_slot_within_a_second(sdk: AsyncOpenAI, scripted: ScriptedServer) -> None:
     scripted.reply = LONG
     stream = await sdk.chat.completions.create(model="scripted", messages=HELLO, stream=True)
     async for _ in stream:
         break
     await stream.close()
-    async with asyncio.timeout(50):  # goal: 1 s
+    async with asyncio.timeout(1):
         await until(lambda: not scripted.active)
     assert scripted.requests[-1].left_early
 
@@ -248,7 +248,7 @@ async def test_a_caller_that_gives_up_waiting_frees_the_slot(sdk: AsyncOpenAI, s
     asking = asyncio.create_task(sdk.chat.completions.create(model="scripted", messages=HELLO))
     await scripted.arrival()
     asking.cancel()
-    async with asyncio.timeout(50):  # goal: 1 s
+    async with asyncio.timeout(1):
         await until(lambda: not scripted.active)
     assert scripted.requests[-1].left_early
 

@@ -187,13 +187,13 @@ async def test_who_is_removed_sees_nothing_more_at_once(gateway: Gateway, script
                 await one.hears("chunk")
                 who = (await members_of(ana, session))[one.name]
                 await ana.call("DELETE", f"{SESSIONS}/{session}/members/{who['user_id']}")
-                await one.hears("removed", session_id=session)
-            async with asyncio.timeout(60):
+                await one.hears("removed", 2, session_id=session)
+            async with asyncio.timeout(2):
                 status, text = await direct
                 assert status == 200
                 assert '"done"' not in text
-            await cy.until_closed()
-            await ben.hears("closed", reason="not_found")
+            await cy.until_closed(2)
+            await ben.hears("closed", 2, reason="not_found")
             assert not ben.is_closed, "the connection has other things of theirs"
             scripted.step()
             scripted.step()

@@ -97,8 +97,8 @@ async def test_who_is_removed_on_one_gateway_reads_nothing_more_on_another(
             await ben.until(lambda frame: frame["stream"] == stream_id and frame["event"]["type"] == "chunk")
             me = (await ben.call("GET", "/api/auth/me"))["id"]
             await ada.call("DELETE", f"/api/chatbot/sessions/{session}/members/{me}")
-            await ben.hears("removed", session_id=session)
-            await ben.hears("deleted", session_id=session)
+            await ben.hears("removed", 2, session_id=session)
+            await ben.hears("deleted", 2, session_id=session)
             await ben.until(lambda frame: frame["stream"] == stream_id and frame["event"].get("reason") == "not_found", 2)
             assert (await ben.ask("GET", f"/api/chatbot/streams/{stream_id}"))[0] == 404
         await ada.call("POST", f"/api/chatbot/streams/{stream_id}/stop")
@@ -112,7 +112,7 @@ async def test_a_guest_who_is_removed_on_one_gateway_loses_the_connection_to_ano
         guest = (await members_of(ada, session))["Cy"]["user_id"]
         async with cy.connected(session):
             await ada.call("DELETE", f"/api/chatbot/sessions/{session}/members/{guest}")
-            await cy.until_closed()
+            await cy.until_closed(2)
 
 
 async def test_a_log_out_on_one_gateway_ends_the_connections_to_another(gateways: list[Gateway]) -> None:
@@ -120,7 +120,7 @@ async def test_a_log_out_on_one_gateway_ends_the_connections_to_another(gateways
         session = (await ada.call("POST", "/api/chatbot/sessions"))["id"]
         async with elsewhere.connected(session):
             await ada.call("POST", "/api/auth/logout")
-            await elsewhere.until_closed()
+            await elsewhere.until_closed(3)
         assert (await elsewhere.ask("GET", "/api/auth/me"))[0] == 401
 
 
@@ -262,7 +262,7 @@ async def test_while_redis_is_away_who_is_removed_reads_nothing_and_afterwards_a
             await until(is_not_ready)
             assert "Redis has been away" in (await ben.call("GET", "/api/health"))["redis_detail"]
             await ada.call("DELETE", f"/api/chatbot/sessions/{session}/members/{guest}")
-            await cy.until_closed()
+            await cy.until_closed(4)
             await ada.call("PATCH", f"/api/chatbot/sessions/{session}", {"title": "Unheard"})
             mortal_redis.start()
             await ben.hears("reset")
