@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { words } from "../src/words";
 import { answer, ask, ended, says } from "./manners";
-import { Studio } from "./studio";
+import { AWAY, REFUSED, Studio } from "./studio";
 
 const WORDS = Array.from({ length: 60 }, (_, at) => `word${at} `);
 
@@ -83,7 +83,7 @@ test("a template that everyone may read is read and copied by others, and one th
     await page.goto(`${studio.url}/templates/${missing}`);
     await page.getByRole("heading", { name: words.failure.notFoundTitle }).waitFor();
   }
-  visitor.complaints.length = 0; // a browser says that it was not found
+  visitor.pardon(REFUSED); // a browser says that it was not found
   await visitor.close();
 });
 
@@ -382,7 +382,7 @@ test("a message that the gateway does not take stands where it was written, with
   await page.locator(".answer").nth(1).waitFor();
   await ended(page);
   expect(await page.locator(".said").allInnerTexts()).toEqual(["First", "Second"]);
-  visitor.complaints.length = 0; // a browser says that it was refused
+  visitor.pardon(REFUSED); // a browser says that it was refused
   await visitor.close();
 });
 
@@ -412,7 +412,7 @@ test("who leaves in the moment of sending has sent, and what was not taken is th
   await page.waitForTimeout(400);
   await page.reload();
   expect(await page.getByLabel(words.composer.label, { exact: true }).inputValue()).toBe("Third");
-  visitor.complaints.length = 0; // a browser says that it was cut off
+  visitor.pardon(AWAY); // a browser says that it was cut off
   await visitor.close();
 });
 

@@ -8,7 +8,7 @@ import { pdf, xlsx } from "./files";
 import { spoken } from "./languages";
 import { Look } from "./look";
 import { ask, ended } from "./manners";
-import { Studio } from "./studio";
+import { REFUSED, Studio } from "./studio";
 
 let studio: Studio;
 
@@ -57,7 +57,7 @@ describe.each([
     await choose(page, "page.json", "<html>");
     await page.getByRole("alert").scrollIntoViewIfNeeded();
     await look.at("import 1 no export");
-    visitor.complaints.length = 0; // a browser says that a request was refused
+    visitor.pardon(REFUSED); // a browser says that a request was refused
     await choose(page, "conversations.json", JSON.stringify(EXPORT));
     await page.getByRole("button", { name: words.imports.run(6) }).waitFor();
     expect(await page.getByText(words.imports.left("image", 6)).isVisible()).toBe(true);
@@ -207,6 +207,6 @@ test("a file that cannot be read keeps the beginning and the end of its name in 
   for (const name of names) await page.getByRole("button", { name: words.composer.remove(name) }).click();
   expect(await chips.count()).toBe(0);
   expect(look.findings).toEqual(look.clean);
-  visitor.complaints.length = 0; // a browser says that a request was refused
+  visitor.pardon(REFUSED); // a browser says that a request was refused
   await visitor.close();
 });

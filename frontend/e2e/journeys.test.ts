@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { words } from "../src/words";
 import { answer, ask, ended, says } from "./manners";
-import { Studio, type Visitor } from "./studio";
+import { AWAY, REFUSED, Studio, type Visitor } from "./studio";
 
 const TOKENS = 100;
 const WORDS = Array.from({ length: TOKENS }, (_, at) => `word${at}`).join(" ");
@@ -73,7 +73,7 @@ describe("somebody who leaves", () => {
     expect(moves).toEqual([`${studio.url}/sign-in`]);
     await page.goBack();
     await page.waitForURL(/sign-in\?to=/);
-    visitor.complaints.length = 0; // a browser says that it was refused
+    visitor.pardon(REFUSED); // a browser says that it was refused
     await visitor.close();
   });
 
@@ -93,7 +93,7 @@ describe("somebody who leaves", () => {
     // This Chromium keeps no page with an open event stream; others may, and say so with this event.
     await page.evaluate(() => dispatchEvent(new PageTransitionEvent("pageshow", { persisted: true })));
     await page.waitForURL(/sign-in/);
-    visitor.complaints.length = 0; // a browser says that it was refused
+    visitor.pardon(REFUSED); // a browser says that it was refused
     await visitor.close();
   });
 
@@ -183,7 +183,7 @@ describe("a reply", () => {
     await visitor.context.setOffline(false);
     await ended(page);
     expect((await answer(page).innerText()).trim()).toBe(WORDS);
-    visitor.complaints.length = 0; // a browser says that it was offline
+    visitor.pardon(AWAY); // a browser says that it was offline
     await visitor.close();
   });
 });
@@ -203,7 +203,7 @@ describe("what breaks", () => {
     await says(page, "word3");
     await page.keyboard.press("Escape");
     await ended(page);
-    visitor.complaints.length = 0; // a browser says that nobody answered
+    visitor.pardon(AWAY); // a browser says that nobody answered
     await visitor.close();
   });
 

@@ -11,7 +11,7 @@ import { words } from "../src/words";
 import { spoken } from "./languages";
 import { Look } from "./look";
 import { ask, ended } from "./manners";
-import { Studio, type Visitor } from "./studio";
+import { REFUSED, Studio, type Visitor } from "./studio";
 
 let studio: Studio;
 let visitor: Visitor;
@@ -117,7 +117,7 @@ test("what is left is shown where one looks for what was used, and a refusal say
   await studio.asAdmin("PUT", `/api/admin/users/${await number(page)}/budget`, { tokens_per_day: 10 });
   await ask(page, "Two");
   await page.getByText(/may use 10 tokens a day/).waitFor();
-  visitor.complaints.length = 0; // of the refusal, which is meant
+  visitor.pardon(REFUSED); // of the refusal, which is meant
   await page.goto(`${studio.url}/usage`);
   await page.getByText(words.budget.left(10, 10)).waitFor();
   await page.getByRole("link", { name: words.usage.download }).waitFor();

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { words } from "../src/words";
 import { Look } from "./look";
 import { request } from "./manners";
-import { Studio, type Visitor } from "./studio";
+import { AWAY, REFUSED, Studio, type Visitor } from "./studio";
 
 const GOOD = "Answer with the city alone. CUE-GOOD";
 const BAD = "You are a helpful assistant. CUE-BAD";
@@ -220,7 +220,7 @@ describe("a run", () => {
     await done(page);
     await standing(page).getByText("12 of 12 trials complete").waitFor();
     expect(await page.locator(".matrix button[data-mark=passed]").count()).toBe(6);
-    visitor.complaints.length = 0; // a browser says that nobody answered
+    visitor.pardon(AWAY); // a browser says that nobody answered
     await visitor.close();
   });
 
@@ -275,7 +275,7 @@ describe("a set", () => {
     await page.setInputFiles("input[type=file]", file("name,input,contains\nA,Hello,hi\nB,Bye,bye\n"));
     await page.getByLabel(words.templates.title, { exact: true }).waitFor();
     await page.getByRole("heading", { name: words.lab.sets.case(2) }).waitFor();
-    visitor.complaints.length = 0; // a browser says that a request was refused
+    visitor.pardon(REFUSED); // a browser says that a request was refused
     await visitor.close();
   });
 });
@@ -419,7 +419,7 @@ describe.each([
     await state("lab 26 missing");
 
     expect(look.findings).toEqual(look.clean);
-    visitor.complaints.length = 0; // a browser says that a request was refused
+    visitor.pardon(REFUSED); // a browser says that a request was refused
     await visitor.close();
   });
 });

@@ -11,7 +11,7 @@ import { png } from "./drawing";
 import { spoken } from "./languages";
 import { Look } from "./look";
 import { ask, ended, says } from "./manners";
-import { Studio } from "./studio";
+import { AWAY, REFUSED, Studio } from "./studio";
 
 const RED = { name: "red.png", mimeType: "image/png", buffer: png(1200, 800, [200, 40, 40]) };
 const GREEN = { name: "green.png", mimeType: "image/png", buffer: png(300, 900, [40, 160, 80]) };
@@ -140,7 +140,7 @@ test("pictures come into a draft in every way, stay in it, and are not sent to a
   expect(await field(page).inputValue()).toBe("What are these?");
   expect(await studio.log()).toEqual([]);
   expect(look.findings).toEqual(look.clean);
-  visitor.complaints.length = 0; // a browser says that a request was refused
+  visitor.pardon(REFUSED); // a browser says that a request was refused
   await visitor.close();
 });
 
@@ -355,7 +355,7 @@ test("pictures are sent in their order, shown in their places, looked at, change
   );
   await look.at("pictures 16 left out");
   expect(look.findings).toEqual(look.clean);
-  visitor.complaints.length = 0; // a browser says that the gateway was gone
+  visitor.pardon(AWAY); // a browser says that the gateway was gone
   await visitor.close();
 });
 
@@ -459,7 +459,7 @@ test("a turn that is said differently gets pictures, loses some, and has them in
     .click();
   await expect.poll(() => order.first().getAttribute("alt")).toBe(words.pictures.alt(1, 2, 64, 64));
   expect(look.findings).toEqual(look.clean);
-  visitor.complaints.length = 0; // a browser says that the gateway was gone, and what is no more
+  visitor.pardon(AWAY, REFUSED); // a browser says that the gateway was gone, and what is no more
   await visitor.close();
 });
 
@@ -556,6 +556,6 @@ test("a reply with a picture is continued in its place, found in, copied, printe
     "the end. Really.",
   ]);
   expect(look.findings).toEqual(look.clean);
-  visitor.complaints.length = 0; // a browser says that the gateway was gone
+  visitor.pardon(AWAY); // a browser says that the gateway was gone
   await visitor.close();
 });

@@ -11,7 +11,7 @@ import { words } from "../src/words";
 import { spoken } from "./languages";
 import { Look } from "./look";
 import { ask, ended, request, says } from "./manners";
-import { Studio, type Visitor } from "./studio";
+import { REFUSED, Studio, type Visitor } from "./studio";
 
 type Options = NonNullable<Parameters<Studio["newcomer"]>[0]>;
 
@@ -183,7 +183,7 @@ test.each([
   await lookGuest.at("guest removed");
   await ina.getByRole("button", { name: words.together.actionsOf(nickname) }).waitFor({ state: "detached" });
   await guest.close();
-  visitors.at(-1)?.complaints.splice(0); // of what a guest who was removed is refused
+  visitors.at(-1)?.pardon(REFUSED); // of what a guest who was removed is refused
 
   expect(look.findings).toEqual(look.clean);
   expect(lookAna.findings).toEqual(lookAna.clean);
@@ -208,7 +208,7 @@ test("a link that is revoked lets nobody in, and one that is only looked at lose
   await second.getByRole("button", { name: words.together.join, exact: true }).click();
   await second.getByRole("alert").waitFor(); // somebody has this name
   expect(await second.evaluate(() => document.activeElement?.getAttribute("name"))).toBe("nickname");
-  visitors.at(-1)?.complaints.splice(0); // of the refusal, which is meant
+  visitors.at(-1)?.pardon(REFUSED); // of the refusal, which is meant
 
   await ina.getByRole("button", { name: /^Revoke/ }).click();
   await ina.getByText(words.together.noLinks).waitFor();
@@ -220,7 +220,7 @@ test("a link that is revoked lets nobody in, and one that is only looked at lose
   await second.reload();
   await second.getByRole("heading", { name: words.together.noLink }).waitFor();
   await look.at("join without a link");
-  visitors.at(-1)?.complaints.splice(0);
+  visitors.at(-1)?.pardon(REFUSED);
   expect(look.findings).toEqual(look.clean);
 });
 
@@ -322,7 +322,7 @@ test.each([
   await ina.getByText(words.together.nothingPublished).waitFor();
   await reader.reload();
   await reader.getByText("Tell me of").waitFor({ state: "detached" });
-  visitors.at(-1)?.complaints.splice(0); // of the page that is gone
+  visitors.at(-1)?.pardon(REFUSED); // of the page that is gone
   expect(look.findings).toEqual(look.clean);
 });
 

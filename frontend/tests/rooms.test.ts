@@ -200,9 +200,12 @@ test.each([
 
 async function viewOf(people: Participant[], room: Room = ROOM) {
   const [events, frames] = [new Events(), new Frames()];
-  const answers = { room, people, problem: null as Error | null };
+  const answers = { room, people, problem: null as Error | null, asked: 0 };
   const calls = {
-    read: () => (answers.problem === null ? Promise.resolve(answers.room) : Promise.reject(answers.problem)),
+    read: () => {
+      answers.asked++;
+      return answers.problem === null ? Promise.resolve(answers.room) : Promise.reject(answers.problem);
+    },
     participants: () => Promise.resolve(answers.people),
   };
   const view = new RoomView(5, events, calls, (error) => error instanceof RangeError, frames);
@@ -264,6 +267,14 @@ test("a room that is closed lets go of everything", async () => {
   const { view, events } = await viewOf([person(1, { stream_id: "a" })]);
   events.say({ type: "closed", room_id: 5 });
   expect([view.isGone, view.tiles.length, events.readers.size]).toEqual([true, 0, 0]);
+});
+
+test("a room that is closed is not asked for any more", async () => {
+  const { events, answers } = await viewOf([person(1)]);
+  const before = answers.asked;
+  events.say({ type: "closed", room_id: 5, reason: "removed" });
+  events.missed();
+  expect([events.room, answers.asked]).toEqual([null, before]);
 });
 
 test("who may not read the room any more is told that it is gone; who cannot reach it is told that", async () => {

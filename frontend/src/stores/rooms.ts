@@ -37,6 +37,7 @@ export class RoomView extends Subscribable {
   private read = 0;
   /** What was said while everything is read anew: it is newer than the answer. */
   private meanwhile: RoomEvent[] | null = null;
+  private leave: () => void = () => undefined;
 
   constructor(
     readonly id: number,
@@ -56,12 +57,14 @@ export class RoomView extends Subscribable {
       refused: () => void this.load(),
     });
     this.events.watchRoom(this.id);
-    void this.load();
-    return () => {
+    this.leave = () => {
+      this.leave = () => undefined;
       undo();
       this.events.watchRoom(null);
       for (const tile of this.tiles) tile.release();
     };
+    void this.load();
+    return () => this.leave();
   }
 
   /** Reads everything anew. */
@@ -87,10 +90,11 @@ export class RoomView extends Subscribable {
     this.notify();
   }
 
-  /** The room is gone. */
+  /** The room is gone, and is not asked for any more. */
   close(): void {
     this.isGone = true;
     this.take([]);
+    this.leave();
     this.notify();
   }
 
