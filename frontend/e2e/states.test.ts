@@ -11,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { words } from "../src/words";
 import { Look } from "./look";
 import { spoken } from "./languages";
-import { REFUSED, Studio } from "./studio";
+import { AWAY, REFUSED, Studio } from "./studio";
 
 const RICH = readFileSync(new URL("./rich.md", import.meta.url), "utf8");
 
@@ -244,7 +244,7 @@ describe.each([
     await state("29 sign-in");
 
     expect(look.findings).toEqual(look.clean);
-    visitor.pardon(REFUSED); // a browser says that a request was refused
+    visitor.pardon(REFUSED, AWAY); // a browser says that a request was refused, and that nobody answered
     await visitor.close();
   });
 });

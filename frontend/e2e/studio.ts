@@ -203,7 +203,7 @@ export class Studio {
 
 /** What the console of a browser says of requests that were refused, and of those that nobody answered. */
 export const REFUSED = /status of 4\d\d/;
-export const AWAY = /Failed to load resource|net::ERR_/;
+export const AWAY = /net::ERR_|status of 5\d\d/;
 
 export class Visitor {
   readonly complaints: string[] = [];

@@ -10,7 +10,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { LANGUAGES, words } from "../src/words";
 import { en as other } from "./other-language";
-import { REFUSED, Studio, type Visitor } from "./studio";
+import { AWAY, REFUSED, Studio, type Visitor } from "./studio";
 
 const TYPES: Record<string, string> = {
   ".html": "text/html",
@@ -144,7 +144,7 @@ test("whoever is not signed in, or cannot reach the gateway, reads no English", 
   await page.getByRole("button", { name: other.common.signOut }).click();
   await page.getByLabel(other.common.email).waitFor();
   expect(await english()).toEqual([]);
-  visitor.pardon(REFUSED); // a browser says that a request was refused
+  visitor.pardon(REFUSED, AWAY); // a browser says that a request was refused, and that nobody answered
 });
 
 test("what is looked for is not what the English page says", () => {

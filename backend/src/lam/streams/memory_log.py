@@ -21,14 +21,14 @@ class MemoryLog:
     """A `StreamLog`. Appending calls the listeners and never waits for one. `start`: the number before its first event."""
 
     def __init__(self, start: int = 0) -> None:
-        self._start = start
+        self._start = self._last = start
         self._records: list[Record] = []
         self._listeners: dict[Callable[[], None], None] = {}  # in order of registration
         self._closed = False
 
     @property
     def last(self) -> int:
-        return self._start + len(self._records)
+        return self._last
 
     @property
     def closed(self) -> bool:
@@ -42,10 +42,11 @@ class MemoryLog:
     def append(self, events: Sequence[Event]) -> int:
         if self._closed:
             raise RuntimeError("the log is closed: a stream has one ending")
-        number = self._start + len(self._records)
+        number = self._last
         for event in events:
             number += 1
             self._records.append(Record(number, event))
+        self._last = number
         for callback in tuple(self._listeners):
             callback()
         return number
@@ -56,7 +57,8 @@ class MemoryLog:
             callback()
 
     def since(self, after: int) -> Sequence[Record]:
-        return self._records[max(0, after - self._start) :]
+        skipped = after - self._start
+        return self._records[skipped:] if skipped > 0 else self._records[:]
 
     def listen(self, callback: Callable[[], None]) -> None:
         self._listeners[callback] = None
