@@ -9,7 +9,8 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.mi
 const PICTURES = new URL("./pictures/", import.meta.url).pathname;
 
 async function violations(page: Page): Promise<string[]> {
-  const rules: unknown = await page.evaluate(`(async () => { ${AXE}; const { violations } = await axe.run();
+  if (await page.evaluate(`typeof axe === "undefined"`)) await page.evaluate(AXE); // once for each document
+  const rules: unknown = await page.evaluate(`(async () => { const { violations } = await axe.run({ resultTypes: ["violations"] });
     return violations.map(({ id, nodes }) => id + ": " + nodes.map(({ html }) => html).join(" ")); })()`);
   return rules as string[];
 }

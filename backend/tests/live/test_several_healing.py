@@ -91,7 +91,8 @@ async def test_the_text_is_the_undisturbed_one(redis: RedisServer, tmp_path: Pat
             assert text == undisturbed
     with capsys.disabled():
         print(f"\nKilled {killed}; went on {len(healed)} times")
-    assert {heal["reason"] for heal in healed} >= {"gateway_lost", "interrupted"}
+    # A gateway that dies before its first checkpoint leaves no text to go on from; among a few, that may be each one.
+    assert {heal["reason"] for heal in healed} >= ({"gateway_lost", "interrupted"} if IS_LONG else {"interrupted"})
 
 
 def folded(events: list[Event]) -> Snapshot:
