@@ -355,7 +355,7 @@ test("pictures are sent in their order, shown in their places, looked at, change
   );
   await look.at("pictures 16 left out");
   expect(look.findings).toEqual(look.clean);
-  visitor.pardon(AWAY); // a browser says that the gateway was gone
+  visitor.pardon(AWAY, REFUSED); // a browser says that the gateway was gone, and what is no more
   await visitor.close();
 });
 
