@@ -17,12 +17,13 @@ NUMBERS = 4096  # databases on one server
 class RedisServer:
     """A server that tests can kill, freeze and start again; it comes back empty. `password`: of its clients, None for none."""
 
-    def __init__(self, program: str, folder: Path, password: str | None = None) -> None:
+    def __init__(self, program: str, folder: Path, password: str | None = None, *, cluster: bool = False) -> None:
         self.port = free_port()
         secret = f":{password}@" if password else ""
         self._address = f"redis://{secret}127.0.0.1:{self.port}"
         self._numbers: dict[Path, int] = {}
-        options = {"port": str(self.port), "bind": "127.0.0.1", "databases": str(NUMBERS), "save": "", "dir": str(folder)}
+        options = {"port": str(self.port), "bind": "127.0.0.1", "save": "", "dir": str(folder)}
+        options |= {"cluster-enabled": "yes", "cluster-port": str(free_port())} if cluster else {"databases": str(NUMBERS)}
         if password:
             options["requirepass"] = password
         self._command = [program, *(word for name, value in options.items() for word in (f"--{name}", value))]
@@ -41,6 +42,7 @@ class RedisServer:
                 if probe.connect_ex(("127.0.0.1", self.port)) == 0:
                     return
             time.sleep(0.02)
+        self.kill()
         raise AssertionError("redis-server did not come up")
 
     def command(self, *words: str, number: int = 0) -> bytes:

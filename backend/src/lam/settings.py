@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 from urllib.request import getproxies_environment, proxy_bypass
 
 from dotenv import dotenv_values
@@ -22,6 +22,7 @@ LOOPBACK = ("127.0.0.1", "::1")
 ENVIRONMENT = "environment"
 OWN_PATHS = ("api", "assets", "docs", "openapi.json", "static-offline-docs", "metrics", "v1", "favicon.svg")
 _REDIS_URL = "must be redis://:password@host:port/0, or rediss:// with TLS; in a password write / as %2F, @ as %40, # as %23"
+_DATABASE_OPTIONS = ("ssl", "host", "port", "passfile", "target_session_attrs", "prepared_statement_cache_size")
 _PREFIX = re.compile(r"(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9._~-]+)*")
 
 
@@ -104,7 +105,7 @@ class Settings(BaseSettings):
 
     database_url: str | None = Field(
         None,
-        description="`postgresql+asyncpg://user:password@host:port/database`, or `sqlite+aiosqlite:///` and the path of a file; "
+        description="`postgresql://user:password@host:port/database`, or `sqlite+aiosqlite:///` and the path of a file; "
         "unset: SQLite in the data folder.",
     )
     database_pool_size: int = Field(5, ge=1, description="Maximum number of database connections.")
@@ -260,7 +261,7 @@ class Settings(BaseSettings):
             return self
         if not (self.database_url or "").startswith("postgresql"):
             raise ValueError(
-                "LAM_REDIS_URL is for several gateways on one PostgreSQL database; set DATABASE_URL to postgresql+asyncpg://…, or "
+                "LAM_REDIS_URL is for several gateways on one PostgreSQL database; set DATABASE_URL to postgresql://…, or "
                 "unset LAM_REDIS_URL"
             )
         if self.secret_key is None:
@@ -280,13 +281,37 @@ class Settings(BaseSettings):
     @field_validator("database_url")
     @classmethod
     def _known_database(cls, value: str | None) -> str | None:
-        if value is None or re.match(r"postgresql\+asyncpg://[^/]*/[^/?]+", value):
-            return value
+        if value is None:
+            return None
+        value = value.strip()
+        if found := re.match(r"(?:postgres|postgresql|postgresql\+asyncpg)://(?=[^/]*/[^/?]+)", value):
+            return f"postgresql+asyncpg://{_for_asyncpg(value[found.end() :])}"
         if not value.startswith("sqlite+aiosqlite:///") or value.endswith("/") or ":memory:" in value:
             raise ValueError(
-                "must be sqlite+aiosqlite:/// and the path of a file, or postgresql+asyncpg://user:password@host:port/database"
+                "must be postgresql://user:password@host:port/database, or sqlite+aiosqlite:/// and the path of a file"
             )
         return value
+
+
+def _for_asyncpg(value: str) -> str:
+    """Returns the rest of the URL of a PostgreSQL database with the names of its options that the driver has. Raises ValueError."""
+    login, at, rest = value.partition("@") if "@" in value else ("", "", value)
+    place, _, query = rest.partition("?")
+    try:
+        is_place = "@" not in place and (urlsplit(f"//{place}").port or True)
+    except ValueError:
+        is_place = False
+    if not is_place:
+        raise ValueError("has no host and port before its database; in a password write / as %2F, @ as %40, : as %3A, ? as %3F")
+    options = [("ssl" if name == "sslmode" else name, option) for name, option in parse_qsl(query, keep_blank_values=True)]
+    for name, _ in options:
+        if name not in _DATABASE_OPTIONS:
+            known = ", ".join(f"`{one}`" for one in ("sslmode", *_DATABASE_OPTIONS))
+            raise ValueError(
+                f"has the option `{name}`, which the driver does not know; it knows {known}. "
+                "Certificates are named by PGSSLROOTCERT, PGSSLCERT and PGSSLKEY"
+            )
+    return login + at + place + (f"?{urlencode(options)}" if options else "")
 
 
 def checked_url(value: str) -> str:

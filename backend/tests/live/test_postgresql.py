@@ -92,7 +92,9 @@ async def test_a_start_waits_for_the_database_with_a_sentence(server: PostgreSQL
     [
         ("postgresql+asyncpg://lam@127.0.0.1:{port}/nothing", "refuses the gateway"),
         ("postgresql+asyncpg://nobody@127.0.0.1:{port}/postgres", "refuses the gateway"),
-        ("postgresql://lam@127.0.0.1:{port}/postgres", "DATABASE_URL: must be"),
+        ("mysql://lam@127.0.0.1:{port}/postgres", "DATABASE_URL: must be"),
+        ("postgresql://lam@127.0.0.1:{port}/postgres?gssencmode=disable", "DATABASE_URL: has the option `gssencmode`"),
+        ("postgres://nobody@127.0.0.1:{port}/postgres?sslmode=prefer", "refuses the gateway"),
         ("postgresql+asyncpg://lam@127.0.0.1:{port}/", "DATABASE_URL: must be"),
     ],
 )

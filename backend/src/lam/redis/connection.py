@@ -110,4 +110,4 @@ def address_of(url: str) -> str:
 
 def reason_of(error: BaseException) -> str:
     """Returns what is wrong, for people. It holds no password: the client's errors name host and port only."""
-    return "it does not answer" if isinstance(error, TimeoutError) else str(error) or type(error).__name__
+    return "it does not answer" if isinstance(error, TimeoutError) else str(error).rstrip(".") or type(error).__name__
