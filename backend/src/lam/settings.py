@@ -297,8 +297,9 @@ def _for_asyncpg(value: str) -> str:
     """Returns the rest of the URL of a PostgreSQL database with the names of its options that the driver has. Raises ValueError."""
     login, at, rest = value.partition("@") if "@" in value else ("", "", value)
     place, _, query = rest.partition("?")
+    is_place = "@" not in place
     try:
-        is_place = "@" not in place and (urlsplit(f"//{place}").port or True)
+        _ = urlsplit(f"//{place}").port
     except ValueError:
         is_place = False
     if not is_place:
