@@ -53,11 +53,13 @@ class Mirror(MemoryLog):
             return
         if epoch > self._epoch:
             self._epoch, self._start, self._records = epoch, records[0].number - 1, []
+            self._last = self._start
         elif records[0].number != self.last + 1:
             log.warning("Events of a stream are missing in Redis; its readers ask anew")
             self.close()
             return
         self._records += records
+        self._last = records[-1].number
         self._changed.set()
         for callback in tuple(self._listeners):
             callback()
