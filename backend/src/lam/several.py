@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Final, Self
 
@@ -26,6 +27,7 @@ from lam.streams.replica import Replica
 log = logging.getLogger(__name__)
 
 INTERRUPTED: Final = "interrupted"
+FORGOTTEN_SECONDS: Final = 30.0
 
 
 class Several:
@@ -68,7 +70,8 @@ class TakeOver:
     """Takes over runs: those of gateways that died, those that were given away, and those that this gateway itself gave up.
 
     An async context manager: it owns the task that looks for them at each beat. `resumption`: None where no run goes on. `seconds`:
-    as of `Orphans.resume`.
+    as of `Orphans.resume`. `forgotten`: seconds after which a run counts as forgotten that is ours by its row, and does not run
+    here: the answer to the statement was lost that took it over, or opened it.
     """
 
     def __init__(
@@ -80,7 +83,10 @@ class TakeOver:
         resumption: Resumption | None,
         *,
         seconds: float,
+        forgotten: float = FORGOTTEN_SECONDS,
     ) -> None:
+        self._forgotten = forgotten
+        self._looked_at = -forgotten
         self._leases = several.leases
         self._remote_runs = several.remote_runs
         self._supervisor = supervisor
@@ -113,10 +119,23 @@ class TakeOver:
                 pass
             self._wake.clear()
 
+    async def _find_forgotten(self) -> None:
+        """Adds the forgotten runs to the lost ones."""
+        now, supervisor = asyncio.get_running_loop().time(), self._supervisor
+        if now - self._looked_at < self._forgotten:
+            return
+        self._looked_at = now
+        before = datetime.now(UTC) - timedelta(seconds=self._forgotten)
+        found = await self._store.of_owner(supervisor.owner, before)
+        if forgotten := {run_id for run_id in found if not supervisor.knows(run_id)} - supervisor.lost:
+            log.warning("%d runs that this gateway has were not running", len(forgotten))
+            supervisor.lost |= forgotten
+
     async def _take(self) -> None:
         leases, supervisor = self._leases, self._supervisor
         if not leases.valid or supervisor.draining:
             return
+        await self._find_forgotten()
         lost = frozenset(run_id for run_id in supervisor.lost if supervisor.local(run_id) is None)
         rule = OrphanRule(lease=leases.pace.lease if leases.may_take_over else None, lost=lost)
         orphans = await Orphans.take_over(self._store, self._kinds, supervisor.owner, rule)

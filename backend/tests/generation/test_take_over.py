@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from types import SimpleNamespace
 from typing import Any
 
@@ -39,6 +40,9 @@ class Rows:
         left, self.left = self.left, []
         return left
 
+    async def of_owner(self, owner: str, before: datetime) -> list[str]:
+        return []
+
     async def of_key(self, key: str) -> OpenRun | None:
         return ORPHAN
 
@@ -72,6 +76,44 @@ async def test_a_send_does_not_interrupt_a_reply_that_is_about_to_go_on_here() -
             await rows.forgotten.wait()
     assert refused == ["r"]
     assert not supervisor.lost
+
+
+async def test_a_run_of_this_gateway_that_nobody_runs_is_taken_again() -> None:
+    taken: asyncio.Future[frozenset[str]] = asyncio.get_running_loop().create_future()
+
+    class Forgotten(Rows):
+        async def of_owner(self, owner: str, before: datetime) -> list[str]:
+            return ["r", "runs"]
+
+        async def take_over(self, owner: str, rule: OrphanRule | None = None) -> list[OpenRun]:
+            assert rule
+            if not taken.done():
+                taken.set_result(rule.lost)
+            return []
+
+    rows: Any = Forgotten()
+    supervisor: Any = SimpleNamespace(
+        lost=set(), local=lambda _: None, knows=lambda run_id: run_id == "runs", draining=False, owner="here"
+    )
+    leases = SimpleNamespace(pace=Pace(beat=30), valid=True, may_take_over=True, after_change=[])
+    several: Any = SimpleNamespace(leases=leases, remote_runs=SimpleNamespace(after_gift=[]))
+    async with TakeOver(several, supervisor, rows, [], None, seconds=60):
+        async with asyncio.timeout(20):
+            assert await taken == {"r"}
+
+
+async def test_a_run_that_ends_without_its_readers_does_not_go_on_after_a_death() -> None:
+    class GoesOn:
+        kind = "reply"
+
+        async def work(self, run: OpenRun, reached: Reached) -> Work | None:
+            raise AssertionError
+
+    rows: Any = Rows()
+    supervisor: Any = SimpleNamespace(draining=False)
+    orphans = Orphans(rows, [], [replace(ORPHAN, on_disconnect="cancel")])
+    assert await orphans.resume(GoesOn(), supervisor, seconds=60) == 0
+    assert len(orphans.remaining) == 1
 
 
 async def test_a_reply_that_cannot_go_on_after_all_gives_its_place_back() -> None:
@@ -207,3 +249,14 @@ async def test_a_reply_that_begins_while_its_gateway_stops_goes_on_at_another_on
         await supervisor.drain(0)
         assert store.given == [run.lease]
         assert run.is_lost
+
+
+async def test_a_stop_that_comes_before_a_run_is_here_stops_it() -> None:
+    async with beside_another() as (supervisor, _):
+        sink: Any = Memory()
+        await supervisor.stop("r")
+        work = Work(producer=Script([[Chunk("Once")]], hangs=True).open(), sink=sink)
+        run = supervisor.resume(ORPHAN, work, [], 1_000_000)
+        await run.saved(20)
+        assert sink.outcome is not None
+        assert sink.outcome.status == "cancelled"

@@ -22,6 +22,8 @@ from lam.redis.relay import Relay
 log = logging.getLogger(__name__)
 
 CHECK_SECONDS: Final = 1.0
+USUAL_CHECK_SECONDS: Final = 5.0
+"""Between two checks while Redis answers here: another gateway that does not reach it cannot tell what changed there."""
 PATIENCE_SECONDS: Final = 30.0
 STRANGER_SECONDS: Final = 15.0
 """How long a gateway that says something may be missing among the peers: it may have just started."""
@@ -202,15 +204,18 @@ class Neighbours:
                 self._presence.all_elsewhere(gateway, ())
 
     async def _keep_checking(self) -> None:
+        clock = asyncio.get_running_loop().time
+        checked_at = clock()
         while True:
             self._forget_strangers()
             try:
                 async with asyncio.timeout(CHECK_SECONDS):
                     await self._loss.wait()
             except TimeoutError:
-                if self._signals.since_lost is None:
+                if self._signals.since_lost is None and clock() - checked_at < USUAL_CHECK_SECONDS:
                     continue
             self._loss.clear()
+            checked_at = clock()
             try:
                 await self._check()
             except LamError as error:

@@ -203,7 +203,7 @@ class SharedQueue(Queue):
         for ticket, how in list(self._asking.items()):
             self._asking.pop(ticket)
             if not self._start(ticket, self._at_once(ticket, how)):
-                self._refuse(ticket)
+                self._refuse(ticket, how)
         log.info("This gateway decides who gets a place (term %d)", self._own_term)
         self._next()
         self._ask_back()
@@ -399,9 +399,8 @@ class SharedQueue(Queue):
                 ticket.move(position)
         for number in decisions.refused:
             ticket = self._bidder(number)
-            if ticket is not None and ticket in self._asking:
-                del self._asking[ticket]
-                self._refuse(ticket)
+            if ticket is not None and (how := self._asking.pop(ticket, None)) is not None:
+                self._refuse(ticket, how)
         for number in decisions.asked:
             ticket = self._bidder(number)
             if ticket is not None and self._places_of(ticket) is not None:
@@ -434,10 +433,10 @@ class SharedQueue(Queue):
             self._sent[number] = self._bid(ticket, number, "wait")
 
     @staticmethod
-    def _refuse(ticket: Ticket) -> None:
+    def _refuse(ticket: Ticket, how: How) -> None:
         loan, ticket.loan = ticket.loan, None
         ticket.refuse()
-        if loan is not None:
+        if loan is not None and how == "lend":  # who wanted to move keeps the place that was lent before
             loan.wanted()
 
     def _ask_soon(self, ticket: Ticket) -> None:

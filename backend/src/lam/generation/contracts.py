@@ -5,6 +5,7 @@ Only contracts live here. They must not name messages, sessions or a database.
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
+from datetime import datetime
 from typing import Literal, Protocol
 
 from msgspec import Struct
@@ -107,6 +108,10 @@ class RunStore(Protocol):
     async def take_over(self, owner: str, rule: OrphanRule | None = None) -> list[OpenRun]:
         """Makes `owner` the owner of every open run, or of those of the rule, under the next epoch, and returns these runs. When
         several gateways try at once, one of them gets each run."""
+        ...
+
+    async def of_owner(self, owner: str, before: datetime) -> list[str]:
+        """Returns the ids of the open runs of a gateway that began before a time."""
         ...
 
     async def give_away(self, leases: Sequence[Lease]) -> None:

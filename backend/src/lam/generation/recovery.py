@@ -56,11 +56,13 @@ class Orphans:
         return [run.id for run in ending]
 
     async def resume(self, resumption: Resumption, supervisor: Supervisor, *, seconds: float) -> int:
-        """Makes the runs of one kind go on, and returns their number. Those that cannot, or whose last checkpoint is older than
-        `seconds`, are left for `end`. Raises StorageUnavailable."""
+        """Makes the `continue` runs of one kind go on, and returns their number. Those that cannot, or whose last checkpoint is
+        older than `seconds`, are left for `end`. Raises StorageUnavailable."""
         resumed = 0
         for run in list(self._runs):
-            if run.kind == resumption.kind and await self._resume(run, resumption, supervisor, seconds):
+            if (run.kind, run.on_disconnect) == (resumption.kind, "continue") and await self._resume(
+                run, resumption, supervisor, seconds
+            ):
                 self._runs.remove(run)
                 resumed += 1
         return resumed

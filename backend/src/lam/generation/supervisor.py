@@ -6,10 +6,11 @@ It owns their tasks and the places per user. It must not know what a run is abou
 import asyncio
 import logging
 import secrets
+from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
 
 from msgspec import Struct
 
@@ -28,6 +29,8 @@ from lam.protocol.runs import OnDisconnect, OpenRun
 from lam.streams.memory_log import Shelf
 
 log = logging.getLogger(__name__)
+
+MOST_EARLY_STOPS: Final = 1000
 
 
 class Waits(Struct, frozen=True, kw_only=True):
@@ -78,9 +81,11 @@ class Supervisor:
         self._runs: dict[str, Run] = {}
         self._outer: dict[str, asyncio.Task[None]] = {}
         self._by_key: dict[str, Run | Claim] = {}
-        self._claims: set[Claim] = set()
+        self._claims: set[Claim] = set()  # those that count
+        self._open_claims: set[str] = set()  # the ids of all
         self._draining = False
         self.elsewhere: Elsewhere | None = None  # the runs of other gateways, where there may be some
+        self._early_stops: OrderedDict[str, Stop] = OrderedDict()  # of runs that were to be taken over at that moment, by id
         self.lost: set[str] = set()  # ids of runs that are ours by their rows and do not run here: given up, or just taken over
 
     async def __aenter__(self) -> Self:
@@ -106,6 +111,10 @@ class Supervisor:
     def awaited(self) -> list[Run]:
         """Returns the running runs, without those that can be dropped."""
         return [run for run in self._runs.values() if not run.droppable]
+
+    def knows(self, run_id: str) -> bool:
+        """Returns whether a run of this id runs here or is about to start."""
+        return run_id in self._runs or run_id in self._open_claims
 
     def local(self, run_id: str) -> Run | None:
         """Returns a run of this gateway."""
@@ -150,6 +159,7 @@ class Supervisor:
         if counts and owned >= self._most_per_user:
             raise TooManyStreams(f"You have {owned} replies running, as many as this gateway allows; wait for one to end.")
         claim = Claim(key, user_id)
+        self._open_claims.add(claim.id)
         if key is not None:
             self._by_key[key] = claim
         if counts:
@@ -160,6 +170,7 @@ class Supervisor:
             if key is not None and self._by_key.get(key) is claim:  # the run did not start
                 del self._by_key[key]
             self._claims.discard(claim)
+            self._open_claims.discard(claim.id)
             claim.gone.set()
 
     def record(self, claim: Claim, kind: str, request: bytes, on_disconnect: OnDisconnect = "cancel") -> OpenRun:
@@ -219,6 +230,8 @@ class Supervisor:
         self._outer[run.id] = self._tasks.create_task(self._drive(run, pump), name=f"run-{run.id}")
         if self._draining and not (self.elsewhere is not None and self.elsewhere.can_give_away(run)):
             run.stop(Stop("drain"))
+        if (early := self._early_stops.pop(run.id, None)) is not None:
+            run.stop(early)
         call_each(self.after_start, run, event=f"the start of {run.id}")
         return run
 
@@ -305,12 +318,16 @@ class Supervisor:
     # Ending
 
     async def stop(self, run_id: str, shown_chars: int | None = None, by: str | None = None) -> None:
-        """Stops a run of this gateway at any stage and waits up to `stop` seconds for its result. Does nothing when it has ended.
-        `by`: as of `Stop`."""
-        run = self._runs.get(run_id)
+        """Stops a run of this gateway at any stage and waits up to `stop` seconds for its result. Does nothing when it has ended. A
+        run that this gateway is about to take over is stopped as soon as it runs here. `by`: as of `Stop`."""
+        run, request = self._runs.get(run_id), Stop(shown_chars=shown_chars, by=by)
         if run is not None:
-            run.stop(Stop(shown_chars=shown_chars, by=by))
+            run.stop(request)
             await run.saved(self._waits.stop)
+        elif self.elsewhere is not None:
+            self._early_stops[run_id] = request
+            while len(self._early_stops) > MOST_EARLY_STOPS:
+                self._early_stops.popitem(last=False)
 
     async def end_key(self, key: str) -> None:
         """Stops the key's run, on any gateway, and waits until its result is stored. Raises SessionBusy when that takes too

@@ -74,6 +74,10 @@ class Connections:
     async def close(self) -> None:
         """Closes the connections that nobody uses; the others when they are given back."""
         self._closed = True
+        await self.forget()
+
+    async def forget(self) -> None:
+        """Closes the connections that nobody uses, because the server was lost."""
         free, self._free = self._free, []
         for connection in free:
             await connection.disconnect()

@@ -189,7 +189,7 @@ class Link:
                     await self._connections.drop(connection)
             except FAILURES as error:
                 self._lose(error)
-            await self._connections.close()  # none of them is of use after a loss
+            await self._connections.forget()  # none of them is of use after a loss
             await asyncio.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # spreads reconnects, guards nothing
             pause = min(2 * pause, self.pace.longest_pause)
 

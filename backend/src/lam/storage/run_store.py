@@ -5,6 +5,7 @@ It must not know what a run is about.
 
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 
 from lam.errors import LeaseLost
 from lam.protocol.events import SavedEvent
@@ -29,6 +30,10 @@ class RunStore:
     async def take_over(self, owner: str, rule: OrphanRule | None = None) -> list[OpenRun]:
         async with self._database.write() as unit:
             return await unit.runs.take_over(owner, rule)
+
+    async def of_owner(self, owner: str, before: datetime) -> list[str]:
+        async with self._database.read() as unit:
+            return await unit.runs.of_owner(owner, before)
 
     async def give_away(self, leases: Sequence[Lease]) -> None:
         async with self._database.write() as unit:

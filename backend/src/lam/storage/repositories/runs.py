@@ -141,6 +141,11 @@ class Runs(Repository):
         rows = await self._connection.execute(change.returning(*_OF_RUN))
         return [_open_run(row) for row in rows]
 
+    async def of_owner(self, owner: str, before: datetime) -> list[str]:
+        """Returns the ids of the open runs of a gateway that began before a time."""
+        query = select(runs.c.id).where(runs.c.owner == owner, runs.c.created_at < before)
+        return list((await self._connection.execute(query)).scalars())
+
     async def give_away(self, leases: Sequence[Lease]) -> None:
         """Leaves runs to any gateway, as far as these leases are valid."""
         if leases:
