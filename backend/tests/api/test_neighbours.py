@@ -138,6 +138,12 @@ async def test_when_signals_were_lost_all_is_told_and_loaded_anew_and_access_is_
     await until(lambda: scene.checks == 1)
 
 
+async def test_access_is_checked_from_time_to_time_though_all_seems_well(scene: Scene) -> None:
+    """Another gateway that does not reach Redis cannot tell who was removed there."""
+    scene.neighbours._usual_check = 0
+    await until(lambda: scene.checks >= 2)
+
+
 async def test_while_redis_is_away_access_is_checked_again_and_again(scene: Scene) -> None:
     scene.signals.since_lost = 0.1
     await until(lambda: scene.checks >= 2)

@@ -298,6 +298,21 @@ async def test_lent_places_are_asked_back_across_gateways() -> None:
         assert waiting.offer is not None
 
 
+async def test_a_lent_place_is_kept_when_there_is_none_to_move_to() -> None:
+    async with gateways({"s": 1, "t": 1}, "a", "b") as world:
+        borrower = Borrower()
+        lent = world.gateways["b"].lend("m", borrower.loan)
+        await world.talk()
+        assert lent is not None
+        assert servers_of([lent]) == ["s"]
+        world.enter("a", 1)
+        await world.talk()
+        lent.avoided.add(("s", "places"))
+        assert not await moves(world, lent)
+        assert not borrower.is_asked
+        assert servers_of([lent]) == ["s"]
+
+
 async def test_a_full_queue_is_full_on_every_gateway() -> None:
     async with gateways(1, "a", "b", most=3) as world:
         for name in "abab":

@@ -112,8 +112,11 @@ class Neighbours:
         check: Callable[[], Awaitable[None]],
         *,
         patience: float = PATIENCE_SECONDS,
+        usual_check: float = USUAL_CHECK_SECONDS,
     ) -> None:
-        """`patience`: seconds without Redis after which this gateway is not ready."""
+        """`patience`: seconds without Redis after which this gateway is not ready. `usual_check`: seconds between two checks while
+        Redis answers."""
+        self._usual_check = usual_check
         self.name = leases.name
         self._patience = patience
         self.after_death: list[Callable[[], None]] = []
@@ -212,7 +215,7 @@ class Neighbours:
                 async with asyncio.timeout(CHECK_SECONDS):
                     await self._loss.wait()
             except TimeoutError:
-                if self._signals.since_lost is None and clock() - checked_at < USUAL_CHECK_SECONDS:
+                if self._signals.since_lost is None and clock() - checked_at < self._usual_check:
                     continue
             self._loss.clear()
             checked_at = clock()
