@@ -217,6 +217,26 @@ test("a tab that nobody looks at lets go after a while, and has everything again
   expect(reading()[0]?.reader).toMatchObject({ sessions: [7], runs: new Map([["a", 4]]) });
 });
 
+test("what a tab has in sight may have changed once somebody looks at it again, unless that was a moment ago", async () => {
+  const tab = await opened();
+  let returned = 0;
+  tab.events.listen({ returned: () => void returned++ });
+  const turn = async (isHidden: boolean, ms: number): Promise<void> => {
+    tab.isHidden = isHidden;
+    tab.events.look();
+    await pass(ms);
+  };
+  for (const [ms, count] of [
+    [5_000, 0],
+    [31_000, 1],
+    [1_000, 1],
+  ] as const) {
+    await turn(true, ms);
+    await turn(false, 10);
+    expect(returned).toBe(count);
+  }
+});
+
 test("a tab that went without a word is forgotten", async () => {
   const [first, second] = [await opened(), await opened()];
   second.events.watch(7);

@@ -156,3 +156,15 @@ test("rows stay the same object until they say something else", () => {
   events.say("a", chunk, chunk);
   expect(conversation.rows()).toBe(during);
 });
+
+test("a reply that began while the one before it was still read is followed after that one's end", () => {
+  const conversation = conversations.of(7);
+  conversation.take([ASKED, stored(2, "streaming", "", "a")]);
+  events.say("a", metadata("a"));
+  conversations.show(8);
+  conversations.show(7);
+  conversation.take([ASKED, stored(2, "complete", "Once"), stored(3, "complete", "More"), stored(4, "streaming", "", "b")]);
+  conversations.session({ type: "followed", session_id: 7, active_message_id: 4, stream_id: "b" });
+  events.say("a", chunk, done);
+  expect(conversation.live?.stream.id).toBe("b");
+});

@@ -195,3 +195,25 @@ test("a picture is known as needed while a draft of any tab has it, or what was 
   drafts.taken(1, back);
   expect(drafts.hasPicture("d")).toBe(false);
 });
+
+test("the first message of a new session is kept until the session is there, before what was written meanwhile", () => {
+  const drafts = opened();
+  const first = { text: "one" };
+  drafts.sent(null, first);
+  expect(reloaded().get(null).text).toBe("one");
+  const again = opened();
+  again.change(null, { text: "" });
+  again.sent(null, first);
+  again.change(null, { text: "second" });
+  again.giveBack(null, first, "503");
+  expect(again.get(null)).toMatchObject({ text: "one\n\nsecond", problem: "503" });
+});
+
+test("what was written while the session was made goes there", () => {
+  const drafts = opened();
+  drafts.change(null, { text: "and another thing" });
+  drafts.move(5);
+  expect([drafts.get(null).text, drafts.get(5).text]).toEqual(["", "and another thing"]);
+  drafts.move(6);
+  expect(drafts.get(6)).toEqual(EMPTY);
+});

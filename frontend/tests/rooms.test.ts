@@ -1,6 +1,6 @@
 /** A room in the page: tiles that are read and drawn, and what the frames of a room change. */
 
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 
 import type { Participant, Room } from "../src/api/rooms";
 import { asCode } from "../src/features/rooms/code";
@@ -166,6 +166,19 @@ test("after its end a reply stays, and is not read again", () => {
   expect([written.at(-1), tile.isRunning, events.readers.size]).toEqual(["Half of it.", false, 0]);
 });
 
+test.each([
+  ["read to its end, and another one since", [metadata, chunk("Old."), done("Old.")], "New."],
+  ["not read at all", [], "Yes."],
+  ["cut off before its end", [metadata, chunk("The beginning")], "The beginning and the end."],
+])("of a reply that was %s the tile shows what the gateway knows", (_what, read, last) => {
+  const { tile, events } = tileOf(person(1, { stream_id: "a", last: "Before." }));
+  tile.attach();
+  events.readers.get("a")?.take(numbered(1, ...read));
+  expect(tile.text).not.toBe("Before.");
+  tile.meet(person(1, { messages: 4, last }));
+  expect(tile.text).toBe(last);
+});
+
 test("what is missing in between is asked for again", () => {
   const { tile, events } = tileOf(person(1, { stream_id: "a" }));
   tile.attach();
@@ -267,6 +280,16 @@ test("a room that is closed lets go of everything", async () => {
   const { view, events } = await viewOf([person(1, { stream_id: "a" })]);
   events.say({ type: "closed", room_id: 5 });
   expect([view.isGone, view.tiles.length, events.readers.size]).toEqual([true, 0, 0]);
+});
+
+test("a room that came into sight is read anew, after what is on its way", async () => {
+  const { view, events, answers } = await viewOf([person(1)]);
+  const before = answers.asked;
+  events.say({ type: "followed", room_id: 5 });
+  events.say({ type: "followed", room_id: 5 });
+  answers.room = { ...ROOM, state: "paused" };
+  await vi.waitFor(() => expect(answers.asked).toBe(before + 2));
+  await vi.waitFor(() => expect(view.room?.state).toBe("paused"));
 });
 
 test("a room that is closed is not asked for any more", async () => {

@@ -90,6 +90,13 @@ test("who is there is asked for, and one person alone is no company", async () =
   expect([gathering.role, gathering.isShared]).toEqual(["owner", false]);
 });
 
+test("who is there is asked for again when the session comes into sight again", async () => {
+  await gateway.answers([ME]);
+  gatherings.session({ type: "followed", session_id: 7, active_message_id: null, stream_id: null });
+  await gateway.answers([ME, ANA]);
+  expect(gathering.isShared).toBe(true);
+});
+
 test("others are told whether somebody is here only where there are others, and somebody looks", async () => {
   await gateway.answers([ME]);
   expect(gatherings.isCompany).toBe(false);

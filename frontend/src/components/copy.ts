@@ -1,16 +1,25 @@
-/** Puts a text on the clipboard; also over plain HTTP, where browsers hide the newer way. */
-export async function copyText(text: string): Promise<void> {
-  if (window.isSecureContext) {
-    await navigator.clipboard.writeText(text);
-    return;
-  }
+/** Puts a text on the clipboard, also over plain HTTP, where browsers hide the newer way. False where the browser does not allow it. */
+export async function copyText(text: string): Promise<boolean> {
+  return window.isSecureContext ? await written(text) : copied(text);
+}
+
+function written(text: string): Promise<boolean> {
+  return navigator.clipboard.writeText(text).then(
+    () => true,
+    () => false,
+  );
+}
+
+function copied(text: string): boolean {
   const area = document.createElement("textarea");
   area.value = text;
   area.className = "for-ears";
   const focused = document.activeElement;
-  document.body.append(area);
+  (focused?.closest("dialog[open]") ?? document.body).append(area); // outside of an open dialog nothing takes the focus
   area.select();
-  document.execCommand("copy"); // eslint-disable-line @typescript-eslint/no-deprecated -- the only way there is without HTTPS
+  const isSelected = document.activeElement === area;
+  const isDone = document.execCommand("copy"); // eslint-disable-line @typescript-eslint/no-deprecated -- the only way there is without HTTPS
   area.remove();
   if (focused instanceof HTMLElement) focused.focus();
+  return isSelected && isDone;
 }

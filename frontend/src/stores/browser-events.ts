@@ -46,6 +46,8 @@ export interface Listener {
   room?: (event: RoomEvent) => void;
   /** Anything may have changed meanwhile. */
   missed?: () => void;
+  /** Somebody looks at this tab again after a while: what it has in sight may have changed without a frame. */
+  returned?: () => void;
   /** Nothing more will come, such as where the login was ended. */
   refused?: () => void;
 }
@@ -104,6 +106,7 @@ export class BrowserEvents extends Subscribable {
   private session: number | null = null;
   private room: number | null = null;
   private isAway = false;
+  private hiddenAt: number | null = null;
   /** Others are told whether somebody is here: what is in sight stays followed also when nobody looks. */
   private isCompany = false;
   private hiding: ReturnType<typeof setTimeout> | null = null;
@@ -201,11 +204,16 @@ export class BrowserEvents extends Subscribable {
   look(): void {
     if (this.hiding !== null) clearTimeout(this.hiding);
     this.hiding = null;
-    if (this.around.isHidden()) {
-      this.hiding = setTimeout(() => this.setAway(true), this.around.timings.hiddenMs);
+    const { isHidden, timings } = this.around;
+    if (isHidden()) {
+      this.hiddenAt ??= Date.now();
+      this.hiding = setTimeout(() => this.setAway(true), timings.hiddenMs);
       this.say(); // whoever is hidden is away
     } else {
+      const since = this.hiddenAt;
+      this.hiddenAt = null;
       this.setAway(false);
+      if (since !== null && Date.now() - since >= timings.hiddenMs) for (const listener of this.audience) listener.returned?.();
     }
   }
 

@@ -101,8 +101,7 @@ export class Conversation extends Subscribable {
     if (this.messages === messages) return;
     this.messages = messages;
     this.settle();
-    const newest = messages?.at(-1);
-    if (newest?.status === "streaming" && newest.stream_id !== null) this.find(newest.stream_id);
+    this.findNewest();
     this.notify();
   }
 
@@ -153,6 +152,12 @@ export class Conversation extends Subscribable {
     this.put({ stream: LiveStream.following(streamId, this.around.runs), asked: null, hides: null, isFresh });
   }
 
+  /** The reply that still runs, as far as the list knows. */
+  private findNewest(): void {
+    const newest = this.messages?.at(-1);
+    if (newest?.status === "streaming" && newest.stream_id !== null) this.find(newest.stream_id);
+  }
+
   private put(live: LiveReply): void {
     this.live?.stream.release();
     this.unwatch?.();
@@ -192,6 +197,7 @@ export class Conversation extends Subscribable {
       this.around.lists.messagesChanged(this.session);
     } else {
       this.settle();
+      this.findNewest(); // it may have begun before this one had been read to its end
       this.notify();
     }
   }

@@ -28,7 +28,7 @@ const PAUSE_MS = 300;
 export class Drafts extends Subscribable {
   private readonly known = new Map<number | null, Draft>();
   /** What was sent, as long as the gateway has not said that it has it, oldest first. */
-  private readonly onTheirWay = new Map<number, Partial<Draft>[]>();
+  private readonly onTheirWay = new Map<number | null, Partial<Draft>[]>();
   private readonly unwritten = new Set<number | null>();
   private writing: ReturnType<typeof setTimeout> | null = null;
 
@@ -71,27 +71,35 @@ export class Drafts extends Subscribable {
   }
 
   /** Sent: it is kept aside until the gateway has it. */
-  sent(session: number, what: Partial<Draft>): void {
+  sent(session: number | null, what: Partial<Draft>): void {
     this.onTheirWay.set(session, [...(this.onTheirWay.get(session) ?? []), what]);
     this.touch(session);
   }
 
   /** The gateway has it. */
-  taken(session: number, what: Partial<Draft>): void {
+  taken(session: number | null, what: Partial<Draft>): void {
     if (this.forget(session, what)) this.touch(session);
   }
 
   /** The gateway did not take it: it stands where it was written, before whatever was written since. */
-  giveBack(session: number, what: Partial<Draft>, problem: string): void {
+  giveBack(session: number | null, what: Partial<Draft>, problem: string): void {
     if (this.forget(session, what)) this.putBack(session, what, problem);
   }
 
   /** Stands before whatever is written there. */
-  putBack(session: number, what: Partial<Draft>, problem: string | null = null): void {
+  putBack(session: number | null, what: Partial<Draft>, problem: string | null = null): void {
     this.change(session, { ...together(what, this.get(session)), problem });
   }
 
-  private forget(session: number, what: Partial<Draft>): boolean {
+  /** What was written for a new session while it was made goes there. */
+  move(session: number): void {
+    const { text, documents, pictures, template } = this.get(null);
+    if (text === "" && documents.length + pictures.length === 0 && template === null) return;
+    this.change(null, { text: "", documents: [], pictures: [], template: null });
+    this.putBack(session, { text, documents, pictures, template });
+  }
+
+  private forget(session: number | null, what: Partial<Draft>): boolean {
     const all = this.onTheirWay.get(session) ?? [];
     this.onTheirWay.set(
       session,
@@ -110,7 +118,7 @@ export class Drafts extends Subscribable {
     if (this.writing !== null) clearTimeout(this.writing);
     this.writing = null;
     for (const session of this.unwritten) {
-      const back = session === null ? [] : (this.onTheirWay.get(session) ?? []);
+      const back = this.onTheirWay.get(session) ?? [];
       keep(
         key(session, this.tab.name),
         back.reduceRight<Draft>((now, one) => together(one, now), this.get(session)),

@@ -6,9 +6,17 @@
 import type { Scope } from "../api/events";
 import { keptName } from "../base";
 
+/** Where it is kept that somebody was signed in here. */
+export const SIGNED_IN = keptName("signed-in");
+
 export const guests = {
+  /** The gateway let somebody in as a guest, so the log-in of whoever was here before has ended. */
+  areWelcome(): void {
+    localStorage.removeItem(SIGNED_IN);
+  },
   /** Somebody came in as a guest. */
   enter(session: number, scope: Scope): void {
+    this.areWelcome();
     localStorage.setItem(key(session), scope);
   },
   /** Null: nobody is a guest of that session here. */

@@ -10,6 +10,7 @@ import { Subscribable } from "./subscribable";
 import { Tile } from "./tile";
 
 export type RoomEvent = { room_id?: number } & (
+  | { type: "followed" }
   | { type: "room"; room: Room }
   | { type: "participant"; participant: Participant }
   | { type: "message"; text: string }
@@ -37,6 +38,7 @@ export class RoomView extends Subscribable {
   private read = 0;
   /** What was said while everything is read anew: it is newer than the answer. */
   private meanwhile: RoomEvent[] | null = null;
+  private isOutdated = false;
   private leave: () => void = () => undefined;
 
   constructor(
@@ -54,6 +56,7 @@ export class RoomView extends Subscribable {
     const undo = this.events.listen({
       room: (event) => this.hear(event),
       missed: () => void this.load(),
+      returned: () => void this.load(),
       refused: () => void this.load(),
     });
     this.events.watchRoom(this.id);
@@ -70,6 +73,7 @@ export class RoomView extends Subscribable {
   /** Reads everything anew. */
   async load(): Promise<void> {
     const turn = ++this.read;
+    this.isOutdated = false;
     this.meanwhile = [];
     try {
       const room = await this.calls.read(this.id);
@@ -88,6 +92,11 @@ export class RoomView extends Subscribable {
     }
     this.meanwhile = null;
     this.notify();
+    if (this.needsLoading()) await this.load();
+  }
+
+  private needsLoading(): boolean {
+    return this.isOutdated && !this.isGone;
   }
 
   /** The room is gone, and is not asked for any more. */
@@ -121,6 +130,11 @@ export class RoomView extends Subscribable {
 
   private hear(event: RoomEvent): void {
     if (event.room_id !== undefined && event.room_id !== this.id) return;
+    if (event.type === "followed") {
+      if (this.meanwhile === null) void this.load();
+      else this.isOutdated = true; // once what is on its way has come
+      return;
+    }
     this.meanwhile?.push(event);
     this.apply(event);
     this.notify();
@@ -133,6 +147,8 @@ export class RoomView extends Subscribable {
   private apply(event: RoomEvent): void {
     const { room } = this;
     switch (event.type) {
+      case "followed":
+        break; // heard before
       case "room":
         if (event.room.id !== this.id) return;
         this.roomIs(event.room);

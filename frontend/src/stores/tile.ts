@@ -49,9 +49,12 @@ export class Tile extends Subscribable implements RunReader {
     return this.wants !== null;
   }
 
-  /** All of the newest reply; what was said before this page was opened, as far as the gateway told it. */
+  /** All of the newest reply; where it was not read to its end, what the gateway told of that end. */
   get text(): string {
-    return this.snapshot.text !== "" || this.run !== null ? this.snapshot.text : this.person.last;
+    const { text } = this.snapshot;
+    if (this.run === null) return this.person.last;
+    const isOver = this.person.stream_id === null; // then the gateway knows the end of the newest message
+    return isOver && !text.endsWith(this.person.last) ? this.person.last : text;
   }
 
   /** The end of the text; it begins at the same place for a while. */

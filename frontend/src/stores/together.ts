@@ -340,6 +340,7 @@ export class Gatherings extends Subscribable {
 
   session = (event: SessionEvent): void => {
     if (isTogether(event)) this.known.get(event.session_id)?.hear(event);
+    else if (event.type === "followed") this.known.get(event.session_id)?.missed(); // what changed out of sight had no frame
   };
 
   /** Anything may have changed meanwhile. */

@@ -96,10 +96,14 @@ class EventConnection:
         return fresh
 
     def watch_rooms(self, rooms: Collection[int]) -> frozenset[int]:
-        """Sets the visible rooms and returns the new ones: the caller must `refuse_room` each that the reader may not see."""
+        """Sets the visible rooms and returns the new ones: the caller must `describe_room` or `refuse_room` each of them."""
         fresh = frozenset(rooms) - self._rooms
         self._rooms = frozenset(rooms)
         return fresh
+
+    def describe_room(self, room_id: int) -> None:
+        """Says that a room is visible from now on: whoever shows it reads it anew, since what changed before had no frame here."""
+        self._say("room", 0, {"type": "followed", "room_id": room_id})
 
     def refuse_room(self, room_id: int) -> None:
         self._say("room", 0, {"type": "closed", "room_id": room_id, "reason": "not_found"})

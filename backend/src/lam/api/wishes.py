@@ -90,6 +90,7 @@ class Wishes:
         for room_id in connection.watch_rooms(followed.room):
             try:
                 await self._rooms.get(user_id, room_id)
+                connection.describe_room(room_id)
             except NotFound:
                 connection.refuse_room(room_id)
         connection.follow(await self._events.find(user_id, wishes(followed.run), connection.followed))

@@ -15,10 +15,12 @@ type Format = keyof typeof FORMATS;
 export function Table({ dir, children }: { dir: string | undefined; children: ReactNode }) {
   const table = useRef<HTMLTableElement>(null);
   const [copied, setCopied] = useState<Format | null>(null);
+  const [hasFailed, setHasFailed] = useState(false);
   const copy = async (format: Format): Promise<void> => {
     if (table.current === null) return;
-    await copyText(FORMATS[format](table.current));
-    setCopied(format);
+    const isCopied = await copyText(FORMATS[format](table.current));
+    setHasFailed(!isCopied);
+    setCopied(isCopied ? format : null);
     setTimeout(() => setCopied(null), 1500);
   };
   return (
@@ -33,6 +35,7 @@ export function Table({ dir, children }: { dir: string | undefined; children: Re
             {copied === format ? words.common.copied : words.markdown.tableFormats[format]}
           </button>
         ))}
+        {hasFailed && <span role="alert">{words.common.notCopied}</span>}
       </div>
     </div>
   );

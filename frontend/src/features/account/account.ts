@@ -4,28 +4,28 @@ import { addressOf, isOurs, keptName } from "../../base";
 import { answered, api } from "../../api/http";
 import { pathOf } from "../../site";
 import { deletions } from "../../stores/deletions";
+import { SIGNED_IN } from "../../stores/guests";
 
-const KNOWN = keptName("signed-in");
 const PERSON = keptName("person");
 const STAYS = keptName("preferences"); // of the device, not of the person
 let isLeaving = false;
 
 /** Whether somebody was signed in here; who was not need not be asked for, which would be an error in the console. */
 export const signedIn = {
-  get: (): boolean => isLeaving || localStorage.getItem(KNOWN) !== null,
+  get: (): boolean => isLeaving || localStorage.getItem(SIGNED_IN) !== null,
   isLeaving: (): boolean => isLeaving,
   /** True where somebody else was here before: nothing of theirs is left, and the page must begin anew. */
   begin: (email: string): boolean => {
     const isOther = (localStorage.getItem(PERSON) ?? email) !== email;
     if (isOther) forget();
     localStorage.setItem(PERSON, email);
-    localStorage.setItem(KNOWN, "yes");
+    localStorage.setItem(SIGNED_IN, "yes");
     return isOther;
   },
   /** Another tab was signed out: this one is, too. And "Back" never shows a page that somebody has left. */
   watch: (): void => {
     globalThis.addEventListener("storage", ({ key, newValue }) => {
-      if (key === KNOWN && newValue === null) location.reload();
+      if (key === SIGNED_IN && newValue === null) location.reload();
     });
     globalThis.addEventListener("pageshow", ({ persisted }) => {
       if (persisted && isLeaving) location.reload();

@@ -1,5 +1,5 @@
 import { ArrowUp, Camera, Paperclip, Square } from "lucide-react";
-import { useEffect, useState, useSyncExternalStore, type ClipboardEvent, type KeyboardEvent, type ReactNode } from "react";
+import { useEffect, useRef, useState, useSyncExternalStore, type ClipboardEvent, type KeyboardEvent, type ReactNode } from "react";
 
 import type { MessageAnswer, TemplateAnswer } from "../../api/schema";
 import { useChoices } from "../../components/choices";
@@ -51,6 +51,7 @@ export function Composer({ session, live, messages, actions, onEditLast, blind, 
   const { pending, attach, forget } = useUploads(session);
   const [closed, setClosed] = useState<string | null>(null); // what was written when the templates were closed
   const [chosen, setChosen] = useState<TemplateAnswer | null>(null);
+  const isMaking = useRef(false); // the session of the first message
   const kinds = useKinds();
   const busy = useIsBusy(live);
   const isStopping = useStream(live?.stream, ({ stoppedAt }) => stoppedAt !== null) ?? false;
@@ -78,7 +79,7 @@ export function Composer({ session, live, messages, actions, onEditLast, blind, 
   const hasContent = draft.text.trim() !== "" || draft.documents.length + draft.pictures.length > 0 || isReading;
 
   const send = async (): Promise<void> => {
-    if (!hasContent || held !== null) return;
+    if (!hasContent || held !== null || isMaking.current) return;
     setDue(isReading);
     if (isReading) return;
     const problem = tooLong(draft.documents, draft.text) ?? tooMany(draft.pictures);
@@ -91,10 +92,11 @@ export function Composer({ session, live, messages, actions, onEditLast, blind, 
       await actions.wait(draft);
       return;
     }
+    isMaking.current = session === null;
     try {
       await actions.say(draft);
-    } catch (error) {
-      change({ ...draft, problem: error instanceof Error ? error.message : String(error) }); // nothing is lost
+    } finally {
+      isMaking.current = false;
     }
   };
 

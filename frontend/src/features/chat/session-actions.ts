@@ -50,15 +50,26 @@ export function useSessionActions(session: number | null, settings: SessionSetti
     return {
       async say({ text, documents, pictures, template }) {
         const chosen = template && { template_id: template.id, variables: template.variables };
+        const back = { text, documents, pictures, template };
         let id = session;
         if (id === null) {
-          const body = { ...settings, ...chosen, ...(chosen && { system_prompt: null }) };
-          id = (await answered(api.POST("/api/chatbot/sessions", { body }))).id;
+          drafts.sent(null, back);
+          try {
+            const body = { ...settings, ...chosen, ...(chosen && { system_prompt: null }) };
+            id = (await answered(api.POST("/api/chatbot/sessions", { body }))).id;
+          } catch (error) {
+            drafts.giveBack(null, back, error instanceof Error ? error.message : String(error));
+            return;
+          }
           onMade();
+          drafts.taken(null, back);
         }
         const message = { session_id: id, content: text, documents: [...documents], images: idsOf(pictures) };
-        send({ ...message, ...(session !== null && chosen) }, null, { text, documents, pictures, template });
-        if (session === null && location.pathname === addressOf("/")) navigate(`/c/${id}`);
+        send({ ...message, ...(session !== null && chosen) }, null, back);
+        if (session === null && location.pathname === addressOf("/")) {
+          drafts.move(id);
+          navigate(`/c/${id}`);
+        }
       },
       async wait({ text, documents, pictures, template }) {
         if (session === null) return;

@@ -5,6 +5,7 @@ import { useLocation } from "wouter";
 import { ApiError } from "../../api/http";
 import { rooms } from "../../api/rooms";
 import { roomPath } from "../../site";
+import { guests } from "../../stores/guests";
 import { words } from "../../words";
 import { asCode } from "./code";
 
@@ -72,7 +73,10 @@ function Nickname({ code, room, onAgain }: NicknameProps) {
   const button = useRef<HTMLButtonElement>(null);
   const join = useMutation({
     mutationFn: (nickname: string | null) => rooms.join(code, nickname),
-    onSuccess: ({ room_id }) => navigate(roomPath(room_id)),
+    onSuccess: ({ room_id }) => {
+      if (room.needs_nickname) guests.areWelcome();
+      navigate(roomPath(room_id));
+    },
   });
   useLayoutEffect(() => (field.current ?? button.current)?.focus(), []);
   const submit = (event: SubmitEvent<HTMLFormElement>): void => {
