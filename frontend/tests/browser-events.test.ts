@@ -220,7 +220,7 @@ test("a tab that nobody looks at lets go after a while, and has everything again
 test("what a tab has in sight may have changed once somebody looks at it again, unless that was a moment ago", async () => {
   const tab = await opened();
   let returned = 0;
-  tab.events.listen({ returned: () => void returned++ });
+  tab.events.listen({ returned: () => (returned += 1) });
   const turn = async (isHidden: boolean, ms: number): Promise<void> => {
     tab.isHidden = isHidden;
     tab.events.look();

@@ -467,6 +467,16 @@ async def test_everybody_hears_what_changes_in_a_room(gateway: Gateway, owner: C
                 assert room["code"] not in json.dumps(event), "the code is the owner's"
 
 
+async def test_whoever_looks_at_a_room_again_is_told_to_read_it_anew(owner: Client) -> None:
+    """What changed while the room was out of sight had no frame."""
+    room = (await open_room(owner))["id"]
+    async with listening(owner, room) as heard:
+        assert (await heard.next("followed"))["room_id"] == room
+        for seen in ([], [room]):
+            await owner.call("POST", f"/api/events/{heard.id}", {"room": seen})
+        assert (await heard.next("followed"))["room_id"] == room
+
+
 async def test_the_owner_hears_of_each_participant(gateway: Gateway, owner: Client, scripted: ScriptedServer) -> None:
     room = await open_room(owner)
     async with listening(owner, room["id"]) as heard, entered(gateway, room["code"], "Ada") as ada:

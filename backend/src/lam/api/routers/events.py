@@ -49,6 +49,7 @@ async def connect(
         await parts.wishes.describe(connection, user_id, session_id)
     for room_id in connection.watch_rooms(room):
         await parts.rooms.get(user_id, room_id)
+        connection.describe_room(room_id)
     reading = parts.events.open(connection, last_event_id)
     return SourceStream(connection, 0, reading, parts.open_streams, caller.token_id)
 
