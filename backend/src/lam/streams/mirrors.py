@@ -11,6 +11,7 @@ from typing import Final, Self
 
 from lam.background import Background
 from lam.errors import Unreachable
+from lam.protocol.events import TERMINAL
 from lam.redis.link import Fields, Link
 from lam.streams.entries import FIELD, parts_of, records_of
 from lam.streams.log import has_ended
@@ -63,7 +64,7 @@ class Mirror(MemoryLog):
         self._changed.set()
         for callback in tuple(self._listeners):
             callback()
-        if has_ended(self):
+        if isinstance(records[-1].event, TERMINAL):
             self.close()
 
     def close(self) -> None:
