@@ -190,6 +190,30 @@ test.each([
   expect(lookGuest.findings).toEqual(lookGuest.clean);
 });
 
+test("over plain HTTP the link is copied out of its dialog, and lets in a guest where a log-in has expired", async () => {
+  visitors = [];
+  const ina = await person("ina");
+  await ina.addInitScript(() => Object.defineProperty(globalThis, "isSecureContext", { value: false }));
+  await ina.reload();
+  await ask(ina, "One");
+  await ended(ina);
+  const address = await link(ina, "watch");
+  await ina.getByRole("button", { name: words.together.copyLink, exact: true }).click();
+  await ina.getByRole("button", { name: words.common.copied }).waitFor();
+  await ina.keyboard.press("Escape");
+  const text = ina.getByLabel(words.composer.label, { exact: true });
+  await text.focus();
+  await ina.keyboard.press("Control+V");
+  expect(await text.inputValue()).toBe(studio.url + address);
+
+  const guest = await invited(address);
+  await guest.evaluate(() => localStorage.setItem("signed-in", "yes"));
+  await guest.reload();
+  await join(guest, "Ben");
+  await guest.getByText("One", { exact: true }).waitFor();
+  visitors.at(-1)?.pardon(REFUSED); // the log-in has expired
+});
+
 test("a link that is revoked lets nobody in, and one that is only looked at loses nothing", async () => {
   visitors = [];
   const ina = await person("ina");
