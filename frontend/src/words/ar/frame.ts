@@ -19,7 +19,7 @@ export const common = {
   useTemplate: "استخدم القالب",
   copy: "نسخ",
   copied: "تم النسخ",
-  notCopied: "لا يسمح المتصفح بالنسخ هنا. حدِّد النص وانسخه بنفسك.",
+  notCopied: "النسخ غير مسموح به هنا: حدِّد النص.",
 };
 
 export const pages = {

@@ -18,7 +18,7 @@ export const common = {
   useTemplate: "Use template",
   copy: "Copy",
   copied: "Copied",
-  notCopied: "The browser does not allow copying here. Select the text and copy it yourself.",
+  notCopied: "Copying is not allowed here: select the text.",
 };
 
 /** The titles of the pages: in the navigation, above each page, in the browser's tab and in the palette. */
