@@ -369,9 +369,7 @@ async def test_a_proxy_that_refuses_the_server_and_one_that_is_away_are_told_apa
         )
         assert isinstance(error, Error)
         assert "HTTP 403" in error.message
-    error = await reply_of(
-        tmp_path / "away", llm_server_url=server.url, llm_proxy=f"http://127.0.0.1:{free_port()}", llm_timeout=3
-    )
+    error = await reply_of(tmp_path / "away", llm_server_url=server.url, llm_proxy=f"http://127.0.0.1:{free_port()}", llm_timeout=3)
     assert isinstance(error, Error)
     assert "cannot be reached; is LLM_PROXY right?" in error.message
 
