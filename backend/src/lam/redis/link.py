@@ -47,7 +47,7 @@ class Pace(Struct, frozen=True, kw_only=True):
     `longest_pause`."""
 
     block: float = 1.0
-    gather: float = 0.025
+    gather: float = 0.02
     answer: float = 2.0
     first_pause: float = 0.05
     longest_pause: float = 1.0
