@@ -1,16 +1,16 @@
 /** Puts a text on the clipboard, also over plain HTTP, where browsers hide the newer way. False where the browser does not allow it. */
 export async function copyText(text: string): Promise<boolean> {
-  return window.isSecureContext ? await written(text) : copied(text);
+  return window.isSecureContext ? await write(text) : select(text);
 }
 
-function written(text: string): Promise<boolean> {
+function write(text: string): Promise<boolean> {
   return navigator.clipboard.writeText(text).then(
     () => true,
     () => false,
   );
 }
 
-function copied(text: string): boolean {
+function select(text: string): boolean {
   const area = document.createElement("textarea");
   area.value = text;
   area.className = "for-ears";

@@ -11,12 +11,12 @@ export const SIGNED_IN = keptName("signed-in");
 
 export const guests = {
   /** The gateway let somebody in as a guest, so the log-in of whoever was here before has ended. */
-  areWelcome(): void {
+  endLogin(): void {
     localStorage.removeItem(SIGNED_IN);
   },
   /** Somebody came in as a guest. */
   enter(session: number, scope: Scope): void {
-    this.areWelcome();
+    this.endLogin();
     localStorage.setItem(key(session), scope);
   },
   /** Null: nobody is a guest of that session here. */

@@ -74,7 +74,7 @@ function Nickname({ code, room, onAgain }: NicknameProps) {
   const join = useMutation({
     mutationFn: (nickname: string | null) => rooms.join(code, nickname),
     onSuccess: ({ room_id }) => {
-      if (room.needs_nickname) guests.areWelcome();
+      if (room.needs_nickname) guests.endLogin();
       navigate(roomPath(room_id));
     },
   });
