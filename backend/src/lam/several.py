@@ -126,9 +126,9 @@ class TakeOver:
             return
         self._looked_at = now
         before = datetime.now(UTC) - timedelta(seconds=self._forgotten)
-        found = await self._store.of_owner(supervisor.owner, before)
-        if forgotten := {run_id for run_id in found if not supervisor.knows(run_id)} - supervisor.lost:
-            log.warning("%d runs that this gateway has were not running", len(forgotten))
+        ids = await self._store.of_owner(supervisor.owner, before)
+        if forgotten := {run_id for run_id in ids if not supervisor.knows(run_id)} - supervisor.lost:
+            log.warning("%d runs of this gateway were not running", len(forgotten))
             supervisor.lost |= forgotten
 
     async def _take(self) -> None:

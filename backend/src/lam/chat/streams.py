@@ -132,8 +132,8 @@ class Streams:
             assert elsewhere is not None
             return await elsewhere.stop(run, shown_chars, await self._name(run, user_id)) or "streaming"
         await self._supervisor.stop(stream_id, shown_chars, await self._name(run, user_id))
-        if run.is_lost and elsewhere is not None and (moved := await elsewhere.find(stream_id)) is not None:
-            return await elsewhere.stop(moved, shown_chars, await self._name(moved, user_id)) or "streaming"
+        if run.is_lost and elsewhere is not None and (other := await elsewhere.find(stream_id)) is not None:
+            return await elsewhere.stop(other, shown_chars, await self._name(other, user_id)) or "streaming"
         return run.outcome.status if run.outcome else "streaming"
 
     async def answer_now(self, stream_id: str, user_id: int) -> None:
