@@ -1,7 +1,8 @@
 """Two gateways on one PostgreSQL and one Redis: `python bench/several.py [--rounds 3]`.
 
 What does a token cost that is written to Redis as well, what does a reader on the other gateway cost, and how much later does it
-have a token? Both gateways, PostgreSQL and Redis are processes of their own; the CPU time of the gateways is judged.
+have a token? A reader costs what it adds to its gateway. Both gateways, PostgreSQL and Redis are processes of their own; the CPU
+time of the gateways is judged.
 """
 
 import argparse
@@ -49,9 +50,10 @@ async def gateways(load: Load, postgresql: PostgreSQL, redis: RedisServer | None
             yield found
 
 
-async def busy(load: Load, owner: Lam, readers: Lam | None, each: int = 1) -> dict[str, float]:
-    """20 streams of 50 tokens a second: CPU seconds a second of both gateways, and how late the readers are in milliseconds.
-    `readers`: the gateway where each stream has `each` readers."""
+async def busy(load: Load, both: list[Lam], readers: Lam | None, each: int = 1) -> dict[str, Any]:
+    """20 streams of 50 tokens a second, owned by the first gateway: CPU seconds a second of each gateway, and how late the readers
+    are in milliseconds. `readers`: the gateway where each stream has `each` readers."""
+    owner = both[0]
     await load.expect(STREAMS, TOKENS)
     ids = await owner.begin([Script(number, TOKENS, PACE_US, wait_us=WAIT_US) for number in range(STREAMS)])
     reading = None
@@ -59,12 +61,12 @@ async def busy(load: Load, owner: Lam, readers: Lam | None, each: int = 1) -> di
         requests = [(number, readers.follow(one)) for number, one in enumerate(ids) for _ in range(each)]
         reading = asyncio.create_task(load.run(readers.port, requests, connections=len(requests)))
     await asyncio.sleep(WAIT_US / 1e6 + 2)
-    processes = [one.processes["gateway"] for one in {owner, readers or owner}]
+    processes = [one.processes["gateway"] for one in both]
     clock = asyncio.get_running_loop().time
     before, began = [process.cpu_seconds() for process in processes], clock()
     await asyncio.sleep(SECONDS)
     rates = [(process.cpu_seconds() - was) / (clock() - began) for process, was in zip(processes, before, strict=True)]
-    figures = {"pid-" + str(process.pid): rate for process, rate in zip(processes, rates, strict=True)}
+    figures: dict[str, Any] = {"pid-" + str(process.pid): rate for process, rate in zip(processes, rates, strict=True)}
     if reading is not None:
         figures["behind"] = _insist(await reading)["behind_ms"]
     else:
@@ -72,9 +74,10 @@ async def busy(load: Load, owner: Lam, readers: Lam | None, each: int = 1) -> di
     return figures
 
 
-def cpu(figures: dict[str, float], one: Lam) -> float:
+def cpu(figures: dict[str, Any], one: Lam) -> float:
     """Microseconds a token."""
-    return 1e6 * figures[f"pid-{one.processes['gateway'].pid}"] / (STREAMS * 1e6 / PACE_US)
+    rate: float = figures[f"pid-{one.processes['gateway'].pid}"]
+    return 1e6 * rate / (STREAMS * 1e6 / PACE_US)
 
 
 async def rare(load: Load, owner: Lam, readers: Lam) -> dict[str, float]:
@@ -93,23 +96,28 @@ def _insist(found: dict[str, Any]) -> dict[str, Any]:
 
 async def one_round(load: Load, postgresql: PostgreSQL, redis: RedisServer) -> dict[str, float]:
     async with gateways(load, postgresql, None) as [alone]:
-        unread = cpu(await busy(load, alone, None), alone)
+        unread = cpu(await busy(load, [alone], None), alone)
     async with gateways(load, postgresql, redis) as [a, b]:
-        written = cpu(await busy(load, a, None), a)
-        here = {each: await busy(load, a, a, each) for each in (1, 5)}
-        there = {each: await busy(load, a, b, each) for each in (1, 5)}
+        nobody_reads = await busy(load, [a, b], None)
+        here = {each: await busy(load, [a, b], a, each) for each in (1, 5)}
+        there = {each: await busy(load, [a, b], b, each) for each in (1, 5)}
         first_here, first_there = await rare(load, a, a), await rare(load, a, b)
+    written, beside = cpu(nobody_reads, a), cpu(nobody_reads, b)
     local = {each: (cpu(figures, a) - written) / each for each, figures in here.items()}
-    remote = {each: cpu(figures, b) / each for each, figures in there.items()}
+    remote = {each: (cpu(figures, b) - beside) / each for each, figures in there.items()}
     return {
         "alone, nobody reads: µs/token": unread,
         "replica: µs/token": written - unread,
+        "the other gateway, nobody reads: µs/token": beside,
         "local reader: µs/token": local[1],
         "remote reader: µs/token": remote[1],
         "remote : local": remote[1] / local[1],
         "one of 5 local readers: µs/token": local[5],
         "one of 5 remote readers: µs/token": remote[5],
         "remote : local, 5 readers": remote[5] / local[5],
+        "token of a busy stream, local: ms (median)": here[1]["behind"]["p50"],
+        "token of a busy stream, remote: ms (median)": there[1]["behind"]["p50"],
+        "token of a busy stream, remote: ms (longest)": there[1]["behind"]["max"],
         "lone token, local: ms (median)": first_here["p50"],
         "lone token, remote: ms (median)": first_there["p50"],
         "lone token, remote: ms (longest)": first_there["max"],
@@ -131,7 +139,7 @@ async def measure(rounds: int) -> None:
         async with load() as loaded:
             found = [await one_round(loaded, postgresql, redis) for _ in range(rounds)]
     for name in found[0]:
-        print(f"{name:40} {statistics.median(one[name] for one in found):8.2f}")
+        print(f"{name:44} {statistics.median(one[name] for one in found):8.2f}")
 
 
 def main() -> None:

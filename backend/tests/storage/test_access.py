@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
-from sqlalchemy import literal, select
+from sqlalchemy import join, literal, select, true
 
 import lam.storage
 from lam.protocol.chat import Picture
@@ -15,11 +15,23 @@ from lam.protocol.parts import Image
 from lam.storage import access
 from lam.storage.access import ALLOWED, MEANING, Action, Role
 from lam.storage.database import Database, UnitOfWork
-from lam.storage.schema import media, sessions
+from lam.storage.schema import media, sessions, users
 
 from .. import databases
 
 NOW = datetime(2026, 11, 28, 12, tzinfo=UTC)
+ROOM: dict[str, Any] = dict.fromkeys(
+    ("template_id", "template_version", "system_prompt", "budget", "seconds", "task", "message", "projected_id", "warned_at")
+) | {
+    "title": "t",
+    "models": [],
+    "state": "running",
+    "locked": False,
+    "most": 9,
+    "media_mb": 9,
+    "expires_at": NOW,
+    "created_at": NOW,
+}
 ACTIONS: tuple[Action, ...] = get_args(Action)
 
 
@@ -124,6 +136,28 @@ async def test_a_member_may_do_what_the_table_allows_the_role(database: Database
         listed = await unit.sessions.newest(bob["user"])
         assert {(session.id, session.role) for session, _ in listed} == {(bob["session"], "owner"), (ada["session"], "watch")}
         assert await unit.sessions.find(bob["session"], eve["user"], "read") is None
+
+
+async def test_one_question_about_many_readers_is_answered_as_one_about_each(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lam.storage.repositories.members.PAIRS", 7)
+    async with database.write() as unit:
+        ada, eve, bob, host = [await things_of(unit, f"{name}@example.org") for name in ("ada", "eve", "bob", "host")]
+        await unit.members.add(ada["session"], eve["user"], "steer", NOW)
+        await unit.members.add(bob["session"], ada["user"], "watch", NOW)
+        for shows_others, guests in ((True, ("ann", "ben")), (False, ("cem", "dua"))):
+            room = await unit.rooms.add(user_id=host["user"], shows_others=shows_others, **ROOM, code=f"{shows_others}")
+            for name in guests:
+                guest = await things_of(unit, f"{name}@example.org")
+                await unit.sessions.change(guest["session"], room_id=room.id)
+    async with database.read() as unit:
+        rows = await unit._connection.execute(select(sessions.c.id, users.c.id).select_from(join(sessions, users, true())))
+        pairs = [(session, person) for session, person in rows] + [(ada["session"], 10_000), (10_000, ada["user"])]
+        each = {pair: await unit.members.role(*pair) for pair in pairs}
+        assert set(each.values()) == {None, *get_args(Role)}
+        assert await unit.members.readers(pairs) == {pair for pair, role in each.items() if role in ALLOWED["read"]}
+        assert await unit.members.readers([]) == set()
 
 
 async def test_another_persons_sessions_are_listed_in_their_order_and_in_no_folder(database: Database) -> None:

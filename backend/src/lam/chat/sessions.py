@@ -125,7 +125,7 @@ class Sessions:
     async def may_read(self, pairs: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
         """Returns those of these sessions, each with a person, that the person may read."""
         async with self._database.read() as unit:
-            return {pair for pair in pairs if await unit.members.role(*pair) is not None}
+            return await unit.members.readers(pairs)
 
     async def get(self, user_id: int, session_id: int) -> Session:
         return await self._find(user_id, session_id, "read")

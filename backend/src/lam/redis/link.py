@@ -47,7 +47,7 @@ class Pace(Struct, frozen=True, kw_only=True):
     `longest_pause`."""
 
     block: float = 1.0
-    gather: float = 0.02
+    gather: float = 0.025
     answer: float = 2.0
     first_pause: float = 0.05
     longest_pause: float = 1.0
@@ -219,40 +219,38 @@ class Link:
         self._is_ringing = False
         if self._unwritable_at is not None:  # so that a write is tried at each read, though nobody else writes
             self._ring()
-        block = round(self.pace.block * 1000)
-        entries = await self._entries(connection, "BLOCK", block, *("STREAMS", *self._subscriptions))
+        followed = self._subscriptions
+        batches = await self._batches(connection, ("XREAD", "BLOCK", round(self.pace.block * 1000)), followed)
         # A read that blocked returns one stream alone, though others have earlier entries.
-        together = [key for key, subscription in self._subscriptions.items() if subscription.together]
-        if any(key in together for key, _, _ in entries):
-            entries += await self._entries(connection, "STREAMS", *together)
-        for key, id_, fields in entries:
-            if (subscription := self._subscriptions.get(key)) is not None:
+        together = {key: subscription for key, subscription in followed.items() if subscription.together}
+        if any(key in together for key, _, _ in batches):
+            batches += await self._batches(connection, ("XREAD",), together)
+        for key, subscription, entries in batches:
+            for id_, fields in entries:
+                if followed.get(key) is not subscription:
+                    break  # it is no longer read, or read anew
                 try:
                     subscription.handler(id_, fields)
                 except Exception:
                     log.exception("An entry of %r could not be read", key)
-        if entries:
+        if batches:
             call_each(self.after_read, event="a read from Redis")
-        return any(key not in together and key != self._bell for key, _, _ in entries)
+        return any(key not in together and key != self._bell for key, _, _ in batches)
 
-    async def _entries(self, connection: AbstractConnection, *words: Any) -> list[tuple[bytes, bytes, Fields]]:
-        """Returns key, id and fields of the next entries. `words`: the command's, up to the keys."""
-        keys = words[words.index("STREAMS") + 1 :]
-        positions = [self._subscriptions[key].after for key in keys]
+    async def _batches(self, connection: AbstractConnection, words: Command, asked: dict[bytes, "_Subscription"]) -> list["_Batch"]:
+        """Returns the next entries of each of these streams that has any. `words`: the command's, up to the streams."""
+        asked = dict(asked)  # as it is now
+        positions = [subscription.after for subscription in asked.values()]
         async with asyncio.timeout(self.pace.block + self.pace.answer):
-            answers = await exchange(connection, [("XREAD", *words, *positions)])
-        _raise_first(answers)
+            [answer] = await exchange(connection, [(*words, "STREAMS", *asked, *positions)])
+        _raise_first([answer])
         self._answered_at = self._clock()
-        entries = [
-            (key, id_, dict(zip(fields[::2], fields[1::2], strict=True)))
-            for key, batch in answers[0] or ()
-            for id_, fields in batch
-            if fields is not None
-        ]
-        for key, id_, _ in entries:
-            if (subscription := self._subscriptions.get(key)) is not None:
-                subscription.after = id_
-        return entries
+        batches: list[_Batch] = []
+        for key, entries in answer or ():
+            subscription = asked[key]
+            subscription.after = entries[-1][0]
+            batches.append((key, subscription, [(id_, _fields(words)) for id_, words in entries if words is not None]))
+        return batches
 
     def _lose(self, error: BaseException) -> None:
         self._note(error)
@@ -280,6 +278,15 @@ class _Subscription:
         self.together = together
         self.handler = handler
         self.after = after
+
+
+_Batch = tuple[bytes, _Subscription, list[tuple[bytes, Fields]]]
+"""The key of a stream, who reads it, and entries of it, each with its id."""
+
+
+def _fields(words: Sequence[bytes]) -> Fields:
+    """Returns the fields of an entry, which Redis sends as names and values in turn. Ours have one."""
+    return {words[0]: words[1]} if len(words) == 2 else dict(zip(words[::2], words[1::2], strict=True))
 
 
 def _ignore(_id: bytes, _fields: Fields) -> None:

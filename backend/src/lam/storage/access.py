@@ -88,19 +88,19 @@ Holds = Callable[[Any], ColumnElement[bool]]
 
 
 def _member(role: Role) -> Holds:
-    mine = exists().where(members.c.session_id == sessions.c.id, members.c.role == role).correlate(sessions)
+    mine = exists().where(members.c.session_id == sessions.c.id, members.c.role == role).correlate_except(members)
     return lambda user: mine.where(members.c.user_id == user)
 
 
 def _host(user: Any) -> ColumnElement[bool]:
-    return exists().where(rooms.c.id == sessions.c.room_id, rooms.c.user_id == user).correlate(sessions)
+    return exists().where(rooms.c.id == sessions.c.room_id, rooms.c.user_id == user).correlate_except(rooms)
 
 
 def _fellow(user: Any) -> ColumnElement[bool]:
     mine = sessions.alias("mine")
     in_sight = or_(rooms.c.shows_others, rooms.c.projected_id == sessions.c.id)
-    here = exists().where(mine.c.room_id == rooms.c.id, mine.c.user_id == user)
-    return exists().where(rooms.c.id == sessions.c.room_id, in_sight, here).correlate(sessions)
+    here = exists().where(mine.c.room_id == rooms.c.id, mine.c.user_id == user).correlate_except(mine)
+    return exists().where(rooms.c.id == sessions.c.room_id, in_sight, here).correlate_except(rooms)
 
 
 # The roles of people in a session, as conditions on its row. Nobody has a role that is missing here. In a room:

@@ -13,6 +13,7 @@ from lam.streams.log import Record
 
 FIELD: Final = b"f"
 ENTRY_BYTES: Final = 65536
+_END: Final = b"\n\n"
 _UNKNOWN: Final = Thinking("")  # for an event of a newer release: readers get its frame
 
 
@@ -47,13 +48,15 @@ def entries_of(records: Sequence[Record]) -> Iterator[tuple[int, bytes]]:
 
 def records_of(entry: bytes) -> list[Record]:
     """Returns the records of an entry. Raises ValueError for bytes that are no frames."""
-    if not entry.endswith(b"\n\n"):
+    if entry.find(_END) == len(entry) - len(_END):  # the usual case: a token
+        return [_record(entry)]
+    if not entry.endswith(_END):
         raise ValueError("an entry ends with a blank line")
-    return [_record(frame) for frame in entry[:-2].split(b"\n\n")]
+    return [_record(frame + _END) for frame in entry[: -len(_END)].split(_END)]
 
 
 def _record(frame: bytes) -> Record:
     head, _, data = frame.partition(b"\ndata: ")
     if not head.startswith(b"id: ") or not data:
         raise ValueError("not the frame of an event")
-    return Record(int(head[4:]), sse.decode(data) or _UNKNOWN, frame + b"\n\n")
+    return Record(int(head[4:]), sse.decode(data) or _UNKNOWN, frame)

@@ -45,27 +45,33 @@ class Mirror(MemoryLog):
         return bool(self._listeners)
 
     def take(self, id_: bytes, fields: Fields) -> None:
-        """Adds the records of an entry, without those that the log has and those of an earlier owner."""
+        """Adds the records of an entry, without those that the log has and those of an earlier owner. `tell` tells the readers."""
         epoch, _ = parts_of(id_)
         if self._closed or epoch < self._epoch or (body := fields.get(FIELD)) is None:
             return
-        records = [record for record in records_of(body) if epoch > self._epoch or record.number > self.last]
-        if not records:
-            return
+        records = records_of(body)
         if epoch > self._epoch:
             self._epoch, self._start, self._records = epoch, records[0].number - 1, []
             self._last = self._start
-        elif records[0].number != self.last + 1:
+        elif records[0].number <= self._last:
+            records = [record for record in records if record.number > self._last]
+            if not records:
+                return
+        if records[0].number != self._last + 1:
             log.warning("Events of a stream are missing in Redis; its readers ask anew")
             self.close()
             return
         self._records += records
         self._last = records[-1].number
+        if isinstance(records[-1].event, TERMINAL):
+            self.tell()
+            self.close()
+
+    def tell(self) -> None:
+        """Tells the readers that there is more."""
         self._changed.set()
         for callback in tuple(self._listeners):
             callback()
-        if isinstance(records[-1].event, TERMINAL):
-            self.close()
 
     def close(self) -> None:
         if not self._closed:
@@ -98,17 +104,20 @@ class Mirrors:
         self._lost_seconds = lost_seconds
         self._check_seconds = check_seconds
         self._mirrors: dict[str, Mirror] = {}
+        self._unheard: dict[str, Mirror] = {}  # those that grew in this read
         self._is_leaving = False
         self._tasks = Background()
 
     async def __aenter__(self) -> Self:
         self._loop = asyncio.get_running_loop()
         self._link.after_loss.append(self._watch_loss)
+        self._link.after_read.append(self._tell)
         self._tasks.keep("mirrors", self._keep_checking)
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._link.after_loss.remove(self._watch_loss)
+        self._link.after_read.remove(self._tell)
         await self._tasks.close()
         self._close_all()
 
@@ -153,8 +162,16 @@ class Mirrors:
     def _take(self, stream_id: str, mirror: Mirror, id_: bytes, fields: Fields) -> None:
         mirror.last_entry_at = self._loop.time()
         mirror.take(id_, fields)
+        self._unheard[stream_id] = mirror
         if mirror.closed and self._mirrors.get(stream_id) is mirror:
             self._link.unfollow(key_of(self._link, stream_id))
+
+    def _tell(self) -> None:
+        """Tells the readers of all that a read brought: a reader writes once, though it was more than one entry."""
+        unheard, self._unheard = self._unheard, {}
+        for mirror in unheard.values():
+            if not mirror.closed:  # its close told them
+                mirror.tell()
 
     def _close(self, stream_id: str, mirror: Mirror) -> None:
         if self._mirrors.get(stream_id) is mirror:

@@ -20,7 +20,7 @@ from lam.streams.memory_log import Shelf
 
 log = logging.getLogger(__name__)
 
-TICK: Final = 0.02  # seconds between two pipelines
+TICK: Final = 0.015  # seconds between two pipelines
 PIPELINE_BYTES: Final = 1 << 20
 KEEP_SECONDS: Final = 300
 """How long Redis keeps the log of a run that has ended."""

@@ -7,16 +7,17 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Select, bindparam, case, delete, func, insert, or_, select, update
+from sqlalchemy import Integer, Select, bindparam, case, column, delete, func, insert, or_, select, update, values
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from lam.storage.access import ALLOWED, Role, role_in_session
+from lam.storage.access import ALLOWED, Role, role_in_session, sessions_open
 from lam.storage.models import AuditEntry, Invitation, Member, Person, Publication, Reaction
 from lam.storage.repositories.base import QUICK, Repository, Touched
 from lam.storage.schema import audit, invitations, members, publications, reactions, sessions, users
 
 COLOURS: Final = 8
+PAIRS: Final = 1000  # of one question: SQLite takes 32 766 parameters
 _PERSON: Final = (users.c.id.label("user_id"), users.c.email, users.c.nickname, users.c.scope, members.c.colour)
 _INVITATION: Final = tuple(column for column in invitations.c if column.name != "hash")
 _PUBLICATION: Final = tuple(column for column in publications.c if column.name not in ("hash", "html"))
@@ -56,6 +57,18 @@ class Members(Repository):
         query = select(role_in_session(user_id)).where(sessions.c.id == session_id)
         role: Role | None = (await self._connection.execute(query)).scalar()
         return role
+
+    async def readers(self, pairs: Collection[tuple[int, int]]) -> set[tuple[int, int]]:
+        """Returns those of these sessions, each with a person, that the person may read."""
+        found: set[tuple[int, int]] = set()
+        rest = list(pairs)
+        while rest:
+            some, rest = rest[:PAIRS], rest[PAIRS:]
+            asked = values(column("session", Integer), column("person", Integer)).data(some).cte("asked")
+            query = select(asked.c.session, asked.c.person).join(sessions, sessions.c.id == asked.c.session)
+            rows = await self._connection.execute(query.where(sessions_open("read", asked.c.person)))
+            found.update((session_id, person) for session_id, person in rows)
+        return found
 
     async def add(self, session_id: int, user_id: int, role: Role, now: datetime) -> None:
         """Adds a member, with the first colour that nobody has, or else the rarest."""
