@@ -169,7 +169,7 @@ async def test_messages_written_without_us_are_found(gateway: Gateway) -> None:
         session = (await client.create_session(title="-"))["id"]
         await collect(client, session, "first")
         assert await search(client, "needle") == []
-        async with gateway.parts.database._writer.begin() as connection:
+        async with gateway.parts.database._connect_to_write() as connection, connection.begin():
             await connection.execute(text("UPDATE messages SET content = 'a needle' WHERE role = 'user'"))
         assert len(await search(client, "needle")) == 1
         assert await search(client, "first") == []

@@ -122,7 +122,7 @@ async def test_what_an_earlier_version_stored_is_upgraded_with_its_data(database
         ):
             connection.execute(sql(statement))
 
-    async with database._writer.begin() as connection:
+    async with database._connect_to_write() as connection, connection.begin():
         await connection.run_sync(first_version)
     await database.upgrade()
     async with database.read() as unit:
@@ -365,7 +365,6 @@ async def test_checkpoints_that_could_not_be_saved_are_not_forgotten(database: D
     closed = Database("sqlite+aiosqlite:////nowhere/at/all.db")
     with pytest.raises(StorageUnavailable):
         await checkpoint(RunStore(closed), [run])
-    await asyncio.sleep(0.1)  # Time itself: aiosqlite's thread says goodbye to this loop
     store = RunStore(database)
     for _ in range(2):
         await checkpoint(store, [run])
@@ -409,9 +408,9 @@ async def test_checkpoints_of_the_first_release_are_kept(tmp_path: Path) -> None
         config.attributes["connection"] = connection
         command.upgrade(config, "0003")
 
-    async with database._writer.begin() as connection:
+    async with database._connect_to_write() as connection, connection.begin():
         await connection.run_sync(first_release)
-    async with database._writer.begin() as connection:
+    async with database._connect_to_write() as connection, connection.begin():
         for statement in (*A_SESSION, A_STREAMING_MESSAGE):
             await connection.execute(sql(statement))
         for number, (content, thinking) in enumerate([("", "hm, "), ("Once", "yes"), (" upon \U0001f642", "")]):
@@ -457,7 +456,7 @@ async def test_messages_of_the_first_release_have_parts_and_facts(tmp_path: Path
         for row in rows:
             connection.execute(sql(add), known | row)
 
-    async with database._writer.begin() as connection:
+    async with database._connect_to_write() as connection, connection.begin():
         await connection.run_sync(first_release)
     await database.upgrade()
     async with database.read() as unit:

@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 from functools import cache
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
+from lam.storage.connection import Connection
 from lam.storage.schema import metadata
 
 
-async def require_complete(connection: AsyncConnection) -> None:
+async def require_complete(connection: Connection) -> None:
     """Raises the driver's exception when a table, a column, or the target of a trigger is missing."""
     for statement in _statements(connection.dialect.name):
         await connection.exec_driver_sql(statement)

@@ -10,23 +10,25 @@ import logging
 import sqlite3
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Final, cast
 
+import sqlalchemy
 from alembic import command
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import AsyncAdaptedQueuePool, Connection, exc, make_url, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import QueuePool, exc, make_url, text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from lam.callbacks import call_each
 from lam.data_folder import DataFolder, make_private
 from lam.errors import ConfigError, StorageDamaged, StorageLost, StorageUnavailable
 from lam.settings import Settings
 from lam.storage.completeness import require_complete
+from lam.storage.connection import Connection
 from lam.storage.database_file import CHECK_SECONDS, RESTORE, DatabaseFile, damage
 from lam.storage.failures import INCOMPLETE, foreign_errors
 from lam.storage.line import Line
@@ -49,7 +51,7 @@ from lam.storage.repositories.spending import Spending
 from lam.storage.repositories.templates import Templates
 from lam.storage.repositories.users import Tokens, Users
 from lam.storage.repositories.waiting import Waiting
-from lam.storage.sqlite import LOCK_SECONDS, sqlite_engine
+from lam.storage.sqlite import LOCK_SECONDS, SqliteEngine
 
 log = logging.getLogger(__name__)
 
@@ -65,7 +67,7 @@ def database_url(settings: Settings) -> str:
 class UnitOfWork:
     """The repositories of one transaction."""
 
-    def __init__(self, connection: AsyncConnection, *, shared: bool = False) -> None:
+    def __init__(self, connection: Connection, *, shared: bool = False) -> None:
         self._connection = connection
         self.touched = Touched()
         self.users = Users(connection)
@@ -124,10 +126,14 @@ class Database:
         self._postgresql = parsed.get_backend_name() == "postgresql"
         self._check_seconds = check_seconds
         if self._postgresql:
-            self._engine = postgresql_engine(parsed, pool_size=pool_size, turn_seconds=TURN_SECONDS)
+            postgresql = postgresql_engine(parsed, pool_size=pool_size, turn_seconds=TURN_SECONDS)
+            self._engine: AsyncEngine | SqliteEngine = postgresql
+            self._connect: Callable[[], AbstractAsyncContextManager[Connection]] = postgresql.connect
+            self._connect_to_write: Callable[[], AbstractAsyncContextManager[Connection]] = postgresql.connect
         else:
-            self._engine = sqlite_engine(parsed, pool_size=pool_size, turn_seconds=TURN_SECONDS, lock_seconds=lock_seconds)
-        self._writer = self._engine.execution_options(lam_write=True)
+            self._engine = sqlite = SqliteEngine(parsed, pool_size=pool_size, lock_seconds=lock_seconds)
+            self._connect = sqlite.connect
+            self._connect_to_write = partial(sqlite.connect, writes=True)
         self._connections = Line(pool_size, TURN_SECONDS)
         self._turns = Line(1, TURN_SECONDS)
         self._damaged = False
@@ -138,7 +144,7 @@ class Database:
     async def close(self) -> None:
         """Closes all connections. First waits, for a while, until the units of work have ended that were cancelled just before: a
         pool that is disposed of never closes what comes back to it."""
-        pool = cast("AsyncAdaptedQueuePool", self._engine.pool)
+        pool = cast("QueuePool", self._engine.pool)
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 while pool.checkedout() > 0:  # noqa: ASYNC110  # a pool has no event for it
@@ -152,7 +158,7 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[UnitOfWork]:
         async with self._watched(), self._connections.place(), foreign_errors():
-            async with self._engine.connect() as connection:
+            async with self._connect() as connection:
                 yield UnitOfWork(connection, shared=self._shared)
 
     @asynccontextmanager
@@ -160,7 +166,7 @@ class Database:
         async with self._watched():
             async with self._writers_turn() as give_on, self._connections.place(), foreign_errors():
                 await self.require_file()
-                async with self._writer.connect() as connection:
+                async with self._connect_to_write() as connection:
                     async with connection.begin():
                         unit = UnitOfWork(connection, shared=self._shared)
                         yield unit
@@ -223,7 +229,7 @@ class Database:
             make_private(self.file.path)
         async with _unusable(), foreign_errors(), self._migrating() as connection:
             await connection.run_sync(_upgrade)
-        async with _unusable(), foreign_errors(), self._engine.connect() as connection:
+        async with _unusable(), foreign_errors(), self._connect() as connection:
             await require_complete(connection)
         if self.file is not None:
             await asyncio.to_thread(self.file.open)
@@ -261,16 +267,16 @@ class Database:
                 return None
             raise ConfigError(f"The database {file} cannot be made: there is no folder {file.parent}.")
         try:
-            async with _unusable(), foreign_errors(), self._engine.connect() as connection:
+            async with _unusable(), foreign_errors(), self._connect() as connection:
                 return await connection.run_sync(_pending)
         except StorageUnavailable as error:
             name = where(self._url) if self._postgresql else self._url.database
             raise ConfigError(f"The database {name} cannot be used: {reason(error.__cause__ or error)}.") from error
 
     @asynccontextmanager
-    async def _migrating(self) -> AsyncIterator[AsyncConnection]:
+    async def _migrating(self) -> AsyncIterator[Connection]:
         if not self._postgresql:
-            async with self._writer.begin() as connection:
+            async with self._connect_to_write() as connection, connection.begin():
                 yield connection
             return
         engine = patient_engine(self._url)
@@ -284,7 +290,7 @@ class Database:
     async def check(self) -> None:
         """Raises StorageUnavailable when the database does not answer."""
         async with foreign_errors():
-            async with self._engine.connect() as connection:
+            async with self._connect() as connection:
                 await connection.execute(text("SELECT 1"))
 
     async def try_out(self) -> None:
@@ -305,7 +311,7 @@ def _scripts() -> ScriptDirectory:
     return ScriptDirectory.from_config(migrations())
 
 
-def _upgrade(connection: Connection) -> None:
+def _upgrade(connection: sqlalchemy.Connection) -> None:
     if MigrationContext.configure(connection).get_current_revision() == _scripts().get_current_head():
         return
     config = migrations()
@@ -313,7 +319,7 @@ def _upgrade(connection: Connection) -> None:
     command.upgrade(config, "head")
 
 
-def _pending(connection: Connection) -> int:
+def _pending(connection: sqlalchemy.Connection) -> int:
     """Returns the number of missing migrations. Raises CommandError for a database of a later release."""
     scripts = _scripts()
     applied = MigrationContext.configure(connection).get_current_revision()

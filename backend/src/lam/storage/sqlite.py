@@ -1,150 +1,199 @@
-"""SQLite: its engine, and connections that cross to their thread once per statement instead of four times.
+"""SQLite: an engine whose statements run on a thread, or on the event loop where they need not wait.
 
-aiosqlite runs every call on the connection's own thread: create a cursor, execute, fetch, close. Each crossing costs two wake-ups,
-more than the statement itself. The cursor here does all four in one crossing, and an empty rollback in none. A writing transaction
-begins together with its first statement. A `QUICK` statement that need not wait for a lock crosses not at all, and takes the
-lock itself when it is free.
+A statement on the event loop that waits for a lock or a disk would stop everybody. But crossing to a thread costs as much as a
+statement that touches a few rows by key, so a `QUICK` one stays where it is if it has no lock to wait for, and takes the lock
+itself when it is free. A writing transaction begins together with its first statement, and its commit always crosses.
+
+The classes have the methods of SQLAlchemy's asynchronous ones that are used here. Those run each call in a greenlet of its own, for
+drivers that wait on a socket; this one does not (decision 182).
 """
 
+import asyncio
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import asynccontextmanager
 from functools import partial
-from pathlib import Path
-from typing import Any, Self
+from itertools import islice
+from typing import Any, Final, Self, TypeVar
 
-import aiosqlite
-from sqlalchemy import URL, Connection, event
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import URL, Connection, CursorResult, Dialect, Executable, Pool, QueuePool, create_engine, event
 
-LOCK_SECONDS = 4  # for another process's lock
+LOCK_SECONDS: Final = 4  # for another process's lock
+
+T = TypeVar("T")
 
 
-class _Cursor:
-    """The part of aiosqlite's cursor that SQLAlchemy uses; it fetches rows at once."""
+class _Cursor(sqlite3.Cursor):
+    """A cursor that fetches all rows at once, where the statement runs: whoever reads them does not touch the file."""
 
-    def __init__(self, connection: "OneHopConnection") -> None:
+    _rows: Iterator[Any] = iter(())
+
+    def execute(self, sql: str, parameters: Any = (), /) -> Self:
+        super().execute(sql, parameters)
+        self._rows = iter(super().fetchall()) if self.description else iter(())
+        return self
+
+    def fetchall(self) -> list[Any]:
+        return list(self._rows)
+
+    def fetchmany(self, size: int | None = None) -> list[Any]:
+        return list(islice(self._rows, self.arraysize if size is None else size))
+
+    def fetchone(self) -> Any:
+        return next(self._rows, None)
+
+
+class _Driver(sqlite3.Connection):
+    """The driver's connection, with the cursor above."""
+
+    def cursor(self, factory: Any = _Cursor) -> Any:
+        return super().cursor(factory)
+
+
+class SqliteConnection:
+    """A connection that one task uses at a time. `writes`: its transactions take the lock for writing."""
+
+    def __init__(self, connection: Connection, threads: ThreadPoolExecutor, *, writes: bool, lock_milliseconds: int) -> None:
         self._connection = connection
-        self._rows: list[Any] = []
-        self.description: Any = None
-        self.rowcount = -1
-        self.lastrowid: int | None = None
-        self.arraysize = 1
+        self._driver: Any = connection.connection.driver_connection
+        self._threads = threads
+        self._writes = writes
+        self._lock_milliseconds = lock_milliseconds
+        self._begins = False  # the next statement opens a writing transaction and waits for the lock
+        self._under_way: asyncio.Future[Any] | None = None  # what a thread does
 
-    async def __aenter__(self) -> Self:
-        return self
+    @property
+    def dialect(self) -> Dialect:
+        return self._connection.dialect
 
-    async def execute(self, sql: str, parameters: Sequence[Any] = ()) -> Self:
-        if self._connection.quick and self._connection.has_lock():
-            self._run(False, sql, parameters)
-        else:
-            await self._connection.run(partial(self._run, False, sql, parameters))
-        return self
+    async def execute(self, statement: Executable, values: Any = None) -> CursorResult[*tuple[Any, ...]]:
+        """Runs a statement and returns its result, which has all rows. `values`: those of its parameters, or a list of them."""
+        if "lam_quick" in statement.get_execution_options() and not isinstance(values, Sequence) and self._has_lock():
+            return self._connection.execute(statement, values)
+        return await self._cross(partial(self._connection.execute, statement, values))
 
-    async def executemany(self, sql: str, parameters: Sequence[Sequence[Any]]) -> Self:
-        await self._connection.run(partial(self._run, True, sql, parameters))
-        return self
+    async def exec_driver_sql(self, statement: str, values: Any = None) -> CursorResult[*tuple[Any, ...]]:
+        """Runs a statement in SQLite's own words. `values`: those of its `?`, or a list of them."""
+        return await self._cross(partial(self._connection.exec_driver_sql, statement, values))
 
-    async def fetchall(self) -> list[Any]:
-        rows, self._rows = self._rows, []
-        return rows
+    async def run_sync(self, call: Callable[[Connection], T]) -> T:
+        """Runs `call` with SQLAlchemy's own connection, on a thread."""
+        return await self._cross(partial(call, self._connection))
 
-    async def close(self) -> None:
-        self._rows = []
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[None]:
+        """A transaction, which is committed at the end. After an exception the engine undoes it."""
+        transaction = self._connection.begin()
+        self._begins = self._writes
+        yield
+        self._begins = False
+        if self._driver.in_transaction:
+            await self._cross(transaction.commit)
 
-    def _run(self, many: bool, sql: str, parameters: Any) -> None:
-        """Runs on the connection's thread."""
-        connection = self._connection._conn
-        if self._connection.begins:
-            connection.execute("BEGIN IMMEDIATE")  # a later upgrade from reader to writer could fail at once
-            self._connection.begins = False
-        cursor = connection.executemany(sql, parameters) if many else connection.execute(sql, parameters)
+    def is_at_rest(self) -> bool:
+        """Returns whether nothing is under way and nothing has to be undone."""
+        return not self._is_under_way() and not self._driver.in_transaction
+
+    def give_back(self) -> None:
+        """Gives a connection that is at rest back to its pool."""
+        self._connection.close()
+
+    async def undo(self) -> None:
+        """Undoes what is not committed, and gives the connection back. First waits for what a cancelled task left under way."""
+        if self._under_way is not None:
+            await asyncio.wait({self._under_way})
+        self._begins = False
         try:
-            self.description = cursor.description
-            self.rowcount, self.lastrowid = cursor.rowcount, cursor.lastrowid
-            if cursor.description:
-                self._rows = cursor.fetchall()
+            if self._driver.in_transaction:
+                await self._cross(self._connection.rollback)
         finally:
-            cursor.close()
+            self.give_back()
 
+    def _is_under_way(self) -> bool:
+        return self._under_way is not None and not self._under_way.done()
 
-class OneHopConnection(aiosqlite.Connection):
-    """aiosqlite's connection with the cursor above. `begins`: the next statement opens a writing transaction and waits for the
-    lock. `quick`: the next statement may run on the calling thread."""
+    async def _cross(self, call: Callable[[], T]) -> T:
+        """Runs `call` on a thread."""
+        self._under_way = asyncio.get_running_loop().run_in_executor(self._threads, self._after_begin, call)
+        return await asyncio.shield(self._under_way)
 
-    begins = False
-    quick = False
-    lock_milliseconds = 0
+    def _after_begin(self, call: Callable[[], T]) -> T:
+        if self._begins:
+            self._connection.exec_driver_sql("BEGIN IMMEDIATE")  # a later upgrade from reader to writer could fail at once
+            self._begins = False
+        return call()
 
-    def has_lock(self) -> bool:
+    def _has_lock(self) -> bool:
         """Returns whether the next statement need not wait for the lock. Takes the lock when it is free."""
-        if not self.begins:
+        if not self._begins:
             return True
-        connection = self._conn
-        connection.execute("PRAGMA busy_timeout=0")
+        self._driver.execute("PRAGMA busy_timeout=0")
         try:
-            connection.execute("BEGIN IMMEDIATE")
+            self._driver.execute("BEGIN IMMEDIATE")
         except sqlite3.Error:
-            return False  # the connection's thread waits for another process, or reports what is wrong
+            return False  # a thread waits for another process, or reports what is wrong
         finally:
-            connection.execute(f"PRAGMA busy_timeout={self.lock_milliseconds}")
-        self.begins = False
+            self._driver.execute(f"PRAGMA busy_timeout={self._lock_milliseconds}")
+        self._begins = False
         return True
 
-    async def run(self, call: Callable[[], None]) -> None:
-        """Runs `call` on the connection's thread."""
-        await self._execute(call)  # type: ignore[no-untyped-call]  # aiosqlite leaves it untyped
 
-    def cursor(self) -> Any:
-        return _Cursor(self)
+class SqliteEngine:
+    """The connections to one file, `pool_size` of which are kept open."""
 
-    async def commit(self) -> None:
-        if self.in_transaction:
-            await super().commit()
-        self.begins = False
+    def __init__(self, url: URL, *, pool_size: int, lock_seconds: float) -> None:
+        self.sync_engine = create_engine(
+            url.set(drivername="sqlite"),
+            poolclass=QueuePool,
+            pool_size=pool_size,
+            max_overflow=-1,  # its users stand in line for a place before they ask; a pool that waits would stop the event loop
+            connect_args={"factory": _Driver, "timeout": lock_seconds, "check_same_thread": False},
+        )
+        event.listen(self.sync_engine, "connect", _prepare)
+        self._lock_milliseconds = int(1000 * lock_seconds)
+        self._threads = ThreadPoolExecutor(pool_size + 1, "sqlite")
 
-    async def rollback(self) -> None:
-        self.begins = False
-        if self.in_transaction:
-            await super().rollback()
+    @property
+    def pool(self) -> Pool:
+        return self.sync_engine.pool
+
+    @asynccontextmanager
+    async def connect(self, *, writes: bool = False) -> AsyncIterator[SqliteConnection]:
+        """A connection. `writes`: its transactions take the lock for writing."""
+        connection = SqliteConnection(await self._open(), self._threads, writes=writes, lock_milliseconds=self._lock_milliseconds)
+        try:
+            yield connection
+        finally:
+            if connection.is_at_rest():
+                connection.give_back()
+            else:
+                await asyncio.shield(asyncio.ensure_future(connection.undo()))
+
+    async def _open(self) -> Connection:
+        if isinstance(self.pool, QueuePool) and self.pool.checkedin() > 0:
+            return self.sync_engine.connect()
+        opening = asyncio.get_running_loop().run_in_executor(self._threads, self.sync_engine.connect)
+        try:
+            return await asyncio.shield(opening)
+        except asyncio.CancelledError:
+            opening.add_done_callback(_give_back)
+            raise
+
+    async def dispose(self) -> None:
+        """Closes the connections that nobody uses."""
+        await asyncio.get_running_loop().run_in_executor(self._threads, self.sync_engine.dispose)
 
 
-def connect(path: Path | str, timeout: float) -> OneHopConnection:
-    """Returns an awaitable connection. `timeout`: seconds to wait for another process's lock."""
-    connection = OneHopConnection(lambda: sqlite3.connect(path, timeout=timeout, check_same_thread=False), iter_chunk_size=64)
-    connection._thread.daemon = True
-    connection.lock_milliseconds = int(1000 * timeout)
-    return connection
-
-
-def sqlite_engine(url: URL, *, pool_size: int, turn_seconds: float, lock_seconds: float) -> AsyncEngine:
-    engine = create_async_engine(
-        url,
-        pool_size=pool_size,
-        max_overflow=0,
-        pool_timeout=turn_seconds,
-        async_creator=lambda: connect(url.database or "", lock_seconds),
-    )
-    event.listen(engine.sync_engine, "connect", _prepare)
-    event.listen(engine.sync_engine, "begin", _begin)
-    event.listen(engine.sync_engine, "before_cursor_execute", _look)
-    return engine
+def _give_back(opening: "asyncio.Future[Connection]") -> None:
+    if opening.exception() is None:
+        opening.result().close()
 
 
 def _prepare(connection: Any, _record: Any) -> None:
-    connection.isolation_level = None  # `_begin` starts transactions
+    connection.isolation_level = None  # transactions begin where we say so
     cursor = connection.cursor()
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=NORMAL")
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.close()
-
-
-def _begin(connection: Connection) -> None:
-    if connection.get_execution_options().get("lam_write"):
-        driver: Any = connection.connection.driver_connection
-        driver.begins = True
-
-
-def _look(connection: Connection, _cursor: Any, _sql: str, _parameters: Any, context: Any, _many: bool) -> None:
-    driver: Any = connection.connection.driver_connection
-    driver.quick = context is not None and "lam_quick" in context.execution_options

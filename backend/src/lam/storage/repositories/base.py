@@ -9,8 +9,8 @@ from typing import Any, Final, TypeVar
 
 import msgspec
 from sqlalchemy import Executable, Row, RowMapping
-from sqlalchemy.ext.asyncio import AsyncConnection
 
+from lam.storage.connection import Connection
 from lam.storage.models import Folder
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -62,7 +62,7 @@ class Touched(msgspec.Struct, kw_only=True):
 
 
 class Repository:
-    def __init__(self, connection: AsyncConnection) -> None:
+    def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     async def _one(self, kind: type[T], query: Executable, values: Values | None = None) -> T | None:

@@ -4,9 +4,9 @@ import unicodedata
 from typing import Any, Final
 
 from sqlalchemy import delete, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lam.storage.access import Action, folders_open, own
+from lam.storage.connection import Connection
 from lam.storage.models import Folder
 from lam.storage.repositories.base import Repository, Touched
 from lam.storage.schema import folders, sessions
@@ -17,7 +17,7 @@ _FOLDER: Final = tuple(column for column in folders.c if column.name != "folded"
 class Folders(Repository):
     """The folders table. Each method that changes a folder adds it to `touched`."""
 
-    def __init__(self, connection: AsyncConnection, touched: Touched) -> None:
+    def __init__(self, connection: Connection, touched: Touched) -> None:
         super().__init__(connection)
         self._touched = touched
 

@@ -9,11 +9,11 @@ from typing import Final
 
 from sqlalchemy import Table, delete, exists, func, insert, literal, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lam.protocol.chat import Picture
 from lam.protocol.parts import Parts, images_of
 from lam.storage.access import media_in_sight, own
+from lam.storage.connection import Connection
 from lam.storage.models import Media as MediaRow
 from lam.storage.repositories.base import Repository
 from lam.storage.schema import media, message_media, messages, pictures, waiting_media, waiting_messages
@@ -131,7 +131,7 @@ def _groups(names: Iterable[str]) -> Iterator[list[str]]:
         yield ordered[start : start + _AT_ONCE]
 
 
-async def show(connection: AsyncConnection, links: Table, shown: Sequence[tuple[int, Parts]]) -> None:
+async def show(connection: Connection, links: Table, shown: Sequence[tuple[int, Parts]]) -> None:
     """Remembers that messages show the pictures in their parts. `links`: the table for this kind of message, whose first column
     names it. Pictures that are not stored, or shown already as those of a continued reply, are passed over."""
     owner = next(iter(links.c))

@@ -9,9 +9,9 @@ from typing import Any, Final
 
 from sqlalchemy import Integer, Select, bindparam, case, column, delete, func, insert, or_, select, update, values
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lam.storage.access import ALLOWED, Role, role_in_session, sessions_open
+from lam.storage.connection import Connection
 from lam.storage.models import AuditEntry, Invitation, Member, Person, Publication, Reaction
 from lam.storage.repositories.base import QUICK, Repository, Touched
 from lam.storage.schema import audit, invitations, members, publications, reactions, sessions, users
@@ -32,7 +32,7 @@ _PEOPLE: Final = (
 class Members(Repository):
     """The members of all sessions. Each method that changes one adds its session to `touched`."""
 
-    def __init__(self, connection: AsyncConnection, touched: Touched) -> None:
+    def __init__(self, connection: Connection, touched: Touched) -> None:
         super().__init__(connection)
         self._touched = touched
 
@@ -169,7 +169,7 @@ class Audit(Repository):
 class Reactions(Repository):
     """Reactions to messages. Each method that changes one adds its session to `touched`."""
 
-    def __init__(self, connection: AsyncConnection, touched: Touched) -> None:
+    def __init__(self, connection: Connection, touched: Touched) -> None:
         super().__init__(connection)
         self._touched = touched
 

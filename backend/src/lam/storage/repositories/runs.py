@@ -26,11 +26,11 @@ from sqlalchemy import (
     type_coerce,
     update,
 )
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lam.errors import LeaseLost
 from lam.protocol.events import SavedEvent
 from lam.protocol.runs import Checkpoint, Lease, OpenRun, OrphanRule, Reached
+from lam.storage.connection import Connection
 from lam.storage.repositories.base import QUICK, Repository
 from lam.storage.schema import checkpoints, gateways, runs
 
@@ -89,7 +89,7 @@ _APPEND_ALL = insert(checkpoints).from_select(
 class Runs(Repository):
     """`shared`: whether other gateways may take over the runs of this one."""
 
-    def __init__(self, connection: AsyncConnection, *, shared: bool = False) -> None:
+    def __init__(self, connection: Connection, *, shared: bool = False) -> None:
         super().__init__(connection)
         self._shared = shared
 

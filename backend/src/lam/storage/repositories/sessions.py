@@ -6,7 +6,6 @@ from typing import Any, Final, Literal
 
 import msgspec
 from sqlalchemy import ColumnElement, Select, bindparam, delete, exists, func, insert, literal, select, tuple_, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lam.protocol.sampling import NAMES, from_stored
 from lam.storage.access import (
@@ -20,6 +19,7 @@ from lam.storage.access import (
     sessions_open,
     sessions_shared,
 )
+from lam.storage.connection import Connection
 from lam.storage.models import Session
 from lam.storage.repositories.base import QUICK, Repository, Touched
 from lam.storage.schema import members, messages, sessions
@@ -45,7 +45,7 @@ _SENT = _SENT.values(message_count=sessions.c.message_count + bindparam("added")
 class Sessions(Repository):
     """The sessions table. Each method that changes a session adds it to `touched`."""
 
-    def __init__(self, connection: AsyncConnection, touched: Touched) -> None:
+    def __init__(self, connection: Connection, touched: Touched) -> None:
         super().__init__(connection)
         self._touched = touched
 

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import RowMapping, bindparam, delete, func, insert, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from lam.protocol.parts import Parts, from_stored, older_parts, to_stored, written_form
+from lam.storage.connection import Connection
 from lam.storage.models import Hold, WaitingMessage
 from lam.storage.repositories.base import QUICK, Repository, Touched
 from lam.storage.repositories.media import show
@@ -29,7 +29,7 @@ _FIRST: Final = (
 class Waiting(Repository):
     """The waiting messages of all sessions. Each method that changes one adds its session to `touched`."""
 
-    def __init__(self, connection: AsyncConnection, touched: Touched) -> None:
+    def __init__(self, connection: Connection, touched: Touched) -> None:
         super().__init__(connection)
         self._touched = touched
 
