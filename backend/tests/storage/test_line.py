@@ -112,11 +112,11 @@ def test_whoever_gives_up_waiting_takes_no_place_along() -> None:
 
 def test_a_place_that_is_given_on_early_is_given_on_once() -> None:
     async def visit(line: Line) -> None:
-        async with line.place() as give_on:
+        async with line.place() as place:
             waiting = [Visitor(line), Visitor(line)]
             await asyncio.sleep(0)
-            give_on()
-            give_on()
+            place.give_on()
+            place.give_on()
             await waiting[0].is_in.wait()
         assert not waiting[1].is_in.is_set()
         for visitor in waiting:

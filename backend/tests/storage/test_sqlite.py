@@ -6,10 +6,9 @@ import sqlite3
 import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import cast
 
 import pytest
-from sqlalchemy import QueuePool, event, make_url, text
+from sqlalchemy import event, make_url, text
 
 from lam.storage.repositories.base import QUICK
 from lam.storage.sqlite import SqliteConnection, SqliteEngine
@@ -26,7 +25,7 @@ async def engine(tmp_path: Path) -> AsyncIterator[SqliteEngine]:
     async with opened.connect(writes=True) as connection, connection.begin():
         await connection.execute(text("CREATE TABLE numbers (number INTEGER PRIMARY KEY)"))
     yield opened
-    assert cast("QueuePool", opened.pool).checkedout() == 0
+    assert opened.pool.checkedout() == 0
     await opened.dispose()
 
 
@@ -128,7 +127,7 @@ async def test_whatever_is_cancelled_leaves_nothing_behind(engine: SqliteEngine)
                 asyncio.get_running_loop().call_soon(task.cancel)
     await asyncio.gather(*tasks, return_exceptions=True)
     async with asyncio.timeout(10):
-        while cast("QueuePool", engine.pool).checkedout():
+        while engine.pool.checkedout():
             await asyncio.sleep(0.01)  # Time itself: what was cancelled twice ends by itself
     async with engine.connect(writes=True) as connection, connection.begin():  # the lock is free
         await connection.execute(ADD, {"number": 1000})

@@ -8,11 +8,12 @@ It must not know the meaning of a row: repositories do.
 import asyncio
 import logging
 import sqlite3
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
 from functools import cache, partial
 from pathlib import Path
-from typing import Final, cast
+from types import TracebackType
+from typing import Any, Final, Generic, TypeVar
 
 import sqlalchemy
 from alembic import command
@@ -20,7 +21,7 @@ from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util.exc import CommandError
-from sqlalchemy import QueuePool, exc, make_url, text
+from sqlalchemy import exc, make_url, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from lam.callbacks import call_each
@@ -31,7 +32,7 @@ from lam.storage.completeness import require_complete
 from lam.storage.connection import Connection
 from lam.storage.database_file import CHECK_SECONDS, RESTORE, DatabaseFile, damage
 from lam.storage.failures import INCOMPLETE, foreign_errors
-from lam.storage.line import Line
+from lam.storage.line import Line, Place
 from lam.storage.postgresql import migrate_alone, patient_engine, postgresql_engine, reason, where
 from lam.storage.repositories.base import Touched
 from lam.storage.repositories.costs import Costs
@@ -55,6 +56,8 @@ from lam.storage.sqlite import LOCK_SECONDS, SqliteEngine
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 CLOSE_SECONDS: Final = 5  # for units of work that are about to end
 TURN_SECONDS: Final = 10  # without a success of anybody, before a waiter for a connection or the writer's turn is refused
 
@@ -64,35 +67,51 @@ def database_url(settings: Settings) -> str:
     return settings.database_url or f"sqlite+aiosqlite:///{DataFolder(settings.lam_data_dir).database}"
 
 
+class _Part(Generic[T]):
+    """A repository of a unit of work, made when it is first used: most units use two or three."""
+
+    def __init__(self, make: Callable[["UnitOfWork"], T]) -> None:
+        self._make = make
+
+    def __set_name__(self, _owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, unit: "UnitOfWork", _owner: type | None = None) -> T:
+        made = unit.__dict__[self._name] = self._make(unit)  # from now on it is found there
+        return made
+
+
 class UnitOfWork:
-    """The repositories of one transaction."""
+    """The repositories of one transaction. `shared`: whether other gateways may take over the runs of this one."""
 
     def __init__(self, connection: Connection, *, shared: bool = False) -> None:
         self._connection = connection
+        self._shared = shared
         self.touched = Touched()
-        self.users = Users(connection)
-        self.tokens = Tokens(connection)
-        self.sessions = Sessions(connection, self.touched)
-        self.members = Members(connection, self.touched)
-        self.invitations = Invitations(connection)
-        self.audit = Audit(connection)
-        self.publications = Publications(connection)
-        self.reactions = Reactions(connection, self.touched)
-        self.folders = Folders(connection, self.touched)
-        self.templates = Templates(connection)
-        self.search = Search(connection)
-        self.costs = Costs(connection)
-        self.messages = Messages(connection)
-        self.media = Media(connection)
-        self.waiting = Waiting(connection, self.touched)
-        self.runs = Runs(connection, shared=shared)
-        self.requests = Requests(connection)
-        self.program_requests = ProgramRequests(connection)
-        self.games = Games(connection)
-        self.lab = Lab(connection)
-        self.keys = Keys(connection)
-        self.spending = Spending(connection)
-        self.rooms = Rooms(connection)
+
+    users = _Part(lambda unit: Users(unit._connection))
+    tokens = _Part(lambda unit: Tokens(unit._connection))
+    sessions = _Part(lambda unit: Sessions(unit._connection, unit.touched))
+    members = _Part(lambda unit: Members(unit._connection, unit.touched))
+    invitations = _Part(lambda unit: Invitations(unit._connection))
+    audit = _Part(lambda unit: Audit(unit._connection))
+    publications = _Part(lambda unit: Publications(unit._connection))
+    reactions = _Part(lambda unit: Reactions(unit._connection, unit.touched))
+    folders = _Part(lambda unit: Folders(unit._connection, unit.touched))
+    templates = _Part(lambda unit: Templates(unit._connection))
+    search = _Part(lambda unit: Search(unit._connection))
+    costs = _Part(lambda unit: Costs(unit._connection))
+    messages = _Part(lambda unit: Messages(unit._connection))
+    media = _Part(lambda unit: Media(unit._connection))
+    waiting = _Part(lambda unit: Waiting(unit._connection, unit.touched))
+    runs = _Part(lambda unit: Runs(unit._connection, shared=unit._shared))
+    requests = _Part(lambda unit: Requests(unit._connection))
+    program_requests = _Part(lambda unit: ProgramRequests(unit._connection))
+    games = _Part(lambda unit: Games(unit._connection))
+    lab = _Part(lambda unit: Lab(unit._connection))
+    keys = _Part(lambda unit: Keys(unit._connection))
+    spending = _Part(lambda unit: Spending(unit._connection))
+    rooms = _Part(lambda unit: Rooms(unit._connection))
 
     async def try_out(self) -> None:
         """Rewrites an existing value and reads from every table."""
@@ -138,13 +157,14 @@ class Database:
         self._turns = Line(1, TURN_SECONDS)
         self._damaged = False
         self._logged: set[str] = set()
+        self._watch = _Watch(self._note_damage)
         self.after_commit: list[Callable[[Touched], None]] = []  # called with the changes of a unit of work
         self.file = None if self._postgresql else DatabaseFile(Path(parsed.database or ""))
 
     async def close(self) -> None:
         """Closes all connections. First waits, for a while, until the units of work have ended that were cancelled just before: a
         pool that is disposed of never closes what comes back to it."""
-        pool = cast("QueuePool", self._engine.pool)
+        pool: Any = self._engine.pool
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
                 while pool.checkedout() > 0:  # noqa: ASYNC110  # a pool has no event for it
@@ -157,34 +177,33 @@ class Database:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[UnitOfWork]:
-        async with self._watched(), self._connections.place(), foreign_errors():
-            async with self._connect() as connection:
-                yield UnitOfWork(connection, shared=self._shared)
+        with self._watch:
+            async with self._connections.place():
+                with foreign_errors:
+                    async with self._connect() as connection:
+                        yield UnitOfWork(connection, shared=self._shared)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[UnitOfWork]:
-        async with self._watched():
-            async with self._writers_turn() as give_on, self._connections.place(), foreign_errors():
-                await self.require_file()
-                async with self._connect_to_write() as connection:
-                    async with connection.begin():
-                        unit = UnitOfWork(connection, shared=self._shared)
-                        yield unit
-                    await self.require_file()  # after the commit: it may have gone into a file that was removed
-                    give_on()  # the next writer does not wait until the connection is back in its pool
+        with self._watch:
+            async with self._writers_turn() as turn, self._connections.place():
+                with foreign_errors:
+                    await self.require_file()
+                    async with self._connect_to_write() as connection:
+                        async with connection.begin():
+                            unit = UnitOfWork(connection, shared=self._shared)
+                            yield unit
+                        await self.require_file()  # after the commit: it may have gone into a file that was removed
+                        if turn is not None:
+                            turn.give_on()  # the next writer does not wait until the connection is back in its pool
             if unit.touched:
                 call_each(self.after_commit, unit.touched, event="a commit")
 
-    @asynccontextmanager
-    async def _watched(self) -> AsyncIterator[None]:
-        try:
-            yield
-        except StorageDamaged as error:
-            if error.__cause__ is not None and error.message not in self._logged:
-                log.critical("%s (%s)", error.message, reason(error.__cause__))
-                self._logged.add(error.message)
-            self._damaged = self._damaged or error.message != INCOMPLETE  # an incomplete one can be restored while we run
-            raise
+    def _note_damage(self, error: StorageDamaged) -> None:
+        if error.__cause__ is not None and error.message not in self._logged:
+            log.critical("%s (%s)", error.message, reason(error.__cause__))
+            self._logged.add(error.message)
+        self._damaged = self._damaged or error.message != INCOMPLETE  # an incomplete one can be restored while we run
 
     @property
     def moved_at(self) -> float:
@@ -215,8 +234,8 @@ class Database:
         if problem is not None:
             raise problem
 
-    def _writers_turn(self) -> AbstractAsyncContextManager[Callable[[], None]]:
-        return nullcontext(lambda: None) if self._postgresql else self._turns.place()
+    def _writers_turn(self) -> AbstractAsyncContextManager[Place | None]:
+        return nullcontext() if self._postgresql else self._turns.place()
 
     async def upgrade(self, *, used: bool = False) -> None:
         """Applies the missing migrations. Raises ConfigError for a database that is damaged or belongs to another program.
@@ -227,10 +246,12 @@ class Database:
             await self.require_sound(used=used)
             await self._keep_copy(self.file)
             make_private(self.file.path)
-        async with _unusable(), foreign_errors(), self._migrating() as connection:
-            await connection.run_sync(_upgrade)
-        async with _unusable(), foreign_errors(), self._connect() as connection:
-            await require_complete(connection)
+        with _unusable(), foreign_errors:
+            async with self._migrating() as connection:
+                await connection.run_sync(_upgrade)
+        with _unusable(), foreign_errors:
+            async with self._connect() as connection:
+                await require_complete(connection)
         if self.file is not None:
             await asyncio.to_thread(self.file.open)
 
@@ -267,8 +288,9 @@ class Database:
                 return None
             raise ConfigError(f"The database {file} cannot be made: there is no folder {file.parent}.")
         try:
-            async with _unusable(), foreign_errors(), self._connect() as connection:
-                return await connection.run_sync(_pending)
+            with _unusable(), foreign_errors:
+                async with self._connect() as connection:
+                    return await connection.run_sync(_pending)
         except StorageUnavailable as error:
             name = where(self._url) if self._postgresql else self._url.database
             raise ConfigError(f"The database {name} cannot be used: {reason(error.__cause__ or error)}.") from error
@@ -289,7 +311,7 @@ class Database:
 
     async def check(self) -> None:
         """Raises StorageUnavailable when the database does not answer."""
-        async with foreign_errors():
+        with foreign_errors:
             async with self._connect() as connection:
                 await connection.execute(text("SELECT 1"))
 
@@ -297,6 +319,22 @@ class Database:
         """Rewrites an existing value and reads from every table. Raises StorageUnavailable when that fails."""
         async with self.write() as unit:
             await unit.try_out()
+
+
+class _Watch:
+    """A context that tells of damage."""
+
+    __slots__ = ("_note",)
+
+    def __init__(self, note: Callable[[StorageDamaged], None]) -> None:
+        self._note = note
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if isinstance(error, StorageDamaged):
+            self._note(error)
 
 
 def migrations() -> Config:
@@ -328,8 +366,8 @@ def _pending(connection: sqlalchemy.Connection) -> int:
     return sum(1 for _ in scripts.iterate_revisions("head", applied or "base"))
 
 
-@asynccontextmanager
-async def _unusable() -> AsyncIterator[None]:
+@contextmanager
+def _unusable() -> Iterator[None]:
     """Raises ConfigError for a database that we must not use; StorageUnavailable for one that does not answer passes."""
     try:
         yield

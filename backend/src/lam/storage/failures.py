@@ -1,8 +1,7 @@
 """The door where the exceptions of SQLAlchemy and its drivers become ours."""
 
 import sqlite3
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from types import TracebackType
 from typing import Final
 
 from sqlalchemy import exc
@@ -30,19 +29,25 @@ _POSTGRESQL: Final[dict[str, tuple[type[StorageUnavailable], str | None]]] = {
 }
 
 
-@asynccontextmanager
-async def foreign_errors() -> AsyncIterator[None]:
-    """Raises Conflict, StorageDamaged or StorageUnavailable in place of the driver's exceptions. Our own mistakes pass
-    unchanged."""
-    try:
-        yield
-    except exc.IntegrityError as error:
-        raise Conflict from error
-    except (exc.DBAPIError, exc.TimeoutError, OSError) as error:
-        kind, message = _meaning(error)
-        if kind is None:
-            raise
-        raise kind(message) from error
+class ForeignErrors:
+    """A context that raises Conflict, StorageDamaged or StorageUnavailable in place of the driver's exceptions. Our own mistakes
+    pass unchanged."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if isinstance(error, exc.IntegrityError):
+            raise Conflict from error
+        if isinstance(error, exc.DBAPIError | exc.TimeoutError | OSError):
+            meaning, message = _meaning(error)
+            if meaning is not None:
+                raise meaning(message) from error
+
+
+foreign_errors: Final = ForeignErrors()
 
 
 def _meaning(error: Exception) -> tuple[type[StorageUnavailable] | None, str | None]:

@@ -6,8 +6,8 @@ not know what is done in a place.
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from types import TracebackType
+from typing import Self
 
 from lam.errors import StorageUnavailable
 
@@ -26,37 +26,13 @@ class Line:
         """The event loop's time of the last success."""
         return self._moved_at
 
-    @asynccontextmanager
-    async def place(self) -> AsyncIterator[Callable[[], None]]:
-        """Waits for a place and holds it. Yields a function that gives the place to the next waiter before the block ends. Raises
-        StorageUnavailable after `patience` seconds without a success.
+    def place(self) -> "Place":
+        """A place in the line: an async context manager. Entering waits, and raises StorageUnavailable after `patience` seconds
+        without a success of anybody."""
+        return Place(self)
 
-        A block that raises StorageUnavailable is no success; one that raises any other error is.
-        """
-        await self._enter()
-        is_held = True
-
-        def give_on() -> None:
-            nonlocal is_held
-            if is_held:
-                is_held = False
-                self._moved_at = asyncio.get_running_loop().time()
-                self._leave()
-
-        try:
-            yield give_on
-        except StorageUnavailable:
-            raise
-        except Exception:
-            give_on()  # the database answered
-            raise
-        else:
-            give_on()
-        finally:
-            if is_held:
-                self._leave()
-
-    async def _enter(self) -> None:
+    async def enter(self) -> None:
+        """Waits for a place. Raises StorageUnavailable."""
         if self._free > 0:  # then nobody waits
             self._free -= 1
             return
@@ -71,13 +47,46 @@ class Line:
                 await asyncio.wait({turn}, timeout=left)
         except BaseException:
             if turn.done():
-                self._leave()  # the place came at the same moment
+                self.leave()  # the place came at the same moment
             else:
                 self._waiting.remove(turn)
             raise
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Gives a place to the next waiter."""
         if self._waiting:
             self._waiting.popleft().set_result(None)
         else:
             self._free += 1
+
+    def note_success(self) -> None:
+        """Notes that the line moves."""
+        self._moved_at = asyncio.get_running_loop().time()
+
+
+class Place:
+    """Somebody's place in a line. What raises StorageUnavailable is no success; what raises any other error is."""
+
+    __slots__ = ("_is_held", "_line")
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._is_held = False
+
+    async def __aenter__(self) -> Self:
+        await self._line.enter()
+        self._is_held = True
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is None or (isinstance(error, Exception) and not isinstance(error, StorageUnavailable)):
+            self.give_on()  # the database answered
+        elif self._is_held:
+            self._line.leave()
+
+    def give_on(self) -> None:
+        """Gives the place to the next waiter before the block ends."""
+        if self._is_held:
+            self._is_held = False
+            self._line.note_success()
+            self._line.leave()

@@ -10,14 +10,14 @@ drivers that wait on a socket; this one does not (decision 182).
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
 from functools import partial
 from itertools import islice
-from typing import Any, Final, Self, TypeVar
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar, cast
 
-from sqlalchemy import URL, Connection, CursorResult, Dialect, Executable, Pool, QueuePool, create_engine, event
+from sqlalchemy import URL, Connection, CursorResult, Dialect, Executable, QueuePool, create_engine, event
 
 LOCK_SECONDS: Final = 4  # for another process's lock
 
@@ -52,16 +52,39 @@ class _Driver(sqlite3.Connection):
 
 
 class SqliteConnection:
-    """A connection that one task uses at a time. `writes`: its transactions take the lock for writing."""
+    """A connection that one task uses at a time: an async context manager, which takes it from the pool and gives it back.
 
-    def __init__(self, connection: Connection, threads: ThreadPoolExecutor, *, writes: bool, lock_milliseconds: int) -> None:
-        self._connection = connection
-        self._driver: Any = connection.connection.driver_connection
-        self._threads = threads
+    `writes`: its transactions take the lock for writing.
+    """
+
+    def __init__(self, engine: "SqliteEngine", *, writes: bool) -> None:
+        self._engine = engine
         self._writes = writes
-        self._lock_milliseconds = lock_milliseconds
         self._begins = False  # the next statement opens a writing transaction and waits for the lock
         self._under_way: asyncio.Future[Any] | None = None  # what a thread does
+
+    async def __aenter__(self) -> Self:
+        self._connection = await self._engine.checked_out()
+        self._driver: Any = self._connection.connection.driver_connection
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        is_under_way = self._under_way is not None and not self._under_way.done()
+        if is_under_way or self._driver.in_transaction:
+            await asyncio.shield(asyncio.ensure_future(self._undo()))
+        else:
+            self._connection.close()
+
+    async def _undo(self) -> None:
+        """Undoes what is not committed, and gives the connection back. First waits for what a cancelled task left under way."""
+        if self._under_way is not None:
+            await asyncio.wait({self._under_way})
+        self._begins = False
+        try:
+            if self._driver.in_transaction:
+                await self._cross(self._connection.rollback)
+        finally:
+            self._connection.close()
 
     @property
     def dialect(self) -> Dialect:
@@ -81,41 +104,24 @@ class SqliteConnection:
         """Runs `call` with SQLAlchemy's own connection, on a thread."""
         return await self._cross(partial(call, self._connection))
 
-    @asynccontextmanager
-    async def begin(self) -> AsyncIterator[None]:
-        """A transaction, which is committed at the end. After an exception the engine undoes it."""
-        transaction = self._connection.begin()
+    def begin(self) -> "_Transaction":
+        """A transaction, which is committed at the end. After an exception it is undone when the connection is given back."""
+        return _Transaction(self)
+
+    def opens_transaction(self) -> None:
+        """Begins a transaction."""
+        self._connection.begin()
         self._begins = self._writes
-        yield
+
+    async def commit(self) -> None:
+        """Stores what the transaction changed."""
         self._begins = False
         if self._driver.in_transaction:
-            await self._cross(transaction.commit)
-
-    def is_at_rest(self) -> bool:
-        """Returns whether nothing is under way and nothing has to be undone."""
-        return not self._is_under_way() and not self._driver.in_transaction
-
-    def give_back(self) -> None:
-        """Gives a connection that is at rest back to its pool."""
-        self._connection.close()
-
-    async def undo(self) -> None:
-        """Undoes what is not committed, and gives the connection back. First waits for what a cancelled task left under way."""
-        if self._under_way is not None:
-            await asyncio.wait({self._under_way})
-        self._begins = False
-        try:
-            if self._driver.in_transaction:
-                await self._cross(self._connection.rollback)
-        finally:
-            self.give_back()
-
-    def _is_under_way(self) -> bool:
-        return self._under_way is not None and not self._under_way.done()
+            await self._cross(self._connection.commit)
 
     async def _cross(self, call: Callable[[], T]) -> T:
         """Runs `call` on a thread."""
-        self._under_way = asyncio.get_running_loop().run_in_executor(self._threads, self._after_begin, call)
+        self._under_way = self._engine.on_thread(partial(self._after_begin, call))
         return await asyncio.shield(self._under_way)
 
     def _after_begin(self, call: Callable[[], T]) -> T:
@@ -134,13 +140,27 @@ class SqliteConnection:
         except sqlite3.Error:
             return False  # a thread waits for another process, or reports what is wrong
         finally:
-            self._driver.execute(f"PRAGMA busy_timeout={self._lock_milliseconds}")
+            self._driver.execute(f"PRAGMA busy_timeout={self._engine.lock_milliseconds}")
         self._begins = False
         return True
 
 
+class _Transaction:
+    __slots__ = ("_connection",)
+
+    def __init__(self, connection: SqliteConnection) -> None:
+        self._connection = connection
+
+    async def __aenter__(self) -> None:
+        self._connection.opens_transaction()
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is None:
+            await self._connection.commit()
+
+
 class SqliteEngine:
-    """The connections to one file, `pool_size` of which are kept open."""
+    """The connections to one file, `pool_size` of which are kept open. `lock_milliseconds`: how long to wait for a lock."""
 
     def __init__(self, url: URL, *, pool_size: int, lock_seconds: float) -> None:
         self.sync_engine = create_engine(
@@ -151,41 +171,39 @@ class SqliteEngine:
             connect_args={"factory": _Driver, "timeout": lock_seconds, "check_same_thread": False},
         )
         event.listen(self.sync_engine, "connect", _prepare)
-        self._lock_milliseconds = int(1000 * lock_seconds)
+        self.lock_milliseconds = int(1000 * lock_seconds)
         self._threads = ThreadPoolExecutor(pool_size + 1, "sqlite")
 
     @property
-    def pool(self) -> Pool:
-        return self.sync_engine.pool
+    def pool(self) -> QueuePool:
+        """The pool of its connections."""
+        return cast("QueuePool", self.sync_engine.pool)
 
-    @asynccontextmanager
-    async def connect(self, *, writes: bool = False) -> AsyncIterator[SqliteConnection]:
-        """A connection. `writes`: its transactions take the lock for writing."""
-        connection = SqliteConnection(await self._open(), self._threads, writes=writes, lock_milliseconds=self._lock_milliseconds)
-        try:
-            yield connection
-        finally:
-            if connection.is_at_rest():
-                connection.give_back()
-            else:
-                await asyncio.shield(asyncio.ensure_future(connection.undo()))
+    def connect(self, *, writes: bool = False) -> SqliteConnection:
+        """Returns a connection, to be entered. `writes`: its transactions take the lock for writing."""
+        return SqliteConnection(self, writes=writes)
 
-    async def _open(self) -> Connection:
-        if isinstance(self.pool, QueuePool) and self.pool.checkedin() > 0:
+    async def checked_out(self) -> Connection:
+        """Returns a connection of the pool; a new one is opened on a thread."""
+        if self.pool.checkedin() > 0:
             return self.sync_engine.connect()
-        opening = asyncio.get_running_loop().run_in_executor(self._threads, self.sync_engine.connect)
+        opening = self.on_thread(self.sync_engine.connect)
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
-            opening.add_done_callback(_give_back)
+            opening.add_done_callback(_close_opened)
             raise
+
+    def on_thread(self, call: Callable[[], T]) -> "asyncio.Future[T]":
+        """Runs `call` on a thread."""
+        return asyncio.get_running_loop().run_in_executor(self._threads, call)
 
     async def dispose(self) -> None:
         """Closes the connections that nobody uses."""
-        await asyncio.get_running_loop().run_in_executor(self._threads, self.sync_engine.dispose)
+        await self.on_thread(self.sync_engine.dispose)
 
 
-def _give_back(opening: "asyncio.Future[Connection]") -> None:
+def _close_opened(opening: "asyncio.Future[Connection]") -> None:
     if opening.exception() is None:
         opening.result().close()
 
