@@ -19,6 +19,7 @@ class Connection:
         self.open = asyncio.Event()
         self.open.set()
         self.taken: list[bytes] = []
+        self.ended = False
         self.broken = False
 
     async def send(self, message: Message) -> None:
@@ -26,7 +27,9 @@ class Connection:
             await self.open.wait()
         if self.broken:
             raise OSError("broken")
+        assert not self.ended
         self.taken.append(message["body"])
+        self.ended = not message["more_body"]
 
 
 @asynccontextmanager
@@ -69,6 +72,28 @@ async def test_it_begins_after_the_number_it_was_given_and_ends_with_the_log() -
         log.close()
         await asyncio.wait_for(task, 60)
     assert b"".join(connection.taken) == frames(log, 2)
+
+
+async def test_the_last_events_go_out_with_the_end_and_so_does_what_follows_them() -> None:
+    log, connection = MemoryLog(), Connection()
+    writer = LogWriter(log, 0, connection.send, rest=lambda: b"[DONE]")
+    task = asyncio.create_task(writer.run())
+    await appended(log, "ab")
+    log.append([Chunk("c")], last=True)
+    await asyncio.wait_for(task, 60)
+    assert connection.ended
+    assert b"".join(connection.taken[:-1]) == frames(log)[: -len(frames(log, 2))]
+    assert connection.taken[-1] == frames(log, 2) + b"[DONE]"
+
+
+async def test_a_log_that_is_closed_without_more_events_ends_the_answer() -> None:
+    log, connection = MemoryLog(), Connection()
+    async with writing(log, connection) as (_, task):
+        await appended(log, "a")
+        log.close()
+        await asyncio.wait_for(task, 60)
+    assert connection.taken == [frames(log), b""]
+    assert connection.ended
 
 
 async def test_a_reader_that_takes_nothing_for_a_while_misses_nothing() -> None:

@@ -205,6 +205,28 @@ async def test_readers_see_the_same_bytes_while_one_of_them_has_stopped_reading(
     stalled_writer.transport.abort()
 
 
+async def test_the_head_is_written_with_the_first_event_and_the_last_event_with_the_end(
+    gateway: Gateway, scripted: ScriptedServer
+) -> None:
+    """Each write wakes the reader, and costs both sides about as much as a token."""
+    scripted.reply = Reply(("a", "b"), hold=True)
+    async with gateway.client() as client:
+        session = await client.create_session()
+    body = json.dumps({"session_id": session["id"], "content": "hi"}).encode()
+    reader, writer = await asyncio.open_connection("127.0.0.1", int(gateway.url.rsplit(":", 1)[1]))
+    head = f"POST /api/chatbot/messages/stream HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {gateway.token}\r\n"
+    writer.write(f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
+    first = await reader.read(65536)
+    assert first.startswith(b"HTTP/1.1 200")
+    assert b'"type": "metadata"' in first
+    scripted.step(2)
+    pieces = [first]
+    while b'"type": "done"' not in pieces[-1]:
+        pieces.append(await reader.read(65536))
+    assert pieces[-1].endswith(b"\r\n0\r\n\r\n")
+    writer.close()
+
+
 def event_text(event: object) -> str:
     return getattr(event, "content", "") or getattr(event, "full_content", "")
 

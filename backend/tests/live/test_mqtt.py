@@ -611,7 +611,7 @@ async def test_a_gateway_that_falls_silent_loses_its_jobs(broker: Mosquitto, scr
 @pytest.mark.parametrize(
     "absent",
     [
-        ("sqlalchemy", "alembic", "aiosqlite", "asyncpg", "fastapi", "starlette", "uvicorn", "argon2", "filelock", "PIL"),
+        ("sqlalchemy", "alembic", "asyncpg", "fastapi", "starlette", "uvicorn", "argon2", "filelock", "PIL"),
         ("fcntl", "resource", "pwd", "grp", "termios", "uvloop"),
     ],
     ids=["no database and web framework", "nothing that Windows lacks"],

@@ -1,4 +1,4 @@
-"""A mirror tells its readers of what a read brought: once, and once more at its end."""
+"""A mirror tells its readers of what a read brought: once, also at its end."""
 
 from lam.protocol import sse
 from lam.protocol.events import Chunk, Done, Event
@@ -33,12 +33,12 @@ def test_readers_are_told_of_a_read_and_not_of_each_entry() -> None:
     assert listener.calls == [(3, False)]
 
 
-def test_readers_are_told_of_the_last_events_and_then_of_the_end() -> None:
+def test_readers_are_told_of_the_last_events_together_with_the_end() -> None:
     mirror = Mirror()
     listener = Listener(mirror)
     mirror.take(*entry(1, Chunk("a")))
     mirror.take(*entry(2, Chunk("b"), DONE))
-    assert listener.calls == [(3, False), (3, True)]
+    assert listener.calls == [(3, True)]
     mirror.take(*entry(4, Chunk("late")))
     assert mirror.last == 3
 

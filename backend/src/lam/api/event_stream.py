@@ -44,6 +44,10 @@ class Link(Protocol):
         """The time when the client last took a byte, by the event loop's clock."""
         ...
 
+    def hold_head(self) -> None:
+        """Writes the head of the present answer together with its first bytes, which must follow at once."""
+        ...
+
 
 class Reader(Struct, frozen=True):
     """Who reads a run of a session."""
@@ -221,10 +225,12 @@ class SourceStream(Response):
             await send({"type": "http.response.body", "body": b""})
 
     async def _write(self, send: Send, connection: Connection) -> None:
+        if connection.link is not None and self._source.since(self._after):
+            connection.link.hold_head()
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-        connection.writer = LogWriter(self._source, self._after, send, comment_seconds=self._open_streams.patience.comment)
+        seconds = self._open_streams.patience.comment
+        connection.writer = LogWriter(self._source, self._after, send, comment_seconds=seconds, rest=self._rest)
         await connection.writer.run()
-        await send({"type": "http.response.body", "body": self._rest()})
 
     def _rest(self) -> bytes:
         """Returns the last bytes of the answer, after those of the source."""

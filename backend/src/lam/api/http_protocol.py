@@ -12,7 +12,7 @@ from typing import Any, Final, cast
 import httptools
 import msgspec
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
 from lam.api.connections import Connections, Patience, Waits
@@ -41,6 +41,25 @@ def web_server(app: Any, **options: Any) -> Config:
         timeout_keep_alive=int(Patience().idle),
         **options,
     )
+
+
+class _Head:
+    """Stands in for the transport of an answer until its first bytes come."""
+
+    def __init__(self, cycle: RequestResponseCycle) -> None:
+        self._cycle = cycle
+        self._transport = cycle.transport
+        self._head: bytes | None = None
+
+    def write(self, data: bytes) -> None:
+        if self._head is None:
+            self._head = data
+        else:
+            self._cycle.transport = self._transport
+            self._transport.write(self._head + data)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
 
 
 class HttpProtocol(HttpToolsProtocol):
@@ -114,6 +133,12 @@ class HttpProtocol(HttpToolsProtocol):
             ahead, self._ahead = bytes(self._ahead), bytearray()
             self._unset_keepalive_if_required()
             self._feed(ahead)
+
+    def hold_head(self) -> None:
+        """Keeps back the head of the present answer until its first bytes, so that both are one write. Call it only where these
+        follow at once."""
+        if self.cycle.scope["method"] != "HEAD":
+            self.cycle.transport = cast("asyncio.Transport", _Head(self.cycle))
 
     # Called by Connections
 

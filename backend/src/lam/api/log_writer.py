@@ -54,12 +54,16 @@ class Source(Protocol):
 class LogWriter:
     """Writes one source. `waiting_since`: start of a write that the client has not taken yet, in the event loop's time."""
 
-    def __init__(self, log: Source, after: int, send: Send, *, comment_seconds: float = 15) -> None:
-        """`comment_seconds`: length of silence after which a comment is sent."""
+    def __init__(
+        self, log: Source, after: int, send: Send, *, comment_seconds: float = 15, rest: Callable[[], bytes] = bytes
+    ) -> None:
+        """`comment_seconds`: length of silence after which a comment is sent. `rest`: returns the last bytes of the answer, after
+        those of the source."""
         self._comment_seconds = comment_seconds
         self._log = log
         self._after = after
         self._send = send
+        self._rest = rest
         self._loop = asyncio.get_running_loop()
         self._idle: asyncio.Future[None] | None = None  # the task waits here for work
         self._unsent: _Begun | None = None
@@ -68,35 +72,50 @@ class LogWriter:
         self.waiting_since: float | None = None
 
     async def run(self) -> None:
-        """Writes until the log is closed and all of it is written. Run it in a task that may be cancelled."""
+        """Writes until the log is closed and all of it is written, and then the end of the answer. Run it in a task that may be
+        cancelled."""
         self._log.listen(self._wake)
         try:
-            while True:
-                await self._catch_up()
-                if self._log.closed:
-                    return
+            while not await self._catch_up():
                 self._idle = self._loop.create_future()
                 await self._idle
         finally:
             self._log.unlisten(self._wake)
             self._silence.cancel()
 
-    async def _catch_up(self) -> None:
+    async def _catch_up(self) -> bool:
+        """Writes what there is. Returns whether it was the end, which goes out together with the last events."""
         if self._unsent is not None:
             unsent, self._unsent = self._unsent, None
             await unsent
             self.waiting_since = None
-        while batch := self._log.since(self._after):
+        while True:
+            if not (batch := self._log.since(self._after)):
+                if not self._log.closed:
+                    return False
+                await self._write(self._rest(), is_end=True)
+                return True
             self._after = batch[-1].number
-            for body in bodies(batch):
-                self.waiting_since = self._spoke = self._loop.time()
-                await self._send({"type": "http.response.body", "body": body, "more_body": True})
-                self.waiting_since = None
+            *earlier, last = bodies(batch)
+            for body in earlier:
+                await self._write(body)
+            if not self._log.since(self._after) and self._log.closed:
+                await self._write(last + self._rest(), is_end=True)
+                return True
+            await self._write(last)
+
+    async def _write(self, body: bytes, *, is_end: bool = False) -> None:
+        self.waiting_since = self._spoke = self._loop.time()
+        await self._send({"type": "http.response.body", "body": body, "more_body": not is_end})
+        self.waiting_since = None
 
     def _wake(self) -> None:
         """Called after each append and at the close."""
         if self._idle is None or self._idle.done():
             return  # the task is writing, and will check again
+        if self._log.closed:
+            self._idle.set_result(None)
+            return
         batch = self._log.since(self._after)
         writes = [batch[0].frame] if len(batch) == 1 else list(bodies(batch))
         if len(writes) == 1:

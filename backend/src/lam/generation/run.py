@@ -108,8 +108,7 @@ class Run:
     def close(self, outcome: Outcome, terminal: Event) -> None:
         """Appends the last event and closes the log."""
         self.outcome = outcome
-        self.log.append([terminal])
-        self.log.close()
+        self.log.append([terminal], last=True)
         self.advance(Life.ENDED)
         if self._detach:
             self._detach.cancel()

@@ -39,8 +39,9 @@ class StreamLog(Protocol):
         """Whether the log is closed."""
         ...
 
-    def append(self, events: Sequence[Event]) -> int:
-        """Adds events and returns the number of the last one. Must not be called on a closed log."""
+    def append(self, events: Sequence[Event], *, last: bool = False) -> int:
+        """Adds events and returns the number of the last one. `last`: closes the log with them. Must not be called on a closed
+        log."""
         ...
 
     def since(self, after: int) -> Sequence[Record]:
@@ -53,7 +54,8 @@ class StreamLog(Protocol):
         ...
 
     def listen(self, callback: Callable[[], None]) -> None:
-        """Calls `callback()` in the appender's own step, after each append and at the close. It must not raise or take long."""
+        """Calls `callback()` in the appender's own step, after each append and at the close; once for events with which the log
+        is closed. It must not raise or take long."""
         ...
 
     def unlisten(self, callback: Callable[[], None]) -> None:

@@ -39,7 +39,7 @@ class MemoryLog:
         """Its size in bytes, roughly."""
         return sum(_RECORD_BYTES + _text_size(record.event) for record in self._records)
 
-    def append(self, events: Sequence[Event]) -> int:
+    def append(self, events: Sequence[Event], *, last: bool = False) -> int:
         if self._closed:
             raise RuntimeError("the log is closed: a stream has one ending")
         number = self._last
@@ -47,6 +47,7 @@ class MemoryLog:
             number += 1
             self._records.append(Record(number, event))
         self._last = number
+        self._closed = last
         for callback in tuple(self._listeners):
             callback()
         return number

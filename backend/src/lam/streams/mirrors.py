@@ -64,7 +64,6 @@ class Mirror(MemoryLog):
         self._records += records
         self._last = records[-1].number
         if isinstance(records[-1].event, TERMINAL):
-            self.tell()
             self.close()
 
     def tell(self) -> None:
