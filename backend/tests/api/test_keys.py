@@ -9,7 +9,7 @@ import pytest
 from starlette.requests import Request
 
 from lam.accounts.programs import Program
-from lam.api.dependencies import program
+from lam.api.dependencies import calling_program
 from lam.errors import Invalid, NotAllowed, NotFound, TooManyKeys, Unauthorized
 from lam.gateway import Bounds
 from lam.testing.server import ScriptedServer
@@ -21,7 +21,7 @@ async def calling(gateway: Gateway, **headers: str) -> Program:
     """Returns who calls with these headers, as the routes of `/v1` ask it."""
     pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     scope = {"type": "http", "method": "POST", "headers": pairs, "state": {"services": gateway.parts}}
-    return await program(Request(scope))
+    return await calling_program(Request(scope))
 
 
 async def test_a_key_is_shown_once_and_stored_as_a_hash(gateway: Gateway) -> None:

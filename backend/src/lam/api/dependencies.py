@@ -17,9 +17,14 @@ from lam.api.services import Services
 from lam.errors import Forbidden, StorageUnavailable, Unauthorized
 
 
-async def get_services(request: Request) -> Services:
+def services_of(request: Request) -> Services:
+    """Returns what the routes call."""
     services: Services = request.state.services
     return services
+
+
+async def get_services(request: Request) -> Services:
+    return services_of(request)
 
 
 def get_token(request: Request) -> str:
@@ -95,7 +100,7 @@ async def get_admin(request: Request) -> Identity:
     return identity
 
 
-async def program(request: Request) -> Program:
+async def calling_program(request: Request) -> Program:
     """Returns the program that calls: by a key or a login's token, as Bearer or in `x-api-key`, or by the page's cookie.
 
     Raises Unauthorized, Forbidden.
@@ -114,4 +119,4 @@ Parts = Annotated[Services, Depends(get_services)]
 Caller = Annotated[Identity, Depends(get_identity)]
 Admin = Annotated[Identity, Depends(get_admin)]
 MaybeCaller = Annotated[Identity | None, Depends(get_caller)]
-CallingProgram = Annotated[Program, Depends(program)]
+CallingProgram = Annotated[Program, Depends(calling_program)]

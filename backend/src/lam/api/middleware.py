@@ -6,7 +6,7 @@ from msgspec import Struct
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from lam.api.dependencies import program, require_known
+from lam.api.dependencies import calling_program, require_known
 from lam.api.errors import Refusal, answer, is_for_programs
 from lam.api.schemas.voice import AUDIO_BYTES
 from lam.chat import transfer
@@ -95,7 +95,7 @@ class BodyLimit:
 async def _known(scope: Scope) -> None:
     """Raises the error of a caller who is unknown."""
     request = Request(scope)
-    await (program(request) if is_for_programs(request.url.path) else require_known(request))
+    await (calling_program(request) if is_for_programs(request.url.path) else require_known(request))
 
 
 def _counted(scope: Scope, receive: Receive, limit: Limit) -> Receive:

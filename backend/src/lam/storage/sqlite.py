@@ -196,7 +196,7 @@ class SqliteEngine:
 
     def on_thread(self, call: Callable[[], T]) -> "asyncio.Future[T]":
         """Runs `call` on a thread."""
-        return asyncio.get_running_loop().run_in_executor(self._threads, call)
+        return asyncio.wrap_future(self._threads.submit(call))
 
     async def dispose(self) -> None:
         """Closes the connections that nobody uses."""

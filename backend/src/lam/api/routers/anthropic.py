@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request, Response
 
 from lam.api.anthropic.described import COUNT, COUNTED, MESSAGE, REPLY
 from lam.api.anthropic.errors import error_answer
-from lam.api.dependencies import CallingProgram, Parts
+from lam.api.dependencies import CallingProgram, Parts, calling_program, services_of
 from lam.api.errors import status_of
 from lam.api.openai.errors import request_id, status_for
 from lam.api.programs import JSON, WithManners, answer
@@ -27,8 +27,9 @@ router = APIRouter(prefix="/v1", tags=["programs"])
     openapi_extra=MESSAGE,
     summary="Answer a conversation, in Anthropic's format",
 )
-async def messages(request: Request, program: CallingProgram, parts: Parts, manners: WithManners) -> Response:
+async def messages(request: Request, manners: WithManners) -> Response:
     """Takes an Anthropic request, and a key or a login token as `x-api-key` or `Authorization: Bearer`."""
+    program, parts = await calling_program(request), services_of(request)
     program.require("chat")
     asked = anthropic.read_asked(await request.body())
     wanted = anthropic.program_request(asked)

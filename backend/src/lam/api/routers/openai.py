@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Path, Query, Request, Response
 from msgspec import Struct
 
 from lam.accounts.programs import Program
-from lam.api.dependencies import CallingProgram, Parts
+from lam.api.dependencies import CallingProgram, Parts, calling_program, services_of
 from lam.api.errors import status_of
 from lam.api.openai.described import CHAT, PROMPT, RUN, VECTORS, answered, failures
 from lam.api.openai.errors import error_answer, request_id
@@ -69,9 +69,9 @@ PROMPT_FORMAT: Final = _Format(prefix="cmpl", chunks=PromptChunks, whole=prompt_
     openapi_extra=CHAT,
     summary="Answer a conversation, in OpenAI's format",
 )
-async def chat_completions(request: Request, program: CallingProgram, parts: Parts, manners: WithManners) -> Response:
+async def chat_completions(request: Request, manners: WithManners) -> Response:
     """Takes an OpenAI request, and a key or a login token as `Authorization: Bearer` or `x-api-key`."""
-    return await _run(CHAT_FORMAT, read_chat, request, program, parts, manners)
+    return await _run(CHAT_FORMAT, read_chat, request, manners)
 
 
 @router.get("/chat/completions/{completion_id}", response_class=Response, responses=KEPT, summary="Read a reply again")
@@ -108,9 +108,9 @@ async def cancel(completion_id: CompletionId, program: CallingProgram, parts: Pa
     openapi_extra=PROMPT,
     summary="Continue a prompt, in OpenAI's older format",
 )
-async def completions(request: Request, program: CallingProgram, parts: Parts, manners: WithManners) -> Response:
+async def completions(request: Request, manners: WithManners) -> Response:
     """The prompt reaches the model as it is, without a template."""
-    return await _run(PROMPT_FORMAT, read_completion, request, program, parts, manners)
+    return await _run(PROMPT_FORMAT, read_completion, request, manners)
 
 
 @router.post(
@@ -126,9 +126,11 @@ async def embeddings(request: Request, program: CallingProgram, parts: Parts) ->
     return _json(await parts.programs.embed(program, read_embedding(await request.body())))
 
 
-async def _run(
-    form: _Format, read: Callable[[bytes], Asked], request: Request, program: Program, parts: Services, manners: Manners
-) -> Response:
+async def _run(form: _Format, read: Callable[[bytes], Asked], request: Request, manners: Manners) -> Response:
+    program, parts = (
+        await calling_program(request),
+        services_of(request),
+    )  # asked here: each dependency costs as much as a statement
     program.require("chat")
     asked = read(await request.body())
     following = await parts.programs.start(

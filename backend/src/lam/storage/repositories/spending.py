@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import bindparam, delete, func, insert, select, update
+from sqlalchemy import bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
 from lam.protocol.budget import Budget, Spent
@@ -19,8 +19,10 @@ PART: Final = "#"  # between a run's id and the number of one of its requests
 
 _SPENT: Final = tuple(spending.c[name] for name in Spent.__struct_fields__)
 _LIMITS: Final = tuple(budgets.c[name] for name in Budget.__struct_fields__)
-_LIMITS_OF = select(budgets.c.owner, *_LIMITS).where(budgets.c.owner.in_(bindparam("owners", expanding=True)))
-_LIMITS_OF = _LIMITS_OF.execution_options(**QUICK)
+_LIMITS_OF = select(budgets.c.owner, *_LIMITS).execution_options(**QUICK)
+_LIMITS_OF_MANY = _LIMITS_OF.where(budgets.c.owner.in_(bindparam("owners", expanding=True)))
+# An account and perhaps a key, as in every request of a program: a list would be written into the statement at each run.
+_LIMITS_OF_TWO = _LIMITS_OF.where(or_(budgets.c.owner == bindparam("first"), budgets.c.owner == bindparam("last")))
 _TAKE = (
     delete(reservations)
     .where(reservations.c.run_id == bindparam("run"))
@@ -32,9 +34,12 @@ _TAKE = (
 class Spending(Repository):
     # Budgets
 
-    async def limits(self, owners: Collection[str]) -> dict[str, Budget]:
+    async def limits(self, owners: Sequence[str]) -> dict[str, Budget]:
         """Returns the stored budgets of these owners."""
-        rows = await self._connection.execute(_LIMITS_OF, {"owners": list(owners)})
+        if 1 <= len(owners) <= 2:
+            rows = await self._connection.execute(_LIMITS_OF_TWO, {"first": owners[0], "last": owners[-1]})
+        else:
+            rows = await self._connection.execute(_LIMITS_OF_MANY, {"owners": list(owners)})
         return {row.owner: Budget(**{name: row._mapping[name] for name in Budget.__struct_fields__}) for row in rows}
 
     async def set_limits(self, owner: str, user_id: int, budget: Budget | None) -> None:
