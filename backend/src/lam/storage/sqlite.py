@@ -11,9 +11,11 @@ drivers that wait on a socket; this one does not (decision 182).
 import asyncio
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import partial
 from itertools import islice
+from queue import SimpleQueue
+from threading import Thread
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar, cast
 
@@ -61,7 +63,7 @@ class SqliteConnection:
         self._engine = engine
         self._writes = writes
         self._begins = False  # the next statement opens a writing transaction and waits for the lock
-        self._under_way: asyncio.Future[Any] | None = None  # what a thread does
+        self._under_way: _Work | None = None  # what a thread does
 
     async def __aenter__(self) -> Self:
         self._connection = await self._engine.checked_out()
@@ -69,7 +71,7 @@ class SqliteConnection:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        is_under_way = self._under_way is not None and not self._under_way.done()
+        is_under_way = self._under_way is not None and not self._under_way.is_done
         if is_under_way or self._driver.in_transaction:
             await asyncio.shield(asyncio.ensure_future(self._undo()))
         else:
@@ -78,7 +80,7 @@ class SqliteConnection:
     async def _undo(self) -> None:
         """Undoes what is not committed, and gives the connection back. First waits for what a cancelled task left under way."""
         if self._under_way is not None:
-            await asyncio.wait({self._under_way})
+            await self._under_way.end()
         self._begins = False
         try:
             if self._driver.in_transaction:
@@ -120,9 +122,9 @@ class SqliteConnection:
             await self._cross(self._connection.commit)
 
     async def _cross(self, call: Callable[[], T]) -> T:
-        """Runs `call` on a thread."""
-        self._under_way = self._engine.on_thread(partial(self._after_begin, call))
-        return await asyncio.shield(self._under_way)
+        """Runs `call` on a thread. It goes on there if the caller is cancelled."""
+        self._under_way = work = self._engine.threads.run(partial(self._after_begin, call))
+        return cast("T", await work.result)
 
     def _after_begin(self, call: Callable[[], T]) -> T:
         if self._begins:
@@ -143,6 +145,76 @@ class SqliteConnection:
             self._driver.execute(f"PRAGMA busy_timeout={self._engine.lock_milliseconds}")
         self._begins = False
         return True
+
+
+class _Work:
+    """A call on a thread. `result`: its result, for a caller who may leave. `is_done`: whether the thread has ended it."""
+
+    __slots__ = ("_call", "_ended", "_loop", "is_done", "result")
+
+    def __init__(self, call: Callable[[], Any]) -> None:
+        self._call = call
+        self._loop = asyncio.get_running_loop()
+        self._ended: asyncio.Future[None] | None = None  # somebody waits for the end
+        self.result: asyncio.Future[Any] = self._loop.create_future()
+        self.is_done = False
+
+    def do(self) -> None:
+        """Makes the call, on a thread."""
+        result, error = None, None
+        try:
+            result = self._call()
+        except BaseException as caught:
+            error = caught
+        with suppress(RuntimeError):  # the event loop is closed: nobody waits any more
+            self._loop.call_soon_threadsafe(self._finish, result, error)
+
+    def _finish(self, result: Any, error: BaseException | None) -> None:
+        self.is_done = True
+        if self._ended is not None and not self._ended.done():
+            self._ended.set_result(None)
+        if self.result.done():
+            return  # the caller has left
+        if error is None:
+            self.result.set_result(result)
+        else:
+            self.result.set_exception(error)
+
+    async def end(self) -> None:
+        """Waits until the thread has ended the call, whatever became of it."""
+        if not self.is_done:
+            self._ended = self._loop.create_future()
+            await self._ended
+
+
+class _Threads:
+    """Threads for statements that may wait, started as they are needed. An executor of the standard library costs three times as
+    much a call, in locks, and in turns of the event loop until the caller goes on."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._started = 0
+        self._work: SimpleQueue[_Work | None] = SimpleQueue()
+
+    def run(self, call: Callable[[], Any]) -> _Work:
+        """Makes a call on the next free thread."""
+        if self._started < self._most:
+            self._started += 1
+            Thread(target=self._serve, name=f"sqlite-{self._started}", daemon=True).start()
+        work = _Work(call)
+        self._work.put(work)
+        return work
+
+    def _serve(self) -> None:
+        while (work := self._work.get()) is not None:
+            work.do()
+            del work  # and with it the result
+
+    def close(self) -> None:
+        """Ends the threads, each after its call. Later calls start new ones."""
+        for _ in range(self._started):
+            self._work.put(None)
+        self._started = 0
 
 
 class _Transaction:
@@ -172,7 +244,7 @@ class SqliteEngine:
         )
         event.listen(self.sync_engine, "connect", _prepare)
         self.lock_milliseconds = int(1000 * lock_seconds)
-        self._threads = ThreadPoolExecutor(pool_size + 1, "sqlite")
+        self.threads = _Threads(pool_size + 1)
 
     @property
     def pool(self) -> QueuePool:
@@ -187,24 +259,24 @@ class SqliteEngine:
         """Returns a connection of the pool; a new one is opened on a thread."""
         if self.pool.checkedin() > 0:
             return self.sync_engine.connect()
-        opening = self.on_thread(self.sync_engine.connect)
+        opening = asyncio.ensure_future(self._opened())
         try:
             return await asyncio.shield(opening)
         except asyncio.CancelledError:
             opening.add_done_callback(_close_opened)
             raise
 
-    def on_thread(self, call: Callable[[], T]) -> "asyncio.Future[T]":
-        """Runs `call` on a thread."""
-        return asyncio.wrap_future(self._threads.submit(call))
+    async def _opened(self) -> Connection:
+        return cast("Connection", await self.threads.run(self.sync_engine.connect).result)
 
     async def dispose(self) -> None:
         """Closes the connections that nobody uses."""
-        await self.on_thread(self.sync_engine.dispose)
+        await self.threads.run(self.sync_engine.dispose).result
+        self.threads.close()
 
 
 def _close_opened(opening: "asyncio.Future[Connection]") -> None:
-    if opening.exception() is None:
+    if not opening.cancelled() and opening.exception() is None:
         opening.result().close()
 
 
