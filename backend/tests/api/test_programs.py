@@ -41,6 +41,30 @@ async def test_a_key_does_what_its_scopes_and_models_allow(gateway: Gateway) -> 
                 await other.chat.completions.create(model=model, messages=HELLO)
 
 
+@pytest.mark.parametrize(
+    ("header", "value"), [("x-lam-on-disconnect", "sometimes"), ("x-lam-on-disconnect", ""), ("idempotency-key", "k" * 256)]
+)
+@pytest.mark.parametrize(
+    ("path", "asked"),
+    [("chat/completions", {"messages": HELLO}), ("completions", {"prompt": "Once"}), ("messages", {"messages": HELLO})],
+)
+async def test_a_header_that_says_nothing_known_is_refused_by_name(
+    path: str, asked: dict[str, Any], header: str, value: str, gateway: Gateway, scripted: ScriptedServer
+) -> None:
+    body = {"model": "scripted", "max_tokens": 8} | asked
+    async with aiohttp.ClientSession() as http:
+        for token, status in ((gateway.token, 400), ("lam_unknown", 401)):
+            headers = {"Authorization": f"Bearer {token}", header: value}
+            async with http.post(f"{gateway.url}/v1/{path}", json=body, headers=headers) as answer:
+                said = await answer.json()
+                assert answer.status == status, said
+                assert status == 401 or header in said["error"]["message"]
+        headers = {"Authorization": f"Bearer {gateway.token}", "x-lam-on-disconnect": "continue", "idempotency-key": "k" * 255}
+        async with http.post(f"{gateway.url}/v1/{path}", json=body, headers=headers) as answer:
+            assert answer.status == 200, await answer.text()
+    assert len(scripted.requests) == 1
+
+
 async def test_runs_at_once_of_a_key_are_held_to_its_budget(gateway: Gateway, scripted: ScriptedServer) -> None:
     scripted.reply = Reply(("a", "b"), hold=True)
     async with await keyed(gateway, budget={"runs": 3}) as sdk:

@@ -7,10 +7,10 @@ It must not know a format: that is what the caller's functions do. A program's c
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final
 
 import msgspec
-from fastapi import Depends, Header, Request
+from fastapi import Header, Request
 from msgspec import Struct
 from starlette.responses import Response
 from starlette.types import Receive, Send
@@ -21,7 +21,7 @@ from lam.api.event_stream import Connection, OpenStreams, SourceStream, disconne
 from lam.api.log_writer import Framed
 from lam.api.services import Services
 from lam.chat.streams import Following
-from lam.errors import Interrupted, LamError, Stopped, Unauthorized, Unreachable, from_code
+from lam.errors import Interrupted, InvalidField, LamError, Stopped, Unauthorized, Unreachable, from_code
 from lam.protocol.events import Done, Error, Event, Metadata, Progress
 from lam.protocol.runs import OnDisconnect
 from lam.protocol.snapshot import Snapshot
@@ -45,21 +45,37 @@ class Manners(Struct, frozen=True, kw_only=True):
     idempotency_key: str | None = None
 
 
-async def manners(
-    on_disconnect: Annotated[
-        Literal["cancel", "continue"] | None,
-        Header(alias="x-lam-on-disconnect", description="What a closed connection does to the run."),
-    ] = None,
-    events: Events = None,
-    idempotency: Annotated[
-        str | None,
-        Header(alias="idempotency-key", max_length=255, description="The same key gets the same run, while it is kept."),
-    ] = None,
-) -> Manners:
-    return Manners(on_disconnect=on_disconnect or "cancel", progress=events == "progress", idempotency_key=idempotency or None)
+def _header(name: str, description: str, **schema: Any) -> dict[str, Any]:
+    optional = {"anyOf": [schema | {"type": "string"}, {"type": "null"}], "description": description}
+    return {"name": name, "in": "header", "required": False, "schema": optional, "description": description}
 
 
-WithManners = Annotated[Manners, Depends(manners)]
+ON_DISCONNECT: Final = "x-lam-on-disconnect"
+LONGEST_KEY: Final = 255  # characters
+MANNERS: Final = {
+    "parameters": [
+        _header(ON_DISCONNECT, "What a closed connection does to the run.", enum=["cancel", "continue"]),
+        _header("x-lam-events", "`progress`: chunks without choices say what a run waits for."),
+        _header("idempotency-key", "The same key gets the same run, while it is kept.", maxLength=LONGEST_KEY),
+    ]
+}
+"""How the headers are described that `manners_of` reads: the framework's own reading costs as much as two statements."""
+
+
+def manners_of(request: Request) -> Manners:
+    """Returns what the headers say. Raises InvalidField."""
+    headers = request.headers
+    on_disconnect = headers.get(ON_DISCONNECT, "cancel")
+    if on_disconnect not in ("cancel", "continue"):
+        raise InvalidField(f"{ON_DISCONNECT} must be `cancel` or `continue`.", param=ON_DISCONNECT)
+    key = headers.get("idempotency-key")
+    if key is not None and len(key) > LONGEST_KEY:
+        raise InvalidField(f"idempotency-key may have up to {LONGEST_KEY} characters.", param="idempotency-key")
+    return Manners(
+        on_disconnect="continue" if on_disconnect == "continue" else "cancel",
+        progress=headers.get("x-lam-events") == "progress",
+        idempotency_key=key or None,
+    )
 
 
 class _Lines(Struct, gc=False):

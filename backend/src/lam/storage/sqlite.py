@@ -136,13 +136,14 @@ class SqliteConnection:
         """Returns whether the next statement need not wait for the lock. Takes the lock when it is free."""
         if not self._begins:
             return True
-        self._driver.execute("PRAGMA busy_timeout=0")
+        execute = self._driver.cursor(sqlite3.Cursor).execute
+        execute("PRAGMA busy_timeout=0")
         try:
-            self._driver.execute("BEGIN IMMEDIATE")
+            execute("BEGIN IMMEDIATE")
         except sqlite3.Error:
             return False  # a thread waits for another process, or reports what is wrong
         finally:
-            self._driver.execute(f"PRAGMA busy_timeout={self._engine.lock_milliseconds}")
+            execute(f"PRAGMA busy_timeout={self._engine.lock_milliseconds}")
         self._begins = False
         return True
 

@@ -11,7 +11,7 @@ from lam.api.anthropic.errors import error_answer
 from lam.api.dependencies import CallingProgram, Parts, calling_program, services_of
 from lam.api.errors import status_of
 from lam.api.openai.errors import request_id, status_for
-from lam.api.programs import JSON, WithManners, answer
+from lam.api.programs import JSON, MANNERS, answer, manners_of
 from lam.errors import all_errors, from_code
 from lam.protocol import anthropic, anthropic_reply
 from lam.protocol.programs import ProgramRequest
@@ -24,12 +24,12 @@ router = APIRouter(prefix="/v1", tags=["programs"])
     "/messages",
     response_class=Response,
     responses=REPLY,
-    openapi_extra=MESSAGE,
+    openapi_extra=MESSAGE | MANNERS,
     summary="Answer a conversation, in Anthropic's format",
 )
-async def messages(request: Request, manners: WithManners) -> Response:
+async def messages(request: Request) -> Response:
     """Takes an Anthropic request, and a key or a login token as `x-api-key` or `Authorization: Bearer`."""
-    program, parts = await calling_program(request), services_of(request)
+    program, parts, manners = await calling_program(request), services_of(request), manners_of(request)
     program.require("chat")
     asked = anthropic.read_asked(await request.body())
     wanted = anthropic.program_request(asked)

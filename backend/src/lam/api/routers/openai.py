@@ -14,7 +14,7 @@ from lam.api.dependencies import CallingProgram, Parts, calling_program, service
 from lam.api.errors import status_of
 from lam.api.openai.described import CHAT, PROMPT, RUN, VECTORS, answered, failures
 from lam.api.openai.errors import error_answer, request_id
-from lam.api.programs import JSON, Events, Manners, WithManners, answer
+from lam.api.programs import JSON, MANNERS, Events, answer, manners_of
 from lam.api.services import Services
 from lam.chat.streams import Following
 from lam.engines.catalog import Model
@@ -66,12 +66,12 @@ PROMPT_FORMAT: Final = _Format(prefix="cmpl", chunks=PromptChunks, whole=prompt_
     "/chat/completions",
     response_class=Response,
     responses=RUN,
-    openapi_extra=CHAT,
+    openapi_extra=CHAT | MANNERS,
     summary="Answer a conversation, in OpenAI's format",
 )
-async def chat_completions(request: Request, manners: WithManners) -> Response:
+async def chat_completions(request: Request) -> Response:
     """Takes an OpenAI request, and a key or a login token as `Authorization: Bearer` or `x-api-key`."""
-    return await _run(CHAT_FORMAT, read_chat, request, manners)
+    return await _run(CHAT_FORMAT, read_chat, request)
 
 
 @router.get("/chat/completions/{completion_id}", response_class=Response, responses=KEPT, summary="Read a reply again")
@@ -105,12 +105,12 @@ async def cancel(completion_id: CompletionId, program: CallingProgram, parts: Pa
     "/completions",
     response_class=Response,
     responses=RUN,
-    openapi_extra=PROMPT,
+    openapi_extra=PROMPT | MANNERS,
     summary="Continue a prompt, in OpenAI's older format",
 )
-async def completions(request: Request, manners: WithManners) -> Response:
+async def completions(request: Request) -> Response:
     """The prompt reaches the model as it is, without a template."""
-    return await _run(PROMPT_FORMAT, read_completion, request, manners)
+    return await _run(PROMPT_FORMAT, read_completion, request)
 
 
 @router.post(
@@ -126,11 +126,9 @@ async def embeddings(request: Request, program: CallingProgram, parts: Parts) ->
     return _json(await parts.programs.embed(program, read_embedding(await request.body())))
 
 
-async def _run(form: _Format, read: Callable[[bytes], Asked], request: Request, manners: Manners) -> Response:
-    program, parts = (
-        await calling_program(request),
-        services_of(request),
-    )  # asked here: each dependency costs as much as a statement
+async def _run(form: _Format, read: Callable[[bytes], Asked], request: Request) -> Response:
+    # Asked for here: a dependency of the framework costs as much as a statement.
+    program, parts, manners = await calling_program(request), services_of(request), manners_of(request)
     program.require("chat")
     asked = read(await request.body())
     following = await parts.programs.start(
