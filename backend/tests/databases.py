@@ -1,7 +1,7 @@
 """Which database the tests run on: SQLite, or with `--database postgresql` a PostgreSQL that they start.
 
 A data folder stands for its database: a gateway started again on the same folder finds what the first one left.
-The migrations run once: a new database is a copy of the one that they made.
+The migrations run once: a new database is a copy of the one that they made, or on PostgreSQL one of an earlier test, emptied.
 """
 
 import asyncio
@@ -31,8 +31,17 @@ def url_for(data: Path, *, empty: bool = False) -> str:
     if postgresql is None:
         return f"sqlite+aiosqlite:///{data / 'lam.db'}"
     if data not in _made:
-        _made[data] = postgresql.database() if empty else postgresql.database(like=_postgresql_template(postgresql))
+        _made[data] = postgresql.database() if empty else _migrated_one(postgresql)
     return _made[data]
+
+
+def _migrated_one(server: PostgreSQL) -> str:
+    """Returns the URL of an empty database, which an earlier test may have used."""
+    template = _postgresql_template(server)
+    while _ended:
+        if (url := server.emptied(_ended.pop(), template)) is not None:
+            return url
+    return server.database(like=template)
 
 
 def drop(folder: Path) -> None:

@@ -24,6 +24,34 @@ COMMON = {
 }
 
 
+SCHEMA = """
+SELECT md5(string_agg(line, ' ' ORDER BY line)) FROM (
+  SELECT concat_ws(' ', relname, relkind, reloptions, relacl) FROM pg_class WHERE relnamespace = 'public'::regnamespace
+  UNION ALL SELECT concat_ws(' ', attrelid::regclass, attname, atttypid::regtype, attnotnull, attisdropped, attacl)
+    FROM pg_attribute JOIN pg_class ON attrelid = pg_class.oid WHERE relnamespace = 'public'::regnamespace
+  UNION ALL SELECT concat_ws(' ', conrelid::regclass, conname, pg_get_constraintdef(oid)) FROM pg_constraint
+    WHERE connamespace = 'public'::regnamespace
+  UNION ALL SELECT concat_ws(' ', tgrelid::regclass, tgname, tgenabled) FROM pg_trigger
+  UNION ALL SELECT concat_ws(' ', proname, prosrc) FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+  UNION ALL SELECT concat_ws(' ', nspname, nspacl) FROM pg_namespace
+  UNION ALL SELECT extname::text FROM pg_extension
+  UNION ALL SELECT concat_ws(' ', setconfig) FROM pg_db_role_setting
+    JOIN pg_database ON setdatabase = pg_database.oid WHERE datname = current_database()
+  UNION ALL SELECT concat_ws(' ', 'revision', version_num) FROM alembic_version
+) AS lines (line)"""
+EMPTY = """
+DO $$ DECLARE name text; BEGIN
+  SET LOCAL session_replication_role = replica;
+  FOR name IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
+    EXECUTE format('DELETE FROM %I', name);
+  END LOOP;
+  FOR name IN SELECT sequencename FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL LOOP
+    EXECUTE format('ALTER SEQUENCE %I RESTART', name);
+  END LOOP;
+END $$"""
+LARGE = 16 << 20  # bytes; a new database has 9 MB
+
+
 class PostgreSQL:
     """`database()` gives the URL of a new database. The server can be stopped and started again."""
 
@@ -32,6 +60,7 @@ class PostgreSQL:
         self._programs = programs
         self._folder = folder
         self._numbers = count(1)
+        self._schemas: dict[str, str] = {}  # by template
         self.port = free_port()
         # It refuses to run as root: Debian's package brings the user that it runs as.
         self._as: dict[str, Any] = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
@@ -51,6 +80,30 @@ class PostgreSQL:
         """`like`: the database to copy."""
         name = f"lam{next(self._numbers)}"
         self.sql("postgres", f"CREATE DATABASE {name} TEMPLATE {like}")
+        return self._url(name)
+
+    def emptied(self, url: str, like: str) -> str | None:
+        """Empties a database that nobody needs any more and gives it a new name, so that nobody who still knows the old one finds
+        it: a third of the time that a new one takes. Returns None when it is not as `like` was made, or large."""
+        old, name = url.rpartition("/")[2], f"lam{next(self._numbers)}"
+        self.sql(
+            "postgres",
+            f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{old}'",
+            f"ALTER DATABASE {old} RENAME TO {name}",
+        )
+        if like not in self._schemas:
+            self._schemas[like] = self.sql(like, SCHEMA)
+        renamed = self._url(name)
+        try:
+            found, size = self.sql(name, SCHEMA, "SELECT pg_database_size(current_database())", EMPTY).splitlines()
+        except AssertionError:  # a table is missing, or nothing may be written
+            found, size = "", "0"
+        if found == self._schemas[like] and int(size) <= LARGE:
+            return renamed
+        self.drop([renamed])
+        return None
+
+    def _url(self, name: str) -> str:
         return f"postgresql+asyncpg://lam@127.0.0.1:{self.port}/{name}"
 
     def drop(self, urls: Sequence[str]) -> None:

@@ -26,7 +26,7 @@ from lam.accounts.administration import Administration
 from lam.accounts.guests import Guests
 from lam.accounts.keys import KEYS_OF_USER, Keys
 from lam.accounts.passwords import Hashing, Passwords
-from lam.accounts.spending import NO_ORPHAN, Defaults, GroupBudget, Spending, settle_orphans
+from lam.accounts.spending import NO_ORPHAN, Defaults, GroupBudget, Reservations, Spending, settle_orphans
 from lam.accounts.throttle import FIRST_DELAY, Budgets
 from lam.api import docs, errors, page
 from lam.api.connections import Connections, Patience
@@ -343,6 +343,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
             ended = len(await orphans.end(lambda run: run.on_disconnect == "continue" and run.kind == goes_on))
         async with database.write() as unit:
             await settle_orphans(unit, None if several is None else datetime.now(UTC) - NO_ORPHAN)
+        await stack.enter_async_context(Reservations(database, on_duty=on_duty))
         spending = Spending()
         media_ = await stack.enter_async_context(
             Media(database, quota=settings.lam_media_quota_mb * 1_000_000, keeping=bounds.media, on_duty=on_duty)

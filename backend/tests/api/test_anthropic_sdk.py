@@ -1,6 +1,7 @@
 """Anthropic's own SDK against a real gateway, in front of the scripted server."""
 
 import asyncio
+import base64
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -11,6 +12,7 @@ from anthropic import AsyncAnthropic
 
 from lam.testing.server import Reply, ScriptedServer
 
+from ..pictures import GREEN, plain
 from ..running import Gateway
 
 ASKED: Any = {"model": "scripted", "max_tokens": 50, "messages": [{"role": "user", "content": "Tell me a story"}]}
@@ -44,6 +46,14 @@ async def test_a_reply_goes_on_where_the_assistant_began(sdk: AsyncAnthropic, sc
     assert scripted.requests[-1].body["messages"][-1] == {"role": "assistant", "content": "Once"}
 
 
+async def test_a_reply_is_found_by_its_id_whatever_its_format(gateway: Gateway, sdk: AsyncAnthropic) -> None:
+    reply = await sdk.messages.create(**ASKED)
+    async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {gateway.token}"}) as http:
+        async with http.get(f"{gateway.url}/v1/chat/completions/{reply.id}") as answer:
+            assert answer.status == 200, await answer.text()
+            assert (await answer.json())["choices"][0]["message"]["content"] == reply.content[0].text  # type: ignore[union-attr]
+
+
 async def test_the_models_are_listed_in_anthropics_form(sdk: AsyncAnthropic) -> None:
     assert [model.display_name async for model in sdk.models.list()] == ["scripted"]
     assert (await sdk.models.retrieve("scripted")).type == "model"
@@ -56,6 +66,11 @@ async def test_counting_starts_no_run(sdk: AsyncAnthropic, scripted: ScriptedSer
     short = await sdk.messages.count_tokens(model="scripted", messages=ASKED["messages"])
     longer = await sdk.messages.count_tokens(model="scripted", messages=ASKED["messages"], tools=tools)
     assert 0 < short.input_tokens < longer.input_tokens
+    source = {"type": "base64", "media_type": "image/png", "data": base64.b64encode(plain(GREEN, (600, 600))).decode()}
+    seen: Any = [{"role": "user", "content": [{"type": "image", "source": source}, {"type": "text", "text": "hi"}]}]
+    unseen: Any = [{"role": "user", "content": "hi"}]
+    counts = [(await sdk.messages.count_tokens(model="scripted", messages=each)).input_tokens for each in (unseen, seen)]
+    assert counts[1] - counts[0] > 100, "a picture takes room"
     assert scripted.requests == []
 
 

@@ -343,6 +343,7 @@ def test_the_methods_that_are_overridden_and_the_names_that_are_read_are_uvicorn
             "message_event",
             "scope",
             "waiting_for_100_continue",
+            "transport",
         ),
         FlowControl.__init__: ("read_paused", "write_paused"),
     }.items():

@@ -1,7 +1,7 @@
 """A log on its way to one connection, which may take what it gets at once, later, or never."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -9,6 +9,7 @@ from starlette.types import Message
 
 from lam.api.log_writer import LogWriter
 from lam.protocol.events import Chunk
+from lam.streams.log import Record
 from lam.streams.memory_log import MemoryLog
 
 
@@ -94,6 +95,36 @@ async def test_a_log_that_is_closed_without_more_events_ends_the_answer() -> Non
         await asyncio.wait_for(task, 60)
     assert connection.taken == [frames(log), b""]
     assert connection.ended
+
+
+class Closing:
+    """A source that notices only when it is asked that nothing more will come, and says so once."""
+
+    def __init__(self) -> None:
+        self.closed = False
+        self.wake: Callable[[], None] = lambda: None
+        self.log = MemoryLog()
+
+    def since(self, after: int) -> Sequence[Record]:
+        self.closed = self.closed or bool(self.log.last)
+        return self.log.since(after)
+
+    def listen(self, callback: Callable[[], None]) -> None:
+        self.wake = callback
+
+    def unlisten(self, callback: Callable[[], None]) -> None:
+        self.wake = lambda: None
+
+
+async def test_a_source_that_closes_while_it_is_asked_ends_the_answer() -> None:
+    source, connection = Closing(), Connection()
+    task = asyncio.create_task(LogWriter(source, 0, connection.send).run())
+    await asyncio.sleep(0)
+    source.log.append([Chunk("a")])
+    source.wake()
+    await asyncio.wait_for(task, 60)
+    assert connection.ended
+    assert b"".join(connection.taken) == frames(source.log)
 
 
 async def test_a_reader_that_takes_nothing_for_a_while_misses_nothing() -> None:

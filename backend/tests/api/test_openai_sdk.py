@@ -111,6 +111,23 @@ async def test_what_a_program_chooses_reaches_the_model(sdk: AsyncOpenAI, script
     assert [turn["role"] for turn in body["messages"]] == ["system", "user"]
 
 
+@pytest.mark.sse
+async def test_what_a_program_says_to_the_template_holds_beside_our_own_settings(tmp_path: Path) -> None:
+    async with (
+        ScriptedServer(llama=True) as scripted,
+        running_gateway(tmp_path / "data", llm_server_url=scripted.url, llm_skip_thinking=True) as gateway,
+        AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=gateway.token) as sdk,
+    ):
+        for theirs, expected in (
+            ({"x": 1}, {"enable_thinking": False, "x": 1}),
+            ({"x": 1, "enable_thinking": True}, {"x": 1, "enable_thinking": True}),
+        ):
+            await sdk.chat.completions.create(
+                model="scripted", messages=HELLO, extra_body={"chat_template_kwargs": theirs}, reasoning_effort="none"
+            )
+            assert scripted.requests[-1].body["chat_template_kwargs"] == expected
+
+
 async def test_no_turn_of_a_long_conversation_is_dropped(sdk: AsyncOpenAI, scripted: ScriptedServer) -> None:
     turns: Any = [{"role": ("user", "assistant")[n % 2], "content": "word " * 300} for n in range(21)]
     with pytest.raises(openai.BadRequestError) as refused:

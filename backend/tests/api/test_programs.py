@@ -11,10 +11,12 @@ import openai
 import pytest
 from openai import AsyncOpenAI
 
+from lam.errors import StorageUnavailable
 from lam.testing.server import Reply, ScriptedServer
 
 from ..pictures import GREEN, plain
-from ..running import Gateway
+from ..ports import free_port
+from ..running import Gateway, running_gateway
 from ..waiting import until
 from .test_returned_pictures import uri
 
@@ -63,6 +65,32 @@ async def test_a_header_that_says_nothing_known_is_refused_by_name(
         async with http.post(f"{gateway.url}/v1/{path}", json=body, headers=headers) as answer:
             assert answer.status == 200, await answer.text()
     assert len(scripted.requests) == 1
+
+
+@pytest.mark.sse
+async def test_a_key_for_certain_models_gets_no_model_that_has_no_name(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    async with running_gateway(tmp_path / "data", llm_server_url=url) as gateway, await keyed(gateway, models=["small"]) as sdk:
+        for asking in (
+            sdk.chat.completions.create(model="", messages=HELLO),
+            sdk.completions.create(model="", prompt="Once"),
+            sdk.embeddings.create(model="", input="Once"),
+        ):
+            with pytest.raises(openai.PermissionDeniedError):
+                await asking
+
+
+async def test_an_answer_that_is_there_is_given_though_its_limits_cannot_be_read(
+    gateway: Gateway, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unavailable(*_: object) -> None:
+        raise StorageUnavailable
+
+    async with await keyed(gateway, budget={"runs": 3}) as sdk:
+        monkeypatch.setattr(gateway.parts.programs, "standing", unavailable)
+        assert (await sdk.chat.completions.create(model="scripted", messages=HELLO)).choices[0].message.content
+        stream = await sdk.chat.completions.create(model="scripted", messages=HELLO, stream=True)
+        assert [chunk async for chunk in stream]
 
 
 async def test_runs_at_once_of_a_key_are_held_to_its_budget(gateway: Gateway, scripted: ScriptedServer) -> None:

@@ -112,6 +112,21 @@ async def test_usage_is_told_by_key_and_as_a_table_for_spreadsheets(gateway: Gat
                 await user.call("GET", "/api/usage/export", **query)
 
 
+async def test_a_table_that_would_be_cut_is_refused(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcome = Outcome(status="complete", facts=Facts(model="tiny", usage=Usage(7, 3, 10)))
+    async with gateway.client() as client:
+        me = (await client.call("GET", "/api/auth/me"))["id"]
+        async with gateway.parts.database.write() as unit:
+            for kind in ("api", "chat"):
+                await unit.costs.add(cost_of(outcome, me, None, kind, datetime.now(UTC)))
+        monkeypatch.setattr("lam.chat.usage.MOST_LINES", 2)
+        assert len(await export(client)) == 2
+        monkeypatch.setattr("lam.chat.usage.MOST_LINES", 1)
+        async with client._http.get(f"{client.url}/api/usage/export") as response:
+            assert response.status == 422
+            assert "fewer days" in (await response.json())["detail"]
+
+
 async def export(client: Client, **query: Any) -> list[dict[str, str]]:
     async with client._http.get(f"{client.url}/api/usage/export", params=query) as response:
         assert (response.status, response.content_type) == (200, "text/csv")

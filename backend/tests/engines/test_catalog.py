@@ -407,6 +407,36 @@ async def test_a_server_that_failed_is_left_alone_until_it_says_that_it_is_well(
         assert text_of(await events_of(made, request())) == "Once upon"
 
 
+async def test_a_try_that_is_left_makes_room_for_who_waits() -> None:
+    first, second = ScriptedEngine([LlmUnreachable()], REPLY), ScriptedEngine([DONE])
+    async with offering(named(m=["first", "second"]), first=first, second=second) as made:
+        assert text_of(await events_of(made, request())) == "!"
+        async with asyncio.timeout(60):
+            while (await made.states())[0].is_avoided:
+                await asyncio.sleep(0.01)
+            holder, trial = made.queue.enter("m", 1), made.queue.enter("m", 2)
+            assert {holder.server, trial.server} == {"first", "second"}
+            waiting = asyncio.create_task(events_of(made, request()))
+            while made.queue.waiting == 0:
+                await asyncio.sleep(0)
+            [left] = [one for one in (holder, trial) if one.server == "first"]
+            left.leave(model_is_free=True)  # its place is free, and nobody says more about the server
+            assert text_of(await waiting) == "Once upon"
+        holder.leave(model_is_free=True)
+        trial.leave(model_is_free=True)
+
+
+async def test_a_server_that_is_the_only_one_after_a_reload_is_well_once_it_answers() -> None:
+    first, second = ScriptedEngine([LlmUnreachable()], REPLY), ScriptedEngine([DONE])
+    first.health_now = Health(state="unreachable")
+    async with offering(named(m=["first", "second"]), first=first, second=second) as made:
+        await events_of(made, request())
+        assert (await made.states())[0].is_avoided
+        made.replace({"first": first}, named(m=["first"]))
+        assert text_of(await events_of(made, request())) == "Once upon"
+        assert [state.is_avoided for state in await made.states()] == [False]
+
+
 async def test_when_all_servers_fail_requests_go_on_as_with_one() -> None:
     first, second = ScriptedEngine([LlmUnreachable()], REPLY), ScriptedEngine([LlmUnreachable()])
     for engine in (first, second):

@@ -302,6 +302,10 @@ REPLIES: dict[str, list[Event]] = {
         *(ToolCall(0, "a", "f", '{"x"'), ToolCall(1, "b", "g", '{"y"'), ToolCall(2, "c", "h", "{}")),
         *(ToolCall(1, arguments=":2}"), ToolCall(0, arguments=":1}"), done("", "tool_calls")),
     ],
+    "calls whose names come first": [
+        *(ToolCall(0, "a", "f"), ToolCall(1, "b", "g"), ToolCall(2, "c", "h")),
+        *(ToolCall(0, arguments='{"x":1}'), ToolCall(1, arguments='{"y":2}'), done("", "tool_calls")),
+    ],
 }
 
 
@@ -311,8 +315,10 @@ def test_a_stream_folds_into_the_whole(name: str, at_once: bool) -> None:
     assert folded(streamed(REPLIES[name], at_once=at_once)) == made_whole(REPLIES[name])
 
 
-def test_every_call_arrives_whole_however_its_pieces_are_mixed() -> None:
-    message = folded(streamed(REPLIES["mixed calls"]))
+@pytest.mark.parametrize("at_once", [False, True])
+@pytest.mark.parametrize("name", ["mixed calls", "calls whose names come first"])
+def test_every_call_arrives_whole_however_its_pieces_are_mixed(name: str, at_once: bool) -> None:
+    message = folded(streamed(REPLIES[name], at_once=at_once))
     assert [(block["id"], block["input"]) for block in message["content"]] == [("a", {"x": 1}), ("b", {"y": 2}), ("c", {})]
     assert message["stop_reason"] == "tool_use"
 

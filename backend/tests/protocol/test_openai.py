@@ -144,6 +144,38 @@ def test_a_request_is_read_or_refused_with_a_sentence(fields: dict[str, Any]) ->
 
 
 @pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"models": ["another"]}, "models"),
+        ({"route": "fallback"}, "route"),
+        ({"functions": []}, "functions"),
+        ({"max_completion_tokens": 0}, "max_tokens"),
+        ({"max_completion_tokens": 0, "max_tokens": 5}, "max_tokens"),
+    ],
+)
+def test_what_would_go_past_the_gateway_or_means_nothing_is_refused(fields: dict[str, Any], param: str) -> None:
+    with pytest.raises(InvalidField) as refused:
+        read_chat(json.dumps({"model": "m", "messages": [{"role": "user", "content": "?"}]} | fields).encode())
+    assert refused.value.param == param
+
+
+@pytest.mark.parametrize(
+    ("fields", "reasoning"),
+    [
+        ({}, None),
+        ({"functions": None, "function_call": None, "audio": None}, None),
+        ({"chat_template_kwargs": {"enable_thinking": False}}, "off"),
+        ({"chat_template_kwargs": {"enable_thinking": True}}, "auto"),
+        ({"chat_template_kwargs": {"enable_thinking": "no"}}, None),
+        ({"chat_template_kwargs": {"enable_thinking": True}, "reasoning_effort": "none"}, "off"),
+    ],
+)
+def test_a_template_that_is_told_not_to_think_is_known_not_to(fields: dict[str, Any], reasoning: str | None) -> None:
+    asked = read_chat(json.dumps({"model": "m", "messages": [{"role": "user", "content": "?"}]} | fields).encode())
+    assert asked.request.choices.reasoning == reasoning
+
+
+@pytest.mark.parametrize(
     "nested",
     [b"[" * 100_000, b'{"messages":' * 20_000, b'{"tools":[{"type":"function","function":{"parameters":' + b'{"a":' * 50_000],
 )

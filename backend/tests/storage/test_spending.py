@@ -11,8 +11,10 @@ import pytest
 
 from lam.accounts.programs import Spender
 from lam.accounts.spending import (
+    NO_ORPHAN,
     Defaults,
     GroupBudget,
+    Reservations,
     Spending,
     key_owner,
     settle,
@@ -235,6 +237,24 @@ async def test_a_reservation_whose_run_is_gone_frees_its_place_and_keeps_its_tok
         assert await settle_orphans(unit, NOW - timedelta(minutes=1)) == 0, "it may be at work at another gateway"
         assert await settle_orphans(unit) == 1
     assert await used(database) == {"user": {"tokens_per_day": 300, "runs": 1}}
+
+
+async def test_a_place_that_nobody_settles_is_free_again_within_hours(database: Database) -> None:
+    await limit(database, Budget(tokens_per_day=1000, runs=2))
+    await reserve(database, "vectors-1", max_tokens=0)
+    reservations = Reservations(database)
+    assert await reservations.settle(NOW + NO_ORPHAN) == 0
+    assert await reservations.settle(NOW + NO_ORPHAN + timedelta(minutes=1)) == 1
+    assert (await used(database))["user"]["runs"] == 0
+    await reserve(database, "vectors-2", max_tokens=0)
+    on_duty = False
+    async with Reservations(database, on_duty=lambda: on_duty, every=0.01):
+        await asyncio.sleep(0.1)  # Time itself: nothing may happen
+        assert (await used(database))["user"]["runs"] == 1
+        on_duty = True  # and by now the request is long over
+        async with asyncio.timeout(60):
+            while (await used(database))["user"]["runs"]:
+                await asyncio.sleep(0.01)
 
 
 async def test_a_refusal_says_what_to_do_and_until_when(database: Database) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import event, make_url, text
+from sqlalchemy.exc import IntegrityError
 
 from lam.storage.repositories.base import QUICK
 from lam.storage.sqlite import SqliteConnection, SqliteEngine
@@ -95,6 +96,58 @@ async def test_a_quick_statement_waits_for_another_process_on_a_thread(engine: S
     other.close()
     await writing
     assert await count(engine) == 1
+
+
+async def test_a_commit_that_fails_is_undone_on_a_thread(engine: SqliteEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    reference = "INTEGER REFERENCES numbers (number) DEFERRABLE INITIALLY DEFERRED"
+    async with engine.connect(writes=True) as connection, connection.begin():
+        await connection.execute(text(f"CREATE TABLE parts (number {reference})"))
+    on_loop: list[bool] = []
+
+    def rollback(driver: sqlite3.Connection) -> None:
+        if driver.in_transaction:
+            on_loop.append(threading.current_thread() is threading.main_thread())
+        sqlite3.Connection.rollback(driver)
+
+    monkeypatch.setattr("lam.storage.sqlite._Driver.rollback", rollback, raising=False)
+
+    async def fail() -> None:
+        async with engine.connect(writes=True) as connection, connection.begin():
+            await connection.execute(text("INSERT INTO parts VALUES (7)"))
+
+    with pytest.raises(IntegrityError):
+        await fail()
+    assert on_loop == [False]
+    async with engine.connect() as connection:
+        assert (await connection.execute(text("SELECT count(*) FROM parts"))).scalar_one() == 0
+
+
+async def test_what_a_thread_raises_reaches_the_caller_whatever_it_is(engine: SqliteEngine) -> None:
+    def stop(_: object) -> None:
+        raise StopIteration
+
+    def leave(_: object) -> None:
+        raise SystemExit(1)
+
+    async with engine.connect() as connection:
+        for call, error in ((stop, RuntimeError), (leave, SystemExit)):
+            with pytest.raises(error):
+                await connection.run_sync(call)
+
+
+async def test_where_no_thread_can_be_started_the_next_statement_tries_again(
+    engine: SqliteEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise RuntimeError("can't start new thread")
+
+    await engine.dispose()
+    with monkeypatch.context() as none:
+        none.setattr("lam.storage.sqlite.Thread", refuse)
+        for _ in range(10):
+            with pytest.raises(OSError, match="no thread"):
+                await count(engine)
+    assert await count(engine) == 0
 
 
 async def test_whatever_is_cancelled_leaves_nothing_behind(engine: SqliteEngine) -> None:

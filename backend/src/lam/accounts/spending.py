@@ -4,23 +4,28 @@ Both happen in the transaction of somebody else: the reservation in the one that
 stores its result. It must not know what a run is about, and knows no HTTP.
 """
 
+import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
-from typing import Final, Literal
+from types import TracebackType
+from typing import Final, Literal, Self
 
 from msgspec import Struct
 
 from lam.accounts.programs import Spender
-from lam.errors import BudgetExceeded
+from lam.background import Background
+from lam.errors import BudgetExceeded, StorageUnavailable
 from lam.protocol.budget import DAY, NO_LIMITS, Bar, Budget, Spent, Wish, bars, length_within, obstacle
 from lam.protocol.events import Usage
 from lam.protocol.outcome import Outcome
 from lam.protocol.tokens import estimate_text
-from lam.storage.database import UnitOfWork
+from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Key, Reservation
 
 Owner = Literal["key", "user", "group", "room"]
 USUAL_TOKENS: Final = 2048
+ROOM: Final = "room:"
 
 WORDS: Final = {
     "requests_per_minute": "requests a minute",
@@ -80,7 +85,7 @@ def group_owner(name: str) -> str:
 
 def room_owner(room_id: int, user_id: int) -> str:
     """Returns the owner of what one participant uses in a room."""
-    return f"room:{room_id}:{user_id}"
+    return f"{ROOM}{room_id}:{user_id}"
 
 
 class Allotment(Struct, frozen=True):
@@ -175,7 +180,8 @@ class Spending:
     async def recent(self, unit: UnitOfWork, now: datetime, most: int) -> dict[str, list[Bar]]:
         """Returns the budgets of those who used theirs within a day, by owner."""
         seconds = int(now.timestamp())
-        spent = await unit.spending.recent(seconds - DAY, most)
+        known = await unit.spending.recent(seconds - DAY, most)
+        spent = {owner: used for owner, used in known.items() if not owner.startswith(ROOM)}  # rooms know theirs themselves
         stored, running = await unit.spending.limits(list(spent)), await unit.spending.running(list(spent))
         return {
             owner: bars(self._budget_of(owner, stored.get(owner)), used.until(seconds), running.get(owner, 0))
@@ -318,6 +324,36 @@ async def settle_orphans(unit: UnitOfWork, before: datetime | None = None) -> in
     for name in orphans:
         await unit.spending.take(name)
     return len(orphans)
+
+
+class Reservations:
+    """Frees the places of requests that ended without a settlement, every `every` seconds while this gateway is on duty. A run is
+    settled with its result, but a request for vectors may end while the database is away. An async context manager."""
+
+    def __init__(self, database: Database, *, on_duty: Callable[[], bool] = lambda: True, every: float = 3600) -> None:
+        self._database = database
+        self._on_duty = on_duty
+        self._every = every
+        self._tasks = Background()
+
+    async def __aenter__(self) -> Self:
+        self._tasks.keep("reservations", self._keep_settling)
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self._tasks.close()
+
+    async def settle(self, now: datetime) -> int:
+        """Frees the places of requests that began more than an hour ago, and returns their number. Raises StorageUnavailable."""
+        async with self._database.write() as unit:
+            return await settle_orphans(unit, now - NO_ORPHAN)
+
+    async def _keep_settling(self) -> None:
+        while True:
+            await asyncio.sleep(self._every)
+            if self._on_duty():
+                with suppress(StorageUnavailable):  # the next time
+                    await self.settle(datetime.now(UTC))
 
 
 def tokens_used(reservation: Reservation, usage: Usage | None, shown_tokens: int, *, read_prompt: bool = False) -> int:

@@ -184,8 +184,7 @@ class EventConnection:
 
     def close(self) -> None:
         self.closed = True
-        self._wake_reader()  # writes a last frame, if there is one
-        self._wake_reader()  # and ends
+        self._wake_reader()
 
     # Reading: the methods of a `Source`
 

@@ -1,8 +1,8 @@
 """Writes a log to one HTTP connection: whole events, in writes of up to 16 KiB unless one event is larger.
 
-New events go out in the appender's own step. A task would wake in the event loop's next turn, and where tokens come one by one that
-turn costs as much as the write (decision 31). The task writes what was missed, and takes over whenever the client takes nothing:
-the log is the only buffer, so nobody waits for a slow reader.
+New events go out in the appender's own step; the last ones go out with the end of the answer. A task would wake in the event
+loop's next turn, and where tokens come one by one that turn costs as much as the write (decision 31). The task writes what was
+missed, and takes over whenever the client takes nothing: the log is the only buffer, so nobody waits for a slow reader.
 """
 
 import asyncio
@@ -121,8 +121,10 @@ class LogWriter:
         if len(writes) == 1:
             self._after = batch[-1].number
             self._push(writes[0])
-        elif not self._idle.done():
-            self._idle.set_result(None)  # the log was closed, or there is more than one write takes
+            if not self._log.closed:
+                return
+        if not self._idle.done():
+            self._idle.set_result(None)  # there is more than one write takes, or the source closed while it was asked
 
     def _push(self, body: bytes) -> None:
         """Writes outside the waiting task, and leaves it the rest."""

@@ -21,7 +21,7 @@ from lam.api.event_stream import Connection, OpenStreams, SourceStream, disconne
 from lam.api.log_writer import Framed
 from lam.api.services import Services
 from lam.chat.streams import Following
-from lam.errors import Interrupted, InvalidField, LamError, Stopped, Unauthorized, Unreachable, from_code
+from lam.errors import Interrupted, InvalidField, LamError, Stopped, StorageUnavailable, Unauthorized, Unreachable, from_code
 from lam.protocol.events import Done, Error, Event, Metadata, Progress
 from lam.protocol.runs import OnDisconnect
 from lam.protocol.snapshot import Snapshot
@@ -29,12 +29,16 @@ from lam.streams.log import StreamLog, has_ended, wait_until_closed
 
 EARLY_SECONDS: Final = 1
 JSON: Final = "application/json"
-ENDED: Final = Unauthorized("This key or login has ended while the reply ran.")
 Lines = Callable[[Sequence[Event]], bytes]
 
 Events = Annotated[
     str | None, Header(alias="x-lam-events", description="`progress`: chunks without choices say what a run waits for.")
 ]
+
+
+def caller_gone() -> Unauthorized:
+    """Returns the failure of a reply whose caller is no longer known."""
+    return Unauthorized("This key or login has ended while the reply ran.")
 
 
 class Manners(Struct, frozen=True, kw_only=True):
@@ -156,10 +160,10 @@ class ProgramStream(SourceStream):
     async def _end_early(self, send: Send, connection: Connection) -> None:
         """SDKs take a stream that only stops for a complete one."""
         if connection.writer is not None:
-            error = Error(ENDED.message, ENDED.code)
+            error = Error(caller_gone().message, Unauthorized.code)
             await send({"type": "http.response.body", "body": self._lines([error])})
         elif self._refusal is not None:
-            await _send_whole(self._refusal(ENDED), send)
+            await _send_whole(self._refusal(caller_gone()), send)
 
 
 async def _send_whole(answer: Response, send: Send) -> None:
@@ -211,7 +215,7 @@ async def whole(following: Following, program: Program, open_streams: OpenStream
         finally:
             open_streams.leave(connection)
         if connection.closing.is_set():
-            raise ENDED
+            raise caller_gone()
         if not log.closed:
             raise Interrupted("The caller left before the reply was complete.")
     if not has_ended(log):
@@ -264,4 +268,7 @@ async def _limits(following: Following, program: Program, parts: Services) -> di
     if not following.limited:
         return {}
     now = datetime.now(UTC)
-    return rate_limits(await parts.programs.standing(program, now), now)
+    try:
+        return rate_limits(await parts.programs.standing(program, now), now)
+    except StorageUnavailable:  # the run has begun: its answer is worth more than these headers
+        return {}

@@ -69,7 +69,9 @@ class UsageReport:
         """Returns the usage as CSV, a line for each day, account, key, model and kind. Raises as `of` does."""
         *_, wanted = _wanted(user, asked)
         async with self._database.read() as unit:
-            rows = await unit.costs.summed("finest", wanted, MOST_LINES)
+            rows = await unit.costs.summed("finest", wanted, MOST_LINES + 1)
+        if len(rows) > MOST_LINES:
+            raise Invalid(f"This span has more than {MOST_LINES:,} lines; choose fewer days.")
         return as_csv(COLUMNS, (_line(row) for row in rows))
 
 

@@ -42,6 +42,11 @@ class Breaker:
         return self.state == "open" or (self.state == "half_open" and self._clock() < self._until)
 
     @property
+    def pause(self) -> float:
+        """How long the next one has to wait, in seconds, when a request that tries has not ended."""
+        return self._pause
+
+    @property
     def seconds(self) -> float:
         """Until the server may be asked again."""
         return max(0.0, self._until - self._clock())
@@ -100,6 +105,11 @@ class Breakers:
         """Returns whether requests should go elsewhere now."""
         breaker = self._all.get(pool)
         return breaker is not None and breaker.blocks
+
+    def succeed(self, pool: PoolKey) -> bool:
+        """Notes that a request got an answer. Returns whether this closed the pool's breaker."""
+        breaker = self._all.get(pool)
+        return breaker is not None and breaker.succeed()
 
     def enter(self, pool: PoolKey) -> None:
         """Notes that a request goes to the pool."""

@@ -119,6 +119,7 @@ class Catalog:
         self.heals = heals
         self._breakers = Breakers(time.monotonic, tolerance)
         self._probes = Background()
+        self._probed: set[Breaker] = set()
         self._mode = mode
         self.engines = dict(engines)
         self.timeout = timeout
@@ -476,7 +477,7 @@ class Catalog:
 
     def well(self, offer: Offer) -> None:
         """See `attempts.Servers`."""
-        if self.names_servers and self._breakers.of(offer.pool).succeed():
+        if self._breakers.succeed(offer.pool):
             log.info("The server %s answers again", offer.server)
             self.queue.renew()
 
@@ -491,20 +492,26 @@ class Catalog:
         breaker = self._breakers.of(offer.pool)
         if breaker.fail(at_once=at_once, seconds=min(wanted, MOST_WANTED)):
             log.warning("The server %s fails, so requests go elsewhere while another one answers: %s", offer.server, error.message)
-            self._probes.run(f"probe-{offer.server}", lambda: self._probe(offer, breaker))
+            if breaker not in self._probed:
+                self._probed.add(breaker)
+                self._probes.run(f"probe-{offer.server}", lambda: self._probe(offer, breaker))
             self.queue.renew()
 
     async def _probe(self, offer: Offer, breaker: Breaker) -> None:
-        """Asks a server that failed whether it is well, until it is."""
-        while breaker.state == "open":
-            await asyncio.sleep(breaker.seconds)
-            if self.engines.get(offer.server) is not offer.engine:
-                return
-            if (await offer.engine.health()).state == "ready":
-                breaker.try_again()
-            else:
-                breaker.still_ill()
-        self.queue.renew()
+        """Asks a server that failed whether it is well, until it is and a request got an answer from it."""
+        try:
+            while breaker.state != "closed" and self.engines.get(offer.server) is offer.engine:
+                if breaker.state == "half_open":  # whoever tried may have left
+                    self.queue.renew()
+                    await asyncio.sleep(breaker.seconds or breaker.pause)
+                    continue
+                await asyncio.sleep(breaker.seconds)
+                if (await offer.engine.health()).state == "ready":
+                    breaker.try_again()
+                else:
+                    breaker.still_ill()
+        finally:
+            self._probed.discard(breaker)
 
     def hindrance(self, ticket: Ticket) -> GenerationError | None:
         """See `attempts.Servers`."""

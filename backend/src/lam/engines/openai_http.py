@@ -73,6 +73,8 @@ TRIAL: Final[dict[str, Any]] = {  # whether an answer in a form can be continued
 }
 REFUSAL_BYTES: Final = 65536
 LARGE_BODY: Final = 1 << 20
+_WITH_OURS: Final = {"chat_template_kwargs"}
+"""Objects of a program's request that settings of ours are added to; where both name something, the program's holds."""
 DEFAULT_SLOTS: Final = 8
 NO_EMBEDDINGS: Final = re.compile(r"not support|--embedding|pooling", re.IGNORECASE)
 
@@ -533,7 +535,11 @@ class OpenAIHttpEngine:
             "stream_options": {"include_usage": True},
         }
         body |= request.extra | tool_fields(request, llama=facts.llama)
-        body |= openai_body(request.sampling, llama=facts.llama) | {"max_tokens": max_tokens}
+        settings = openai_body(request.sampling, llama=facts.llama)
+        for name in settings.keys() & _WITH_OURS:
+            if isinstance(theirs := request.extra.get(name), dict):
+                settings[name] |= theirs
+        body |= settings | {"max_tokens": max_tokens}
         if model is not None:
             body["model"] = model
         if facts.llama:

@@ -231,8 +231,9 @@ class Programs:
 
     async def count(self, program: Program, request: ProgramRequest) -> int:
         """Returns the tokens of a prompt: counted by a server of the model, or else an estimate, rather too many than too few.
-        Starts no run. Raises UnknownModel, NotAllowed."""
+        Starts no run. Raises UnknownModel, NotAllowed, PictureError, TooManyPictures, TooManyUploads."""
         chat = self._chat_request(request, await self._model(program, request.model))
+        chat, _ = await self._with_pictures(program, request, chat)
         counted = await self._catalog.count(chat)
         return estimate(chat.turns) + estimate_tools(chat.tools) if counted is None else counted
 
@@ -265,10 +266,14 @@ class Programs:
         if model is not None:
             await self._catalog.require_model(model, program.user_id)
         model = await self._catalog.chosen(model, program.user_id)
+        if program.models is None:
+            return model
         name = model or next((route.name for route in self._catalog.routes(None) if route.name), None)
-        if name is not None and not program.may_use(name):
+        if name is None:
+            raise NotAllowed("This key is for certain models, and the default one has no name at the moment; name a model.")
+        if not program.may_use(name):
             raise NotAllowed(f"This key may not use the model {name!r}.")
-        return model
+        return name  # another one may be the default when the run begins
 
     async def _require_able(self, chat: ChatRequest, needs: Needs) -> frozenset[Way]:
         """Returns the ways on which a reply can be continued. Raises CannotSee, CannotUseTools and NotSupported."""

@@ -158,7 +158,7 @@ class Stream:
         """Blocks come one after the other, but a server may mix the pieces of its calls: further ones wait for the open one."""
         if piece.index in self._closed:
             return
-        if self._open == "tool_use" and piece.index != self._call and not _is_whole("".join(self._arguments)):
+        if self._open == "tool_use" and piece.index != self._call and not self._is_whole():
             self._held.append(piece)
             return
         if self._open != "tool_use" or piece.index != self._call:
@@ -169,6 +169,10 @@ class Stream:
             delta = {"type": "input_json_delta", "partial_json": piece.arguments}
             out.append(_frame("content_block_delta", {"index": self._index, "delta": delta}))
         self._release(out)
+
+    def _is_whole(self) -> bool:
+        """Returns whether the open call has all its arguments. One without any may get them yet."""
+        return bool(self._arguments) and _is_whole("".join(self._arguments))
 
     def _release(self, out: list[bytes]) -> None:
         held, self._held = self._held, []
@@ -242,7 +246,7 @@ def _tool_use(answer: Answer, number: int, call_id: str | None, name: str | None
 
 def _is_whole(arguments: str) -> bool:
     try:
-        msgspec.json.decode(arguments or "{}")
+        msgspec.json.decode(arguments)
     except (ValueError, RecursionError):
         return False
     return True

@@ -39,7 +39,7 @@ PASSED_ON: Final = frozenset(
         *("chat_template_kwargs", "thinking_budget_tokens"),
         *("repetition_penalty", "length_penalty", "min_tokens", "stop_token_ids", "include_stop_str_in_output", "bad_words"),
         *("guided_json", "guided_regex", "guided_choice", "guided_grammar", "structured_outputs", "skip_special_tokens"),
-        *("thinking", "reasoning", "enable_thinking", "top_a", "provider", "models", "route", "transforms", "plugins"),
+        *("thinking", "reasoning", "enable_thinking", "top_a", "provider", "transforms", "plugins"),
         *("modalities", "image_config", "include_reasoning", "reasoning_format", "thinking_budget", "reasoning_split"),
         *("truncate_prompt_tokens", "allowed_token_ids", "mm_processor_kwargs", "tool_stream"),
     }
@@ -52,6 +52,7 @@ _IGNORED: Final = frozenset(
         "stream_options",
     }
 )
+_GONE: Final = frozenset({"functions", "function_call", "audio"})  # some programs send null for them
 B = TypeVar("B", bound=Struct)
 _DATA_URI: Final = re.compile(r"data:(?P<type>[\w.+/-]*)(?:;[\w=.+-]+)*;base64,", re.ASCII)
 _encode: Final = msgspec.json.Encoder().encode
@@ -194,7 +195,7 @@ def read_chat(body: bytes) -> Asked:
     return Asked(
         request=ProgramRequest(
             turns=turns,
-            choices=_choices(fields, read.max_completion_tokens or read.max_tokens, read.stop),
+            choices=_choices(fields, _first(read.max_completion_tokens, read.max_tokens), read.stop),
             model=read.model or None,
             tools=tuple(_tool(tool.function) for tool in read.tools or ()),
             tool_choice=_choice(read),
@@ -269,7 +270,7 @@ def embedding_usage(answer: Mapping[str, Any]) -> Usage | None:
 
 def _read(body: bytes, kind: type[B], known: Set[str]) -> tuple[dict[str, Any], B]:
     fields = _decoded(body)
-    unknown = next((name for name in fields if name not in known), None)
+    unknown = next((name for name, value in fields.items() if name not in known and (name not in _GONE or value is not None)), None)
     if unknown is not None:
         raise InvalidField(_unknown_field(unknown), param=unknown[:100], reason="unknown_parameter")
     read: B = _converted({name: fields[name] for name in kind.__struct_fields__ if name in fields}, kind)
@@ -302,6 +303,8 @@ def _converted(value: Any, kind: Any) -> Any:
 def _unknown_field(name: str) -> str:
     if name in ("functions", "function_call"):
         return f"`{name}` is not supported any more; use `tools` and `tool_choice`."
+    if name in ("models", "route"):
+        return f"`{name}` would choose among models that this gateway does not know of; name one in `model`."
     if name == "audio":
         return "Replies are text; `audio` is not supported."
     return f"The field `{name[:100]}` is unknown here."
@@ -332,8 +335,15 @@ def _choices(fields: Mapping[str, Any], max_tokens: int | None, stop: str | list
         values["response_format"] = _response_format(wanted)
     if fields.get("reasoning_effort") == "none":
         values["reasoning"] = "off"
+    elif isinstance(template := fields.get("chat_template_kwargs"), dict) and isinstance(template.get("enable_thinking"), bool):
+        values["reasoning"] = "auto" if template["enable_thinking"] else "off"
     choices: Choices = _converted(values, Choices)
     return choices
+
+
+def _first(*values: int | None) -> int | None:
+    """Returns the first value that is there."""
+    return next((value for value in values if value is not None), None)
 
 
 def _response_format(wanted: dict[str, Any]) -> ResponseFormat | dict[str, Any]:

@@ -84,7 +84,7 @@ class SqliteConnection:
         self._begins = False
         try:
             if self._driver.in_transaction:
-                await self._cross(self._connection.rollback)
+                await self._cross(self._driver.rollback)  # after a failed commit SQLAlchemy takes it for undone
         finally:
             self._connection.close()
 
@@ -162,13 +162,18 @@ class _Work:
 
     def do(self) -> None:
         """Makes the call, on a thread."""
-        result, error = None, None
+        result: Any = None
+        error: BaseException | None = None
         try:
             result = self._call()
+        except StopIteration as caught:  # which no future takes
+            error = RuntimeError("the call raised StopIteration")
+            error.__cause__ = caught
         except BaseException as caught:
             error = caught
         with suppress(RuntimeError):  # the event loop is closed: nobody waits any more
             self._loop.call_soon_threadsafe(self._finish, result, error)
+        del error  # its traceback holds this frame
 
     def _finish(self, result: Any, error: BaseException | None) -> None:
         self.is_done = True
@@ -189,7 +194,7 @@ class _Work:
 
 
 class _Threads:
-    """Threads for statements that may wait, started as they are needed. An executor of the standard library costs three times as
+    """Threads for statements that may wait, started by the first calls. An executor of the standard library costs three times as
     much a call, in locks, and in turns of the event loop until the caller goes on."""
 
     def __init__(self, most: int) -> None:
@@ -200,11 +205,19 @@ class _Threads:
     def run(self, call: Callable[[], Any]) -> _Work:
         """Makes a call on the next free thread."""
         if self._started < self._most:
-            self._started += 1
-            Thread(target=self._serve, name=f"sqlite-{self._started}", daemon=True).start()
+            self._start()
         work = _Work(call)
         self._work.put(work)
         return work
+
+    def _start(self) -> None:
+        try:
+            Thread(target=self._serve, name=f"sqlite-{self._started + 1}", daemon=True).start()
+        except RuntimeError as error:  # the system has no more threads
+            if self._started == 0:
+                raise OSError("no thread for the database can be started") from error
+        else:
+            self._started += 1
 
     def _serve(self) -> None:
         while (work := self._work.get()) is not None:

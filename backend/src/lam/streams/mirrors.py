@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from lam.background import Background
+from lam.callbacks import call_each
 from lam.errors import Unreachable
 from lam.protocol.events import TERMINAL
 from lam.redis.link import Fields, Link
@@ -103,7 +104,7 @@ class Mirrors:
         self._lost_seconds = lost_seconds
         self._check_seconds = check_seconds
         self._mirrors: dict[str, Mirror] = {}
-        self._unheard: dict[str, Mirror] = {}  # those that grew in this read
+        self._unheard: dict[str, Mirror] = {}  # those with entries in this read
         self._is_leaving = False
         self._tasks = Background()
 
@@ -168,9 +169,9 @@ class Mirrors:
     def _tell(self) -> None:
         """Tells the readers of all that a read brought: a reader writes once, though it was more than one entry."""
         unheard, self._unheard = self._unheard, {}
-        for mirror in unheard.values():
-            if not mirror.closed:  # its close told them
-                mirror.tell()
+        call_each(
+            [mirror.tell for mirror in unheard.values() if not mirror.closed], event="a read from Redis"
+        )  # a close tells, too
 
     def _close(self, stream_id: str, mirror: Mirror) -> None:
         if self._mirrors.get(stream_id) is mirror:

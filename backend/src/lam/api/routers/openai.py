@@ -174,7 +174,7 @@ async def _answer(
 
 
 def _run_id(completion_id: str) -> str:
-    return completion_id.removeprefix("chatcmpl-").removeprefix("cmpl-")
+    return completion_id.removeprefix("chatcmpl-").removeprefix("cmpl-").removeprefix("msg_")
 
 
 def _began(following: Following) -> int:
