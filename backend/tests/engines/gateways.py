@@ -1,7 +1,7 @@
 """Gateways that share a queue in one event loop, with a network and leases that the tests control."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from random import Random
 
 from lam.engines.base import Needs, Pool, Route
@@ -10,7 +10,7 @@ from lam.engines.shared_queue import SharedQueue, Sharing
 from lam.protocol.chat import ChatRequest
 from lam.testing.engine import ScriptedEngine
 
-EAGER = Sharing(look=0, sign=0, whole=0, pause=0, silence=1000, unknown=0, answer=0.2)
+EAGER = Sharing(look=0, sign=0, whole=0, pause=0, silence=1000, unknown=0, blind=0, answer=0.2)
 """Each look sends everything again."""
 QUICK = Settling(unseen=0.02, busy=1000, poll=0.001)
 
@@ -105,6 +105,10 @@ class DutiesOf:
     def peers(self) -> frozenset[str]:
         return frozenset(self.leases.living - {self.name})
 
+    def pass_on(self, _duty: str) -> None:
+        names = sorted(self.leases.living)
+        self.leases.give(names[(names.index(self.name) + 1) % len(names)])
+
 
 class World:
     """Gateways in front of servers that are only numbers of places. `tickets`: those of each living gateway. `blind`: the servers
@@ -119,9 +123,10 @@ class World:
         self.gateways: dict[str, SharedQueue] = {}
         self.tickets: dict[str, list[Ticket]] = {}
 
-    def start(self, name: str) -> SharedQueue:
+    def start(self, name: str, *, blind_to: Collection[str] = ()) -> SharedQueue:
+        """`blind_to`: the servers that it does not reach."""
         queue = SharedQueue(
-            self.offers,
+            lambda model, needs: [offer for offer in self.offers(model, needs) if offer.server not in blind_to],
             most=self.most,
             settling=self.settling,
             post=PostOf(self.network, name),
@@ -129,7 +134,7 @@ class World:
             sharing=self.sharing,
         )
         self.gateways[name], self.tickets[name] = queue, []
-        queue.update({(server, "places"): self.pool(server) for server in self.places})
+        queue.update({(server, "places"): self.pool(server) for server in self.places if server not in blind_to})
         return queue
 
     def pool(self, server: str) -> Pool:

@@ -128,6 +128,24 @@ async def test_without_anybody_who_decides_all_wait() -> None:
         assert ticket.position == 0
 
 
+async def test_who_does_not_reach_a_server_lets_another_one_decide() -> None:
+    async with gateways({"s": 1, "t": 1}, "c") as world:
+        world.start("a", blind_to=["s"])
+        world.start("b", blind_to=["t"])
+        world.leases.give("a")
+        await world.talk()
+        for name, server in (("b", "s"), ("a", "t"), ("b", "s")):
+            ticket = world.enter(name, 1, server)
+            await until(world, lambda ticket=ticket: ticket.offer is not None)  # type: ignore[misc]
+            assert servers_of([ticket]) == [server]
+            world.leave(name, ticket)
+        before = world.leases.term
+        waiting = world.enter("b", 2, "nowhere")
+        await world.talk(20)
+        assert waiting.offer is None
+        assert world.leases.term == before, "nobody knows such a server"
+
+
 async def test_a_late_grant_of_an_earlier_holder_counts_for_nothing() -> None:
     async with gateways(1, "a", "b", "c") as world:
         other = world.enter("b", 2)

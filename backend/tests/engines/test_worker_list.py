@@ -24,8 +24,9 @@ class Listed:
         )
 
     def hear(self, worker: str, instance: str = "1", state: State = "ready", slots: int = 2, **more: Any) -> bool:
-        models = more.pop("models", (ServedModel("m"),))
-        return self.list.hear(WorkerStatus(worker=worker, instance=instance, state=state, models=models, slots=slots, **more))
+        models, retained = more.pop("models", (ServedModel("m"),)), more.pop("retained", False)
+        status = WorkerStatus(worker=worker, instance=instance, state=state, models=models, slots=slots, **more)
+        return self.list.hear(status, retained=retained)
 
     def connected(self) -> list[str]:
         return [seen.name for seen in self.list.all()]
@@ -73,6 +74,15 @@ def test_an_offline_of_an_older_instance_is_ignored_and_a_new_instance_ends_the_
     listed.now = AWAY_SECONDS + 1
     assert listed.list.forget_silent()
     assert listed.gone == [("a", "old"), ("a", "new")]
+
+
+def test_what_the_broker_kept_is_no_word_of_the_worker(listed: Listed) -> None:
+    assert listed.hear("a", retained=True)
+    listed.list.start_over()
+    for retained in (True, True, False, False):
+        listed.hear("a", retained=retained)
+        listed.now += 1
+    assert listed.moved == [("a", True)] * 3, "it is asked again each time, and for the last time when it speaks itself"
 
 
 def test_of_two_with_one_name_the_newer_one_serves_until_it_is_gone(listed: Listed) -> None:

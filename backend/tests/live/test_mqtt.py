@@ -508,6 +508,59 @@ async def test_of_two_gateways_and_two_workers_of_one_name_none_throws_another_o
         assert isinstance((await collect(client_one, sessions[0]))[-1], Done)
 
 
+async def test_a_worker_does_not_speak_for_another_one_of_its_name(
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    """After an outage the gateway asks for the rest of each reply, and both workers hear it."""
+    scripted.slots = 20
+    scripted.reply = Reply(tuple(f"{number} " for number in range(100)), rate=40)
+    async with (
+        mqtt_gateway(tmp_path / "data", broker, llm_server_url=scripted.url) as gateway,
+        gateway.client() as client,
+        worker_for(gateway.parts.settings, "same") as older,
+    ):
+        await until_ready(gateway)
+        engine = engine_of(gateway)
+        async with worker_process(scripted.url, broker, "same"):
+            while [seen.instance for seen in engine.workers()] == [older.instance]:
+                await asyncio.sleep(0.01)
+            await until_ready(gateway)
+            async with raw_stream(client, (await client.create_session())["id"]) as stream:
+                await stream.until(Chunk)
+                assert not older._jobs
+                break_connection(engine.connection)
+                events = await stream.rest()
+    assert not any(isinstance(event, Progress) and event.stage == "recovering" for event in events)
+    assert isinstance(events[-1], Done)
+    assert events[-1].full_content == text(events) == "".join(scripted.reply.pieces)
+
+
+async def test_what_a_worker_could_not_hear_in_an_outage_does_not_end_its_jobs(
+    broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    """The gateway's connection breaks, then the worker's; the gateway is back first, and its word went unheard."""
+    scripted.reply = Reply(tuple(f"{number} " for number in range(150)), rate=60)
+    async with (
+        mqtt_gateway(tmp_path / "data", broker, llm_server_url=scripted.url) as gateway,
+        gateway.client() as client,
+        worker_for(gateway.parts.settings, beats=Beats(watch=0.005)) as worker,
+    ):
+        await until_ready(gateway)
+        async with raw_stream(client, (await client.create_session())["id"]) as stream:
+            await stream.until(Chunk)
+            break_connection(engine_of(gateway).connection)
+            while not worker._gone:
+                await asyncio.sleep(0.001)
+            break_connection(worker.connection)
+            while worker.connection.connected:
+                await asyncio.sleep(0)
+            worker._gone = {topic: at - 60 for topic, at in worker._gone.items()}  # as if the outage had taken a minute
+            events = await stream.rest()
+    assert not any(isinstance(event, Progress) and event.stage == "recovering" for event in events)
+    assert isinstance(events[-1], Done)
+    assert events[-1].full_content == text(events) == "".join(scripted.reply.pieces)
+
+
 async def test_messages_that_mean_nothing_are_ignored_by_both_sides(
     broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path
 ) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from lam.protocol.chat import ChatRequest, Turn
-from lam.protocol.events import Chunk, EngineEvent, Finished, Image, ImagePiece, Thinking
+from lam.protocol.events import Chunk, EngineEvent, Finished, Image, ImagePiece, Thinking, ToolCall
 from lam.protocol.jobs import (
     Accepted,
     BadPayload,
@@ -65,6 +65,18 @@ def test_no_frame_is_larger_than_a_packet_and_no_text_is_lost(content: str, max_
     events = [event for frame in frames for event in decode_frame(frame).events]
     assert text(events) == content.replace("\0", "\ufffd") + "x"
     assert events[-1] == JobFinished(finish_reason="stop")
+
+
+@given(st.text(max_size=3000), st.sampled_from([600, 1500, 10_000]))
+def test_the_arguments_of_a_call_fit_frames_of_any_size(arguments: str, max_bytes: int) -> None:
+    other = ToolCall(1, "b", "g", "{}")
+    frames = frames_of([ToolCall(0, "a", "f", arguments), other, Chunk("x")], max_bytes=max_bytes)
+    assert all(len(frame) <= max_bytes for frame in frames)
+    events = [event for frame in frames for event in decode_frame(frame).events]
+    pieces = [event for event in events if isinstance(event, ToolCall) and event.index == 0]
+    assert "".join(piece.arguments for piece in pieces) == arguments.replace("\0", "\ufffd")
+    assert [(piece.id, piece.name) for piece in pieces] == [("a", "f"), *[(None, None)] * (len(pieces) - 1)]
+    assert events[len(pieces) :] == [other, Chunk("x")]
 
 
 @pytest.mark.parametrize("max_bytes", [600, 4096, 512 << 10])

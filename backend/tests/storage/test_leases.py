@@ -72,6 +72,21 @@ async def test_who_stops_alone_keeps_its_duties_until_somebody_comes(url: str) -
             assert (a.holds("queue"), b.holds("queue")) == (None, 2)
 
 
+async def test_a_duty_that_is_passed_on_goes_to_another_gateway_and_may_come_back(url: str) -> None:
+    async with living(url, "a") as a:
+        a.pass_on("queue")
+        await asyncio.sleep(0.2)  # Time itself: nobody else could take it
+        assert a.holds("queue") == 1
+        async with living(url, "b") as b:
+            await until(lambda: a.peers() == {"b"} and b.peers() == {"a"})
+            a.pass_on("queue")
+            assert a.holds("queue") is None
+            await until(lambda: b.holds("queue") == 2)
+            assert (a.holds("housekeeping"), b.holds("housekeeping")) == (1, None)
+            b.pass_on("queue")
+            await until(lambda: a.holds("queue") == 3)
+
+
 async def test_a_gateway_that_could_not_renew_for_a_lease_has_lost_everything(url: str) -> None:
     async with living(url, "a") as a, living(url, "b") as b:
         await until(lambda: b.peers() == {"a"})

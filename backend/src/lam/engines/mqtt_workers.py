@@ -352,7 +352,8 @@ class MqttWorkersEngine:
 
     def _control(self, job: OpenJob, action: Action, after: int = 0) -> None:
         reply_to = self.topics.frames(self.name, self.instance, job.worker.name, job.name) if action == "resume" else None
-        self.connection.publish(self.topics.control(job.worker.name), encode(Control(job.name, action, after, reply_to)))
+        control = Control(job.name, action, after, reply_to, job.worker.status.instance)
+        self.connection.publish(self.topics.control(job.worker.name), encode(control))
 
     def _frame(self, topic: str, payload: bytes, retained: bool) -> None:
         *_, worker, name = self.topics.names(topic)
@@ -374,7 +375,7 @@ class MqttWorkersEngine:
         else:
             job.take(said)
 
-    def _status(self, topic: str, payload: bytes, _retained: bool) -> None:
+    def _status(self, topic: str, payload: bytes, retained: bool) -> None:
         if not payload:
             return
         try:
@@ -385,7 +386,7 @@ class MqttWorkersEngine:
         if self.topics.names(topic)[1] != status.worker or not NAME.fullmatch(status.worker):
             self._ignore(topic, "its topic names another worker, or none that may be")
             return
-        if self._workers.hear(status):
+        if self._workers.hear(status, retained=retained):
             self._tell_capacity()
 
     def _ignore(self, topic: str, why: str) -> None:

@@ -141,6 +141,7 @@ class OpenJob:
         if any(isinstance(event, Rejected) and event.reason == "unknown_job" for event in frame.events):
             self.lose()  # an answer to our request, without a frame number
             return
+        self._worker_has_it = self._worker_has_it or not any(isinstance(event, Rejected) for event in frame.events)
         self._last_frame = self._clock()
         self._signs = self._signs or not frame.silent
         self._events.extend(self.inbox.take(frame))
@@ -195,7 +196,6 @@ class OpenJob:
         batch: list[EngineEvent] = []
         for event in events:
             if isinstance(event, Accepted):
-                self._worker_has_it = True
                 # the worker had not listed its models yet, or they changed
                 if event.model and event.model not in {served.name for served in self.worker.status.models}:
                     batch.append(Progress("prompt", model=event.model, simulated=not self.worker.status.streaming))

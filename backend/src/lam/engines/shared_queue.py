@@ -54,6 +54,10 @@ class Duties(Protocol):
         """Returns the names of the other gateways that live."""
         ...
 
+    def pass_on(self, duty: str, /) -> None:
+        """Gives a duty up, so that another gateway takes it. Does nothing where there is none."""
+        ...
+
 
 class Post(Protocol):
     """Messages between gateways, which may be lost. `after_return`: called when some may be."""
@@ -76,14 +80,15 @@ class Post(Protocol):
 class Sharing(Struct, frozen=True, kw_only=True):
     """Times in seconds. `look`: between two looks at who lives and decides. `sign`: between two signs of life of the deciding
     gateway. `whole`: between two complete lists of bids. `silence`: how long the deciding gateway waits for one that lives and
-    sends nothing; `unknown`: for one that sent bids and is not known to live. `answer`: how long a run that could move waits for a
-    place. `pause`: between two states that differ."""
+    sends nothing; `unknown`: for one that sent bids and is not known to live; `blind`: for servers that only others know.
+    `answer`: how long a run that could move waits for a place. `pause`: between two states that differ."""
 
     look: float = 0.25
     sign: float = 1
     whole: float = 5
     silence: float = 30
     unknown: float = 5
+    blind: float = 3
     answer: float = 1
     pause: float = 0.1
 
@@ -109,6 +114,7 @@ class SharedQueue(Queue):
         self._newest_number = 0  # number of a ticket
         self.term = 0  # the highest of which this gateway has heard
         self._own_term: int | None = None  # in which this gateway decides
+        self._blind_since: float | None = None
         # While this gateway decides
         self._has_all_bids = False
         self._began = 0.0
@@ -165,11 +171,31 @@ class SharedQueue(Queue):
             self._begin(term)
         if self._own_term is not None:
             self._look_for_dead()
+            self._look_for_blindness()
             self._gather()
             self._next()
             self._say()
         else:
             self._tell(whole=self._clock() - self._sent_whole >= self._sharing.whole)
+
+    def _look_for_blindness(self) -> None:
+        """Lets another gateway decide while one waits for servers that it knows and this one does not: its broker is out of reach
+        for this gateway alone."""
+        if not any(self._is_blind(ticket) for ticket in self._waiting):
+            self._blind_since = None
+        elif self._blind_since is None:
+            self._blind_since = self._clock()
+        elif self._clock() - self._blind_since >= self._sharing.blind:
+            self._blind_since = None
+            log.info("Another gateway reaches servers that this one does not: it may decide who gets a place")
+            self._duties.pass_on(DUTY)
+
+    def _is_blind(self, ticket: Ticket) -> bool:
+        """Returns whether a ticket of another gateway is for servers that this one knows nothing of."""
+        if not isinstance(ticket, RemoteTicket) or not ticket.gateway_pools:
+            return False
+        known = (self._pools.get(pool) for pool in ticket.gateway_pools)
+        return not any(places is not None and places.pool is not None for places in known)
 
     def _begin(self, term: int) -> None:
         self._leave_peers()

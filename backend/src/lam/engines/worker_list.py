@@ -63,8 +63,11 @@ class WorkerList:
         """Returns the connected workers."""
         return [worker for worker in self._workers.values() if worker.away_since is None]
 
-    def hear(self, status: WorkerStatus) -> bool:
-        """Takes a status. Returns whether the choice of a worker or the capacity may change."""
+    def hear(self, status: WorkerStatus, *, retained: bool = False) -> bool:
+        """Takes a status. Returns whether the choice of a worker or the capacity may change.
+
+        `retained`: the broker kept it. The worker may be gone, so what is asked of it now is asked again once it speaks itself.
+        """
         known = self._workers.get(status.worker)
         if status.state == "offline":
             if known is None or known.status.instance != status.instance:
@@ -79,7 +82,7 @@ class WorkerList:
             changed = known.status != status
             known.status, known.last_status, known.full_until = status, self._clock(), 0
             if known.away_since is not None or known.is_silent:
-                known.away_since, known.is_silent, changed = None, False, True
+                known.away_since, known.is_silent, changed = None, known.is_silent and retained, True
                 self._moved(known)
             return changed
         replaced = self._replaced.setdefault(status.worker, deque(maxlen=MOST_REPLACED))

@@ -141,12 +141,14 @@ class VectorAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Control(Struct, frozen=True):
-    """A message about an open job. `reply_to`: where to answer when the worker does not know the job."""
+    """A message about an open job. `reply_to`: where to answer when the worker does not know the job. `instance`: of the worker who
+    has the job, since two may have one name; workers of earlier releases do not read it."""
 
     job: str
     action: Action
     after: int = 0
     reply_to: str | None = None
+    instance: str | UnsetType = UNSET
 
 
 class Accepted(Struct, frozen=True, tag_field="type", tag="accepted"):
@@ -431,7 +433,7 @@ class Outbox:
 
     def _pieces(self, events: list[FrameEvent]) -> list[FrameEvent]:
         """Returns the events; texts and pieces of pictures that would fill a frame alone are cut."""
-        texts = sum(len(event.content) for event in events if isinstance(event, Chunk | Thinking))
+        texts = sum(_length(event) for event in events)
         if texts * 6 < self._room and not any(isinstance(event, ImagePiece) for event in events):
             return events
         pieces: list[FrameEvent] = []
@@ -440,11 +442,22 @@ class Outbox:
             if isinstance(event, Chunk | Thinking) and len(event.content) > step:
                 kind = type(event)
                 pieces.extend(kind(event.content[at : at + step]) for at in range(0, len(event.content), step))
+            elif isinstance(event, ToolCall) and len(event.arguments) > step:
+                first, *rest = (event.arguments[at : at + step] for at in range(0, len(event.arguments), step))
+                pieces.append(msgspec.structs.replace(event, arguments=first))
+                pieces.extend(ToolCall(event.index, arguments=piece) for piece in rest)
             elif isinstance(event, ImagePiece):
                 pieces.extend(event.cut(max(1, self._room // 2)))
             else:
                 pieces.append(event)
         return pieces
+
+
+def _length(event: FrameEvent) -> int:
+    """Returns the characters of an event that may be long."""
+    if isinstance(event, Chunk | Thinking):
+        return len(event.content)
+    return len(event.arguments) if isinstance(event, ToolCall) else 0
 
 
 class Inbox:

@@ -51,6 +51,7 @@ _HOLD: Final = _statement("""
     RETURNING epoch
 """)
 _LET_GO: Final = _statement("UPDATE duties SET until = 0 WHERE owner = :name AND until > 0")
+_LET_GO_ONE: Final = _statement("UPDATE duties SET until = 0 WHERE owner = :name AND name = :duty AND until > 0")
 _LIVING: Final = _statement("""
     SELECT name, version, started_at, draining FROM gateways WHERE beat_at > NOW - :lease AND name <> :name ORDER BY name
 """)
@@ -95,6 +96,7 @@ class Leases:
         self._good_since: float | None = None
         self._last_beat: float | None = None
         self._own_duties: dict[str, tuple[int, float]] = {}  # the epoch of a duty, and the end of its lease
+        self._passed_on: dict[str, float] = {}  # until when it leaves a duty to others
         self._others: tuple[Peer, ...] = ()
         self._peers: frozenset[str] = frozenset()
         self._holders: dict[str, str] = {}
@@ -177,6 +179,12 @@ class Leases:
         epoch, until = self._own_duties.get(duty, (0, 0.0))
         return epoch if _clock() < until else None
 
+    def pass_on(self, duty: str) -> None:
+        """Gives a duty up for a lease's time at least. Does nothing where no other gateway can take it."""
+        if self.ready():
+            self._own_duties.pop(duty, None)
+            self._passed_on[duty] = _clock() + self.pace.lease
+
     def holder(self, duty: str) -> str | None:
         """Returns the gateway that had a duty at the last beat, None when nobody had it."""
         return self._holders.get(duty)
@@ -230,8 +238,11 @@ class Leases:
         else:
             for duty in self._duties:
                 sent = _clock()
+                if sent < self._passed_on.get(duty, 0.0) and self.ready():
+                    await execute(_LET_GO_ONE, {"name": self.name, "duty": duty})
+                    continue
                 epoch = (await execute(_HOLD, {"duty": duty, "name": self.name, "lease": lease})).scalar_one_or_none()
-                if epoch is None or self._gives:
+                if epoch is None or self._gives or sent < self._passed_on.get(duty, 0.0):
                     self._own_duties.pop(duty, None)
                 else:
                     self._own_duties[duty] = (epoch, sent + lease)

@@ -319,6 +319,8 @@ class Worker:
             self._piece(job, control)
             return
         if job is None:
+            if control.instance not in (UNSET, self.instance):
+                return  # it is for another worker of this name
             if control.action == "resume" and control.reply_to and self._gateway_of(control.reply_to, control.job):
                 self._reject(control.reply_to, control.job, "unknown_job")
             return
@@ -364,7 +366,9 @@ class Worker:
             now = asyncio.get_running_loop().time()
             for gateway in {*(job.gateway for job in self._jobs.values()), *self._last_message, *self._gone}:
                 silent = now - max(self._last_message.get(gateway, 0), self.connection.since)
-                if silent > self._beats.gateway_silent or now - self._gone.get(gateway, now) > self._beats.gateway_gone:
+                # what happened while this worker had no connection, it could not hear
+                gone = now - max(self._gone[gateway], self.connection.since) if gateway in self._gone else 0
+                if silent > self._beats.gateway_silent or gone > self._beats.gateway_gone:
                     self._forget(gateway)
 
     def _forget(self, gateway: str) -> None:
