@@ -31,7 +31,7 @@ class WorkerLine:
         self.asked: list[int] = []
 
     async def until_change(self, seconds: float) -> None:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(seconds)  # Time itself: as long as it is told to
 
     def resume(self, job: OpenJob) -> None:
         self.asked.append(job.inbox.last)

@@ -142,7 +142,7 @@ def test_what_a_worker_and_a_gateway_say_about_pictures_is_told_apart_from_the_r
     assert decode_reply(encode(Frame("j", 1))) == Frame("j", 1)
     refusal = Piece(job="j", sha256="0" * 64, rejected="not_named")
     assert decode_control(encode(refusal)) == refusal
-    assert decode_control(encode(Control("j", "release"))) == Control("j", "release")
+    assert decode_control(encode(Control(job="j", action="release"))) == Control(job="j", action="release")
     for payload in (b"", b"{}", b'{"job": "j", "sha256": 1, "pieces": []}', b'{"job": "j", "sha256": "0", "pieces": [0.5]}'):
         with pytest.raises(BadPayload):
             decode_reply(payload)

@@ -352,7 +352,8 @@ class MqttWorkersEngine:
 
     def _control(self, job: OpenJob, action: Action, after: int = 0) -> None:
         reply_to = self.topics.frames(self.name, self.instance, job.worker.name, job.name) if action == "resume" else None
-        control = Control(job.name, action, after, reply_to, job.worker.status.instance)
+        instance = job.worker.status.instance
+        control = Control(job=job.name, action=action, after=after, reply_to=reply_to, instance=instance)
         self.connection.publish(self.topics.control(job.worker.name), encode(control))
 
     def _frame(self, topic: str, payload: bytes, retained: bool) -> None:

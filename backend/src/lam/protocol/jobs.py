@@ -140,7 +140,7 @@ class VectorAnswer(Struct, frozen=True, kw_only=True, omit_defaults=True):
     message: str = ""
 
 
-class Control(Struct, frozen=True):
+class Control(Struct, frozen=True, kw_only=True):
     """A message about an open job. `reply_to`: where to answer when the worker does not know the job. `instance`: of the worker who
     has the job, since two may have one name; workers of earlier releases do not read it."""
 
