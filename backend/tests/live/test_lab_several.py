@@ -85,7 +85,8 @@ async def test_cells_of_a_gateway_that_is_killed_are_done_at_another_one(redis: 
 
             async def waits_for_one() -> bool:
                 cells = (await here.call("GET", f"/api/lab/runs/{run['id']}"))["cells"]
-                return bool(cells[5]["status"] == "running" and all(one["status"] == "complete" for one in cells[:5]))
+                is_asked = any("Capital 5" in one.body["messages"][-1]["content"] for one in model.requests)
+                return is_asked and bool(cells[5]["status"] == "running" and all(one["status"] == "complete" for one in cells[:5]))
 
             await until(waits_for_one)
             process.kill()
