@@ -134,9 +134,9 @@ FRAMES: Final = (
 FULL: Final = "10 000 tokens a second fill the core, and the last tokens coincide with the endings of a thousand streams"
 
 CROWDED: Final = (
-    "50 tokens a second on each of 50 streams leave pauses in which the code goes cold, so a token costs about three times as much "
-    "as in lock-step, for everybody; the page's own stream costs more in the same run. The request is 13 to 16 µs of it, spread "
-    "over 200 tokens"
+    "50 tokens a second on each of 50 streams leave pauses in which the code goes cold, so a token costs two and a half to four "
+    "times as much as in lock-step, minimal or not; the page's own stream costs more in the same run. The request is 13 to 16 µs "
+    "of it, spread over 200 tokens"
 )
 STORED: Final = (
     "a program's request checks its key, opens a row, stores its cost and closes the row, in two transactions; LiteLLM ran without "
