@@ -48,10 +48,12 @@ async def test_a_reply_goes_on_where_the_assistant_began(sdk: AsyncAnthropic, sc
 
 async def test_a_reply_is_found_by_its_id_whatever_its_format(gateway: Gateway, sdk: AsyncAnthropic) -> None:
     reply = await sdk.messages.create(**ASKED)
+    [block] = reply.content
+    assert block.type == "text"
     async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {gateway.token}"}) as http:
         async with http.get(f"{gateway.url}/v1/chat/completions/{reply.id}") as answer:
             assert answer.status == 200, await answer.text()
-            assert (await answer.json())["choices"][0]["message"]["content"] == reply.content[0].text  # type: ignore[union-attr]
+            assert (await answer.json())["choices"][0]["message"]["content"] == block.text
 
 
 async def test_the_models_are_listed_in_anthropics_form(sdk: AsyncAnthropic) -> None:

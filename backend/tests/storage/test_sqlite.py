@@ -68,10 +68,11 @@ async def test_all_ways_to_fetch_give_the_same_rows(engine: SqliteEngine) -> Non
 async def test_only_quick_statements_run_on_the_event_loop(engine: SqliteEngine) -> None:
     threads: list[threading.Thread] = []
 
-    def note(connection: sqlite3.Connection, _record: object) -> None:
-        connection.create_function("here", 0, lambda: threads.append(threading.current_thread()) or 1)  # type: ignore[func-returns-value]
+    def here() -> int:
+        threads.append(threading.current_thread())
+        return 1
 
-    event.listen(engine.sync_engine, "checkout", lambda driver, record, _: note(driver, record))
+    event.listen(engine.sync_engine, "checkout", lambda driver, *_: driver.create_function("here", 0, here))
     async with engine.connect() as connection:
         for statement in (text("SELECT here()"), text("SELECT here()").execution_options(**QUICK)):
             await connection.execute(statement)
