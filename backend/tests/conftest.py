@@ -19,6 +19,7 @@ from lam.worker.worker import Beats
 
 from . import brokers, databases
 from .brokers import Mosquitto, running_mosquitto
+from .ports import free_port
 from .postgresql import running_postgresql
 from .redis_server import RedisServer, running_redis
 from .running import Gateway, running_gateway
@@ -189,7 +190,7 @@ def enough(pytestconfig: pytest.Config) -> Callable[[range], Sequence[int]]:
 
 @pytest.fixture
 async def scripted() -> AsyncIterator[ScriptedServer]:
-    async with ScriptedServer() as server:
+    async with ScriptedServer(port=free_port()) as server:  # one that is still its own when it comes back
         yield server
 
 

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import os
 import signal
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,6 +12,7 @@ from lam.llama.model import demo_model
 from lam.llama.process import LlamaServer, llama_server
 
 from .brokers import Mosquitto
+from .forked import forked
 from .tunnel import worker_process
 
 
@@ -69,8 +69,7 @@ class ModelServer(Program):
 
     @contextlib.asynccontextmanager
     async def _start(self) -> AsyncIterator[Process]:
-        process = await asyncio.create_subprocess_exec(sys.executable, "-c", self._program, stdout=asyncio.subprocess.PIPE)
-        assert process.stdout
+        process = await forked(self._program)
         try:
             assert await process.stdout.readline()
             yield process

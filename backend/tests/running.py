@@ -6,7 +6,6 @@ import itertools
 import os
 import signal
 import socket
-import sys
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any
 import aiohttp
 import uvicorn
 from msgspec.structs import replace
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource
 
 from lam.accounts.passwords import Hashing
 from lam.api.http_protocol import web_server
@@ -32,12 +32,30 @@ from lam.worker.pictures import WorkerPictures
 from lam.worker.worker import Worker
 
 from . import brokers, databases
+from .forked import Forked, forked
 
 # Titles would be more requests to the model where tests count them, and the longest replies here are longer than the usual limit.
 _numbers = itertools.count(1)
 CHEAP = Hashing(rounds=1, memory=64, lanes=1)  # a real hash takes a tenth of a second, and each gateway makes one when it starts
+LAM = "from lam.cli import main; main()"
+SERVE = f"""
+from argon2 import PasswordHasher
+from lam.accounts.passwords import Hashing
+Hashing.hasher = lambda self: PasswordHasher(time_cost={CHEAP.rounds}, memory_cost={CHEAP.memory}, parallelism={CHEAP.lanes})
+{LAM}"""
+LEAVE_SECONDS = 1  # how long a gateway that ends waits for its connections
 STORED_SECONDS = 30  # how long a stop waits for the end, so that its answer does not depend on how busy the machine is
 FOR_TESTS = {"lam_registration": "open", "lam_max_streams_per_user": 1000, "lam_titles": False, "lam_max_reply_chars": 20_000_000}
+
+
+class _Given(Settings):
+    """What a test gives, and nothing from the environment and `.env`: to search these takes a quarter of a gateway's start."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], init_settings: PydanticBaseSettingsSource, *_: Any, **others: Any
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return (init_settings,)
 
 
 @dataclass
@@ -130,9 +148,18 @@ class _Server(uvicorn.Server):
         self._leaving.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """As uvicorn does it, without its pause of a tenth of a second."""
         for server in self.servers:
             await close(server)
-        await super().shutdown(sockets)
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LEAVE_SECONDS):
+                while self.server_state.connections or self.server_state.tasks:
+                    await asyncio.sleep(0.002)
+        for task in self.server_state.tasks:
+            task.cancel()
+        await self.lifespan.shutdown()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -153,11 +180,11 @@ async def _running_gateway(
     databases.prepare(data, given["database_url"])
     bounds = bounds or Bounds()
     bounds = replace(bounds, hashing=CHEAP, runs=replace(bounds.runs, stop=STORED_SECONDS))
-    app = create_app(Settings(**given), bounds=bounds, kinds=kinds, built=built)
+    app = create_app(_Given(**given), bounds=bounds, kinds=kinds, built=built)
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
-    server = _Server(web_server(app, lifespan="on", timeout_graceful_shutdown=1))
+    server = _Server(web_server(app, lifespan="on"))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
         assert not serving.done(), "the gateway did not start"
@@ -172,16 +199,13 @@ async def _running_gateway(
 
 
 @contextlib.asynccontextmanager
-async def gateway_process(
-    data: Path, *, program: str = "from lam.cli import main; main()", **environment: Any
-) -> AsyncIterator[tuple[asyncio.subprocess.Process, Gateway]]:
-    """`lam serve` as a process. `environment` names settings in lower case. `program`: what to run in its place."""
+async def gateway_process(data: Path, *, program: str = SERVE, **environment: Any) -> AsyncIterator[tuple[Forked, Gateway]]:
+    """`lam serve` as a process. `environment` names settings in lower case. `program`: in its place; usually, hashes are cheap."""
     given = FOR_TESTS | {"lam_data_dir": data, "lam_port": 0, "database_url": databases.url_for(data)} | environment
     databases.prepare(data, given["database_url"])
     env = os.environ | {name.upper(): str(value) for name, value in given.items()}
     (data / "url").unlink(missing_ok=True)
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", program, "serve", env=env, stderr=asyncio.subprocess.PIPE)
-    assert process.stderr
+    process = await forked(program, "serve", env=env)
     try:
         said = ""
         while "serves http" not in said:

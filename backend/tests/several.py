@@ -21,6 +21,7 @@ from lam.protocol.events import TERMINAL, Event, Metadata
 from lam.protocol.sse import Decoder, decode
 
 from . import databases
+from .forked import Forked
 from .redis_server import RedisServer
 from .running import Gateway, gateway_process, running_gateway
 from .waiting import until
@@ -57,9 +58,7 @@ async def running_gateways(
 
 
 @contextlib.asynccontextmanager
-async def gateway_of_several(
-    data: Path, redis: RedisServer, name: str, **settings: Any
-) -> AsyncIterator[tuple[asyncio.subprocess.Process, Gateway]]:
+async def gateway_of_several(data: Path, redis: RedisServer, name: str, **settings: Any) -> AsyncIterator[tuple[Forked, Gateway]]:
     """One of several gateways as a process of `lam serve`, to kill, freeze or drain. The same name starts again on the same
     folder."""
     async with gateway_process(data / name, **(shared(data, redis, name) | settings)) as running:
@@ -79,14 +78,13 @@ class Member:
     def __init__(self, data: Path, redis: RedisServer, name: str, settings: dict[str, Any]) -> None:
         self.name = name
         self.gateway: Gateway | None = None
-        self.process: asyncio.subprocess.Process | None = None
+        self.process: Forked | None = None
         self._open = lambda: gateway_of_several(data, redis, name, **settings)
         self._log = data / f"{name}.log"
 
     async def keep(self) -> None:
         while True:
             async with self._open() as (self.process, self.gateway):
-                assert self.process.stderr
                 with self._log.open("ab") as log:
                     while piece := await self.process.stderr.read(65536):  # until it is gone
                         log.write(piece)

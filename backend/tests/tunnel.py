@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +11,7 @@ from lam.mqtt.connection import Connection
 from lam.protocol.events import Chunk, Event
 
 from .brokers import Mosquitto
+from .forked import Forked, forked
 from .mqtt_proxy import Proxy
 from .running import Gateway, running_gateway, worker_for
 
@@ -25,16 +24,11 @@ async def mqtt_gateway(data: Path, broker: Mosquitto | Proxy, **settings: Any) -
 
 
 @contextlib.asynccontextmanager
-async def worker_process(
-    url: str, broker: Mosquitto | Proxy, name: str, *options: str, before: str = ""
-) -> AsyncIterator[asyncio.subprocess.Process]:
+async def worker_process(url: str, broker: Mosquitto | Proxy, name: str, *options: str, before: str = "") -> AsyncIterator[Forked]:
     """`lam worker` as a process. `before`: Python that is run first."""
     words = ["worker", "--llm", url, "--broker", f"127.0.0.1:{broker.port}", "--name", name, *options]
     program = f"{before}\nfrom lam.cli import main; main({words!r})"
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", program, env=dict(os.environ), stderr=asyncio.subprocess.PIPE
-    )
-    assert process.stderr
+    process = await forked(program)
     try:
         assert b"Ctrl-C stops it" in await process.stderr.readline()
         yield process

@@ -13,7 +13,7 @@ let studio: Studio;
 let visitor: Visitor;
 
 beforeAll(async () => {
-  studio = await Studio.open({ tokens: TOKENS, rate: 20 });
+  studio = await Studio.open({ tokens: TOKENS, rate: 20, whole: true });
 });
 
 afterAll(async () => {

@@ -25,7 +25,7 @@ const PIECES = TEXT.split(/(?<= )/);
 let studio: Studio;
 
 beforeAll(async () => {
-  studio = await Studio.open({ tokens: 1, rate: RATE });
+  studio = await Studio.open({ tokens: 1, rate: RATE, whole: true });
 });
 
 afterAll(async () => {

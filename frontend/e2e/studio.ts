@@ -1,24 +1,31 @@
 /** A gateway in front of the scripted model server, and a Chromium that looks at it. */
 
-import { spawn, type ChildProcess } from "node:child_process";
-import { once } from "node:events";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type AddressInfo } from "node:net";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 
 import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
 import { expect } from "vitest";
 
 import { words } from "../src/words";
+import { launched, type Program, PYTHON, started } from "./programs";
 
-const PYTHON = fileURLToPath(new URL("../../.venv/bin/python", import.meta.url));
 const MAIN = "from lam.cli import main; main()";
+const MODEL = "from lam.testing.server import main; main()";
+/** As in the tests of the gateway: an account in each test costs two hashes, of a tenth of a second. */
+const SERVE = `
+from argon2 import PasswordHasher
+from lam.accounts.passwords import Hashing
+Hashing.hasher = lambda self: PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+${MAIN}`;
 const COMMON = { LAM_PORT: "0", LAM_MAX_STREAMS_PER_USER: "20" };
 const FLAGS =
   "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
+
+const WHOLE = "/usr/bin/chromium";
+/** Chromium's engine without the windows, bars and services of a browser: the same page for half the work. */
+const ENGINE = "/usr/bin/chromium-headless-shell";
 
 export class Studio {
   private constructor(
@@ -26,9 +33,9 @@ export class Studio {
     private readonly settings: Record<string, string>,
     readonly folder: string,
     private readonly modelUrl: string,
-    private gateway: ChildProcess,
+    private gateway: Program,
     /** The model first, then what stands between it and the gateway. */
-    private readonly others: ChildProcess[],
+    private readonly others: Program[],
     private readonly browser: Browser,
   ) {}
 
@@ -36,6 +43,7 @@ export class Studio {
    * `tokens` words (`word0 word1 …`), `rate` a second; `slots` replies at once. `worker`: in mqtt mode, with a Mosquitto and a
    * worker, which streams or answers in one piece.
    * `below`: a path, such as `/studio`, below which an nginx has the gateway. `also`: further settings of the gateway.
+   * `whole`: in the browser that people use, not in its engine alone.
    */
   static async open({
     tokens,
@@ -44,6 +52,7 @@ export class Studio {
     worker,
     below = "",
     also = {},
+    whole = false,
   }: {
     tokens: number;
     rate: number;
@@ -51,21 +60,11 @@ export class Studio {
     worker?: "streams" | "in one piece";
     below?: string;
     also?: Record<string, string>;
+    whole?: boolean;
   }): Promise<Studio> {
     const folder = mkdtempSync(join(tmpdir(), "lam-page-"));
-    const scripted = [
-      "-m",
-      "lam.testing.server",
-      "--port",
-      "0",
-      "--tokens",
-      String(tokens),
-      "--rate",
-      String(rate),
-      "--slots",
-      String(slots),
-    ];
-    const [model, line] = await started(scripted, {}, "http://");
+    const scripted = ["--port", "0", "--tokens", String(tokens), "--rate", String(rate), "--slots", String(slots)];
+    const [model, line] = await launched(MODEL, scripted, {}, "http://");
     const settings = {
       ...COMMON,
       LAM_DATA_DIR: folder,
@@ -79,38 +78,39 @@ export class Studio {
       const port = await freePort();
       Object.assign(settings, { LLM_COMM_MODE: "mqtt", MQTT_BROKER_PORT: String(port) });
       writeFileSync(join(folder, "mosquitto.conf"), `listener ${port} 127.0.0.1\nallow_anonymous true\n`);
-      const [broker] = await started(["-v", "-c", join(folder, "mosquitto.conf")], {}, "running", "mosquitto");
-      const command = ["-c", MAIN, "worker", "--llm", line.trim(), "--broker", `127.0.0.1:${port}`];
+      const [broker] = await started("mosquitto", ["-v", "-c", join(folder, "mosquitto.conf")], "running");
+      const command = ["worker", "--llm", line.trim(), "--broker", `127.0.0.1:${port}`];
       if (worker === "in one piece") command.push("--no-stream");
-      const [process] = await started(command, {}, "Ctrl-C stops it");
+      const [process] = await launched(MAIN, command, {}, "Ctrl-C stops it");
       others.push(process, broker);
     }
-    const port = below === "" ? 0 : await freePort();
+    const port = await freePort();
     const publicUrl = `http://127.0.0.1:${port}${below}`;
-    if (below !== "") Object.assign(settings, { LAM_PUBLIC_URL: publicUrl });
-    const [gateway, said] = await started(["-c", MAIN, "serve"], settings, "serves http");
-    if (below === "") return Studio.with(folder, settings, line.trim(), gateway, others);
-    others.push(await nginx(folder, port, below, /http:\S+(?=;)/.exec(said)?.[0] ?? ""));
-    return Studio.with(folder, settings, line.trim(), gateway, others, publicUrl);
+    Object.assign(settings, below === "" ? { LAM_PORT: String(port) } : { LAM_PUBLIC_URL: publicUrl });
+    const [gateway, said] = await launched(SERVE, ["serve"], settings, "serves http");
+    if (below !== "") others.push(await nginx(folder, port, below, /http:\S+(?=;)/.exec(said)?.[0] ?? ""));
+    return Studio.with(folder, settings, line.trim(), gateway, others, publicUrl, whole);
   }
 
   /** Everything as `lam up` starts it, with the real model. */
   static async real(mode: "sse" | "mqtt"): Promise<Studio> {
     const folder = mkdtempSync(join(tmpdir(), "lam-page-"));
     const settings = { ...COMMON, LAM_DATA_DIR: folder };
-    const [gateway] = await started(["-c", MAIN, "up", "--mode", mode], settings, "Stop:");
-    return Studio.with(folder, settings, "", gateway, []);
+    const [gateway] = await started(PYTHON, ["-c", MAIN, "up", "--mode", mode], "Stop:", settings);
+    return Studio.with(folder, settings, "", gateway, [], readFileSync(join(folder, "url"), "utf8").trim(), true);
   }
 
   private static async with(
     folder: string,
     settings: Record<string, string>,
     modelUrl: string,
-    gateway: ChildProcess,
-    others: ChildProcess[],
-    url = readFileSync(join(folder, "url"), "utf8").trim(),
+    gateway: Program,
+    others: Program[],
+    url: string,
+    whole: boolean,
   ): Promise<Studio> {
-    const browser = await chromium.launch({ executablePath: "/usr/bin/chromium", args: FLAGS.split(" ") });
+    const executablePath = whole || (!existsSync(ENGINE) && process.env["CI"] === undefined) ? WHOLE : ENGINE;
+    const browser = await chromium.launch({ executablePath, args: FLAGS.split(" ") });
     return new Studio(url, settings, folder, modelUrl, gateway, others, browser);
   }
 
@@ -155,19 +155,18 @@ export class Studio {
 
   /** The gateway is killed, and started again at the same address. The scripted model cannot go on in the middle of a reply. */
   async restartGateway(settings: Readonly<Record<string, string>> = { LAM_HEALING: "false" }): Promise<void> {
-    await ended(this.gateway, "SIGKILL");
-    const port = new URL(this.url).port;
-    [this.gateway] = await started(["-c", MAIN, "serve"], { ...this.settings, ...settings, LAM_PORT: port }, "serves http");
+    await this.gateway.end("SIGKILL");
+    [this.gateway] = await launched(SERVE, ["serve"], { ...this.settings, ...settings }, "serves http");
   }
 
   async killModel(): Promise<void> {
-    for (const model of this.others.slice(0, 1)) await ended(model, "SIGKILL");
+    for (const model of this.others.slice(0, 1)) await model.end("SIGKILL");
   }
 
   async close(): Promise<void> {
     await this.browser.close();
-    await ended(this.gateway, "SIGTERM");
-    for (const other of this.others) await ended(other, "SIGTERM");
+    await this.gateway.end("SIGTERM");
+    for (const other of this.others) await other.end("SIGTERM");
     rmSync(this.folder, { recursive: true, force: true });
   }
 
@@ -241,36 +240,8 @@ export class Visitor {
   }
 }
 
-async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  const exit = once(child, "exit");
-  child.kill(signal);
-  await exit;
-}
-
-async function started(
-  words: string[],
-  environment: Record<string, string>,
-  says: string,
-  program = PYTHON,
-): Promise<[ChildProcess, string]> {
-  const child = spawn(program, words, {
-    env: { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin`, ...environment },
-    stdio: ["ignore", "pipe", "pipe"],
-  });
-  const found = await new Promise<string>((resolve, reject) => {
-    for (const output of [child.stdout, child.stderr]) {
-      createInterface({ input: output }).on("line", (line) => {
-        if (line.includes(says)) resolve(line);
-      });
-    }
-    child.once("exit", () => reject(new Error(`${words.join(" ")} did not start`)));
-  });
-  return [child, found];
-}
-
 /** An nginx that has the gateway below a path and takes that off, and another page beside it. */
-async function nginx(folder: string, port: number, below: string, gateway: string): Promise<ChildProcess> {
+async function nginx(folder: string, port: number, below: string, gateway: string): Promise<Program> {
   const temporary = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"].map((kind) => `${kind}_temp_path ${folder}/${kind};`);
   const config = join(folder, "nginx.conf");
   writeFileSync(
@@ -282,14 +253,19 @@ http { access_log off; ${temporary.join(" ")}
     location ${below}/ { proxy_pass ${gateway}/; proxy_http_version 1.1; proxy_set_header Connection ""; proxy_set_header Host $host; proxy_buffering off; }
   } }`,
   );
-  const [child] = await started(["-c", config, "-p", folder], {}, "start worker process", "nginx");
+  const [child] = await started("nginx", ["-c", config, "-p", folder], "start worker process");
   return child;
 }
 
+/** Below the ports that the system gives to whoever asks for any: nobody takes it while a gateway starts again. */
 async function freePort(): Promise<number> {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  return port;
+  for (;;) {
+    const port = 5_000 + Math.floor(Math.random() * 5_000); // the tests of the gateway have those from 10 000
+    const server = createServer();
+    const isFree = await new Promise<boolean>((resolve) => {
+      server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true));
+    });
+    server.close();
+    if (isFree) return port;
+  }
 }

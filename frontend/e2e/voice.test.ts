@@ -16,7 +16,7 @@ const STORY = Array.from({ length: 300 }, (_, at) => `Line ${at + 1} of **Dr. Wh
 let studio: Studio;
 
 beforeAll(async () => {
-  studio = await Studio.open({ tokens: 1, rate: 0 });
+  studio = await Studio.open({ tokens: 1, rate: 0, whole: true });
 });
 
 afterAll(async () => {

@@ -18,6 +18,7 @@ from lam.errors import VoiceError
 from lam.gateway import Bounds
 from lam.testing.voice import HEARD, Answer, ScriptedVoice, tone
 
+from ..ports import free_port
 from ..proxy import running_proxy
 from ..running import Gateway, running_gateway
 from ..waiting import until
@@ -34,7 +35,7 @@ NOWHERE = "http://127.0.0.1:9"
 
 @pytest.fixture
 async def voice() -> AsyncIterator[ScriptedVoice]:
-    async with ScriptedVoice() as server:
+    async with ScriptedVoice(port=free_port()) as server:
         yield server
 
 

@@ -15,6 +15,7 @@ from lam.engines.retries import Pauses
 from lam.gateway import Bounds
 from lam.testing.server import Reply, ScriptedServer
 
+from ..forked import forked
 from ..running import Gateway, gateway_process, running_gateway
 from ..waiting import until
 
@@ -39,7 +40,7 @@ async def start(*words: str, env: dict[str, str]) -> asyncio.subprocess.Process:
 
 
 async def run(*words: str, env: dict[str, str], stdin: str = "") -> Ran:
-    process = await start(*words, env=env)
+    process = await forked("from lam.cli import main; main()", *words, env=env)
     out, err = await asyncio.wait_for(process.communicate(stdin.encode()), 60)
     return Ran(process.returncode, out.decode(), err.decode())
 

@@ -19,7 +19,7 @@ from lam.protocol.events import Chunk, Done
 from lam.testing.server import Reply, ScriptedServer
 
 from .. import attacker
-from ..running import gateway_process
+from ..running import LAM, gateway_process
 
 pytestmark = [pytest.mark.live, pytest.mark.sqlite, pytest.mark.timeout(400)]
 
@@ -51,7 +51,10 @@ async def test_ten_replies_go_on_while_a_stranger_attacks_and_afterwards_all_is_
     scripted.slots = 2 * PEOPLE
     scripted.reply = Reply(tuple(f"{number} " for number in range(int(RATE * (SECONDS + 2)))), rate=RATE)
     settings = {"llm_server_url": scripted.url, "lam_max_connections": most, "lam_metrics": "on"}
-    async with gateway_process(tmp_path / "data", **settings) as (process, gateway), contextlib.AsyncExitStack() as stack:
+    async with (
+        gateway_process(tmp_path / "data", program=LAM, **settings) as (process, gateway),
+        contextlib.AsyncExitStack() as stack,
+    ):
         assert process.stderr
         log = asyncio.create_task(process.stderr.read())
         memory = psutil.Process(process.pid).memory_info

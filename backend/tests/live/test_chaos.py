@@ -17,6 +17,7 @@ from lam.protocol.events import Done, Error, Progress
 from lam.testing.server import Reply, ScriptedServer
 
 from ..brokers import Mosquitto
+from ..forked import Forked
 from ..mqtt_proxy import Faults, Proxy
 from ..running import collect
 from ..tunnel import engine_of, mqtt_gateway, text, until_ready, worker_process
@@ -37,7 +38,7 @@ class Worker:
 
     def __init__(self, url: str, broker: Mosquitto, name: str) -> None:
         self.name = name
-        self.process: asyncio.subprocess.Process | None = None
+        self.process: Forked | None = None
         self._started = asyncio.Event()
         self._command = (url, broker, name, "--slots", "14")
 

@@ -18,6 +18,7 @@ from lam.client.client import Client
 from lam.protocol.events import Chunk, Done, Metadata
 from lam.testing.server import Reply, ScriptedServer
 
+from ..forked import Forked
 from ..ports import free_port
 from ..redis_server import RedisServer
 from ..running import Gateway, collect, raw_stream
@@ -126,7 +127,7 @@ async def test_a_deploy_of_one_gateway_after_the_other_loses_no_reply_and_fails_
 
     async with contextlib.AsyncExitStack() as stack:
 
-        async def start(name: str, port: int) -> tuple[contextlib.AsyncExitStack, asyncio.subprocess.Process, Gateway]:
+        async def start(name: str, port: int) -> tuple[contextlib.AsyncExitStack, Forked, Gateway]:
             of_one = await stack.enter_async_context(contextlib.AsyncExitStack())
             running = gateway_of_several(tmp_path, redis, name, lam_port=port, **settings)
             process, gateway = await of_one.enter_async_context(running)

@@ -16,6 +16,7 @@ from lam.protocol.events import Chunk, Done
 from lam.protocol.snapshot import Snapshot
 
 from ..brokers import Mosquitto
+from ..forked import Forked
 from ..ports import free_port
 from ..programs import DemoServer, kept
 from ..running import Gateway, raw_stream, running_gateway
@@ -100,7 +101,7 @@ async def test_a_worker_with_another_one_beside_it(broker: Mosquitto, tmp_path: 
     @contextlib.asynccontextmanager
     async def workers(url: str) -> AsyncIterator[Kill]:
         """Two workers; a killed one is started again. Yields what kills the one that is at work."""
-        processes: dict[str, asyncio.subprocess.Process] = {}
+        processes: dict[str, Forked] = {}
 
         async def keep(name: str) -> None:
             while True:
