@@ -63,7 +63,7 @@ WITHOUT_DATABASE = (
     *(f"api/test_{name}" for name in ("event_connection", "foreign_servers", "framing", "headers", "hostile_pictures")),
     *(f"api/test_{name}" for name in ("http_protocol", "log_writer", "logs_without_an_ending", "neighbours", "openai_sdk", "page")),
     *(f"api/test_{name}" for name in ("route_functions", "sampling", "traces", "voice")),
-    *(f"chat/test_{name}" for name in ("changes", "presence", "search", "titles")),
+    *(f"chat/test_{name}" for name in ("changes", "imports", "presence", "search", "titles")),
     *("cli/test_config", "generation/test_pump", "generation/test_remote_runs", "generation/test_take_over"),
     *("lab/test_judges", "lab/test_results", "lab/test_sets"),
     *(f"live/test_{name}" for name in ("asyncapi", "attack", "broker_access", "chaos", "descriptors", "doctor", "local_models")),

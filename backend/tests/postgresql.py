@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import psutil
@@ -61,6 +62,8 @@ class PostgreSQL:
         self._folder = folder
         self._numbers = count(1)
         self._schemas: dict[str, str] = {}  # by template
+        self._psql: subprocess.Popen[str] | None = None
+        self._asking = Lock()
         self.port = free_port()
         # It refuses to run as root: Debian's package brings the user that it runs as.
         self._as: dict[str, Any] = {"user": "postgres", "group": "postgres", "extra_groups": []} if os.geteuid() == 0 else {}
@@ -110,37 +113,70 @@ class PostgreSQL:
         self.sql("postgres", *(f"DROP DATABASE IF EXISTS {url.rpartition('/')[2]} WITH (FORCE)" for url in urls))
 
     def sql(self, database: str, *statements: str) -> str:
-        """Each statement is a transaction of its own."""
-        command = ["psql", "-h", "127.0.0.1", "-p", str(self.port), "-U", "lam", "-d", database, "-qAtX"]
-        return self._run(*command, *(word for statement in statements for word in ("-c", statement))).strip()
+        """Each statement is a transaction of its own. Returns the rows, a line each. One psql does it for all tests: to start one
+        takes longer than what it does."""
+        with self._asking:
+            if self._psql is None or self._psql.poll() is not None:
+                self._psql = self._open_psql("postgres")
+            try:
+                return _asked(self._psql, f"\\connect {database}", *statements)
+            except AssertionError:
+                self._end_psql()
+                raise
 
     @contextmanager
-    def transaction(self, url: str, statement: str) -> Iterator[Callable[[str], None]]:
+    def transaction(self, url: str, statement: str) -> Iterator[Callable[[str], object]]:
         """Another program's transaction that has executed the statement and does not end; it takes further ones."""
-        command = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "lam", "-d", url.rpartition("/")[2], "-qAtX")
-        psql = str(self._programs / "psql")
-        process = subprocess.Popen([psql, *command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd="/", **self._as)
-
-        def execute(statement: str) -> None:
-            assert process.stdin
-            assert process.stdout
-            process.stdin.write(f"{statement};\nSELECT 'executed';\n")
-            process.stdin.flush()
-            while (line := process.stdout.readline()) != "executed\n":
-                assert line, "psql has ended"
-
-        execute(f"BEGIN; {statement}")
+        process = self._open_psql(url.rpartition("/")[2])
+        _asked(process, "BEGIN", statement)
         try:
-            yield execute
+            yield lambda statement: _asked(process, statement)
         finally:
             process.communicate("ROLLBACK;\n", timeout=20)
 
-    def _run(self, name: str, *arguments: str) -> str:
+    def end(self) -> None:
+        """Ends what has the server as its server, and stops it."""
+        self._end_psql()
+        pid = int((self._folder / "postmaster.pid").read_text().split()[0])
+        self.stop()
+        deadline = time.monotonic() + 20
+        while psutil.pid_exists(pid) and time.monotonic() < deadline:
+            time.sleep(0.05)
+
+    def _open_psql(self, database: str) -> "subprocess.Popen[str]":
+        command = [str(self._programs / "psql"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "lam", "-d", database, "-qAtX"]
+        env = os.environ | {"PGOPTIONS": "-c client_min_messages=error"}  # nothing but rows and errors
+        pipe, out = subprocess.PIPE, subprocess.STDOUT
+        return subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=out, text=True, cwd="/", env=env, **self._as)
+
+    def _end_psql(self) -> None:
+        if self._psql is not None:
+            self._psql.kill()
+            self._psql.communicate()
+            self._psql = None
+
+    def _run(self, name: str, *arguments: str) -> None:
         command = [str(self._programs / name), *arguments]
-        log = subprocess.PIPE if name == "psql" else subprocess.DEVNULL  # a server that stays would hold a pipe open
-        done = subprocess.run(command, stdout=log, stderr=log, text=True, cwd="/", **self._as)
-        assert done.returncode == 0, f"{name} failed: {done.stderr}"
-        return done.stdout or ""
+        quiet = subprocess.DEVNULL  # a server that stays would hold a pipe open
+        done = subprocess.run(command, stdout=quiet, stderr=quiet, cwd="/", **self._as)
+        assert done.returncode == 0, f"{name} failed"
+
+
+def _asked(psql: "subprocess.Popen[str]", *statements: str) -> str:
+    """Returns what a psql says to these statements. Raises AssertionError with that where one of them fails."""
+    assert psql.stdin
+    assert psql.stdout
+    for statement in statements:
+        ends = statement if statement.startswith("\\") else f"{statement};"
+        psql.stdin.write(f"{ends}\n\\if :ERROR\n\\echo FAILED\n\\endif\n")
+    psql.stdin.write("\\echo EXECUTED\n")
+    psql.stdin.flush()
+    lines = list[str]()
+    while (line := psql.stdout.readline()) != "EXECUTED\n":
+        assert line, f"psql has ended: {''.join(lines)}"
+        lines.append(line)
+    assert "FAILED\n" not in lines, "".join(lines)
+    return "".join(lines).strip()
 
 
 @contextmanager
@@ -156,9 +192,5 @@ def running_postgresql(programs: Path, *, durable: bool = False) -> Iterator[Pos
         yield server
     finally:
         if (folder / "data" / "postmaster.pid").exists():
-            pid = int((folder / "data" / "postmaster.pid").read_text().split()[0])
-            server.stop()
-            deadline = time.monotonic() + 20
-            while psutil.pid_exists(pid) and time.monotonic() < deadline:
-                time.sleep(0.05)
+            server.end()
         shutil.rmtree(folder, ignore_errors=True)

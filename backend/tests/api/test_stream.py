@@ -100,6 +100,7 @@ def _random_reply(chooser: random.Random) -> Reply:
 
 
 @pytest.mark.timeout(300)
+@pytest.mark.sqlite  # about the bytes
 async def test_500_replies_arrive_as_they_were_sent_however_they_are_cut(gateway: Gateway, scripted: ScriptedServer) -> None:
     """The model's bytes are cut at random places; one reply in five is cut on our side too, in its middle, and resumed. Each reply
     is decoded a second time from 1-byte pieces."""

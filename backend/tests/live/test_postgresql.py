@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import os
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,8 +16,9 @@ from lam.storage.postgresql import LOCK_KEY, Watch
 from lam.testing.server import Reply, ScriptedServer
 
 from ..conftest import find_program
+from ..forked import Forked, forked
 from ..postgresql import PostgreSQL, running_postgresql
-from ..running import FOR_TESTS, collect, gateway_process, raw_stream, running_gateway
+from ..running import FOR_TESTS, SERVE, collect, gateway_process, raw_stream, running_gateway
 
 TAKE_LOCK = f"SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'; SELECT pg_advisory_lock({LOCK_KEY})"
 
@@ -159,6 +159,5 @@ def environment(data: Path, **settings: Any) -> dict[str, str]:
     return os.environ | {name.upper(): str(value) for name, value in given.items()}
 
 
-async def serve(env: dict[str, str]) -> asyncio.subprocess.Process:
-    command = (sys.executable, "-c", "from lam.cli import main; main()", "serve")
-    return await asyncio.create_subprocess_exec(*command, env=env, stderr=asyncio.subprocess.PIPE)
+async def serve(env: dict[str, str]) -> Forked:
+    return await forked(SERVE, "serve", env=env)
