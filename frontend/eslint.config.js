@@ -19,7 +19,11 @@ export default defineConfig(
   { ignores: ["src/api/schema.d.ts", "public/**"] },
   tseslint.configs.strictTypeChecked,
   { languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } } },
-  hooks.configs.flat["recommended-latest"],
+  {
+    files: ["src/**", "e2e/growing.tsx"],
+    ignores: ["src/words/**", "src/protocol/**"],
+    ...hooks.configs.flat["recommended-latest"],
+  }, // React's compiler reads each file
   {
     rules: {
       "@typescript-eslint/restrict-template-expressions": ["error", { allowNumber: true }],

@@ -17,7 +17,7 @@ from lam.llama.model import NAME, demo_model
 from lam.testing.server import ScriptedServer
 from lam.worker.worker import Beats
 
-from . import brokers, databases
+from . import brokers, databases, forked
 from .brokers import Mosquitto, running_mosquitto
 from .ports import free_port
 from .postgresql import running_postgresql
@@ -133,6 +133,12 @@ def _database(request: pytest.FixtureRequest) -> Iterator[None]:
         databases.postgresql = server
         yield
         databases.postgresql = None
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _programs(request: pytest.FixtureRequest) -> None:
+    if not request.config.getoption("--quick"):
+        forked.prepare()
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -2,10 +2,13 @@
 
 A Python that starts anew imports for one to two seconds, and the tests start hundreds. multiprocessing's fork server imports once.
 What it forks is a process like any other, with its own environment, folder and file descriptors: it can be killed, frozen and
-waited for. Tests about how a program starts start it themselves.
+waited for. A KeyboardInterrupt that it does not handle ends it with 1. Tests about how a program starts, or what it imports, start
+it themselves.
 """
 
 import asyncio
+import atexit
+import contextlib
 import functools
 import multiprocessing
 import os
@@ -14,10 +17,33 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
+from typing import Protocol
 
 PRELOADED = ("lam.cli.serve", "lam.cli.worker", "lam.gateway", "lam.testing.server")
+
+
+class Process(Protocol):
+    """What these tests ask of a process, forked or not."""
+
+    @property
+    def pid(self) -> int: ...
+
+    @property
+    def returncode(self) -> int | None: ...
+
+    @property
+    def stderr(self) -> asyncio.StreamReader | None: ...
+
+    def send_signal(self, number: int, /) -> None: ...
+
+    def kill(self) -> None: ...
+
+    def terminate(self) -> None: ...
+
+    async def wait(self) -> int: ...
 
 
 class Forked:
@@ -60,10 +86,16 @@ class Forked:
 
     async def communicate(self, what: bytes = b"") -> tuple[bytes, bytes]:
         """Writes it and closes the input. Returns what was said on both outputs, once the process has ended."""
-        os.write(self._stdin.fileno(), what)  # a few bytes, which a pipe takes at once
-        self._stdin.close()
-        out, err = await asyncio.gather(self.stdout.read(), self.stderr.read())
-        await self.wait()
+        try:
+            with contextlib.suppress(BrokenPipeError):  # it has ended without reading
+                os.write(self._stdin.fileno(), what)  # a few bytes, which a pipe takes at once
+            self._stdin.close()
+            out, err = await asyncio.gather(self.stdout.read(), self.stderr.read())
+            await self.wait()
+        except BaseException:
+            with contextlib.suppress(ProcessLookupError):
+                self.kill()
+            raise
         return out, err
 
     def _end(self) -> None:
@@ -81,14 +113,30 @@ async def forked(program: str, *arguments: str, env: Mapping[str, str] | None = 
     process.start()
     for end in theirs:
         end.close()
-    return Forked(process, ours, await _reader_of(out), await _reader_of(err))
+    try:
+        return Forked(process, ours, await _reader_of(out), await _reader_of(err))
+    except BaseException:
+        process.kill()
+        raise
+
+
+def prepare() -> None:
+    """Lets the fork server import, beside the first tests."""
+    _server()
+    forkserver.ensure_running()
 
 
 @functools.cache
 def _server() -> ForkServerContext:
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(PRELOADED))
+    atexit.register(_end_all)  # before multiprocessing, which waits for each that a test has left, for ever
     return context
+
+
+def _end_all() -> None:
+    for process in multiprocessing.active_children():
+        process.kill()
 
 
 async def _reader_of(connection: Connection) -> asyncio.StreamReader:

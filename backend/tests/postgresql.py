@@ -120,7 +120,7 @@ class PostgreSQL:
                 self._psql = self._open_psql("postgres")
             try:
                 return _asked(self._psql, f"\\connect {database}", *statements)
-            except AssertionError:
+            except BaseException:  # whatever it is, half an answer may be left
                 self._end_psql()
                 raise
 
@@ -167,8 +167,10 @@ def _asked(psql: "subprocess.Popen[str]", *statements: str) -> str:
     assert psql.stdin
     assert psql.stdout
     for statement in statements:
-        ends = statement if statement.startswith("\\") else f"{statement};"
-        psql.stdin.write(f"{ends}\n\\if :ERROR\n\\echo FAILED\n\\endif\n")
+        if statement.startswith("\\"):
+            psql.stdin.write(f"{statement}\n")
+        else:  # psql itself says whether it was executed, and nothing where there is no connection
+            psql.stdin.write(f"\\set ERROR true\n{statement};\n\\if :ERROR\n\\echo FAILED\n\\endif\n")
     psql.stdin.write("\\echo EXECUTED\n")
     psql.stdin.flush()
     lines = list[str]()

@@ -70,10 +70,12 @@ class ModelServer(Program):
     @contextlib.asynccontextmanager
     async def _start(self) -> AsyncIterator[Process]:
         process = await forked(self._program)
+        said = asyncio.create_task(process.stderr.read())
         try:
-            assert await process.stdout.readline()
+            assert await process.stdout.readline(), (await said).decode()
             yield process
         finally:
+            said.cancel()
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()

@@ -184,7 +184,7 @@ async def _running_gateway(
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", port))
-    server = _Server(web_server(app, lifespan="on"))
+    server = _Server(web_server(app, lifespan="on", log_config=None))
     serving = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
         assert not serving.done(), "the gateway did not start"

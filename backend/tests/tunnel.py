@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from lam.mqtt.connection import Connection
 from lam.protocol.events import Chunk, Event
 
 from .brokers import Mosquitto
-from .forked import Forked, forked
+from .forked import Process, forked
 from .mqtt_proxy import Proxy
 from .running import Gateway, running_gateway, worker_for
 
@@ -24,11 +25,14 @@ async def mqtt_gateway(data: Path, broker: Mosquitto | Proxy, **settings: Any) -
 
 
 @contextlib.asynccontextmanager
-async def worker_process(url: str, broker: Mosquitto | Proxy, name: str, *options: str, before: str = "") -> AsyncIterator[Forked]:
-    """`lam worker` as a process. `before`: Python that is run first."""
+async def worker_process(
+    url: str, broker: Mosquitto | Proxy, name: str, *options: str, before: str = "", anew: bool = False
+) -> AsyncIterator[Process]:
+    """`lam worker` as a process. `before`: Python that is run first. `anew`: in a Python that has imported nothing."""
     words = ["worker", "--llm", url, "--broker", f"127.0.0.1:{broker.port}", "--name", name, *options]
     program = f"{before}\nfrom lam.cli import main; main({words!r})"
-    process = await forked(program)
+    process: Process = await (_started(program) if anew else forked(program))
+    assert process.stderr
     try:
         assert b"Ctrl-C stops it" in await process.stderr.readline()
         yield process
@@ -37,6 +41,10 @@ async def worker_process(url: str, broker: Mosquitto | Proxy, name: str, *option
             process.kill()
         await process.wait()
         await process.stderr.read()
+
+
+async def _started(program: str) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(sys.executable, "-c", program, stderr=asyncio.subprocess.PIPE)
 
 
 def engine_of(gateway: Gateway) -> MqttWorkersEngine:

@@ -206,9 +206,9 @@ test("when the gateway dies, what was done meanwhile is stored once it is back, 
   await scripted("A long sentence, which the gateway does not live to see the end of, whatever it does.", { action: "wait" }, 4);
   await page.keyboard.press("h");
   await page.locator(".bubble .said").getByText("A long").waitFor();
-  const back = studio.restartGateway();
+  await studio.killGateway();
   await walk(page, way.slice(0, 3));
-  await back;
+  await studio.startGateway();
   await expect.poll(async () => (await gameOf(page)).actions.length, PATIENCE).toBe(3);
   const [next = "down"] = way.slice(3);
   await scripted("Now it works.", { action: "move", direction: next });
@@ -296,6 +296,7 @@ describe("the model plays", () => {
     await page.locator(".maze-timeline li").nth(2).waitFor();
     await page.getByRole("button", { name: maze.pause }).click();
     await page.getByRole("button", { name: maze.runOn }).waitFor();
+    await expect.poll(() => page.getByRole("button", { name: maze.step }).isEnabled(), PATIENCE).toBe(true); // the last one is here
     await expect.poll(async () => (await gameOf(page)).stream_id, PATIENCE).toBeNull();
     const { actions } = await gameOf(page);
     await studio.script({ fault: "bad_request" });

@@ -2,7 +2,7 @@
 
 import { spawn, type ChildProcess } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, readFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -39,6 +39,10 @@ class Launcher {
       if (pid !== undefined) program?.begin(pid);
       if (ended === true) program?.close();
     });
+    this.process.once("exit", () => {
+      for (const program of this.programs.values()) program.close();
+    });
+    process.once("exit", () => rmSync(this.folder, { recursive: true, force: true }));
     this.process.unref(); // it ends with this process, whose end of the pipe it reads
   }
 
@@ -68,7 +72,11 @@ class Launched implements Program {
 
   async end(signal: NodeJS.Signals): Promise<void> {
     if (this.pid === null) return;
-    if (!this.hasEnded) process.kill(this.pid, signal);
+    try {
+      process.kill(this.pid, signal);
+    } catch {
+      // it has just ended
+    }
     while (!this.hasEnded) await pause(5);
   }
 

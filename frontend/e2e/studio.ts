@@ -9,6 +9,7 @@ import { chromium, type Browser, type BrowserContext, type Page } from "playwrig
 import { expect } from "vitest";
 
 import { words } from "../src/words";
+import { spoken } from "./languages";
 import { launched, type Program, PYTHON, started } from "./programs";
 
 const MAIN = "from lam.cli import main; main()";
@@ -62,6 +63,7 @@ export class Studio {
     also?: Record<string, string>;
     whole?: boolean;
   }): Promise<Studio> {
+    await spoken("en"); // whatever an earlier file left
     const folder = mkdtempSync(join(tmpdir(), "lam-page-"));
     const scripted = ["--port", "0", "--tokens", String(tokens), "--rate", String(rate), "--slots", String(slots)];
     const [model, line] = await launched(MODEL, scripted, {}, "http://");
@@ -155,7 +157,15 @@ export class Studio {
 
   /** The gateway is killed, and started again at the same address. The scripted model cannot go on in the middle of a reply. */
   async restartGateway(settings: Readonly<Record<string, string>> = { LAM_HEALING: "false" }): Promise<void> {
+    await this.killGateway();
+    await this.startGateway(settings);
+  }
+
+  async killGateway(): Promise<void> {
     await this.gateway.end("SIGKILL");
+  }
+
+  async startGateway(settings: Readonly<Record<string, string>> = { LAM_HEALING: "false" }): Promise<void> {
     [this.gateway] = await launched(SERVE, ["serve"], { ...this.settings, ...settings }, "serves http");
   }
 
@@ -260,7 +270,7 @@ http { access_log off; ${temporary.join(" ")}
 /** Below the ports that the system gives to whoever asks for any: nobody takes it while a gateway starts again. */
 async function freePort(): Promise<number> {
   for (;;) {
-    const port = 5_000 + Math.floor(Math.random() * 5_000); // the tests of the gateway have those from 10 000
+    const port = 7_000 + Math.floor(Math.random() * 3_000); // browsers refuse some below, and the gateway's tests have those above
     const server = createServer();
     const isFree = await new Promise<boolean>((resolve) => {
       server.once("error", () => resolve(false)).listen(port, "127.0.0.1", () => resolve(true));

@@ -300,6 +300,20 @@ describe("playing oneself", () => {
     expect(gateway.sent).toEqual([[0, [FIRST]]]);
   });
 
+  test("also what came while earlier actions were on their way", async () => {
+    const gateway = new Gateway("manual");
+    gateway.refusals = [unreachable()];
+    const play = await opened(gateway);
+    play.setClockStopped(true);
+    play.act(go(FIRST));
+    await soon(260); // it is refused, and waits to be sent again
+    play.act(go(BACK));
+    play.close();
+    await soon(10_000);
+    expect(gateway.sent.at(-1)).toEqual([0, [FIRST, BACK]]);
+    expect(gateway.actions.map(({ action }) => textOf(action as Action))).toEqual([FIRST, BACK]);
+  });
+
   test("to break a wall, a direction must follow", async () => {
     const gateway = new Gateway("manual");
     const play = await opened(gateway);

@@ -225,6 +225,13 @@ test("a guest who is no longer known was taken out, also where this page slept m
   expect(gathering.isRemoved).toBe(true);
 });
 
+test("whose log-in ends was not taken out, and finds the conversation again", async () => {
+  await gateway.answers([ME, ANA]);
+  gatherings.refused();
+  await gateway.answers(new ApiError(401, "unauthorized", "?"));
+  expect([gathering.isRemoved, gathering.members]).toEqual([false, [ME, ANA]]);
+});
+
 test("each lead is a new one, also to the same message", async () => {
   await gateway.answers([ME, ANA]);
   hear({ type: "follow", user_id: 2, message_id: 9 });

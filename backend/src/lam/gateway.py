@@ -272,9 +272,9 @@ def create_app(settings: Settings, *, bounds: Bounds = USUAL, kinds: Sequence[Ma
     errors.install(app)
     app.router.routes.extend(_routes())
     prefix = prefix_of(settings)
-    app.include_router(docs.routes(prefix))
+    app.router.routes.append(docs.route(prefix))
     describe(app, prefix)
-    app.include_router(page.routes(built, prefix))  # last: it matches every other address
+    app.router.routes.append(page.route(built, prefix))  # last: it matches every other address
 
     if settings.lam_cors_origins:
         app.add_middleware(
@@ -334,7 +334,8 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
         replies, hints = Replies(database), Hints(database, replays)
         archive = Archive(most_sessions=settings.lam_max_sessions_per_user, most_folders=bounds.folders_of_user)
         program_runs = ProgramRuns(database, archive)
-        further: list[Kind] = [CellKind(database), program_runs, *(make(database) for make in kinds)]
+        cells = CellKind(database)
+        further: list[Kind] = [cells, program_runs, *(make(database) for make in kinds)]
         every_kind: list[Kind] = [replies, TitleKind(database), hints, *further]
         orphans, ended = Orphans(store, every_kind, ()), 0
         if several is None:
@@ -473,6 +474,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
         lab_ = await stack.enter_async_context(
             Lab(settings, database, catalog, supervisor, spending, changes, bounds.lab, relay, on_duty)
         )
+        cells.changed = lab_.left_behind
         messages_ = Messages(settings, database, catalog, supervisor, streams, titles, media_, spending)
         going_on = RepliesGoOn(replies, database, catalog, titles, media_)
         resumed = await orphans.resume(going_on, supervisor, seconds=settings.lam_heal_seconds)

@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from yarl import URL
 
 from lam.accounts.guests import Guests
 from lam.api.guests import GUEST_ROUTES, guest_call
@@ -143,3 +144,10 @@ async def test_a_cookie_that_is_nobodys_is_a_strangers(gateway: Gateway, token: 
     async with browser(gateway, {1: token}) as http:
         async with http.get("/api/chatbot/sessions/1") as response:
             assert response.status == 401
+
+
+@pytest.mark.parametrize("number", ["%C2%B2", "%D9%A2", "9" * 5000])
+async def test_what_is_a_digit_elsewhere_is_no_number_of_a_session(gateway: Gateway, number: str) -> None:
+    async with aiohttp.ClientSession(cookies={"lam_guest_s1": "x"}) as http:
+        async with http.get(URL(f"{gateway.url}/api/chatbot/sessions/{number}", encoded=True)) as response:
+            assert response.status in (401, 422), await response.text()

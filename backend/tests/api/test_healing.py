@@ -19,6 +19,7 @@ from .. import brokers
 from ..brokers import Mosquitto
 from ..running import Gateway, collect, raw_stream, running_gateway
 from ..tunnel import reached
+from ..waiting import until
 
 PIECES = ("Once ", "upon\n", "a ", "time,\n<", "i> ", "\U0001f332\U0001f332 ", "there ", "was.")
 QUICK = Bounds(pauses=Pauses(refused=3, first=0.02, longest=0.1))
@@ -244,9 +245,9 @@ async def test_a_stop_works_while_it_recovers(scripted: ScriptedServer, tmp_path
             stored = (await client.call("GET", f"/api/chatbot/sessions/{session}/messages"))[-1]
             await client.call("POST", f"/api/chatbot/streams/{stored['stream_id']}/stop")
             events = await stream.rest()
+        await until(lambda: gateway.parts.catalog.queue.in_use == 0)
     assert isinstance(end := events[-1], Done)
     assert (end.finish_reason, end.full_content) == ("cancelled", "Once upon\na ")
-    assert gateway.parts.catalog.queue.in_use == 0
 
 
 @pytest.mark.sse

@@ -107,6 +107,15 @@ async def test_a_run_asks_each_case_and_judges_it(client: Client, scripted: Scri
     assert [turn["content"] for turn in exchange["sent"]] == ["Answer.", "Capital of France?"]
 
 
+async def test_a_cell_that_no_budget_ever_allows_fails_with_the_reason(client: Client, scripted: ScriptedServer) -> None:
+    await client.call("PUT", "/api/admin/users/1/budget", {"tokens_per_day": 2})
+    run = await client.call("POST", "/api/lab/runs", new_run())
+    done = await finished(client, run["id"])
+    assert [cell["status"] for cell in done["cells"]] == ["failed", "failed"]
+    assert done["cells"][0]["result"]["code"] == "budget_exceeded"
+    assert scripted.requests == []
+
+
 async def test_a_maze_is_played_and_measured_beside_baselines(client: Client, scripted: ScriptedServer) -> None:
     scripted.reply = play
     templates = [{"title": name, "content": f"You {name}."} for name in ("walk", "stumble")]

@@ -205,10 +205,17 @@ async def test_a_newer_state_ends_the_older_hint_and_frees_its_place(client: Cli
 async def test_two_requests_for_one_hint_of_the_model_read_the_same_run(client: Client, scripted: ScriptedServer) -> None:
     scripted.reply = Reply(json.dumps({"say": "Hm.", "do": {"action": "wait"}}).partition(" "), hold=True)
     game = await client.call("POST", FROM, {"mode": "lam", **QUIET})
-    one, two = (asyncio.create_task(hint(client, game["id"])) for _ in range(2))
-    await scripted.arrival()
+    heard: list[list[Event]] = [[], []]
+
+    async def read(mine: list[Event]) -> None:
+        async for _, event in client.events("POST", f"{FROM}/{game['id']}/hint", {}):
+            mine.append(event)
+
+    both = asyncio.gather(*map(read, heard))
+    await until(lambda: all(heard))
     scripted.step(10)
-    assert await one == await two
+    await both
+    assert heard[0] == heard[1]
     assert len(scripted.requests) == 1
     assert len((await client.call("GET", f"{FROM}/{game['id']}"))["actions"]) == 1
 

@@ -8,6 +8,7 @@ import re
 import zipfile
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -650,6 +651,29 @@ async def test_a_rooms_owner_is_told_before_anything_is_removed(gateway: Gateway
         await keeper.tidy(now + timedelta(days=31.1))
         assert await owner.call("GET", "/api/rooms") == []
     assert await counts(gateway) == {"rooms": 0, "guests": 0, "sessions": 0}
+
+
+async def test_a_room_that_is_extended_as_it_ends_stays(gateway: Gateway, owner: Client) -> None:
+    """The keeper has read that its time has come, and what it does then asks once more."""
+    room = await open_room(owner, expires_at=soon(days=8))
+    rooms, now = gateway.parts.rooms, datetime.now(UTC)
+    async with entered(gateway, room["code"], "Ada") as ada:
+        await rooms.warn(room["id"], now + timedelta(days=7.9))
+        await owner.call("PATCH", f"/api/rooms/{room['id']}", {"expires_at": soon(days=20)})
+        assert await rooms.end_over(room["id"], now + timedelta(days=9)) is None
+        assert (await owner.call("GET", f"/api/rooms/{room['id']}"))["locked"] is False
+        await rooms.warn(room["id"], now + timedelta(days=9))
+        assert (await owner.call("GET", f"/api/rooms/{room['id']}"))["gone_at"] is None
+        assert await text_of(ada, ada.session)
+
+
+async def test_a_guests_cookie_outlives_every_date_that_a_room_may_get(gateway: Gateway, owner: Client) -> None:
+    room = await open_room(owner, expires_at=soon(days=1))
+    async with aiohttp.ClientSession() as http:
+        body = {"code": room["code"], "nickname": "Ada"}
+        async with http.post(f"{gateway.url}/api/rooms/join", json=body) as response:
+            (cookie,) = response.cookies.values()
+    assert parsedate_to_datetime(cookie["expires"]) > datetime.now(UTC) + timedelta(days=366)
 
 
 async def test_after_its_date_a_room_is_read_and_not_written(gateway: Gateway, owner: Client) -> None:

@@ -168,7 +168,7 @@ async def test_a_cancel_run_is_stopped_some_time_after_its_last_reader_left(scri
 async def test_a_new_reader_ends_the_timer(scripted: ScriptedServer, tmp_path) -> None:
     scripted.reply = Reply(("a", "b"), hold=True)
     async with (
-        running_gateway(tmp_path / "data", llm_server_url=scripted.url, lam_detach_seconds=0.3) as gateway,
+        running_gateway(tmp_path / "data", llm_server_url=scripted.url, lam_detach_seconds=2) as gateway,
         gateway.client() as client,
     ):
         async with raw_stream(client, (await client.create_session())["id"]) as stream:
@@ -179,9 +179,11 @@ async def test_a_new_reader_ends_the_timer(scripted: ScriptedServer, tmp_path) -
             return [event async for _, event in client.follow(first.stream_id or "")]
 
         reader = asyncio.create_task(follow())
-        await asyncio.sleep(0.6)  # Time itself: twice as long as the timer that must have ended
+        await asyncio.sleep(2.5)  # Time itself: longer than the timer that must have ended
         scripted.step(2)
-        assert isinstance((await reader)[-1], Done)
+        end = (await reader)[-1]
+        assert isinstance(end, Done)
+        assert end.finish_reason == "stop"
 
 
 async def test_a_continue_run_needs_no_reader(scripted: ScriptedServer, tmp_path) -> None:

@@ -16,6 +16,7 @@ from lam.gateway import Bounds
 from lam.testing.server import Reply, ScriptedServer
 
 from ..forked import forked
+from ..ports import free_port
 from ..running import Gateway, gateway_process, running_gateway
 from ..waiting import until
 
@@ -194,8 +195,8 @@ async def test_an_answer_that_is_rebuilt_is_not_written_twice(scripted: Scripted
     """The gateway is killed in mid-reply and started again on the same port; the client resumes and gets the rebuilt stream."""
     scripted.reply = Reply(("word ",) * 10_000, rate=50)
     data = tmp_path / "data"
-    async with gateway_process(data, llm_server_url=scripted.url) as (gateway, running):
-        port = running.url.rsplit(":", 1)[1]
+    port = free_port()
+    async with gateway_process(data, llm_server_url=scripted.url, lam_port=port) as (gateway, running):
         chat = await start("chat", "Go on", env=environment(data))
         assert chat.stdout
         shown = await chat.stdout.readexactly(500)

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from lam.cli.lab import _judge
 from lam.gateway import Bounds
 from lam.lab.borrowing import Patience
 from lam.testing.server import Reply, ScriptedServer
@@ -97,6 +98,12 @@ async def test_trials_that_fail_are_no_result(words: list[str], scripted: Script
     ran = await run("lab", "run", file_of(tmp_path), "--fail-under", "0", *words, env=environment(tmp_path))
     assert ran.code == 2
     assert "2 of 2 trials are not complete." in ran.err
+
+
+@pytest.mark.parametrize("passed", range(101))
+def test_who_reaches_the_mark_exactly_has_passed(passed: int) -> None:
+    described = {"counts": {"complete": 100}, "spec": {}}
+    _judge(described, {"rows": [{"passed_share": passed / 100}]}, passed)
 
 
 async def test_a_mark_needs_judges(words: list[str], tmp_path: Path) -> None:

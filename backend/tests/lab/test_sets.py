@@ -10,6 +10,8 @@ from lam.lab.imports import imported
 from lam.lab.judges import check
 from lam.lab.sets import BUILT_IN
 from lam.lab.specs import (
+    MOST_CASES,
+    MOST_SEEDS,
     Case,
     Contains,
     Equals,
@@ -29,6 +31,18 @@ from lam.maze.carving import generate
 from lam.protocol.sampling import Choices, Sampling
 
 PLAIN = Setting(title="Plain", chosen=Choices(), sampling=Sampling(temperature=0, top_p=1, max_tokens=9))
+
+
+def test_a_set_holds_no_more_than_can_be_read_back() -> None:
+    facts, mazes = BUILT_IN["facts"], BUILT_IN["practice"]
+    assert facts.cases
+    assert mazes.maze
+    for tasks in (
+        msgspec.structs.replace(facts, cases=facts.cases[:1] * (MOST_CASES + 1)),
+        msgspec.structs.replace(mazes, maze=msgspec.structs.replace(mazes.maze, seeds=tuple(range(MOST_SEEDS + 1)))),
+    ):
+        with pytest.raises(Invalid, match="up to 1000"):
+            checked_set(tasks)
 
 
 def test_the_built_in_sets_can_be_used() -> None:

@@ -141,7 +141,7 @@ async def test_voices_are_tried_where_they_are_offered(scripted: ScriptedServer,
     """Through the gateway that runs, and as a gateway would without one."""
     scripted.reply = LONG
     data = tmp_path / "data"
-    async with ScriptedVoice() as voice:
+    async with ScriptedVoice(port=free_port()) as voice:
         urls = {"lam_speech_url": voice.url, "lam_transcription_url": voice.url}
         async with running_gateway(tmp_path / "talking", llm_server_url=scripted.url, **urls) as talking:
             found = await report(data, talking.url, "--token", talking.token)

@@ -678,7 +678,7 @@ def add_signal_handler(*_): raise NotImplementedError
 asyncio.SelectorEventLoop.add_signal_handler = add_signal_handler
 """
     async with mqtt_gateway(tmp_path / "data", broker) as gateway, gateway.client() as client:
-        async with worker_process(scripted.url, broker, "bare", before=before) as process:
+        async with worker_process(scripted.url, broker, "bare", before=before, anew=True) as process:
             await until_ready(gateway)
             assert text(await collect(client, (await client.create_session())["id"])) == "Once upon a time"
             process.terminate()

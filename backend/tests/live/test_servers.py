@@ -167,7 +167,7 @@ async def test_whichever_server_dies_every_run_is_answered_once_and_by_the_one_t
                 elif own.model.state == "ready" and (child := own.model._child) is not None and child.pid is not None:
                     os.kill(child.pid, signal.SIGKILL)  # while it loads it would be killed for ever
                 counts["kills"] += 1
-                await asyncio.sleep(dice.uniform(0.5, 2))  # Time itself: a kill at any moment, and time for a reply between two
+                await asyncio.sleep(dice.uniform(1, 2.5))  # Time itself: a kill at any moment, and time for a reply between two
 
         killing = asyncio.create_task(killer())
         try:

@@ -8,6 +8,7 @@ import { useSessionActions } from "../features/chat/session-actions";
 import { useInSight, useLiveReply } from "../features/chat/streams";
 import { Thread } from "../features/chat/Thread";
 import { beginEdit } from "../features/chat/Turn";
+import { Viewer } from "../features/chat/Viewer";
 import { isGone, roomList, type Room } from "../api/rooms";
 import type { MessageAnswer, SessionSettings } from "../api/schema";
 import { Panel } from "../components/Boundary";
@@ -144,6 +145,7 @@ function Participant({ view, room, session }: { view: RoomView; room: Room; sess
           </Panel>
         </Visit>
       </main>
+      <Viewer />
     </div>
   );
 }

@@ -5,6 +5,7 @@ import { ApiError } from "../api/http";
 import { sessionOf } from "../api/queries";
 import { titleOf } from "../api/title";
 import type { SessionSettings } from "../api/schema";
+import { Viewer } from "../features/chat/Viewer";
 import { guests } from "../stores/guests";
 import { gatherings } from "../stores/together";
 import { words } from "../words";
@@ -26,6 +27,7 @@ export function Shared({ session }: { session: number }) {
   return (
     <div className="studio">
       <Conversation session={session} title={title} role={undefined} settings={NONE} onMade={nothing} onLeft={onLeft} />
+      <Viewer />
     </div>
   );
 }

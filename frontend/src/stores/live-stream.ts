@@ -101,10 +101,14 @@ export class LiveStream extends Subscribable implements RunReader {
     this.set("released");
   }
 
-  /** Stops the model; the text stays as far as it is shown. Throws ApiError, and can be asked again then. */
-  async stop(): Promise<void> {
+  /**
+   * Stops the model; the text stays as far as it is shown. `known`: the length of the gateway's text, which the page shows until the
+   * stream has told as much. Throws ApiError, and can be asked again then.
+   */
+  async stop(known = 0): Promise<void> {
     if (this.over || this.stoppedAt !== null) return;
-    const shown = (this.stoppedAt = this.snapshot.text.length);
+    const { text, thinking } = this.snapshot;
+    const shown = (this.stoppedAt = text.length + thinking.length < known ? known : text.length);
     this.changed();
     try {
       const id = this.streamId ?? (await this.known());

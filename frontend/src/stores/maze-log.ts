@@ -93,7 +93,12 @@ export class GameLog extends Subscribable {
     this.closing.abort();
     if (this.gathering !== null) clearTimeout(this.gathering);
     this.gathering = null;
-    if (this.isStored || this.sending !== null) return;
+    if (this.sending === null) this.sendRest();
+    else void this.sending.finally(() => this.sendRest()); // what is on its way may be stored
+  }
+
+  private sendRest(): void {
+    if (this.isStored) return;
     const rest = this.entries.slice(this.storedCount).map(({ action }) => action as Action);
     this.gateway.act(this.game.id, this.storedCount, rest).catch(() => undefined); // nobody is here any more to be told
   }

@@ -35,7 +35,7 @@ class PreferenceStore extends Subscribable {
   get = (): Preferences => this.value;
 
   set(changes: Partial<Preferences>): void {
-    this.value = { ...this.value, ...changes };
+    this.value = { ...read(), ...changes }; // another tab may have changed the rest
     localStorage.setItem(KEY, JSON.stringify(this.value));
     this.apply();
     this.notify();

@@ -41,8 +41,10 @@ const PAUSE_MS = 20;
 /** So long a sentence for screen readers stands. */
 const SPOKEN_MS = 10_000;
 
-/** What a gateway answers to whoever was in the session and is no longer: a guest is not even known. */
-const OUT: ReadonlySet<number> = new Set([401, 404]);
+/** What a gateway answers to whoever was in the session and is no longer. */
+const OUT = 404;
+/** To a guest who is not even known any more; of anybody else the log-in has ended. */
+const UNKNOWN = 401;
 
 const NOBODY: readonly Member[] = [];
 const TYPES: ReadonlySet<string> = new Set<TogetherEvent["type"]>([
@@ -142,12 +144,16 @@ export class Gathering extends Subscribable {
         const answer = await this.wire.members(this.session);
         this.take(this.meanwhile.reduce<readonly Member[]>(changed, answer));
       } catch (error) {
-        if (error instanceof ApiError && OUT.has(error.status) && this.members !== undefined) this.removed();
+        if (error instanceof ApiError && this.members !== undefined && this.isOut(error.status)) this.removed();
       }
       const count = this.members?.length ?? 0;
       if (count > CROWD) await new Promise((resolve) => setTimeout(resolve, count * PAUSE_MS));
       this.meanwhile = null;
     } while (this.needsReading());
+  }
+
+  private isOut(status: number): boolean {
+    return status === OUT || (status === UNKNOWN && this.me?.is_guest === true);
   }
 
   hear(event: TogetherEvent): void {

@@ -8,24 +8,23 @@ import hashlib
 import re
 from typing import Final
 
-from fastapi import APIRouter
 from fastapi.openapi.docs import get_swagger_ui_html
+from starlette.requests import Request
 from starlette.responses import HTMLResponse
+from starlette.routing import Route
 
 FILES: Final = "/static-offline-docs"  # the path at which FastAPIOffline serves Swagger UI's files
 
 
-def routes(prefix: str = "") -> APIRouter:
+def route(prefix: str = "") -> Route:
     """Returns the route of the description. `prefix`: the path below which browsers find the gateway."""
-    router = APIRouter(include_in_schema=False)
     page = _page(prefix)
     headers = {"Content-Security-Policy": _policy(page), "Cache-Control": "no-cache"}
 
-    @router.get("/docs")
-    async def docs() -> HTMLResponse:
+    async def docs(request: Request) -> HTMLResponse:
         return HTMLResponse(page, headers=headers)
 
-    return router
+    return Route("/docs", docs, methods=["GET"])
 
 
 def _page(prefix: str) -> bytes:

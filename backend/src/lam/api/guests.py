@@ -21,6 +21,7 @@ from lam.storage.repositories.users import session_scope
 Named = Literal["session", "room", "query", "room query", "nothing"]
 """Where a request says which guest it is: by the session or the room in its path, by `?session=` or `?room=`, or not at all: then
 it is the guest that the thing it names belongs to. `room query`: by `?room=`, and only guests of rooms."""
+DIGITS: Final = 19  # of the largest id
 MOST: Final = 20  # guests that one browser may be at a time
 _PARAMETER: Final = re.compile(r"\\{(\w+)\\}")
 
@@ -105,7 +106,8 @@ def scopes_of(request: Request, call: GuestCall) -> list[str]:
     if call.named == "room query":
         return rooms
     if session is not None:
-        return [scope for scope in known if session.isdigit() and scope == session_scope(int(session))] + rooms
+        is_number = session.isascii() and session.isdigit() and len(session) <= DIGITS
+        return [scope for scope in known if is_number and scope == session_scope(int(session))] + rooms
     return known
 
 

@@ -8,8 +8,9 @@ import re
 from pathlib import Path
 from typing import Final
 
-from fastapi import APIRouter, Request
+from starlette.requests import Request
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
+from starlette.routing import Route
 
 from lam.errors import NotFound
 
@@ -58,15 +59,13 @@ PROGRAMS: Final = re.compile(
 )
 
 
-def routes(folder: Path = BUILT, prefix: str = "") -> APIRouter:
-    """Returns the routes of the page in `folder`. `prefix`: the path below which browsers find it."""
-    router = APIRouter(include_in_schema=False)
+def route(folder: Path = BUILT, prefix: str = "") -> Route:
+    """Returns the route of the page in `folder`. `prefix`: the path below which browsers find it."""
 
-    @router.api_route("/{path:path}", methods=["GET", "HEAD"])
-    async def page(path: str, request: Request) -> Response:
-        return _answer(folder, path, request, prefix)
+    async def page(request: Request) -> Response:
+        return _answer(folder, request.path_params["path"], request, prefix)
 
-    return router
+    return Route("/{path:path}", page, methods=["GET", "HEAD"])
 
 
 def _answer(folder: Path, path: str, request: Request, prefix: str) -> Response:

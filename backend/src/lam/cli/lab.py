@@ -218,7 +218,7 @@ def _judge(described: Mapping[str, Any], results: Mapping[str, Any], fail_under:
     unjudged = [_name(spec, row) for row in results["rows"] if row["passed_share"] is None]
     if unjudged:
         raise Unmeasured(f"Nothing was judged for {', '.join(unjudged)}; --fail-under needs judges.")
-    below = [_name(spec, row) for row in results["rows"] if 100 * row["passed_share"] < fail_under]
+    below = [_name(spec, row) for row in results["rows"] if round(100 * row["passed_share"], 6) < fail_under]
     if below:
         click.echo(f"Below {fail_under:g} %: {', '.join(below)}", err=True)
         raise click.exceptions.Exit(BELOW)

@@ -239,13 +239,14 @@ class CellKind:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.changed: Callable[[CellOrder], None] = lambda _: None  # where a dead gateway left a cell, which may wait now
 
     async def restore(self, run: OpenRun) -> CellSink | None:
         try:
             order = msgspec.json.decode(run.request, type=CellOrder)
         except msgspec.DecodeError:
             return None
-        return CellSink(order, None, self._database, lambda _: None)
+        return CellSink(order, None, self._database, lambda order: self.changed(order))
 
     async def status(self, run_id: str, user_id: int, action: Literal["read", "stop"]) -> str | None:
         async with self._database.read() as unit:
@@ -414,6 +415,8 @@ class Cells:
                 finally:
                     use.usage, use.text = asked.usage, asked.snapshot.text + asked.snapshot.thinking
         except BudgetExceeded as error:
+            if error.is_final:  # it would not fit tomorrow either
+                attempt.refusal = Failure(code=error.code, message=error.message, retryable=False)
             attempt.rest = error.retry_after
             raise LlmOverloaded(error.message) from error
         finally:

@@ -157,6 +157,11 @@ class Lab:
         """Looks for cells that wait, because there may be new ones or this gateway may have the duty now."""
         self._feeder.wake()
 
+    def left_behind(self, order: CellOrder) -> None:
+        """A cell that another gateway had begun has an end, or waits."""
+        self._cell_changed(order)
+        self._wake()
+
     # Sets
 
     async def sets(self, user_id: int) -> list[TaskSet]:

@@ -216,8 +216,12 @@ def checked_set(tasks: TaskSet) -> TaskSet:
             raise Invalid(f"maze.size: {tasks.maze.size} is even; sizes are odd, from 5 to 33.")
         if len(set(tasks.maze.seeds)) < len(tasks.maze.seeds):
             raise Invalid("maze.seeds: the same seed is there twice; it would be the same maze.")
+        if len(tasks.maze.seeds) > MOST_SEEDS:
+            raise Invalid(f"maze.seeds: a set has up to {MOST_SEEDS} mazes; begin another one.")
     elif not tasks.cases:
         raise Invalid("cases: a set needs at least one case.")
+    if len(tasks.cases or ()) > MOST_CASES:
+        raise Invalid(f"cases: a set has up to {MOST_CASES} cases; begin another one.")
     for number, case in enumerate(tasks.cases or (), 1):
         if isinstance(case.judge, Length):
             _require_possible(case.judge, number)

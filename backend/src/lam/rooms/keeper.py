@@ -13,7 +13,7 @@ from typing import Final, Self
 from lam.background import Background
 from lam.errors import LamError, SessionBusy, StorageUnavailable
 from lam.rooms.rooms import Rooms
-from lam.rooms.views import LONGEST_WARNING, gone_at, warning_of
+from lam.rooms.views import LONGEST_WARNING, gone_at
 from lam.storage.database import Database
 from lam.storage.repositories.rooms import room_scope
 
@@ -57,15 +57,14 @@ class Keeper:
             ending = await unit.rooms.ending(now + LONGEST_WARNING)
             left = await unit.rooms.left_behind()
         for room in ending:
-            at = gone_at(room)
-            if at is not None and now >= at:
+            if gone_at(room) is None:
+                await self._rooms.warn(room.id, now)
+            elif (over := await self._rooms.end_over(room.id, now)) is not None:
                 try:
-                    await self._rooms.remove(room)
+                    await self._rooms.remove(over)
                 except SessionBusy:
                     continue  # its last reply is being stored
-                log.info("The room %d is over since %s and was removed", room.id, room.expires_at.isoformat(timespec="minutes"))
-            elif at is None and now >= room.expires_at - warning_of(room):
-                await self._rooms.warn(room, now)
+                log.info("The room %d is over since %s and was removed", room.id, over.expires_at.isoformat(timespec="minutes"))
         for room_id in left:
             await self._forget(room_id)
 

@@ -31,7 +31,7 @@ from lam.rooms import codes
 from lam.rooms.board import Row, Try, rank_all
 from lam.rooms.export import pack
 from lam.rooms.news import News
-from lam.rooms.views import ParticipantView, RoomView, Sight, Task, state_of
+from lam.rooms.views import ParticipantView, RoomView, Sight, Task, gone_at, state_of, warning_of
 from lam.storage.access import Action
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Hold, Room, RoomState, User
@@ -42,6 +42,7 @@ log = logging.getLogger(__name__)
 ROOMS_OF_USER: Final = 50
 MOST_PEOPLE: Final = 1000
 LONGEST_LIFE: Final = timedelta(days=366)
+LONGEST_COOKIE: Final = LONGEST_LIFE + timedelta(days=2)  # the date may be moved, and only the token knows when it ends
 LONGEST_MESSAGE: Final = 2000
 Hide = Callable[[Mapping[int, int], int | None], None]
 UNKNOWN_CODE: Final = "There is no room with this code; check it once more."
@@ -314,9 +315,21 @@ class Rooms:
             await unit.users.delete_guests([room_scope(room.id)])
             await unit.rooms.delete(room.id)
 
-    async def warn(self, room: Room, now: datetime) -> None:
-        """Tells the owner that a room ends soon."""
+    async def end_over(self, room_id: int, now: datetime) -> Room | None:
+        """Closes a room whose time has come, to be removed. Returns None where its date was moved meanwhile, or it is gone."""
         async with self._database.write() as unit:
+            room = await unit.rooms.by_id(room_id, lock=True)
+            if room is None or (at := gone_at(room)) is None or now < at:
+                return None
+            await unit.rooms.change(room_id, locked=True, state="paused")
+            return room
+
+    async def warn(self, room_id: int, now: datetime) -> None:
+        """Tells the owner that a room ends soon, unless its date was moved meanwhile."""
+        async with self._database.write() as unit:
+            room = await unit.rooms.by_id(room_id, lock=True)
+            if room is None or gone_at(room) is not None or now < room.expires_at - warning_of(room):
+                return
             await unit.rooms.change(room.id, warned_at=now)
             view = await self._view(unit, msgspec.structs.replace(room, warned_at=now), room.user_id)
         await self._news.room(view)
@@ -363,7 +376,7 @@ class Rooms:
                 scope, ends = room_scope(room.id), _token_ends(room)
                 user, token = await self._guests.enter(unit, scope, nickname or "", ends, taken=taken)
             session_id = await _add_session(unit, room, user.id, now)
-            return Entry(room_id=room.id, session_id=session_id, token=token, expires_at=_token_ends(room))
+            return Entry(room_id=room.id, session_id=session_id, token=token, expires_at=now + LONGEST_COOKIE)
 
     async def _by_code(self, code: str, address: str) -> Room:
         known = codes.read(code)

@@ -3,14 +3,20 @@
 from collections.abc import Sequence
 from functools import cache
 
+from sqlalchemy import Connection as SyncConnection
+
 from lam.storage.connection import Connection
 from lam.storage.schema import metadata
 
 
 async def require_complete(connection: Connection) -> None:
     """Raises the driver's exception when a table, a column, or the target of a trigger is missing."""
-    for statement in _statements(connection.dialect.name):
-        await connection.exec_driver_sql(statement)
+
+    def execute(connection: SyncConnection) -> None:
+        for statement in _statements(connection.dialect.name):
+            connection.exec_driver_sql(statement)
+
+    await connection.run_sync(execute)  # at once: a hundred ways to a thread and back would delay each start
 
 
 @cache

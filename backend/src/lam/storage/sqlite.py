@@ -151,10 +151,11 @@ class SqliteConnection:
 class _Work:
     """A call on a thread. `result`: its result, for a caller who may leave. `is_done`: whether the thread has ended it."""
 
-    __slots__ = ("_call", "_ended", "_loop", "is_done", "result")
+    __slots__ = ("_call", "_ended", "_loop", "_threads", "is_done", "result")
 
-    def __init__(self, call: Callable[[], Any]) -> None:
+    def __init__(self, call: Callable[[], Any], threads: "_Threads") -> None:
         self._call = call
+        self._threads = threads
         self._loop = asyncio.get_running_loop()
         self._ended: asyncio.Future[None] | None = None  # somebody waits for the end
         self.result: asyncio.Future[Any] = self._loop.create_future()
@@ -176,6 +177,7 @@ class _Work:
         del error  # its traceback holds this frame
 
     def _finish(self, result: Any, error: BaseException | None) -> None:
+        self._threads.under_way -= 1
         self.is_done = True
         if self._ended is not None and not self._ended.done():
             self._ended.set_result(None)
@@ -194,19 +196,21 @@ class _Work:
 
 
 class _Threads:
-    """Threads for statements that may wait, started by the first calls. An executor of the standard library costs nearly twice
-    as much a call, in locks, and in turns of the event loop until the caller goes on."""
+    """Threads for statements that may wait, each started by the first call that finds none free. An executor of the standard
+    library costs nearly twice as much a call, in locks, and in turns of the event loop until the caller goes on."""
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._started = 0
+        self.under_way = 0  # calls whose end the event loop has not heard of
         self._work: SimpleQueue[_Work | None] = SimpleQueue()
 
     def run(self, call: Callable[[], Any]) -> _Work:
         """Makes a call on the next free thread."""
-        if self._started < self._most:
+        if self._started <= self.under_way and self._started < self._most:
             self._start()
-        work = _Work(call)
+        work = _Work(call, self)
+        self.under_way += 1
         self._work.put(work)
         return work
 

@@ -25,7 +25,9 @@ export const signedIn = {
   /** Another tab was signed out: this one is, too. And "Back" never shows a page that somebody has left. */
   watch: (): void => {
     globalThis.addEventListener("storage", ({ key, newValue }) => {
-      if (key === SIGNED_IN && newValue === null) location.reload();
+      if (key !== SIGNED_IN || newValue !== null) return;
+      forgetIn(sessionStorage); // which only this tab sees
+      location.reload();
     });
     globalThis.addEventListener("pageshow", ({ persisted }) => {
       if (persisted && isLeaving) location.reload();
@@ -34,9 +36,11 @@ export const signedIn = {
 };
 
 function forget(): void {
-  for (const storage of [localStorage, sessionStorage]) {
-    for (const key of Object.keys(storage)) if (isOurs(key) && key !== STAYS) storage.removeItem(key);
-  }
+  for (const storage of [localStorage, sessionStorage]) forgetIn(storage);
+}
+
+function forgetIn(storage: Storage): void {
+  for (const key of Object.keys(storage)) if (isOurs(key) && key !== STAYS) storage.removeItem(key);
 }
 
 export async function signOut(): Promise<void> {

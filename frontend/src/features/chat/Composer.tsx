@@ -56,7 +56,7 @@ export function Composer({ session, live, messages, actions, onEditLast, blind, 
   const busy = useIsBusy(live);
   const isStopping = useStream(live?.stream, ({ stoppedAt }) => stoppedAt !== null) ?? false;
   const change = (changes: Partial<Draft>): void => drafts.change(session, changes);
-  const stop = useStop(live, busy);
+  const stop = useStop(live, busy, messages.findLast(({ status }) => status === "streaming")?.content.length ?? 0);
   const isReadAloud = useIsReadingIn(session);
   useSilence(session);
   const { canListen, state: talk } = useListening();
@@ -272,18 +272,18 @@ function tooMany({ length }: Draft["pictures"]): string | null {
   return length <= MOST_PICTURES ? null : words.pictures.remaining(MOST_PICTURES, length - MOST_PICTURES);
 }
 
-/** Stops the reply; Esc does it from anywhere. */
-function useStop(live: LiveReply | undefined, busy: boolean): () => void {
+/** Stops the reply, of which the gateway has told `known` code units; Esc does it from anywhere. */
+function useStop(live: LiveReply | undefined, busy: boolean, known: number): () => void {
   const stream = live?.stream;
   useEffect(() => {
     if (!busy || stream === undefined) return;
     const press = (event: globalThis.KeyboardEvent): void => {
-      if (event.key === "Escape" && !event.isComposing && !event.defaultPrevented) stream.stop().catch(told);
+      if (event.key === "Escape" && !event.isComposing && !event.defaultPrevented) stream.stop(known).catch(told);
     };
     document.addEventListener("keydown", press);
     return () => document.removeEventListener("keydown", press);
-  }, [busy, stream]);
+  }, [busy, stream, known]);
   return () => {
-    stream?.stop().catch(told);
+    stream?.stop(known).catch(told);
   };
 }

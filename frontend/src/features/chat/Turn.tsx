@@ -52,7 +52,9 @@ export const Turn = memo(function Turn({ turn, busy, isEdited, actions, blind }:
   );
 });
 
+/** Says a turn differently. What has been written for it already stays. */
 export function beginEdit(turn: MessageAnswer): void {
+  if (drafts.get(turn.session_id).edit?.turn === turn.id) return;
   drafts.change(turn.session_id, { edit: { turn: turn.id, text: textOf(turn.parts), pictures: picturesOf(turn.parts) } });
 }
 

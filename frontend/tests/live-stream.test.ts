@@ -1,0 +1,31 @@
+import { afterEach, expect, test, vi } from "vitest";
+
+import type { Numbered } from "../src/protocol/events";
+import { LiveStream } from "../src/stores/live-stream";
+
+afterEach(() => vi.unstubAllGlobals());
+
+function followed(text: string): { stream: LiveStream; asked: unknown[] } {
+  const asked: unknown[] = [];
+  vi.stubGlobal("requestAnimationFrame", () => 0);
+  vi.stubGlobal("document", { hidden: false });
+  vi.stubGlobal("fetch", (_: string, { body }: { body: string }) => {
+    asked.push(JSON.parse(body));
+    return Promise.resolve(new Response("{}"));
+  });
+  const stream = LiveStream.following("s1", { link: "open", follow: () => () => undefined });
+  if (text !== "") stream.take([{ id: 1, event: { type: "chunk", content: text } }] satisfies Numbered[]);
+  return { stream, asked };
+}
+
+test("a stop keeps what the page shows, also before the stream has told it again", async () => {
+  const early = followed("");
+  await early.stream.stop(400);
+  expect([early.stream.stoppedAt, early.asked]).toEqual([400, [{ shown_chars: 400 }]]);
+  const behind = followed("word ");
+  await behind.stream.stop(400);
+  expect(behind.asked).toEqual([{ shown_chars: 400 }]);
+  const ahead = followed("word ".repeat(100));
+  await ahead.stream.stop(400);
+  expect(ahead.asked).toEqual([{ shown_chars: 500 }]);
+});
