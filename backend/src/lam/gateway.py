@@ -405,13 +405,16 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
         budgets = Budgets(first_delay=bounds.login_delay, shared=Throttles(several.signals.link) if several else None)
         stack.callback(passwords.close)
         secret_key = settings.secret_key or folder.secret_key()
+        sessions_ = Sessions(
+            database, catalog, supervisor, most=settings.lam_max_sessions_per_user, most_pinned=bounds.pinned_of_user
+        )
         accounts_ = Accounts(
             database,
             passwords,
             budgets,
             secret_key=secret_key,
             registration=settings.lam_registration,
-            end_runs=supervisor.end_user,
+            end_runs=sessions_.end_runs_of_account,
             most_tokens=bounds.tokens_of_user,
         )
         kept = folder.read(folder.token)
@@ -441,9 +444,6 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
         tracing = await stack.enter_async_context(traces(settings.lam_traces_url))
         if tracing is not None:
             supervisor.after_end.append(tracing.after)
-        sessions_ = Sessions(
-            database, catalog, supervisor, most=settings.lam_max_sessions_per_user, most_pinned=bounds.pinned_of_user
-        )
         changes = await stack.enter_async_context(Changes(Listed(sessions_), sessions_.people))
         supervisor.after_start.append(changes.run_started)
         supervisor.after_end.append(changes.run_ended)
@@ -535,7 +535,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
             configured=configured,
             supervisor=supervisor,
             accounts=accounts_,
-            administration=Administration(database, passwords, budgets.admin, supervisor.end_user),
+            administration=Administration(database, passwords, budgets.admin, sessions_.end_runs_of_account),
             guests=guests,
             keys=keys_,
             spending=spending,

@@ -373,3 +373,18 @@ async def test_a_shared_session_says_so_in_everybodys_list(gateway: Gateway) -> 
         me = (await members_of(owner, session))["watches"]["user_id"]
         await watches.call("DELETE", f"{SESSIONS}/{session}/members/{me}")
         assert (await shared(owner), await shared(watches)) == ([False, False], [])
+
+
+async def test_an_account_that_is_deleted_takes_its_sessions_from_everybody(gateway: Gateway, scripted: ScriptedServer) -> None:
+    """A member's reply in one of them ends, and the member's page hears that the session is gone."""
+    async with person(gateway, "ana") as ana, person(gateway, "bo") as bo:
+        session = await new_session(ana)
+        await enter(bo, await link(ana, session, "steer"))
+        await running(bo, session, scripted)
+        async with bo.connected(session):
+            await ana.call("DELETE", "/api/auth/account", {"password": "correct horse"})
+            await bo.hears("deleted", session_id=session)
+        await until(lambda: scripted.requests[0].left_early)
+        await until(lambda: not gateway.parts.supervisor.running())
+    async with gateway.client() as admin:
+        assert await admin.call("GET", "/api/chatbot/sessions") == []

@@ -201,6 +201,14 @@ class Sessions:
             await unit.media.let_go(shown)
         await self._supervisor.end_key(session_key(session_id))
 
+    async def end_runs_of_account(self, user_id: int) -> None:
+        """Stops the runs of an account that is deleted, and those of others in its sessions. Raises SessionBusy."""
+        await self._supervisor.end_user(user_id)
+        async with self._database.read() as unit:
+            shared = await unit.members.of_sessions_of(user_id)
+        for session_id in shared:
+            await self._supervisor.end_key(session_key(session_id))
+
     async def _require_pin(self, unit: UnitOfWork, user_id: int) -> None:
         """Raises TooManyPinned when no other session may stay at the top: the first page comes with all of them."""
         if await unit.sessions.count_pinned(user_id) >= self._most_pinned:

@@ -89,7 +89,7 @@ class UnitOfWork:
         self._shared = shared
         self.touched = Touched()
 
-    users = _Part(lambda unit: Users(unit._connection))
+    users = _Part(lambda unit: Users(unit._connection, unit.touched))
     tokens = _Part(lambda unit: Tokens(unit._connection))
     sessions = _Part(lambda unit: Sessions(unit._connection, unit.touched))
     members = _Part(lambda unit: Members(unit._connection, unit.touched))

@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Integer, Select, bindparam, case, column, delete, func, insert, or_, select, update, values
 from sqlalchemy.dialects import postgresql, sqlite
 
-from lam.storage.access import ALLOWED, Role, role_in_session, sessions_open
+from lam.storage.access import ALLOWED, Role, own, role_in_session, sessions_open
 from lam.storage.connection import Connection
 from lam.storage.models import AuditEntry, Invitation, Member, Person, Publication, Reaction
 from lam.storage.repositories.base import QUICK, Repository, Touched
@@ -44,6 +44,18 @@ class Members(Repository):
             .where(members.c.session_id == session_id)
         )
         return await self._all(Member, query.order_by(members.c.joined_at, members.c.user_id))
+
+    async def of_sessions_of(self, user_id: int) -> dict[int, set[int]]:
+        """Returns a person's own sessions that are shared, each with its people."""
+        query = (
+            select(members.c.session_id, members.c.user_id)
+            .join(sessions, sessions.c.id == members.c.session_id)
+            .where(own(sessions, user_id))
+        )
+        found: dict[int, set[int]] = {}
+        for session_id, person in await self._connection.execute(query):
+            found.setdefault(session_id, set()).add(person)
+        return found
 
     async def find(self, session_id: int, user_id: int) -> Member | None:
         return next((one for one in await self.of_session(session_id) if one.user_id == user_id), None)

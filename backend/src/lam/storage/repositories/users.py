@@ -10,9 +10,11 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, select, update
 
 from lam.storage.access import own
+from lam.storage.connection import Connection
 from lam.storage.models import ListedUser, Token, User
-from lam.storage.repositories.base import QUICK, Repository
+from lam.storage.repositories.base import QUICK, Repository, Touched
 from lam.storage.repositories.media import Media
+from lam.storage.repositories.members import Members
 from lam.storage.schema import sessions, tokens, users
 
 _AT_ONCE: Final = 500
@@ -40,6 +42,10 @@ def session_scope(session_id: int) -> str:
 
 
 class Users(Repository):
+    def __init__(self, connection: Connection, touched: Touched) -> None:
+        super().__init__(connection)
+        self._touched = touched
+
     async def add(self, email: str, password_hash: str | None, *, is_admin: bool, now: datetime) -> User:
         """Adds an account. Raises Conflict (from the unit of work) when the address is taken."""
         values: dict[str, Any] = {"email": email, "password_hash": password_hash, "is_admin": is_admin, "created_at": now}
@@ -89,7 +95,9 @@ class Users(Repository):
 
     async def delete(self, user_id: int) -> None:
         """Removes the account and, through foreign keys, everything it owns; then the guests of its sessions, and the pictures that
-        nobody else has."""
+        nobody else has. Whoever was in one of its sessions is told."""
+        for session_id, people in (await Members(self._connection, self._touched).of_sessions_of(user_id)).items():
+            self._touched.gone(session_id, people)
         query = select(sessions.c.id).where(own(sessions, user_id))
         scopes = [session_scope(session_id) for session_id in (await self._connection.execute(query)).scalars()]
         for start in range(0, len(scopes), _AT_ONCE):
