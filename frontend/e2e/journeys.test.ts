@@ -42,6 +42,7 @@ describe("a newcomer", () => {
     await page.waitForURL(/sign-in/);
     await page.goto(`${studio.url}/c/1`);
     await page.waitForURL(/sign-in\?to=%2Fc%2F1/);
+    visitor.pardon(REFUSED); // what was still being asked as they left
     await visitor.close();
   });
 });

@@ -210,7 +210,7 @@ test("over plain HTTP the link is copied out of its dialog, and lets in a guest 
   await guest.evaluate(() => localStorage.setItem("signed-in", "yes"));
   await guest.reload();
   await join(guest, "Ben");
-  await guest.getByText("One", { exact: true }).waitFor();
+  await guest.locator(".said").getByText("One", { exact: true }).waitFor(); // the title says it, too
   visitors.at(-1)?.pardon(REFUSED); // the log-in has expired
 });
 
