@@ -40,29 +40,29 @@ def main() -> None:
                 return
             *whole, lines = (lines + piece).split(b"\n")
             for line in whole:
-                asked = json.loads(line)
+                request = json.loads(line)
                 if (pid := os.fork()) == 0:
-                    run(asked)
-                running[pid] = asked["id"]
-                print(json.dumps({"id": asked["id"], "pid": pid}), flush=True)
+                    run(request)
+                running[pid] = request["id"]
+                print(json.dumps({"id": request["id"], "pid": pid}), flush=True)
 
 
-def run(asked: dict[str, Any]) -> None:
+def run(request: dict[str, Any]) -> None:
     """What the new process does; it does not return."""
     code = 1
     try:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        said = os.open(asked["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        said = os.open(request["output"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(said, 1)
         os.dup2(said, 2)
         os.closerange(3, 100)
         os.environ.clear()
-        os.environ.update(asked["env"])
-        os.chdir(os.path.dirname(asked["output"]))
-        sys.argv = ["-c", *asked["words"]]
-        exec(compile(asked["code"], "<program>", "exec"), {"__name__": "__main__"})
+        os.environ.update(request["env"])
+        os.chdir(os.path.dirname(request["output"]))
+        sys.argv = ["-c", *request["words"]]
+        exec(compile(request["code"], "<program>", "exec"), {"__name__": "__main__"})
         code = 0
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)

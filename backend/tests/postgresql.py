@@ -119,7 +119,7 @@ class PostgreSQL:
             if self._psql is None or self._psql.poll() is not None:
                 self._psql = self._open_psql("postgres")
             try:
-                return _asked(self._psql, f"\\connect {database}", *statements)
+                return _ask(self._psql, f"\\connect {database}", *statements)
             except BaseException:  # whatever it is, half an answer may be left
                 self._end_psql()
                 raise
@@ -128,9 +128,9 @@ class PostgreSQL:
     def transaction(self, url: str, statement: str) -> Iterator[Callable[[str], object]]:
         """Another program's transaction that has executed the statement and does not end; it takes further ones."""
         process = self._open_psql(url.rpartition("/")[2])
-        _asked(process, "BEGIN", statement)
+        _ask(process, "BEGIN", statement)
         try:
-            yield lambda statement: _asked(process, statement)
+            yield lambda statement: _ask(process, statement)
         finally:
             process.communicate("ROLLBACK;\n", timeout=20)
 
@@ -162,7 +162,7 @@ class PostgreSQL:
         assert done.returncode == 0, f"{name} failed"
 
 
-def _asked(psql: "subprocess.Popen[str]", *statements: str) -> str:
+def _ask(psql: "subprocess.Popen[str]", *statements: str) -> str:
     """Returns what a psql says to these statements. Raises AssertionError with that where one of them fails."""
     assert psql.stdin
     assert psql.stdout

@@ -31,7 +31,7 @@ async def worker_process(
     """`lam worker` as a process. `before`: Python that is run first. `anew`: in a Python that has imported nothing."""
     words = ["worker", "--llm", url, "--broker", f"127.0.0.1:{broker.port}", "--name", name, *options]
     program = f"{before}\nfrom lam.cli import main; main({words!r})"
-    process: Process = await (_started(program) if anew else forked(program))
+    process: Process = await (_new(program) if anew else forked(program))
     assert process.stderr
     try:
         assert b"Ctrl-C stops it" in await process.stderr.readline()
@@ -43,7 +43,7 @@ async def worker_process(
         await process.stderr.read()
 
 
-async def _started(program: str) -> asyncio.subprocess.Process:
+async def _new(program: str) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(sys.executable, "-c", program, stderr=asyncio.subprocess.PIPE)
 
 

@@ -84,8 +84,8 @@ class Launched implements Program {
   async line(says: string): Promise<string> {
     for (;;) {
       const lines = this.pid === null ? [] : readFileSync(this.log, { encoding: "utf8", flag: "a+" }).split("\n").slice(0, -1);
-      const found = lines.find((line) => line.includes(says));
-      if (found !== undefined) return found;
+      const first = lines.find((line) => line.includes(says));
+      if (first !== undefined) return first;
       if (this.hasEnded) throw new Error(`it did not start: ${lines.join("\n")}`);
       await pause(10);
     }
@@ -117,7 +117,7 @@ export async function started(
     env: { ...process.env, PATH: `${process.env["PATH"] ?? ""}:/usr/sbin`, ...environment },
     stdio: ["ignore", "pipe", "pipe"],
   });
-  const found = await new Promise<string>((resolve, reject) => {
+  const first = await new Promise<string>((resolve, reject) => {
     for (const output of [child.stdout, child.stderr]) {
       createInterface({ input: output }).on("line", (line) => {
         if (line.includes(says)) resolve(line);
@@ -131,5 +131,5 @@ export async function started(
     child.kill(signal);
     await exit;
   };
-  return [{ end }, found];
+  return [{ end }, first];
 }
