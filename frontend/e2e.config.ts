@@ -14,6 +14,6 @@ export default defineConfig({
     hookTimeout: 300_000,
     expect: { poll: { timeout: 15_000 } },
     fileParallelism: false,
-    isolate: false,
+    isolate: false, // one launcher (e2e/programs.ts) for all files
   },
 });

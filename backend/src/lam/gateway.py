@@ -474,7 +474,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
         lab_ = await stack.enter_async_context(
             Lab(settings, database, catalog, supervisor, spending, changes, bounds.lab, relay, on_duty)
         )
-        cells.changed = lab_.left_behind
+        cells.changed = lab_.take_back
         messages_ = Messages(settings, database, catalog, supervisor, streams, titles, media_, spending)
         going_on = RepliesGoOn(replies, database, catalog, titles, media_)
         resumed = await orphans.resume(going_on, supervisor, seconds=settings.lam_heal_seconds)

@@ -108,11 +108,11 @@ export class LiveStream extends Subscribable implements RunReader {
   async stop(known = 0): Promise<void> {
     if (this.over || this.stoppedAt !== null) return;
     const { text, thinking } = this.snapshot;
-    const shown = (this.stoppedAt = text.length + thinking.length < known ? known : text.length);
+    const length = (this.stoppedAt = text.length + thinking.length < known ? known : text.length);
     this.changed();
     try {
       const id = this.streamId ?? (await this.known());
-      if (id !== null) await stop(id, shown);
+      if (id !== null) await stop(id, length);
     } catch (error) {
       this.stoppedAt = null;
       this.changed();

@@ -48,7 +48,7 @@ class MazeChoiceStore extends Subscribable {
   get = (): MazeChoice => this.value;
 
   set(changes: Partial<MazeChoice>): void {
-    this.value = { ...this.value, ...changes };
+    this.value = { ...read(), ...changes }; // another tab may have changed the rest
     localStorage.setItem(KEY, JSON.stringify(this.value));
     this.notify();
   }

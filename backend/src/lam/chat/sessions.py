@@ -205,7 +205,7 @@ class Sessions:
         """Stops the runs of an account that is deleted, and those of others in its sessions. Raises SessionBusy."""
         await self._supervisor.end_user(user_id)
         async with self._database.read() as unit:
-            shared = await unit.members.of_sessions_of(user_id)
+            shared = await unit.members.by_own_session(user_id)
         for session_id in shared:
             await self._supervisor.end_key(session_key(session_id))
 

@@ -182,7 +182,7 @@ async def raise_for(response: aiohttp.ClientResponse) -> None:
             str(answer["code"]),
             str(answer["detail"]),
             stream_id=str(answer.get("stream_id") or ""),
-            retry_after=int(seconds) if seconds.isdigit() else None,
+            retry_after=int(seconds) if seconds.isdecimal() else None,
         )
     except (ValueError, KeyError, TypeError, AttributeError, aiohttp.ContentTypeError) as error:
         raise LamError(f"{response.url.origin()} answers with HTTP {response.status}; is it a LAM gateway?") from error

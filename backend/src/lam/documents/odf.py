@@ -86,7 +86,7 @@ class _Document:
                 continue
             if name in ("text:p", "text:h"):
                 level = attribute(element, "outline-level") or ""
-                heading = "#" * min(6, int(level) if level.isdigit() else 1) + " " if name == "text:h" else ""
+                heading = "#" * min(6, int(level) if level.isdecimal() else 1) + " " if name == "text:h" else ""
                 yield from self._paragraph(element, heading)
             elif name == "text:list":
                 yield from self._list(element, depth)
@@ -124,7 +124,7 @@ class _Document:
             name = name_of(each)
             if name == "text:s":
                 count = attribute(each, "c") or "1"
-                pieces.append(" " * min(1000, int(count) if count.isdigit() else 1))
+                pieces.append(" " * min(1000, int(count) if count.isdecimal() else 1))
             elif name == "text:tab":
                 pieces.append("\t")
             elif name == "text:line-break":
@@ -252,4 +252,4 @@ def _is_hidden(element: Any) -> bool:
 
 def _repeated(element: Any, name: str) -> int:
     count = attribute(element, name) or "1"
-    return min(_MOST_REPEATED, int(count)) if count.isdigit() else 1
+    return min(_MOST_REPEATED, int(count)) if count.isdecimal() else 1

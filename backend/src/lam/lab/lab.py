@@ -157,7 +157,7 @@ class Lab:
         """Looks for cells that wait, because there may be new ones or this gateway may have the duty now."""
         self._feeder.wake()
 
-    def left_behind(self, order: CellOrder) -> None:
+    def take_back(self, order: CellOrder) -> None:
         """A cell that another gateway had begun has an end, or waits."""
         self._cell_changed(order)
         self._wake()

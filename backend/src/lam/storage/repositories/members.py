@@ -45,7 +45,7 @@ class Members(Repository):
         )
         return await self._all(Member, query.order_by(members.c.joined_at, members.c.user_id))
 
-    async def of_sessions_of(self, user_id: int) -> dict[int, set[int]]:
+    async def by_own_session(self, user_id: int) -> dict[int, set[int]]:
         """Returns a person's own sessions that are shared, each with its people."""
         query = (
             select(members.c.session_id, members.c.user_id)

@@ -96,7 +96,7 @@ class Users(Repository):
     async def delete(self, user_id: int) -> None:
         """Removes the account and, through foreign keys, everything it owns; then the guests of its sessions, and the pictures that
         nobody else has. Whoever was in one of its sessions is told."""
-        for session_id, people in (await Members(self._connection, self._touched).of_sessions_of(user_id)).items():
+        for session_id, people in (await Members(self._connection, self._touched).by_own_session(user_id)).items():
             self._touched.gone(session_id, people)
         query = select(sessions.c.id).where(own(sessions, user_id))
         scopes = [session_scope(session_id) for session_id in (await self._connection.execute(query)).scalars()]
