@@ -81,10 +81,29 @@ test("what the gateway did not take stands before what was written since, with t
 
 test("a turn that was being said differently goes on being said differently", () => {
   const drafts = opened();
-  const edit = { edit: { turn: 5, text: "better" } };
+  const edit = { edits: [{ turn: 5, text: "better" }] };
   drafts.sent(1, edit);
   drafts.giveBack(1, edit, "Away");
-  expect(reloaded().get(1).edit).toEqual({ turn: 5, text: "better" });
+  expect(reloaded().get(1).edits).toEqual([{ turn: 5, text: "better" }]);
+});
+
+test("each turn has its own edit, and one that comes back keeps what was written for the turn since", () => {
+  const drafts = opened();
+  drafts.edit(1, { turn: 5, text: "five" });
+  drafts.edit(1, { turn: 7, text: "seven" });
+  drafts.edit(1, { turn: 5, text: "five, again" });
+  expect([5, 7, 9].map((turn) => reloaded().editOf(1, turn)?.text)).toEqual(["five, again", "seven", undefined]);
+  const sent = { edits: [{ turn: 5, text: "sent" }] };
+  drafts.endEdit(1, 5);
+  drafts.sent(1, sent);
+  drafts.edit(1, { turn: 5, text: "written since" });
+  drafts.giveBack(1, sent, "Away");
+  expect([5, 7].map((turn) => reloaded().editOf(1, turn)?.text)).toEqual(["sent\n\nwritten since", "seven"]);
+});
+
+test("the one edit that earlier releases kept is still there", () => {
+  stored.set("draft-1@a", JSON.stringify({ text: "", edit: { turn: 5, text: "better" } }));
+  expect(opened().get(1)).toEqual({ ...EMPTY, edits: [{ turn: 5, text: "better" }] });
 });
 
 test("two messages on their way are kept in their order, and each is given back alone", () => {
@@ -181,7 +200,7 @@ test("a picture is known as needed while a draft of any tab has it, or what was 
   const [drafts, other] = [opened(), opened("b")];
   drafts.attachPicture(1, { id: "a" });
   other.attachPicture(1, { id: "a" });
-  other.change(2, { edit: { turn: 7, text: "", pictures: [{ id: "c" }] } });
+  other.edit(2, { turn: 7, text: "", pictures: [{ id: "c" }] });
   vi.advanceTimersByTime(1000);
   drafts.change(1, { pictures: [] });
   expect([drafts.hasPicture("a"), drafts.hasPicture("b"), drafts.hasPicture("c")]).toEqual([true, false, true]);

@@ -110,7 +110,36 @@ test("a microphone that is forbidden, silence, and a gateway that fails are said
     now += 1_000;
     recorder.release();
     await vi.waitFor(() => expect(recorder.state).toBe("idle"));
-    shown.push(notices.get().at(-1)?.text);
+    shown.push(recorder.unwritten?.reason ?? notices.get().at(-1)?.text);
   }
   expect(shown).toEqual([words.speech.microphoneForbidden, words.speech.nothingHeard, words.speech.notWritten("Try later.")]);
+});
+
+test("what could not be written down is kept until it is, or is dropped", async () => {
+  const answers = [new ApiError(503, "busy", "Try later."), new ApiError(503, "busy", "Still busy."), "one", "two"];
+  const write = vi.fn(() => {
+    const answer = answers.shift();
+    return typeof answer === "string" ? Promise.resolve(answer) : Promise.reject(answer ?? new Error("asked too often"));
+  });
+  const recorder = new Recorder(() => Promise.resolve(stream), write);
+  const take = vi.fn();
+  for (const reason of ["Try later.", "Still busy."]) {
+    recorder.press(take);
+    await vi.waitFor(() => expect(recorder.state).toBe("listening"));
+    now += 1_000;
+    recorder.release();
+    await vi.waitFor(() => expect(recorder.unwritten?.reason).toBe(words.speech.notWritten(reason)));
+    await vi.waitFor(() => expect(recorder.state).toBe("idle"));
+  }
+  expect(recorder.unwritten?.sounds).toHaveLength(2);
+  recorder.retry(take);
+  recorder.cancel(); // Esc ends the attempt, and the recordings stay
+  expect([recorder.state, recorder.unwritten?.sounds.length]).toEqual(["idle", 2]);
+  answers.unshift("one");
+  recorder.retry(take);
+  expect(recorder.state).toBe("writing");
+  await vi.waitFor(() => expect(recorder.state).toBe("idle"));
+  expect([take.mock.calls, recorder.unwritten]).toEqual([[["one"], ["two"]], null]);
+  recorder.retry(take);
+  expect(recorder.state).toBe("idle");
 });

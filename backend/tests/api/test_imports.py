@@ -61,6 +61,7 @@ async def test_an_import_creates_the_sessions_and_a_second_one_skips_them(gatewa
             (2, 0, 1, False),
             (2, 0, 1, True),
         ]
+        assert [line["problems"] for line in lines] == [[]] * 3 + [[{"title": "Empty", "reason": "It holds no messages."}]]
         listed = await client.call("GET", "/api/chatbot/sessions")
         assert [session["title"] for session in listed] == ["Talk 1", "Talk 2"]
         assert [session["last_used_at"][:4] for session in listed] == ["2023", "2020"]

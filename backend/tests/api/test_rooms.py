@@ -865,7 +865,7 @@ async def test_a_set_of_the_lab_is_ranked_by_the_share_that_was_solved(
     path = f"/api/rooms/{room['id']}"
     async with await gateway.user("ada@example.org") as ada, await gateway.user("bob@example.org") as bob:
 
-        async def tries(client: Client, template: str, **fields: Any) -> None:
+        async def tries(client: Client, template: str, **fields: Any) -> int:
             body = {"set": {"title": "Mine", "cases": cases}, "templates": [{"title": "T", "content": template}]} | fields
             run = await client.call("POST", "/api/lab/runs", body)
 
@@ -873,6 +873,8 @@ async def test_a_set_of_the_lab_is_ranked_by_the_share_that_was_solved(
                 return bool((await client.call("GET", f"/api/lab/runs/{run['id']}"))["status"] == "done")
 
             await until(is_done)
+            made: int = run["id"]
+            return made
 
         await tries(bob, "Well")  # before he came
         for client in (ada, bob):
@@ -880,8 +882,14 @@ async def test_a_set_of_the_lab_is_ranked_by_the_share_that_was_solved(
         await tries(ada, "Badly")
         await tries(ada, "Well")
         await tries(bob, "Badly")
-        await tries(bob, "Well", set={"title": "Easier", "cases": cases[:1]})  # of another set
+        easier = await tries(bob, "Well", set={"title": "Easier", "cases": cases[:1]})  # of another set
         board = await ada.call("GET", f"{path}/leaderboard")
+        await owner.call("PUT", f"/api/lab/sets/{tasks['id']}", {"title": "Capitals", "cases": cases[:1]})
+        async with gateway.parts.database.write() as unit:
+            await unit.lab.change_run(easier, spec='{"tasks": 1}')  # of another release
+        assert await ada.call("GET", f"{path}/leaderboard") == board
+        await owner.call("DELETE", f"/api/lab/sets/{tasks['id']}")
+        assert await ada.call("GET", f"{path}/leaderboard") == board
     assert [(row["rank"], row["name"], row["score"], row["tries"], row["is_me"]) for row in board] == [
         (1, "ada", 100, 2, True),
         (2, "bob", 50, 1, False),

@@ -134,6 +134,24 @@ async def test_who_is_there_already_uses_no_link_up_unless_it_lets_them_do_more(
         assert [one["uses_left"] for one in await ana.call("GET", f"{SESSIONS}/{session}/invitations")] == [1]
 
 
+async def test_a_guest_who_opens_the_link_again_is_the_same_guest(gateway: Gateway) -> None:
+    async with person(gateway, "ana") as ana, browser(gateway, "Cy") as cy:
+        session = await new_session(ana)
+        watch, steer = await link(ana, session, uses=2), await link(ana, session, "steer", uses=1)
+        assert (await cy.call("POST", "/api/invitations/look", {"secret": watch}))["needs_nickname"] is True
+        await enter(cy, watch)
+        for secret in (watch, steer):
+            seen = await cy.call("POST", "/api/invitations/look", {"secret": secret})
+            assert (seen["is_signed_in"], seen["needs_nickname"]) == (False, False)
+            await cy.call("POST", "/api/invitations/accept", {"secret": secret})
+        members = await members_of(ana, session)
+        assert {name: one["role"] for name, one in members.items()} == {"ana": "owner", "Cy": "steer"}
+        assert (await cy.call("GET", f"{SESSIONS}/{session}"))["role"] == "steer"
+        assert [one["uses_left"] for one in await ana.call("GET", f"{SESSIONS}/{session}/invitations")] == [1]
+        await ana.call("DELETE", f"{SESSIONS}/{session}/members/{members['Cy']['user_id']}")
+        assert (await cy.call("POST", "/api/invitations/look", {"secret": watch}))["needs_nickname"] is True
+
+
 # People
 
 

@@ -5,12 +5,13 @@ import { values } from "../protocol/lines";
 import { errorOf, unreachable } from "./http";
 import type { ImportPreview } from "./schema";
 
-/** `error`: why it stopped early; what was imported until then stays. `first`: id of the first session. */
+/** `error`: why it stopped early; what was imported until then stays. `first`: id of the first session. `problems`: the first refused ones, in the last. */
 export interface ImportProgress {
   done: number;
   skipped: number;
   refused: number;
   first: number | null;
+  problems: ImportPreview["problems"];
   complete: boolean;
   error: string | null;
 }

@@ -1141,8 +1141,8 @@ export interface paths {
         put?: never;
         /**
          * Come in by a link
-         * @description Who is logged in comes in as themselves; anybody else as a guest, with a nickname and a cookie that is good for this session
-         *     alone. A nickname that cannot be had is 422 with `field: nickname`.
+         * @description Who is logged in comes in as themselves, and a guest of the session as the same guest; anybody else as a new guest, with a
+         *     nickname and a cookie that is good for this session alone. A nickname that cannot be had is 422 with `field: nickname`.
          */
         post: operations["accept_api_invitations_accept_post"];
         delete?: never;
@@ -3772,9 +3772,14 @@ export interface components {
             expires_at: string;
             /**
              * Is Signed In
-             * @description You come in as yourself; otherwise as a guest, with a nickname.
+             * @description You come in as yourself; otherwise as a guest.
              */
             is_signed_in: boolean;
+            /**
+             * Needs Nickname
+             * @description You are nobody there yet: say with `nickname` who you are.
+             */
+            needs_nickname: boolean;
             /**
              * Role
              * @enum {string}
@@ -10126,6 +10131,19 @@ export interface operations {
                          * @description Id of the first session that was imported.
                          */
                         first: number | null;
+                        /**
+                         * Problems
+                         * @description The first of the refused ones, in the last line.
+                         */
+                        problems: {
+                            /** Reason */
+                            reason: string;
+                            /**
+                             * Title
+                             * @description Of the conversation; empty when it has none.
+                             */
+                            title: string;
+                        }[];
                         /**
                          * Refused
                          * @description Conversations that cannot be imported.

@@ -19,6 +19,7 @@ import { MoveDialog } from "../features/sessions/MoveDialog";
 import { useDeleteSession } from "../features/sessions/sessions";
 import { pathOf } from "../site";
 import type { Command } from "../stores/commands";
+import { Kept } from "../stores/kept";
 import { preferences } from "../stores/preferences";
 import { speech } from "../stores/speech";
 import { gatherings } from "../stores/together";
@@ -130,18 +131,34 @@ function useListed(session: number | null): Listed | undefined {
   return known ?? (session === null ? undefined : asked.data);
 }
 
+/** What was chosen for the next new session, by folder: it is there again after a reload. */
+const chosenFor = new Kept<SessionSettings>("fresh");
+
 /** What was chosen for the session that the next message begins; in a folder, beside what the folder has. Another folder, another choice. */
 function useFresh(folder: FolderAnswer | undefined) {
   const of = folder?.id ?? null;
-  const [chosen, setChosen] = useState<{ of: number | null; settings: SessionSettings }>({ of, settings: FRESH });
-  const settings = chosen.of === of ? chosen.settings : FRESH;
-  const fresh = useMemo((): SessionSettings => {
-    if (folder === undefined) return settings;
+  const [settings, setSettings] = useState({ of, chosen: chosenFor.get(of) ?? FRESH });
+  if (settings.of !== of) setSettings({ of, chosen: chosenFor.get(of) ?? FRESH });
+  const { chosen } = settings;
+  const ofFolder = useMemo((): SessionSettings => {
+    if (folder === undefined) return FRESH;
     const { id, model, system_prompt } = folder;
-    return { folder_id: id, ...(model && { model }), ...(system_prompt && { system_prompt }), ...settings };
-  }, [settings, folder]);
-  const setFresh = useCallback((settings: SessionSettings) => setChosen({ of, settings }), [of]);
-  const onMade = useCallback(() => setFresh(FRESH), [setFresh]);
+    return { folder_id: id, ...(model && { model }), ...(system_prompt && { system_prompt }) };
+  }, [folder]);
+  const fresh = useMemo((): SessionSettings => ({ ...ofFolder, ...chosen }), [ofFolder, chosen]);
+  const setFresh = useCallback(
+    (next: SessionSettings) => {
+      const known = new Map(Object.entries(ofFolder));
+      const own: SessionSettings = Object.fromEntries(Object.entries(next).filter(([name, value]) => known.get(name) !== value));
+      chosenFor.set(of, own);
+      setSettings({ of, chosen: own });
+    },
+    [of, ofFolder],
+  );
+  const onMade = useCallback(() => {
+    chosenFor.delete(of);
+    setSettings({ of, chosen: FRESH });
+  }, [of]);
   return { fresh, setFresh, onMade };
 }
 

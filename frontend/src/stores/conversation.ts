@@ -91,7 +91,7 @@ export class Conversation extends Subscribable {
     const stream = LiveStream.sending({ ...named, session_id: this.session }, runs, () => pending.settle(this.session));
     drafts.sent(this.session, back);
     this.sent = { stream, message: named, back };
-    const pictures = back.pictures ?? back.edit?.pictures; // with their sizes
+    const pictures = back.pictures ?? back.edits?.at(0)?.pictures; // with their sizes
     const asked = message.content == null ? null : messageParts(message.content, message.documents ?? [], pictures);
     this.put({ stream, asked, hides, isFresh: true });
   }

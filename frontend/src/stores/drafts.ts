@@ -8,21 +8,28 @@ import type { Document, Picture } from "../protocol/parts";
 import { Subscribable } from "./subscribable";
 import { isAlive, Tab } from "./tabs";
 
+/** A turn as it is being said differently; without `pictures` it keeps its own. */
+export interface Edit {
+  turn: number;
+  text: string;
+  pictures?: readonly Picture[];
+}
+
 export interface Draft {
   text: string;
   documents: readonly Document[];
   pictures: readonly Picture[];
   /** Chosen for the next message, with the values of its variables. */
   template: { id: number; title: string; variables: Record<string, string> } | null;
-  /** A turn that is being said differently; without `pictures` it keeps its own. */
-  edit: { turn: number; text: string; pictures?: readonly Picture[] } | null;
+  /** Turns that are being said differently, at most one entry each. */
+  edits: readonly Edit[];
   /** A message that waits and is being changed. */
   waiting: { id: number; text: string } | null;
   /** Why what was sent stands here again. */
   problem: string | null;
 }
 
-export const EMPTY: Draft = { text: "", documents: [], pictures: [], template: null, edit: null, waiting: null, problem: null };
+export const EMPTY: Draft = { text: "", documents: [], pictures: [], template: null, edits: [], waiting: null, problem: null };
 const PAUSE_MS = 300;
 
 export class Drafts extends Subscribable {
@@ -51,6 +58,20 @@ export class Drafts extends Subscribable {
   change(session: number | null, changes: Partial<Draft>): void {
     this.known.set(session, { ...this.get(session), problem: null, ...changes });
     this.touch(session);
+  }
+
+  /** Undefined: the turn is not being said differently. */
+  editOf(session: number | null, turn: number): Edit | undefined {
+    return this.get(session).edits.find((one) => one.turn === turn);
+  }
+
+  edit(session: number, edit: Edit): void {
+    const others = this.get(session).edits.filter(({ turn }) => turn !== edit.turn);
+    this.change(session, { edits: [...others, edit] });
+  }
+
+  endEdit(session: number, turn: number): void {
+    this.change(session, { edits: this.get(session).edits.filter((one) => one.turn !== turn) });
   }
 
   attach(session: number | null, document: Document): void {
@@ -134,14 +155,24 @@ function together(back: Partial<Draft>, now: Draft): Draft {
     documents: [...(back.documents ?? []), ...now.documents],
     pictures: [...(back.pictures ?? []), ...now.pictures],
     template: now.template ?? back.template ?? null,
-    edit: now.edit ?? back.edit ?? null,
+    edits: editsTogether(back.edits ?? [], now.edits),
     waiting: now.waiting ?? back.waiting ?? null,
     problem: null,
   };
 }
 
-function shows({ pictures = [], edit }: Partial<Draft>, id: string): boolean {
-  return [...pictures, ...(edit?.pictures ?? [])].some((one) => one.id === id);
+function editsTogether(back: readonly Edit[], now: readonly Edit[]): readonly Edit[] {
+  const others = back.filter(({ turn }) => now.every((one) => one.turn !== turn));
+  const both = now.map((edit) => {
+    const before = back.find(({ turn }) => turn === edit.turn);
+    if (before === undefined || before.text === edit.text) return edit;
+    return { ...edit, text: `${before.text}\n\n${edit.text}` };
+  });
+  return [...others, ...both];
+}
+
+function shows({ pictures = [], edits = [] }: Partial<Draft>, id: string): boolean {
+  return [...pictures, ...edits.flatMap((edit) => edit.pictures ?? [])].some((one) => one.id === id);
 }
 
 /** Whether a draft that is kept has it, apart from those with the names `own`, which are newer in this tab. */
@@ -182,16 +213,17 @@ function leftBehind(session: number | null): string[] {
 }
 
 function parsed(name: string): Draft & { at?: number } {
-  return { ...EMPTY, ...(JSON.parse(localStorage.getItem(name) ?? "{}") as Partial<Draft>) };
+  const { edit, ...kept } = JSON.parse(localStorage.getItem(name) ?? "{}") as Partial<Draft> & { edit?: Edit | null };
+  return { ...EMPTY, ...(edit && { edits: [edit] }), ...kept }; // earlier releases kept one edit
 }
 
 /** Where the browser has no room for it, it lives as long as the page. */
 function keep(name: string, draft: Draft): void {
-  const { text, documents, pictures, template, edit, waiting } = draft;
-  const isEmpty = text === "" && documents.length + pictures.length === 0 && [template, edit, waiting].every((one) => one === null);
+  const { text, documents, pictures, template, edits, waiting } = draft;
+  const isEmpty = text === "" && documents.length + pictures.length + edits.length === 0 && template === null && waiting === null;
   try {
     if (isEmpty) localStorage.removeItem(name);
-    else localStorage.setItem(name, JSON.stringify({ text, documents, pictures, template, edit, waiting, at: Date.now() }));
+    else localStorage.setItem(name, JSON.stringify({ text, documents, pictures, template, edits, waiting, at: Date.now() }));
   } catch {
     localStorage.removeItem(name);
   }

@@ -23,8 +23,15 @@ interface Recording {
   media: MediaRecorder | null;
 }
 
+/** What was said and could not be written down, oldest first, and why the last attempt failed. */
+interface Unwritten {
+  sounds: readonly Blob[];
+  reason: string;
+}
+
 export class Recorder extends Subscribable {
   state: State = "idle";
+  unwritten: Unwritten | null = null;
   private recording: Recording | null = null;
 
   constructor(
@@ -43,10 +50,25 @@ export class Recorder extends Subscribable {
   press(take: (text: string) => void): void {
     if (this.state === "asking" || this.state === "listening") this.finish();
     if (this.state !== "idle" || this.recording !== null) return;
-    const recording: Recording = { ending: new AbortController(), take, pressedAt: performance.now(), isOver: false, media: null };
-    this.recording = recording;
-    this.set("asking");
-    void this.record(recording);
+    const recording = this.begin(take, "asking");
+    void this.during(recording, async () => {
+      const sound = await this.heard(recording);
+      if (sound !== null && !recording.ending.signal.aborted) await this.writeAll([sound], recording);
+    });
+  }
+
+  /** What could not be written down is tried again. */
+  retry(take: (text: string) => void): void {
+    const { unwritten } = this;
+    if (unwritten === null || this.state !== "idle") return;
+    const recording = this.begin(take, "writing");
+    void this.during(recording, () => this.writeAll(unwritten.sounds, recording));
+  }
+
+  /** What could not be written down is dropped. */
+  forget(): void {
+    this.unwritten = null;
+    this.notify();
   }
 
   /** It goes up. */
@@ -73,23 +95,42 @@ export class Recorder extends Subscribable {
     else if (this.state === "asking") this.cancel();
   }
 
-  private async record(recording: Recording): Promise<void> {
-    const { ending, take } = recording;
-    const isDropped = (): boolean => ending.signal.aborted;
+  private begin(take: Recording["take"], state: State): Recording {
+    const recording = { ending: new AbortController(), take, pressedAt: performance.now(), isOver: false, media: null };
+    this.recording = recording;
+    this.set(state);
+    return recording;
+  }
+
+  private async during(recording: Recording, work: () => Promise<void>): Promise<void> {
     try {
-      const sound = await this.heard(recording);
-      if (sound === null || isDropped()) return;
-      this.set("writing");
-      const text = await this.write(sound, ending.signal);
-      if (isDropped()) return;
-      if (text.trim() === "") notices.show(words.speech.nothingHeard);
-      else take(text.trim());
+      await work();
     } catch (error) {
-      if (!isDropped()) notices.show(reasonOf(error));
+      if (!recording.ending.signal.aborted) notices.show(reasonOf(error));
     } finally {
       if (this.recording === recording) {
         this.recording = null;
         this.set("idle");
+      }
+    }
+  }
+
+  /** One after the other until one fails, which is kept. */
+  private async writeAll(sounds: readonly Blob[], { ending, take }: Recording): Promise<void> {
+    this.set("writing");
+    for (const sound of sounds) {
+      const others = this.unwritten?.sounds.filter((one) => one !== sound) ?? [];
+      try {
+        const text = await this.write(sound, ending.signal);
+        if (ending.signal.aborted) return;
+        this.unwritten = this.unwritten && others.length > 0 ? { ...this.unwritten, sounds: others } : null;
+        if (text.trim() === "") notices.show(words.speech.nothingHeard);
+        else take(text.trim());
+      } catch (error) {
+        if (ending.signal.aborted) return;
+        const kept = this.unwritten?.sounds ?? [];
+        this.unwritten = { sounds: kept.includes(sound) ? kept : [...kept, sound], reason: reasonOf(error) };
+        return;
       }
     }
   }

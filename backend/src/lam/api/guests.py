@@ -13,9 +13,11 @@ from msgspec import Struct
 
 from lam.accounts.accounts import Identity
 from lam.api.cookies import guests_in
+from lam.api.origin import require_own_page
 from lam.api.services import Services
 from lam.chat.members import Thing
 from lam.errors import Unauthorized
+from lam.storage.models import User
 from lam.storage.repositories.users import session_scope
 
 Named = Literal["session", "room", "query", "room query", "nothing"]
@@ -123,6 +125,22 @@ async def guests_of(request: Request, services: Services) -> list[Identity]:
         except Unauthorized:
             continue
     return found
+
+
+async def who_enters(request: Request, caller: Identity | None, services: Services, scope: str) -> User | None:
+    """Returns who comes in: the person who is signed in, else the guest that this browser is there already, else None.
+
+    Raises Forbidden for a guest on somebody else's page.
+    """
+    if caller is not None:
+        return caller.user
+    if (token := guests_in(request).get(scope)) is None:
+        return None
+    require_own_page(services.settings, request.method, request.headers)
+    try:
+        return (await services.guests.identify(token, scope)).user
+    except Unauthorized:
+        return None
 
 
 async def chosen(request: Request, services: Services, people: Sequence[Identity]) -> Identity:

@@ -34,9 +34,10 @@ _RANK: Final[dict[Role, int]] = {"watch": 0, "steer": 1, "owner": 2}
 log = logging.getLogger(__name__)
 
 
-class Look(Struct, frozen=True):
+class Look(Struct, frozen=True, kw_only=True):
     """What a link leads to. `by`: who made it."""
 
+    session_id: int
     title: str
     role: Role
     by: str
@@ -113,11 +114,12 @@ class Invitations:
             if found is None:
                 raise NotFound(_GONE)
             session, by = await self._session(unit, found)
-        return Look(session.title, found.role, by.name, found.expires_at)
+        return Look(session_id=session.id, title=session.title, role=found.role, by=by.name, expires_at=found.expires_at)
 
     async def accept(self, secret: str, user: User | None, nickname: str | None) -> Arrival:
-        """Lets somebody in: a person as themselves, everybody else as a guest with this nickname. One transaction counts the use
-        and adds the member. Who is there already uses nothing up, unless the link lets them do more.
+        """Lets somebody in: `user`, a person or a guest of this session, as themselves, everybody else as a guest with this
+        nickname. One transaction counts the use and adds the member. Who is there already uses nothing up, unless the link lets
+        them do more.
 
         Raises NotFound, Invalid with the field `nickname`, TooManyMembers.
         """

@@ -22,7 +22,7 @@ from lam.generation.supervisor import Supervisor
 from lam.lab import transcripts
 from lam.lab.borrowing import Borrowing
 from lam.lab.cells import AWAY, CELL, Attempt, CellOrder, Cells, CellSink
-from lam.lab.specs import Spec
+from lam.lab.specs import Spec, read_spec
 from lam.protocol.outcome import Outcome
 from lam.protocol.runs import Lease, OpenRun
 from lam.storage.database import Database
@@ -115,11 +115,11 @@ class Feeder:
                 return None
             while len(self._specs) >= MOST_SPECS:
                 del self._specs[next(iter(self._specs))]
-            try:
-                self._specs[run_id] = msgspec.json.decode(run.spec, type=Spec)
-            except msgspec.DecodeError:
+            spec = read_spec(run.spec)
+            if spec is None:
                 log.warning("The run %d of the lab was made by another release; its cells wait", run_id)
                 return None
+            self._specs[run_id] = spec
         return self._specs[run_id]
 
     def forget(self, run_id: int) -> None:

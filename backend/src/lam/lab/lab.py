@@ -43,6 +43,7 @@ from lam.lab.specs import (
     Usual,
     checked_set,
     checked_spec,
+    read_spec,
 )
 from lam.lab.tables import Tables
 from lam.maze.actions import Logged
@@ -459,10 +460,10 @@ def _title_of(choices: Choices) -> str:
 
 
 def _spec_of(run: LabRun) -> Spec:
-    try:
-        return msgspec.json.decode(run.spec, type=Spec)
-    except msgspec.DecodeError as error:
-        raise Conflict("This run was made by another release of LAM Studio, which alone can read it.") from error
+    spec = read_spec(run.spec)
+    if spec is None:
+        raise Conflict("This run was made by another release of LAM Studio, which alone can read it.")
+    return spec
 
 
 def _is_readable(run: LabRun) -> bool:

@@ -3,6 +3,7 @@
 It knows no database, no catalog and no clock. A value that cannot work raises Invalid with a sentence that names it.
 """
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Final, Literal
 
@@ -116,9 +117,9 @@ class TaskSet(Struct, frozen=True, kw_only=True):
         return "cases" if self.maze is None else "maze"
 
     @property
-    def content(self) -> tuple[Mazes | None, tuple[Case, ...] | None]:
-        """The tasks alone, without the names of the set."""
-        return self.maze, self.cases
+    def digest(self) -> str:
+        """SHA-256 of the tasks alone, without the names of the set: of the same tasks the same."""
+        return hashlib.sha256(msgspec.json.encode((self.maze, self.cases), order="deterministic")).hexdigest()
 
     @property
     def size(self) -> int:
@@ -203,6 +204,14 @@ class Spec(Struct, frozen=True, kw_only=True):
                                 "repeat": repeat,
                             }
                             number += 1
+
+
+def read_spec(text: str) -> Spec | None:
+    """Returns a stored spec, None where another release wrote it, which alone can read it."""
+    try:
+        return msgspec.json.decode(text, type=Spec)
+    except msgspec.DecodeError:
+        return None
 
 
 def checked_set(tasks: TaskSet) -> TaskSet:

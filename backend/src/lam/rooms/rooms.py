@@ -23,7 +23,7 @@ from lam.engines.catalog import Catalog
 from lam.errors import Conflict, Invalid, NotFound, RoomFull, RoomLocked, RoomOver, TooManyRooms
 from lam.generation.supervisor import Supervisor
 from lam.lab.lab import Lab
-from lam.lab.specs import Spec
+from lam.lab.specs import read_spec
 from lam.maze.sets import SETS
 from lam.protocol.budget import Budget
 from lam.protocol.sampling import NAMES
@@ -273,11 +273,11 @@ class Rooms:
             else:
                 made = await unit.rooms.lab_runs(room_id)
         if task.kind == "lab":
-            tasks = (await self._lab.get_set(room.user_id, task.set)).content
+            digest = task.digest or (await self._lab.get_set(room.user_id, task.set)).digest
             tries = [
                 Try(person, 0, round(100 * passed / cells))
-                for person, spec, cells, passed in made
-                if msgspec.json.decode(spec, type=Spec).tasks.content == tasks
+                for person, text, cells, passed in made
+                if (spec := read_spec(text)) is not None and spec.tasks.digest == digest
             ]
         return [(row, names[row.user_id]) for row in rank_all(one for one in tries if one.user_id in names)]
 
@@ -417,7 +417,7 @@ class Rooms:
                 raise Invalid(f"task: there is no maze set {new.task_set!r}.")
             return Task(kind="maze", set=new.task_set, title=title)
         tasks = await self._lab.get_set(owner_id, new.task_set)
-        return Task(kind="lab", set=new.task_set, title=tasks.title)
+        return Task(kind="lab", set=new.task_set, title=tasks.title, digest=tasks.digest)
 
 
 async def require_room(unit: UnitOfWork, room_id: int, user_id: int, action: Action, *, lock: bool = False) -> Room:

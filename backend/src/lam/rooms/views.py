@@ -21,11 +21,13 @@ LONGEST_WARNING: Final = timedelta(days=1)
 
 
 class Task(Struct, frozen=True, kw_only=True):
-    """What everybody in a room is to solve. `set`: the name of a maze set, or the id of a set of the lab."""
+    """What everybody in a room is to solve. `set`: the name of a maze set, or the id of a set of the lab. `digest`: of the set of
+    the lab as it was when the room was opened; rooms of earlier releases have none."""
 
     kind: Literal["maze", "lab"]
     set: str
     title: str
+    digest: str | None = None
 
 
 class RoomView(Struct, frozen=True, kw_only=True):

@@ -171,7 +171,7 @@ export function Composer({ session, live, messages, actions, onEditLast, blind, 
             {words.composer.sentOnceRead}
           </p>
         )}
-        {canListen && <TalkState state={talk} />}
+        {canListen && <TalkState state={talk} take={write} />}
         {slash !== null && <SlashMenu found={slash} at={choices.at} onAt={choices.setAt} take={(at) => choose(slash[at])} />}
         <div className="box">
           <Chips

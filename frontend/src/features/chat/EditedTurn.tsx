@@ -29,15 +29,15 @@ interface Props {
  * with the drafts: they are kept when the turn is out of sight, and through a reload.
  */
 export function EditedTurn({ turn, busy, actions, blind }: Props) {
-  const edit = useSyncExternalStore(drafts.subscribe, () => drafts.get(turn.session_id).edit);
+  const edit = useSyncExternalStore(drafts.subscribe, () => drafts.editOf(turn.session_id, turn.id));
   const { pending, attach, forget } = useTurnUploads(turn);
   const [isOver, setOver] = useState(false);
   const text = edit?.text ?? textOf(turn.parts);
   const pictures = edit?.pictures ?? picturesOf(turn.parts);
   const change = (changes: { text?: string; pictures?: readonly Picture[] }): void =>
-    drafts.change(turn.session_id, { edit: { turn: turn.id, text, pictures, ...changes } });
+    drafts.edit(turn.session_id, { turn: turn.id, text, pictures, ...changes });
   const close = (): void => {
-    drafts.change(turn.session_id, { edit: null });
+    drafts.endEdit(turn.session_id, turn.id);
     leaveTurn(turn, pictures);
     focusComposer();
   };
@@ -47,7 +47,7 @@ export function EditedTurn({ turn, busy, actions, blind }: Props) {
     if (busy || problem !== null) return;
     setDue(isReading);
     if (isReading) return;
-    drafts.change(turn.session_id, { edit: null });
+    drafts.endEdit(turn.session_id, turn.id);
     leaveTurn(turn, []);
     if (text.trim() !== "" || pictures.length > 0) actions.edit(turn, text, pictures);
   };

@@ -70,9 +70,25 @@ export function Talk({ state, take }: { state: Recorder["state"]; take: (text: s
   );
 }
 
-/** What is being waited for, in a sentence. */
-export function TalkState({ state }: { state: Recorder["state"] }) {
+/** What is being waited for, in a sentence; and what could not be written down, to be tried again. */
+export function TalkState({ state, take }: { state: Recorder["state"]; take: (text: string) => void }) {
+  const unwritten = useSyncExternalStore(recorder.subscribe, () => recorder.unwritten);
   const says = { idle: "", asking: words.speech.asking, listening: words.speech.listening, writing: words.speech.writing }[state];
+  if (state === "idle" && unwritten !== null) {
+    return (
+      <div className="problem" role="alert">
+        <p>{unwritten.reason}</p>
+        <div className="buttons">
+          <button type="button" onClick={() => recorder.retry(take)}>
+            {words.common.tryAgain}
+          </button>
+          <button type="button" className="quiet" onClick={() => recorder.forget()}>
+            {words.speech.forget}
+          </button>
+        </div>
+      </div>
+    );
+  }
   return (
     <p className={says === "" ? "for-ears" : "muted"} role="status">
       {says}

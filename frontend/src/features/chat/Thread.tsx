@@ -46,7 +46,7 @@ export function Thread({ session, messages, live, actions, sought, onSought, bli
   const list = useRef<VirtualizerHandle>(null);
   const older = useOlder(session);
   const sent = useSentCount();
-  const edited = useSyncExternalStore(drafts.subscribe, () => drafts.get(session).edit?.turn ?? null);
+  const edits = useSyncExternalStore(drafts.subscribe, () => drafts.get(session).edits);
   const busy = useIsBusy(live);
   const found = useRows(session);
   const edge = lastExchange(found);
@@ -87,8 +87,10 @@ export function Thread({ session, messages, live, actions, sought, onSought, bli
   );
   const element = (row: Row) => {
     switch (row.kind) {
-      case "turn":
-        return <Turn turn={row.message} busy={busy} isEdited={edited === row.message.id} actions={actions} blind={blind} />;
+      case "turn": {
+        const isEdited = edits.some(({ turn }) => turn === row.message.id);
+        return <Turn turn={row.message} busy={busy} isEdited={isEdited} actions={actions} blind={blind} />;
+      }
       case "asked":
         return (
           <article className="turn">

@@ -54,8 +54,8 @@ export const Turn = memo(function Turn({ turn, busy, isEdited, actions, blind }:
 
 /** Says a turn differently. What has been written for it already stays. */
 export function beginEdit(turn: MessageAnswer): void {
-  if (drafts.get(turn.session_id).edit?.turn === turn.id) return;
-  drafts.change(turn.session_id, { edit: { turn: turn.id, text: textOf(turn.parts), pictures: picturesOf(turn.parts) } });
+  if (drafts.editOf(turn.session_id, turn.id) !== undefined) return;
+  drafts.edit(turn.session_id, { turn: turn.id, text: textOf(turn.parts), pictures: picturesOf(turn.parts) });
 }
 
 /** A turn as it was said, its documents and pictures in front. */

@@ -49,6 +49,7 @@ export function useSilence(session: number | null): void {
       document.removeEventListener("input", type);
       speech.leave(session);
       recorder.cancel();
+      recorder.forget();
     };
   }, [session]);
 }

@@ -91,7 +91,7 @@ export function useSessionActions(session: number | null, settings: SessionSetti
       edit(turn, text, pictures) {
         const message = { content: text, documents: documentsOf(turn.parts), images: idsOf(pictures) };
         send({ session_id: turn.session_id, ...message, parent_id: turn.parent_id ?? 0 }, turn.id, {
-          edit: { turn: turn.id, text, pictures },
+          edits: [{ turn: turn.id, text, pictures }],
         });
       },
       regenerate(reply) {

@@ -94,21 +94,17 @@ function draftOf(session: number | null, room: number | null): Target {
 }
 
 function turnOf({ id, session_id, parts }: MessageAnswer, room: number | null): Target {
-  const edit = () => {
-    const known = drafts.get(session_id).edit;
-    return known?.turn === id ? known : null;
-  };
   const pictures = () => {
-    const known = edit();
-    return known === null ? null : (known.pictures ?? picturesOf(parts));
+    const edit = drafts.editOf(session_id, id);
+    return edit === undefined ? null : (edit.pictures ?? picturesOf(parts));
   };
   return {
     place: `turn ${id}`,
     room,
     pictures,
     take: (picture) => {
-      const known = edit();
-      if (known !== null) drafts.change(session_id, { edit: { ...known, pictures: [...(pictures() ?? []), picture] } });
+      const edit = drafts.editOf(session_id, id);
+      if (edit !== undefined) drafts.edit(session_id, { ...edit, pictures: [...(pictures() ?? []), picture] });
     },
     document: null,
     say: (problem) => notices.show(problem),

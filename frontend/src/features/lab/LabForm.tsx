@@ -5,23 +5,27 @@ import { Link, useLocation } from "wouter";
 import { labSets, models } from "../../api/queries";
 import { Problem } from "../../components/Problem";
 import { labPath } from "../../site";
+import { Kept } from "../../stores/kept";
 import { words } from "../../words";
 import { emptyDraft, FORCINGS, MOST_MODELS, MOST_REPEATS, readRun, taskCount, trialCount, type RunDraft } from "./form";
 import { useBegin } from "./lab";
 import { Prompts } from "./Prompts";
 import { SettingRows } from "./SettingRows";
 
-/** What was chosen and not begun: it is there again when one comes back to it. */
-let kept: RunDraft | null = null;
+/** What was chosen and not begun: it is there again when one comes back to it or reloads. */
+const kept = new Kept<RunDraft>("lab-run");
 
 /** The next form begins with this. */
 export function prefill(draft: RunDraft): void {
-  kept = draft;
+  kept.set(null, draft);
 }
 
 /** A run that is to begin: which prompts, models and settings are tried on which tasks. `set`: the one that was asked for. */
 export function LabForm({ set: wanted }: { set: string | null }) {
-  const [draft, setDraft] = useState<RunDraft>(() => ({ ...(kept ?? emptyDraft()), ...(wanted !== null && { set: wanted }) }));
+  const [draft, setDraft] = useState<RunDraft>(() => ({
+    ...(kept.get(null) ?? emptyDraft()),
+    ...(wanted !== null && { set: wanted }),
+  }));
   const [problem, setProblem] = useState<string | null>(null);
   const [, navigate] = useLocation();
   const sets = useQuery(labSets);
@@ -30,8 +34,9 @@ export function LabForm({ set: wanted }: { set: string | null }) {
   const say = words.lab.form;
 
   const change = (changes: Partial<RunDraft>): void => {
-    kept = { ...draft, ...changes };
-    setDraft(kept);
+    const changed = { ...draft, ...changes };
+    kept.set(null, changed);
+    setDraft(changed);
     setProblem(null);
   };
   const submit = (event: SubmitEvent<HTMLFormElement>): void => {
@@ -43,7 +48,7 @@ export function LabForm({ set: wanted }: { set: string | null }) {
     }
     begin.mutate(request.run, {
       onSuccess: (id) => {
-        kept = null;
+        kept.delete(null);
         navigate(labPath(id));
       },
     });

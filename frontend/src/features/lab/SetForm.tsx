@@ -5,6 +5,7 @@ import type { LabSet } from "../../api/lab";
 import { Confirm } from "../../components/Confirm";
 import { Problem } from "../../components/Problem";
 import { labPath } from "../../site";
+import { Kept } from "../../stores/kept";
 import { notices } from "../../stores/notices";
 import { words } from "../../words";
 import { CaseFields } from "./CaseFields";
@@ -12,9 +13,12 @@ import { useDeleteSet, useSaveSet } from "./lab";
 import { MazeFields } from "./MazeFields";
 import { caseDraft, readSet, setDraft, type SetDraft } from "./sets";
 
+/** What was written of a set and not saved: it is there again when one comes back to it or reloads. */
+const unsaved = new Kept<SetDraft>("lab-set");
+
 /** A set of tasks: written, changed, deleted. `set` null: a new one. A built-in one is shown, and can be saved as an own one. */
 export function SetForm({ set }: { set: LabSet | null }) {
-  const [draft, setState] = useState<SetDraft>(() => setDraft(set));
+  const [draft, setState] = useState<SetDraft>(() => unsaved.get(set?.id ?? null) ?? setDraft(set));
   const [problem, setProblem] = useState<string | null>(null);
   const [asks, setAsks] = useState(false);
   const [, navigate] = useLocation();
@@ -23,7 +27,9 @@ export function SetForm({ set }: { set: LabSet | null }) {
   const remove = useDeleteSet();
   const say = words.lab.sets;
   const change = (changes: Partial<SetDraft>): void => {
-    setState({ ...draft, ...changes });
+    const changed = { ...draft, ...changes };
+    unsaved.set(set?.id ?? null, changed);
+    setState(changed);
     setProblem(null);
   };
   const submit = (event: SubmitEvent<HTMLFormElement>): void => {
@@ -36,6 +42,9 @@ export function SetForm({ set }: { set: LabSet | null }) {
     save.mutate(read.value, {
       onSuccess: ({ id, title }) => {
         notices.show(say.saved(title));
+        const newest = unsaved.get(set?.id ?? null);
+        unsaved.delete(set?.id ?? null);
+        if (newest !== undefined && newest !== draft) unsaved.set(id, newest); // somebody has written on meanwhile
         navigate(labPath("sets", { set: id }));
       },
     });
@@ -106,7 +115,13 @@ export function SetForm({ set }: { set: LabSet | null }) {
           text={say.deleteText}
           does={words.common.delete}
           onClose={() => setAsks(false)}
-          onYes={() => remove.mutate(set.id, { onSuccess: () => navigate(labPath("sets")) })}
+          onYes={() => {
+            const onSuccess = (): void => {
+              unsaved.delete(set.id);
+              navigate(labPath("sets"));
+            };
+            remove.mutate(set.id, { onSuccess });
+          }}
         />
       )}
     </form>

@@ -37,7 +37,7 @@ export interface RunDraft {
   steps: string;
 }
 
-let keys = 0;
+let keys = Date.now(); // above those of rows that were kept over a reload
 
 /** A number that no other row has. */
 export function newKey(): number {

@@ -11,7 +11,6 @@ export function Contents({ found, onCancel, onImport }: { found: ImportPreview; 
     [words.imports.documents, found.documents],
   ].filter((row): row is [string, number] => row[1] !== 0);
   const left = Object.entries(found.left).map(([kind, count]) => words.imports.left(kind, count));
-  const more = found.refused - found.problems.length;
   return (
     <>
       <dl className="counts">
@@ -41,12 +40,7 @@ export function Contents({ found, onCancel, onImport }: { found: ImportPreview; 
             {left.map((sentence) => (
               <li key={sentence}>{sentence}</li>
             ))}
-            {found.problems.map(({ title, reason }, at) => (
-              <li key={at} dir="auto">
-                {words.imports.refused(title || words.imports.untitled, reason)}
-              </li>
-            ))}
-            {more > 0 && <li>{words.imports.moreRefused(more)}</li>}
+            <Refused problems={found.problems} of={found.refused} />
           </ul>
         </section>
       )}
@@ -62,6 +56,21 @@ export function Contents({ found, onCancel, onImport }: { found: ImportPreview; 
           </button>
         )}
       </footer>
+    </>
+  );
+}
+
+/** The conversations that cannot be taken, and why, as items of a list; `of`: how many there are. */
+export function Refused({ problems, of }: { problems: ImportPreview["problems"]; of: number }) {
+  const more = of - problems.length;
+  return (
+    <>
+      {problems.map(({ title, reason }, at) => (
+        <li key={at} dir="auto">
+          {words.imports.refused(title || words.imports.untitled, reason)}
+        </li>
+      ))}
+      {more > 0 && <li>{words.imports.moreRefused(more)}</li>}
     </>
   );
 }

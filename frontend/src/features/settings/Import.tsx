@@ -8,7 +8,7 @@ import { Dialog } from "../../components/Dialog";
 import { FileButton } from "../../components/FileButton";
 import { Problem } from "../../components/Problem";
 import { words } from "../../words";
-import { Contents } from "./Contents";
+import { Contents, Refused } from "./Contents";
 
 /** `reading`: the gateway looks at the file. `asks`: a person looks at what is in it. */
 type Step =
@@ -108,7 +108,7 @@ function Running({ found, progress, onStop }: { found: ImportPreview; progress: 
 }
 
 function Over({ progress, onClose, onShow }: { progress: ImportProgress; onClose: () => void; onShow: (session: number) => void }) {
-  const { done, skipped, refused, first, error } = progress;
+  const { done, skipped, refused, first, error, problems } = progress;
   return (
     <>
       {error !== null && (
@@ -117,6 +117,13 @@ function Over({ progress, onClose, onShow }: { progress: ImportProgress; onClose
         </p>
       )}
       <p role="status">{words.imports.result(done, skipped, refused)}</p>
+      {problems.length > 0 && (
+        <section className="import-rest">
+          <ul>
+            <Refused problems={problems} of={refused} />
+          </ul>
+        </section>
+      )}
       <footer className="buttons">
         <button type="button" onClick={onClose}>
           {words.common.close}

@@ -43,7 +43,7 @@ function Invitation({ secret, to }: { secret: string; to: Invited }) {
   const name = useRef<HTMLInputElement>(null);
   const [nickname, setNickname] = useState("");
   const join = useMutation({
-    mutationFn: () => together.accept(secret, to.is_signed_in ? null : nickname),
+    mutationFn: () => together.accept(secret, to.needs_nickname ? nickname : null),
     onSuccess: ({ session_id }) => {
       if (!to.is_signed_in) guests.enter(session_id, `s${session_id}`);
       navigate(sessionPath(session_id), { replace: true });
@@ -62,9 +62,10 @@ function Invitation({ secret, to }: { secret: string; to: Invited }) {
       </h1>
       <p>
         {words.together.joinAs[to.role]} {to.is_signed_in && words.together.joinAsYourself}
+        {!to.is_signed_in && !to.needs_nickname && words.together.joinAsBefore}
       </p>
       <form className="sign-in" onSubmit={submit}>
-        {!to.is_signed_in && (
+        {to.needs_nickname && (
           <label>
             {words.together.nickname}
             <input
@@ -88,7 +89,7 @@ function Invitation({ secret, to }: { secret: string; to: Invited }) {
             {join.error.message}
           </p>
         )}
-        <button type="submit" className="primary" disabled={join.isPending} autoFocus={to.is_signed_in}>
+        <button type="submit" className="primary" disabled={join.isPending} autoFocus={!to.needs_nickname}>
           {words.together.join}
         </button>
       </form>

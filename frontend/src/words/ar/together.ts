@@ -156,6 +156,7 @@ export const together = {
     watch: "تستطيع القراءة والتفاعل وطلب الكتابة.",
   },
   joinAsYourself: "تنضم بحسابك.",
+  joinAsBefore: "أنت ضيف هنا من قبل، وتحتفظ باسمك.",
   nickname: "اسمك هنا",
   nicknameHint: "يراه الآخرون. 32 حرفًا على الأكثر.",
   join: "انضمام",

@@ -30,5 +30,6 @@ export const speech = {
   nothingHeard: "Nothing was heard. Check your microphone.",
   microphoneForbidden: "The browser does not let this page listen. Allow the microphone in the browser’s settings for this page.",
   noMicrophone: "No microphone can be used. Connect one or choose it in the system’s settings.",
+  forget: "Discard the recording",
   notWritten: (reason: string) => `What you said could not be written down. ${reason}`,
 };

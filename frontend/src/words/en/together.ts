@@ -150,6 +150,7 @@ export const together = {
     watch: "You can read, react, and ask to write.",
   },
   joinAsYourself: "You join with your account.",
+  joinAsBefore: "You are a guest here already, and keep your name.",
   nickname: "Your name here",
   nicknameHint: "The others see it. Up to 32 characters.",
   join: "Join",

@@ -8,11 +8,10 @@ from typing import IO, Annotated, Any, Final
 from fastapi import APIRouter, Depends, Path, Request, Response
 from fastapi.responses import StreamingResponse
 
-from lam.accounts.accounts import Identity
 from lam.api.cookies import address_of, guests_in, remember_guest
 from lam.api.dependencies import Caller, MaybeCaller, Parts
 from lam.api.errors import answers
-from lam.api.origin import require_own_page
+from lam.api.guests import who_enters
 from lam.api.rooms import may_open_rooms
 from lam.api.schemas.base import MAX_ID
 from lam.api.schemas.rooms import (
@@ -31,12 +30,10 @@ from lam.api.schemas.rooms import (
     participant_answer,
     room_answer,
 )
-from lam.api.services import Services
-from lam.errors import NotAllowed, NotOffered, Unauthorized
+from lam.errors import NotAllowed, NotOffered
 from lam.rooms.codes import format_code
 from lam.rooms.qr import picture
 from lam.settings import prefix_of
-from lam.storage.models import User
 from lam.storage.repositories.rooms import room_scope
 
 PIECE: Final = 1 << 16
@@ -78,7 +75,7 @@ async def open_room(body: NewRoomBody, caller: Caller, parts: Parts) -> RoomAnsw
 async def look(body: Code, request: Request, caller: MaybeCaller, parts: Parts) -> RoomLookAnswer:
     """Nothing happens yet. Only wrong codes are throttled."""
     found = await parts.rooms.look(body.code, address_of(request))
-    known = await _known(request, caller, parts, found.room_id)
+    known = await who_enters(request, caller, parts, room_scope(found.room_id))
     return RoomLookAnswer(title=found.title, needs_nickname=known is None)
 
 
@@ -87,28 +84,13 @@ async def join(body: JoinRoom, request: Request, response: Response, caller: May
     """Whoever is signed in enters as themselves; a guest by a nickname, with a cookie for this room alone. Entering again leads to
     the same session."""
     found = await parts.rooms.look(body.code, address_of(request))
-    user = await _known(request, caller, parts, found.room_id)
-    if user is None and room_scope(found.room_id) in guests_in(request):
+    user = await who_enters(request, caller, parts, scope := room_scope(found.room_id))
+    if user is None and scope in guests_in(request):
         raise NotAllowed("This browser was in the room before and may not come in again; ask the person who opened the room.")
     entry = await parts.rooms.join(found, user=user, nickname=body.nickname)
     if entry.token is not None:
-        scope = room_scope(entry.room_id)
         remember_guest(response, request, parts.settings, scope, entry.token, entry.expires_at)
     return JoinedRoom(room_id=entry.room_id, session_id=entry.session_id)
-
-
-async def _known(request: Request, caller: Identity | None, parts: Services, room_id: int) -> User | None:
-    """Returns who asks: the person who is signed in, or the guest that this browser is in the room."""
-    if caller is not None:
-        return caller.user
-    scope = room_scope(room_id)
-    if (token := guests_in(request).get(scope)) is None:
-        return None
-    require_own_page(parts.settings, request.method, request.headers)
-    try:
-        return (await parts.guests.identify(token, scope)).user
-    except Unauthorized:
-        return None
 
 
 @router.get("/{room_id}", responses=answers(401, 404, 422, 503), summary="One room")

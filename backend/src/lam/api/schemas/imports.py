@@ -40,6 +40,7 @@ class ImportProgress(Schema):
     skipped: int = Field(description="Conversations that an earlier import brought.")
     refused: int = Field(description="Conversations that cannot be imported.")
     first: int | None = Field(description="Id of the first session that was imported.")
+    problems: list[ImportProblem] = Field(description="The first of the refused ones, in the last line.")
     complete: bool
     error: str | None = Field(description="Why the import stopped early; what was imported until then stays.")
     code: str | None
@@ -48,6 +49,7 @@ class ImportProgress(Schema):
 def lines_of_progress() -> dict[str, Any]:
     """Returns the schema of one line, without titles of its own."""
     schema = ImportProgress.model_json_schema()
+    schema["properties"]["problems"]["items"] = schema["$defs"]["ImportProblem"]
     return {
         "type": "object",
         "description": schema["description"],

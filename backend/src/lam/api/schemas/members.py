@@ -57,7 +57,8 @@ class InvitedAnswer(Schema):
     title: str
     role: Granted
     by: str = Field(description="Who invites.", examples=["ana"])
-    is_signed_in: bool = Field(description="You come in as yourself; otherwise as a guest, with a nickname.")
+    is_signed_in: bool = Field(description="You come in as yourself; otherwise as a guest.")
+    needs_nickname: bool = Field(description="You are nobody there yet: say with `nickname` who you are.")
     expires_at: Time
 
 

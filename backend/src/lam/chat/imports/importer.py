@@ -53,12 +53,14 @@ class Preview(Struct, kw_only=True):
 
 
 class Progress(Struct, kw_only=True):
-    """How far an import is. `error`: why it stopped early; what was imported until then stays. `first`: id of a session to show."""
+    """How far an import is. `error`: why it stopped early; what was imported until then stays. `first`: id of a session to show.
+    `problems`: the first conversations that were refused, in the last one."""
 
     done: int = 0
     skipped: int = 0
     refused: int = 0
     first: int | None = None
+    problems: list[Problem] = []
     complete: bool = False
     error: str | None = None
     code: str | None = None
@@ -107,37 +109,42 @@ class Imports:
     async def run(self, user_id: int, file: IO[bytes]) -> AsyncIterator[Progress]:
         """Yields the progress after each session. An error ends it, in the last one."""
         progress = Progress()
+        problems: list[Problem] = []
         try:
             async with self._lines(file, "files") as lines:
                 async for line in lines:
-                    await self._take(user_id, line, progress)
+                    if (reason := await self._take(user_id, line, progress)) is not None:
+                        progress.refused += 1
+                        problems.append(Problem(line.title, reason))
                     yield progress
             progress.complete = True
         except LamError as error:
             progress.error, progress.code = error.message, error.code
+        progress.problems = problems[:_MOST_PROBLEMS]
         yield progress
 
-    async def _take(self, user_id: int, line: Line, progress: Progress) -> None:
+    async def _take(self, user_id: int, line: Line, progress: Progress) -> str | None:
+        """Stores a conversation. Returns why it cannot be, None otherwise."""
         if line.problem:
-            progress.refused += 1
-            return
+            return line.problem
         key = key_of(user_id, line)
         if key is not None:
             async with self._database.read() as unit:
                 if await unit.sessions.with_keys(user_id, [key]):
                     progress.skipped += 1
-                    return
+                    return None
         try:
             session = await self._transfer.store(user_id, bytes(line.file), key=key, used_at=line.used_at)
         except (TooManySessions, MediaQuota):
             raise
         except Conflict:  # another import of the same file was quicker
             progress.skipped += 1
-        except Invalid:
-            progress.refused += 1
+        except Invalid as error:
+            return error.message
         else:
             progress.done += 1
             progress.first = progress.first or session.id
+        return None
 
     @asynccontextmanager
     async def _lines(self, file: IO[bytes], *arguments: str) -> AsyncIterator[AsyncIterator[Line]]:
