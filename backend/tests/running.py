@@ -25,6 +25,7 @@ from lam.engines.openai_http import OpenAIHttpEngine
 from lam.gateway import Bounds, MakeKind, create_app
 from lam.mqtt.connection import Broker, Pace
 from lam.protocol.events import Event
+from lam.protocol.snapshot import Snapshot
 from lam.protocol.sse import Decoder, decode
 from lam.settings import Settings
 from lam.testing.http_server import close
@@ -253,6 +254,24 @@ class RawStream:
             self.events.append((int(arrived.id), event))
         self.comments = self._decoder.comments
         return bool(piece)
+
+    async def take(self) -> None:
+        """Reads what has arrived."""
+        while self.response.content._buffer and await self.read():
+            pass
+
+    def snapshot(self) -> Snapshot:
+        """What a reader knows of the reply."""
+        snapshot = Snapshot()
+        for _, event in self.events:
+            snapshot.add(event)
+        return snapshot
+
+    async def holds(self, stored: Snapshot) -> bool:
+        """Whether that is what has arrived here."""
+        await self.take()
+        here = self.snapshot()
+        return (stored.text, stored.thinking, stored.parts) == (here.text, here.thinking, here.parts)
 
     async def until(self, kind: type[Event]) -> Event:
         """Reads on until an event of that type has come."""

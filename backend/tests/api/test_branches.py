@@ -12,6 +12,7 @@ from lam.protocol.events import Chunk, Done, Error, Event, Metadata, Thinking
 from lam.protocol.snapshot import Snapshot
 from lam.testing.server import Reply, ScriptedServer
 
+from ..checkpoints import until_stored
 from ..running import Gateway, collect, gateway_process, raw_stream, running_gateway
 
 
@@ -225,8 +226,9 @@ async def test_a_gateway_killed_in_a_continued_reply_keeps_all_text(scripted: Sc
         await stopped_reply(client, scripted, session)
         scripted.reply = Reply(("four ",) * 1000, rate=50)
         async with raw_stream(client, session, None, **{"continue": True}) as stream:
-            while sum(isinstance(event, Chunk) for _, event in stream.events) < 120:
-                await stream.read()
+            metadata = await stream.until(Metadata)
+            assert isinstance(metadata, Metadata)
+            await until_stored(data, metadata.stream_id or "", lambda stored: "four four " in stored.text)
             process.kill()
             await process.wait()
     async with running_gateway(data, llm_server_url=scripted.url) as gateway, gateway.client() as client:

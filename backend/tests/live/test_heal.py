@@ -12,6 +12,7 @@ from lam.protocol.events import Chunk, Done, Error, Event, Metadata, Progress
 from lam.protocol.snapshot import Snapshot
 from lam.testing.server import Reply, ScriptedServer
 
+from ..checkpoints import until_stored
 from ..running import RawStream, gateway_process, raw_stream
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(120)]
@@ -27,7 +28,7 @@ def fold(events: list[Event]) -> Snapshot:
     return snapshot
 
 
-async def saved(client: Client, stream: RawStream, scripted: ScriptedServer, pieces: int, attempt: int = 1) -> str:
+async def saved(data: Path, stream: RawStream, scripted: ScriptedServer, pieces: int, attempt: int = 1) -> str:
     """Lets so many pieces come and be saved. Returns the stream's id."""
     metadata = await stream.until(Metadata)
     assert isinstance(metadata, Metadata)
@@ -38,7 +39,7 @@ async def saved(client: Client, stream: RawStream, scripted: ScriptedServer, pie
         await stream.read()
     while scripted.requests[attempt - 1].sent < pieces:
         await asyncio.sleep(0.01)
-    await asyncio.sleep(2)  # Time itself: a checkpoint is never older than a second; with the machine busy, two
+    await until_stored(data, metadata.stream_id, stream.holds)
     return metadata.stream_id
 
 
@@ -54,7 +55,7 @@ async def test_the_next_gateway_goes_on_in_the_same_stream(pieces: int, scripted
     async with gateway_process(data, llm_server_url=scripted.url) as (process, gateway), gateway.client() as client:
         session = (await client.create_session())["id"]
         async with raw_stream(client, session, on_disconnect="continue", max_tokens=50) as stream:
-            stream_id = await saved(client, stream, scripted, pieces)
+            stream_id = await saved(data, stream, scripted, pieces)
             read = stream.events[-1][0]
             process.kill()
             await process.wait()
@@ -95,7 +96,7 @@ async def test_it_goes_on_through_two_deaths_of_gateways_and_one_of_the_server(s
             if attempt == 1:
                 session = (await client.create_session())["id"]
                 async with raw_stream(client, session, on_disconnect="continue") as stream:
-                    stream_id = await saved(client, stream, scripted, 2)
+                    stream_id = await saved(data, stream, scripted, 2)
                     read = stream.events[-1][0]
                     process.kill()
                     await process.wait()
@@ -135,7 +136,7 @@ async def test_a_reply_that_nobody_wants_or_that_is_too_old_is_interrupted(
     async with gateway_process(data, llm_server_url=scripted.url) as (process, gateway), gateway.client() as client:
         session = (await client.create_session())["id"]
         async with raw_stream(client, session, **options) as stream:
-            stream_id = await saved(client, stream, scripted, 3)
+            stream_id = await saved(data, stream, scripted, 3)
             process.kill()
             await process.wait()
     async with gateway_process(data, llm_server_url=scripted.url, **settings) as (_, gateway), gateway.client() as client:

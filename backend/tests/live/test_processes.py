@@ -15,6 +15,7 @@ from lam.protocol.events import Chunk, Done, Error, Metadata
 from lam.testing.server import Reply, ScriptedServer
 
 from .. import databases
+from ..checkpoints import until_stored
 from ..running import collect, gateway_process, raw_stream, running_gateway
 from ..waiting import until
 
@@ -211,8 +212,9 @@ async def test_an_ending_that_cannot_be_saved_before_the_exit_is_recovered(scrip
     ):
         session = (await client.create_session())["id"]
         async with raw_stream(client, session) as stream:
-            await stream.until(Chunk)
-            await asyncio.sleep(2)  # Time itself: a checkpoint is never older than a second; with the machine busy, two
+            metadata = await stream.until(Metadata)
+            assert isinstance(metadata, Metadata)
+            await until_stored(data, metadata.stream_id or "", lambda stored: stored.text.startswith("word word "))
             with databases.locked(data):
                 asked = time.monotonic()
                 process.send_signal(signal.SIGTERM)

@@ -12,6 +12,7 @@ from lam.protocol.events import Chunk, Done, Error, Event, Metadata, Relabel, Th
 from lam.protocol.snapshot import Snapshot
 from lam.testing.server import Reply, ScriptedServer
 
+from ..checkpoints import until_stored
 from ..ports import free_port
 from ..running import gateway_process, raw_stream
 
@@ -86,10 +87,8 @@ async def killed(scripted: ScriptedServer, data: Path, kind: type[Event], steps:
                 await stream.until(kind)
                 while scripted.requests[0].sent < steps:
                     await asyncio.sleep(0.01)
-                await asyncio.sleep(2)  # Time itself: a checkpoint is never older than a second; with the machine busy, two
-                while not stream.response.content.at_eof() and stream.response.content._buffer:
-                    await stream.read()
-                sent = fold([event for _, event in stream.events])
+                await until_stored(data, metadata.stream_id, stream.holds)
+                sent = stream.snapshot()
                 process.kill()
                 await process.wait()
                 return metadata.stream_id, session, sent
@@ -118,8 +117,9 @@ async def test_what_comes_back_names_the_server_that_wrote_it(scripted: Scripted
         async with raw_stream(client, session, on_disconnect="continue") as stream:
             await scripted.arrival()
             scripted.step(1)
-            await stream.until(Chunk)
-            await asyncio.sleep(2)  # Time itself: a checkpoint is never older than a second; with the machine busy, two
+            metadata = await stream.until(Metadata)
+            assert isinstance(metadata, Metadata)
+            await until_stored(tmp_path / "data", metadata.stream_id or "", lambda stored: stored.text == "a")
             process.kill()
             await process.wait()
     async with gateway_process(tmp_path / "data", **settings) as (_, gateway), gateway.client() as client:
@@ -140,7 +140,8 @@ async def test_a_conversation_that_is_kept_survives_its_gateway_once(scripted: S
             await scripted.arrival()
             scripted.step(1)
             await answer.content.readuntil(b"It is")
-            await asyncio.sleep(2)  # Time itself: a checkpoint is never older than a second; with the machine busy, two
+            run_id = answer.headers["x-lam-stream"]
+            await until_stored(tmp_path / "data", run_id, lambda stored: stored.text == "It is ")
             process.kill()
             await process.wait()
     for _ in range(2):
