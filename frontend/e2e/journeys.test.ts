@@ -22,7 +22,7 @@ afterAll(async () => {
 
 describe("a newcomer", () => {
   test("registers, asks, and sees the words come, without a complaint in the console", async () => {
-    visitor = await studio.newcomer();
+    visitor = await studio.registered();
     const { page } = visitor;
     await ask(page, "Tell me a story");
     await says(page, "word3");

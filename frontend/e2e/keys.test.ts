@@ -1,7 +1,7 @@
 /**
  * Keys and budgets, as people make and read them, by the keyboard, on a phone and in Arabic.
  *
- * Each state is looked at by axe and kept as a picture in e2e/pictures/.
+ * Each state is looked at by axe and, with PICTURES=1, kept as a picture in e2e/pictures/.
  */
 
 import type { Locator, Page } from "playwright-core";

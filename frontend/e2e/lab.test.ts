@@ -4,7 +4,7 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 import { words } from "../src/words";
-import { Look } from "./look";
+import { COMPACT, DARK, LIGHT, Look, prefer } from "./look";
 import { request } from "./manners";
 import { AWAY, REFUSED, Studio, type Visitor } from "./studio";
 
@@ -281,26 +281,17 @@ describe("a set", () => {
 });
 
 describe.each([
-  ["light", 1280, "comfortable"],
-  ["dark", 1280, "compact"],
-  ["light", 360, "compact"],
-  ["dark", 360, "comfortable"],
-] as const)("%s at %i pixels, %s", (colorScheme, width, density) => {
+  [1280, [LIGHT, { ...DARK, ...COMPACT }]],
+  [360, [{ ...LIGHT, ...COMPACT }, DARK]],
+] as const)("at %i pixels", (width, appearances) => {
   let visitor: Visitor;
 
   test("every state of the lab is without a violation", async () => {
-    visitor = await studio.newcomer({ colorScheme, viewport: { width, height: 900 }, reducedMotion: "reduce" });
+    visitor = await studio.newcomer({ ...LIGHT, viewport: { width, height: 900 }, reducedMotion: "reduce" });
     const { page } = visitor;
-    await page.evaluate((chosen) => localStorage.setItem("preferences", JSON.stringify({ density: chosen })), density);
-    const look = new Look(page, `${colorScheme} ${width} ${density}`);
-    /** Also what scrolls by itself is not wider than its frame. */
-    const state = async (name: string): Promise<void> => {
-      await look.at(name);
-      const isWide = await page.evaluate(() =>
-        [...document.querySelectorAll(".scrolls, dialog")].some((box) => box.scrollWidth > box.clientWidth),
-      );
-      if (isWide) look.findings[name]?.push("wider than its frame");
-    };
+    await prefer(page, appearances[0]);
+    const look = new Look(page, `${width}`, appearances);
+    const state = (name: string): Promise<void> => look.at(name);
 
     await page.goto(`${studio.url}/lab`);
     await page.getByText(words.lab.list.empty).waitFor();

@@ -1,6 +1,6 @@
 /**
  * The maze in a real Chromium, against the gateway with the scripted model: played by hand, with hints, by the model, and seen again.
- * Each state is looked at by axe and kept as a picture in e2e/pictures/.
+ * Each state is looked at by axe and, with PICTURES=1, kept as a picture in e2e/pictures/.
  */
 
 import type { Page } from "playwright-core";
@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { GameAnswer } from "../src/api/schema";
 import { offset, replay, type Action, type Direction, type State } from "../src/protocol/maze";
 import { words } from "../src/words";
-import { Look } from "./look";
+import { COMPACT, DARK, LIGHT, Look, prefer } from "./look";
 import { ARROWS, winning } from "./mazes";
 import { AWAY, REFUSED, Studio, type Visitor } from "./studio";
 
@@ -333,22 +333,20 @@ test("who wants no motion sees each state at once", async () => {
 });
 
 describe.each([
-  ["light", 1280, "comfortable"],
-  ["dark", 1280, "compact"],
-  ["light", 360, "compact"],
-  ["dark", 360, "comfortable"],
-  ["light", 1600, "comfortable"],
-] as const)("%s at %i pixels, %s", (colorScheme, width, density) => {
+  [1280, [LIGHT, { ...DARK, ...COMPACT }]],
+  [360, [{ ...LIGHT, ...COMPACT }, DARK]],
+  [1600, [LIGHT]],
+] as const)("at %i pixels", (width, appearances) => {
   test("every state of the maze is without a violation", async () => {
     const visitor: Visitor = await studio.newcomer({
-      colorScheme,
+      colorScheme: appearances[0].colorScheme,
       viewport: { width, height: width > 1500 ? 1000 : 800 },
       reducedMotion: "reduce",
     });
     const { page } = visitor;
-    await page.evaluate((chosen) => localStorage.setItem("preferences", JSON.stringify({ density: chosen })), density);
+    await prefer(page, appearances[0]);
 
-    const look = new Look(page, `${colorScheme} ${width} ${density}`);
+    const look = new Look(page, `${width}`, appearances);
     const state = (name: string): Promise<void> => look.at(`maze ${name}`);
 
     await page.goto(`${studio.url}/maze`);

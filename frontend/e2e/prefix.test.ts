@@ -20,7 +20,7 @@ afterAll(async () => {
 });
 
 test("below a path one signs up, writes, reloads, follows in a second tab, downloads and signs out, and the neighbour keeps what is its own", async () => {
-  const visitor = await studio.newcomer();
+  const visitor = await studio.registered();
   const { page } = visitor;
   const origin = new URL(studio.url).origin;
   const outside: string[] = [];

@@ -18,7 +18,7 @@ test.each(["sse", "mqtt"] as const)(
   { timeout: 180_000 },
   async (mode) => {
     studio = await Studio.real(mode);
-    const visitor = await studio.newcomer();
+    const visitor = await studio.registered();
     const { page } = visitor;
     await ask(page, "Tell me a long story about a lighthouse.");
     await page.waitForFunction(() => (document.querySelector(".answer > .markdown")?.textContent.length ?? 0) > 20, null, {
@@ -49,7 +49,7 @@ test.each(["sse", "mqtt"] as const)(
 
 test("an answer that comes in one piece is shown in pieces, and says so", async () => {
   studio = await Studio.open({ tokens: 60, rate: 0, slots: 2, worker: "in one piece" });
-  const visitor = await studio.newcomer();
+  const visitor = await studio.registered();
   const { page } = visitor;
   await ask(page, "Tell me a story");
   await ended(page);

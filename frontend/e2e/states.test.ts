@@ -1,6 +1,6 @@
 /**
  * Every state of the page, in light, dark and forced colours, on a desk and on a phone, in English and in Arabic: nothing that a screen reader or a weak eye stumbles over,
- * nothing wider than the screen, and a picture of it in e2e/pictures/, to be looked at.
+ * nothing wider than the screen, and with PICTURES=1 a picture of it in e2e/pictures/, to be looked at.
  */
 
 import { readFileSync } from "node:fs";
@@ -9,7 +9,7 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { words } from "../src/words";
-import { Look } from "./look";
+import { COMPACT, DARK, FORCED, LIGHT, Look, prefer } from "./look";
 import { spoken } from "./languages";
 import { AWAY, REFUSED, Studio } from "./studio";
 
@@ -46,36 +46,28 @@ function sentence(said: string, sample: string): RegExp {
 }
 
 describe.each([
-  ["light", 1280, "comfortable", "en", "none"],
-  ["dark", 1280, "compact", "en", "none"],
-  ["light", 360, "compact", "en", "none"],
-  ["dark", 360, "comfortable", "en", "none"],
-  ["dark", 1280, "comfortable", "en", "active"],
-  ["light", 360, "comfortable", "en", "active"],
-  ["light", 1280, "comfortable", "ar", "none"],
-  ["dark", 360, "comfortable", "ar", "none"],
-] as const)("%s at %i pixels, %s, %s, forced colours: %s", (colorScheme, width, density, language, forcedColors) => {
+  ["en", 1280, [LIGHT, { ...DARK, ...COMPACT }, { ...DARK, ...FORCED }]],
+  ["en", 360, [{ ...LIGHT, ...COMPACT }, DARK, { ...LIGHT, ...FORCED }]],
+  ["ar", 1280, [LIGHT]],
+  ["ar", 360, [DARK]],
+] as const)("%s at %i pixels", (language, width, appearances) => {
   beforeAll(() => spoken(language));
   afterAll(() => spoken("en"));
 
   test("every state is without a violation", async () => {
     const visitor = await studio.newcomer({
-      colorScheme,
-      forcedColors,
+      colorScheme: appearances[0].colorScheme,
       locale: language,
       viewport: { width, height: 740 },
       reducedMotion: "reduce",
     });
     const { page } = visitor;
-    await page.evaluate((chosen) => localStorage.setItem("preferences", JSON.stringify({ density: chosen })), density);
+    await prefer(page, appearances[0]);
     await page.reload();
     await page.getByLabel(words.composer.label, { exact: true }).waitFor();
     const isPhone = width < 760;
 
-    const look = new Look(
-      page,
-      [colorScheme, width, density, language, ...(forcedColors === "active" ? ["forced"] : [])].join(" "),
-    );
+    const look = new Look(page, `${language} ${width}`, appearances);
     const state = (name: string): Promise<void> => look.at(name);
 
     await state("01 empty");

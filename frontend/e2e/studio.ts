@@ -5,7 +5,7 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 
-import { chromium, type Browser, type BrowserContext, type Page } from "playwright-core";
+import { chromium, type Browser, type BrowserContext, type BrowserContextOptions, type Page } from "playwright-core";
 import { expect } from "vitest";
 
 import { words } from "../src/words";
@@ -27,8 +27,20 @@ const FLAGS =
 const WHOLE = "/usr/bin/chromium";
 /** Chromium's engine without the windows, bars and services of a browser: the same page for half the work. */
 const ENGINE = "/usr/bin/chromium-headless-shell";
+/** The browsers of all files, by their program; contexts keep tests apart. */
+const browsers = new Map<string, Browser>();
+
+async function browserOf(executablePath: string): Promise<Browser> {
+  const known = browsers.get(executablePath);
+  if (known?.isConnected()) return known;
+  const browser = await chromium.launch({ executablePath, args: FLAGS.split(" ") });
+  browsers.set(executablePath, browser);
+  return browser;
+}
 
 export class Studio {
+  private readonly contexts: BrowserContext[] = [];
+
   private constructor(
     readonly url: string,
     private readonly settings: Record<string, string>,
@@ -112,8 +124,7 @@ export class Studio {
     whole: boolean,
   ): Promise<Studio> {
     const executablePath = whole || (!existsSync(ENGINE) && process.env["CI"] === undefined) ? WHOLE : ENGINE;
-    const browser = await chromium.launch({ executablePath, args: FLAGS.split(" ") });
-    return new Studio(url, settings, folder, modelUrl, gateway, others, browser);
+    return new Studio(url, settings, folder, modelUrl, gateway, others, await browserOf(executablePath));
   }
 
   /** What the model answers from now on: fields of `Reply` in lam/testing/server.py. */
@@ -174,7 +185,7 @@ export class Studio {
   }
 
   async close(): Promise<void> {
-    await this.browser.close();
+    for (const context of this.contexts) await context.close(); // also of a test that failed
     await this.gateway.end("SIGTERM");
     for (const other of this.others) await other.end("SIGTERM");
     rmSync(this.folder, { recursive: true, force: true });
@@ -182,32 +193,58 @@ export class Studio {
 
   /** A browser that was never here, on an empty page. */
   async blank(): Promise<Page> {
-    return (await this.browser.newContext()).newPage();
+    return (await this.context({})).newPage();
+  }
+
+  private async context(options: BrowserContextOptions): Promise<BrowserContext> {
+    const context = await this.browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+    context.setDefaultTimeout(30_000); // a limit for a busy machine, not a wait
+    this.contexts.push(context);
+    return context;
   }
 
   /** A browser in which nobody is signed in, at an address; what its console complains of ends the test. */
-  async stranger(path: string, options: Parameters<Browser["newContext"]>[0] = {}): Promise<Visitor> {
-    const context = await this.browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
-    context.setDefaultTimeout(30_000); // a limit for a busy machine, not a wait
-    const visitor = new Visitor(this, context);
+  async stranger(path: string, options: BrowserContextOptions = {}): Promise<Visitor> {
+    const visitor = new Visitor(this, await this.context(options));
     await visitor.tab(path);
     return visitor;
   }
 
   /** A new account's browser, signed in through the page as a newcomer does it; what its console complains of ends the test. */
-  async newcomer(
-    options: Parameters<Browser["newContext"]>[0] = {},
-    email = `${crypto.randomUUID()}@example.org`,
-  ): Promise<Visitor> {
+  async registered(options: BrowserContextOptions = {}, email = someEmail()): Promise<Visitor> {
     const visitor = await this.stranger("/", options);
     const { page } = visitor;
     await page.getByRole("button", { name: words.signIn.toCreate }).click();
     await page.getByLabel(words.common.email).fill(email);
-    await page.getByLabel(words.common.password).fill("correct horse");
+    await page.getByLabel(words.common.password).fill(PASSWORD);
     await page.keyboard.press("Enter");
     await page.getByLabel(words.composer.label, { exact: true }).waitFor();
     return visitor;
   }
+
+  /** A new account's browser, as the form would leave it; what its console complains of ends the test. */
+  async newcomer(options: BrowserContextOptions = {}, email = someEmail()): Promise<Visitor> {
+    const context = await this.context(options);
+    for (const path of ["/api/auth/register", "/api/auth/login"]) {
+      const answer = await context.request.post(this.url + path, { data: { email, password: PASSWORD } });
+      if (!answer.ok()) throw new Error(`${path}: ${answer.status()} ${await answer.text()}`);
+    }
+    const visitor = new Visitor(this, context);
+    const page = await visitor.tab("/api/health"); // light, and of the same origin
+    await page.evaluate((person) => {
+      localStorage.setItem("person", person);
+      localStorage.setItem("signed-in", "yes");
+      setTimeout(() => location.replace("/")); // nothing of this is in the history
+    }, email);
+    await page.getByLabel(words.composer.label, { exact: true }).waitFor();
+    return visitor;
+  }
+}
+
+const PASSWORD = "correct horse";
+
+function someEmail(): string {
+  return `${crypto.randomUUID()}@example.org`;
 }
 
 /** What the console of a browser says of requests that were refused, and of those that nobody answered. */
