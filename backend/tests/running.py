@@ -112,10 +112,18 @@ async def running_gateway(
         while worker.status() not in ((await catalog.health()).workers or ()):
             await asyncio.sleep(0.005)
         with contextlib.suppress(TimeoutError):  # a model that is away, or loads, is what some tests are about
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(20 if await _is_well(gateway.parts.settings.llm_server_url) else 1):
                 while (await catalog.health()).state != "ready":
                     await asyncio.sleep(0.005)
         yield gateway
+
+
+async def _is_well(url: str) -> bool:
+    """Whether a model server says that it is ready."""
+    with contextlib.suppress(aiohttp.ClientError, TimeoutError):
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(5)) as http, http.get(f"{url.rstrip('/')}/health") as answer:
+            return answer.status == 200
+    return False
 
 
 @contextlib.asynccontextmanager

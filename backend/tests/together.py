@@ -13,6 +13,7 @@ from lam.client.guest import Guest
 from lam.protocol.sse import Decoder
 
 from .running import Gateway
+from .waiting import within
 
 
 class Someone:
@@ -70,7 +71,7 @@ class Someone:
 
     async def until(self, is_it: Callable[[dict[str, Any]], bool], seconds: float = 60) -> dict[str, Any]:
         """The first frame like that, which may have come already."""
-        async with asyncio.timeout(seconds), self._news:
+        async with within(seconds), self._news:
             await self._news.wait_for(lambda: any(map(is_it, self.frames)))
         return next(filter(is_it, self.frames))
 
@@ -88,7 +89,7 @@ class Someone:
         return described
 
     async def until_closed(self, seconds: float) -> None:
-        async with asyncio.timeout(seconds), self._news:
+        async with within(seconds), self._news:
             await self._news.wait_for(lambda: self.is_closed)
 
 

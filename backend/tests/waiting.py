@@ -2,7 +2,8 @@
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 LOOK_SECONDS = 0.01
 
@@ -16,3 +17,26 @@ async def until(condition: Callable[[], object | Awaitable[object]]) -> None:
 async def _answer(condition: Callable[[], object | Awaitable[object]]) -> object:
     answer = condition()
     return await answer if inspect.isawaitable(answer) else answer
+
+
+@asynccontextmanager
+async def within(seconds: float) -> AsyncIterator[Callable[[], float]]:
+    """Raises TimeoutError after so many seconds in which the machine gave this process its turns: of a longer pause between two of
+    them a moment counts. For promises about time that are kept inside this process. Yields what gives the seconds so far."""
+    loop, passed = asyncio.get_running_loop(), 0.0
+
+    async def count(limit: asyncio.Timeout) -> None:
+        nonlocal passed
+        before = loop.time()
+        while passed < seconds:
+            await asyncio.sleep(LOOK_SECONDS)
+            before, elapsed = loop.time(), loop.time() - before
+            passed += min(elapsed, 3 * LOOK_SECONDS)
+        limit.reschedule(loop.time())
+
+    async with asyncio.timeout(None) as limit:
+        counting = asyncio.create_task(count(limit))
+        try:
+            yield lambda: passed
+        finally:
+            counting.cancel()

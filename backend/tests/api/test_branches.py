@@ -302,7 +302,7 @@ async def test_a_running_reply_is_neither_continued_nor_regenerated(gateway: Gat
                 with pytest.raises(LamError, match="still receiving"):
                     await collect(client, session, None, **{aim: True})
             scripted.step(2)
-            await asyncio.wait_for(stream.rest(), 10)
+            await asyncio.wait_for(stream.rest(), 50)
 
 
 async def test_the_whole_answer_of_a_regeneration_names_the_turn_that_stands(gateway: Gateway, scripted: ScriptedServer) -> None:

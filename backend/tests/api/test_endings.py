@@ -38,7 +38,8 @@ async def test_every_fault_has_its_code_and_status_and_keeps_the_text(
     fault: str, code: str, status: str, retryable: bool, scripted: ScriptedServer, tmp_path
 ) -> None:
     scripted.reply = Reply(fault=fault, after=2)
-    async with running_gateway(tmp_path / "data", llm_server_url=scripted.url, llm_timeout=1) as gateway:
+    patience = 1 if code == "timeout" else 30
+    async with running_gateway(tmp_path / "data", llm_server_url=scripted.url, llm_timeout=patience) as gateway:
         async with gateway.client() as client:
             session = await client.create_session()
             events = await collect(client, session["id"])
@@ -94,24 +95,25 @@ async def test_a_server_that_is_not_ready_is_waited_for_until_the_timeout(
     fault: str, code: str, scripted: ScriptedServer, tmp_path
 ) -> None:
     async with (
-        running_gateway(tmp_path / "data", llm_server_url=scripted.url, llm_timeout=0.7) as gateway,
-        gateway.client() as client,
+        running_gateway(tmp_path / "patient", llm_server_url=scripted.url, llm_timeout=30) as patient,
+        running_gateway(tmp_path / "hasty", llm_server_url=scripted.url, llm_timeout=0.7) as hasty,
     ):
-        session = (await client.create_session())["id"]
-        scripted.reply = Reply(fault=fault, times=2)
-        events = await collect(client, session)
-        assert [event.stage for event in events if isinstance(event, Progress)] == ["loading"]
-        assert isinstance(events[-1], Done)
-        scripted.reply = Reply(fault=fault, times=1000)
-        error = (await collect(client, session))[-1]
+        async with patient.client() as client:
+            scripted.reply = Reply(fault=fault, times=2)
+            events = await collect(client, (await client.create_session())["id"])
+            assert [event.stage for event in events if isinstance(event, Progress)] == ["loading"]
+            assert isinstance(events[-1], Done)
+        async with hasty.client() as client:
+            scripted.reply = Reply(fault=fault, times=1000)
+            error = (await collect(client, (await client.create_session())["id"]))[-1]
         assert isinstance(error, Error)
         assert (error.code, error.retryable) == (code, True)
 
 
 async def test_progress_counts_as_life_before_the_first_token(scripted: ScriptedServer, tmp_path) -> None:
-    scripted.reply = Reply(progress=10, wait=0.2)
+    scripted.reply = Reply(progress=10, wait=0.4)
     async with (
-        running_gateway(tmp_path / "data", llm_server_url=scripted.url, llm_timeout=0.8) as gateway,
+        running_gateway(tmp_path / "data", llm_server_url=scripted.url, llm_timeout=3) as gateway,
         gateway.client() as client,
     ):
         events = await collect(client, (await client.create_session())["id"])
@@ -127,14 +129,17 @@ async def test_a_server_that_answers_in_one_document_still_streams(gateway: Gate
 
 
 async def test_waiting_progress_is_repeated(scripted: ScriptedServer, tmp_path) -> None:
-    scripted.reply = Reply(wait=0.5)
+    scripted.reply = Reply(("a",), hold=True)
     bounds = Bounds(pump=Limits(repeat=0.05))
     async with (
         running_gateway(tmp_path / "data", bounds=bounds, llm_server_url=scripted.url) as gateway,
         gateway.client() as client,
+        raw_stream(client, (await client.create_session())["id"]) as stream,
     ):
-        events = await collect(client, (await client.create_session())["id"])
-    assert len([event for event in events if isinstance(event, Progress)]) >= 3
+        while sum(isinstance(event, Progress) for _, event in stream.events) < 3:
+            assert await stream.read()
+        scripted.step(1)
+        assert isinstance((await stream.rest())[-1], Done)
 
 
 @pytest.mark.parametrize(
@@ -145,8 +150,9 @@ async def test_messages_answers_with_the_status_of_the_failure(
     fault: str, status: int, code: str, scripted: ScriptedServer, tmp_path
 ) -> None:
     scripted.reply = Reply(fault=fault, after=1, times=1000)
+    patience = 0.5 if code in ("timeout", "llm_loading") else 30
     async with (
-        running_gateway(tmp_path / "data", llm_server_url=scripted.url, llm_timeout=0.5) as gateway,
+        running_gateway(tmp_path / "data", llm_server_url=scripted.url, llm_timeout=patience) as gateway,
         gateway.client() as client,
     ):
         session = await client.create_session()

@@ -270,10 +270,10 @@ async def test_whoever_follows_a_run_counts_as_its_reader_until_it_lets_go(scrip
                 await frames.follow(run=[first.stream_id])
                 run = gateway.parts.supervisor.get(first.stream_id)
                 assert run is not None
-            assert await run.until(5, lambda run: run.readers == 1)
+            assert await run.until(50, lambda run: run.readers == 1)
             assert not await run.until(0.6, lambda run: run.stop_request is not None)  # twice as long as it lives unread
             await frames.follow()
-            assert await run.saved(5)
+            assert await run.saved(50)
             assert run.outcome is not None
             assert run.outcome.status == "cancelled"
 
@@ -287,7 +287,7 @@ async def test_a_connection_that_breaks_ends_its_reading(gateway: Gateway, scrip
         async with events(client, f"?run={stream}@0") as frames:
             await frames.next(stream, "metadata")
             assert run.has_readers
-        assert await run.until(5, lambda run: not run.has_readers)
+        assert await run.until(50, lambda run: not run.has_readers)
         scripted.step(2)
 
 

@@ -12,6 +12,7 @@ from lam.testing.server import Reply, ScriptedServer
 
 from ..running import running_gateway
 from ..together import Someone, browser, enter, link, members_of, person
+from ..waiting import within
 
 SESSIONS = "/api/chatbot/sessions"
 PIECES = tuple(f"{number} ünï {chr(0x1F600 + number % 60)}\n" for number in range(900))
@@ -93,16 +94,12 @@ async def test_all_have_the_same_text_to_the_last_character(tmp_path: Path, scri
             assert pace.last > watcher.last
             await watcher.watch(until=is_done)
 
-        seconds: list[float] = []
-
         async def revoke() -> None:
             await has(200)
-            loop = asyncio.get_running_loop()
             who = (await members_of(steerers[0], session))[revoked.someone.name]
-            before = loop.time()
-            await steerers[0].call("DELETE", f"{SESSIONS}/{session}/members/{who['user_id']}")
-            await revoked.someone.until_closed(2)
-            seconds.append(loop.time() - before)
+            async with within(2):
+                await steerers[0].call("DELETE", f"{SESSIONS}/{session}/members/{who['user_id']}")
+                await revoked.someone.until_closed(2)
 
         async with asyncio.timeout(120):
             await asyncio.gather(
@@ -113,7 +110,6 @@ async def test_all_have_the_same_text_to_the_last_character(tmp_path: Path, scri
                 revoked.watch(until=is_done),
             )
             answer = await started
-        assert seconds[0] < 2
         assert revoked.final is None
         assert len(revoked.text) < len("".join(PIECES))
         whole = "".join(PIECES)
@@ -162,6 +158,8 @@ async def test_stop_regenerate_and_send_in_one_instant_have_one_outcome(tmp_path
                 scripted.reply = Reply(("a", "b", "c", "d"), rate=40)
                 first = asyncio.create_task(ana.ask("POST", "/api/chatbot/messages", body))
                 while (found := await ana.ask("GET", f"{SESSIONS}/{session}/stream"))[0] != 200:
+                    if first.done():  # over between two looks
+                        first = asyncio.create_task(ana.ask("POST", "/api/chatbot/messages", body))
                     await asyncio.sleep(0.005)
                 stopped, again, sent = await asyncio.gather(
                     ana.ask("POST", f"/api/chatbot/streams/{found[1]['stream_id']}/stop"),

@@ -19,7 +19,7 @@ from lam.testing.server import Reply, ScriptedServer, pictures_in
 
 from ..pictures import RED, plain
 from ..running import Gateway, running_gateway
-from ..waiting import until
+from ..waiting import until, within
 
 HELLO: Any = [{"role": "user", "content": "Tell me a story"}]
 WEATHER: Any = {
@@ -162,17 +162,18 @@ async def test_a_schema_comes_back_as_an_object(sdk: AsyncOpenAI, scripted: Scri
     assert scripted.requests[0].body["response_format"]["json_schema"]["schema"]["required"] == ["name"]
 
 
-async def test_a_picture_reaches_the_model_as_its_pixels(sdk: AsyncOpenAI, scripted: ScriptedServer, gateway: Gateway) -> None:
+async def test_a_picture_reaches_the_model_as_its_pixels(scripted: ScriptedServer, tmp_path: Path) -> None:
     scripted.sees = True
-    await until(lambda: gateway.parts.catalog.can("scripted").images is not False)
     data = plain(RED)
     url = f"data:image/png;base64,{base64.b64encode(data).decode()}"
     content = [{"type": "text", "text": "What is this?"}, {"type": "image_url", "image_url": {"url": url, "detail": "low"}}]
     turns: Any = [{"role": "user", "content": content}]
-    await sdk.chat.completions.create(model="scripted", messages=turns)
-    assert len(pictures_in(scripted.requests[0].body)) == 1
-    async with gateway.parts.database.read() as unit:
-        assert await unit.media.used(1) == 0, "a picture of a program was stored"
+    async with running_gateway(tmp_path / "data", llm_server_url=scripted.url) as gateway, sdk_of(gateway) as sdk:
+        await until(lambda: gateway.parts.catalog.can("scripted").images is not False)
+        await sdk.chat.completions.create(model="scripted", messages=turns)
+        assert len(pictures_in(scripted.requests[0].body)) == 1
+        async with gateway.parts.database.read() as unit:
+            assert await unit.media.used(1) == 0, "a picture of a program was stored"
 
 
 # Tools
@@ -255,7 +256,7 @@ async def test_a_closed_stream_frees_the_slot_within_a_second(sdk: AsyncOpenAI, 
     async for _ in stream:
         break
     await stream.close()
-    async with asyncio.timeout(1):
+    async with within(1):
         await until(lambda: not scripted.active)
     assert scripted.requests[-1].left_early
 
@@ -265,7 +266,7 @@ async def test_a_caller_that_gives_up_waiting_frees_the_slot(sdk: AsyncOpenAI, s
     asking = asyncio.create_task(sdk.chat.completions.create(model="scripted", messages=HELLO))
     await scripted.arrival()
     asking.cancel()
-    async with asyncio.timeout(1):
+    async with within(1):
         await until(lambda: not scripted.active)
     assert scripted.requests[-1].left_early
 

@@ -10,8 +10,10 @@ import aiohttp
 import openai
 import pytest
 from openai import AsyncOpenAI
+from sqlalchemy import update
 
 from lam.errors import StorageUnavailable
+from lam.storage.schema import keys
 from lam.testing.server import Reply, ScriptedServer
 
 from ..pictures import GREEN, plain
@@ -203,7 +205,7 @@ async def test_the_end_of_a_key_ends_its_replies_with_an_error(
 ) -> None:
     scripted.reply = Reply(("a", "b"), hold=True)
     async with gateway.client() as client:
-        ends = (datetime.now(UTC) + timedelta(seconds=2)).isoformat() if way == "expired" else None
+        ends = (datetime.now(UTC) + timedelta(hours=1)).isoformat() if way == "expired" else None
         made = await client.call("POST", "/api/keys", {"name": "short", "expires_at": ends})
         async with AsyncOpenAI(base_url=f"{gateway.url}/v1", api_key=made["secret"], max_retries=0) as sdk:
             asking = asyncio.create_task(_asked(sdk, stream=stream))
@@ -213,6 +215,10 @@ async def test_the_end_of_a_key_ends_its_replies_with_an_error(
                 await until(lambda: any(run.snapshot.text for run in gateway.parts.supervisor.running()))
             if way == "revoked":
                 await client.call("DELETE", f"/api/keys/{made['key']['id']}")
+            else:
+                async with gateway.parts.database.write() as unit:
+                    ended = update(keys).where(keys.c.id == made["key"]["id"]).values(expires_at=datetime.now(UTC))
+                    await unit._connection.execute(ended)
             async with asyncio.timeout(60):
                 text, error = await asking
         assert text == ("a" if begun and stream else "")

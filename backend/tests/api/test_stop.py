@@ -1,7 +1,7 @@
 """A stop frees the model, in every stage."""
 
 import asyncio
-import time
+import itertools
 
 import pytest
 
@@ -10,7 +10,7 @@ from lam.protocol.events import Chunk, Done, Metadata, Progress, Thinking
 from lam.testing.server import Reply, ScriptedServer
 
 from ..running import Gateway, RawStream, collect, raw_stream, running_gateway
-from ..waiting import until
+from ..waiting import until, within
 
 STAGES = {
     "loading": (Reply(fault="loading", times=10_000), Progress),
@@ -43,11 +43,9 @@ async def test_a_stop_closes_the_connection_to_the_model_in_every_stage(
         async with raw_stream(client, session["id"]) as stream:
             await stream.until(sign)
             request = await scripted.arrival()
-            asked = time.monotonic()
-            done = await stopped(client, stream)
-        while scripted.active:
-            await asyncio.sleep(0.005)
-        assert request.closed_at is None or request.closed_at - asked < 1  # goal: 100 ms
+            async with within(3):  # goal: 100 ms; with a worker, several processes have a part in it
+                done = await stopped(client, stream)
+                await until(lambda: not scripted.active)
         assert request.left_early or stage == "loading"
         (_, stored) = await client.call("GET", f"/api/chatbot/sessions/{session['id']}/messages")
     assert (stored["status"], stored["content"]) == ("cancelled", done.full_content)
@@ -110,7 +108,9 @@ async def test_a_stop_racing_the_end_has_exactly_one_outcome(gateway: Gateway, s
     scripted.reply = Reply(("a", "b", "c", "d", "e", "f"), rate=50)
     outcomes = set()
     async with gateway.client() as client:
-        for delay in range(24):
+        for delay in itertools.count():
+            if delay >= 24 and len(outcomes) == 2:
+                break
             session = (await client.create_session())["id"]
             async with raw_stream(client, session) as stream:
                 first = await stream.until(Metadata)

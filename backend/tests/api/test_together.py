@@ -10,7 +10,7 @@ from lam.testing.server import Reply, ScriptedServer
 
 from ..running import Gateway
 from ..together import Someone, browser, enter, link, members_of, person
-from ..waiting import until
+from ..waiting import until, within
 
 SESSIONS = "/api/chatbot/sessions"
 
@@ -206,7 +206,7 @@ async def test_who_is_removed_sees_nothing_more_at_once(gateway: Gateway, script
                 who = (await members_of(ana, session))[one.name]
                 await ana.call("DELETE", f"{SESSIONS}/{session}/members/{who['user_id']}")
                 await one.hears("removed", 2, session_id=session)
-            async with asyncio.timeout(2):
+            async with within(2):
                 status, text = await direct
                 assert status == 200
                 assert '"done"' not in text

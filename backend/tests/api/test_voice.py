@@ -229,15 +229,15 @@ ODD_ANSWERS: dict[str, tuple[Answer, int, str, str]] = {
 
 
 async def test_an_odd_answer_is_told_in_one_sentence_and_the_next_text_is_spoken(voice: ScriptedVoice, tmp_path: Path) -> None:
-    async with talking(voice, tmp_path, bounds=SHORT) as gateway:
+    async with talking(voice, tmp_path / "one") as patient, talking(voice, tmp_path / "two", bounds=SHORT) as hasty:
         for name, (answer, status, expected, words) in ODD_ANSWERS.items():
             voice.speech = answer
-            found, kind, body = await asyncio.wait_for(spoken(gateway), 10)
+            found, kind, body = await asyncio.wait_for(spoken(hasty if status == 504 else patient), 20)
             assert (found, kind, code(body)) == (status, "application/json", expected), name
             assert words in json.loads(body)["detail"], name
             assert "u:p" not in json.loads(body)["detail"]
             voice.speech = Answer(pieces=(SOUND,))
-            assert (await spoken(gateway))[2] == SOUND, name
+            assert (await spoken(patient))[2] == SOUND, name
     await until(lambda: voice.active == 0)
 
 
@@ -254,14 +254,15 @@ HALVES = {
 
 
 async def test_half_a_sound_never_ends_as_a_whole_one(voice: ScriptedVoice, tmp_path: Path) -> None:
-    async with talking(voice, tmp_path, bounds=SHORT) as gateway:
+    quiet = Bounds(voice=Times(first=20, silence=3, speech=20))
+    async with talking(voice, tmp_path, bounds=quiet) as gateway:
         for name, answer in HALVES.items():
             voice.speech = answer
             async with asked(gateway, "/api/speech", json={"text": TEXT}) as response:
                 assert response.status == 200, name
                 assert await response.content.readexactly(3000) == SOUND[:3000], name
                 with pytest.raises(aiohttp.ClientPayloadError):
-                    await asyncio.wait_for(response.content.readany(), 10)
+                    await asyncio.wait_for(response.content.readany(), 20)
             voice.speech = Answer(pieces=(SOUND,))
             assert (await spoken(gateway))[2] == SOUND, name
 
@@ -436,14 +437,14 @@ ODD_WORDS: dict[str, tuple[Answer, int, str, str]] = {
 
 
 async def test_an_odd_answer_to_a_recording_is_told_in_one_sentence(voice: ScriptedVoice, tmp_path: Path) -> None:
-    async with talking(voice, tmp_path, bounds=SHORT) as gateway:
+    async with talking(voice, tmp_path / "one") as patient, talking(voice, tmp_path / "two", bounds=SHORT) as hasty:
         for name, (odd, status, expected, words) in ODD_WORDS.items():
             voice.transcription = odd
-            found, answer = await asyncio.wait_for(transcription(gateway), 10)
+            found, answer = await asyncio.wait_for(transcription(hasty if status == 504 else patient), 20)
             assert (found, code(answer)) == (status, expected), name
             assert words in answer["detail"], name
             voice.transcription = Answer()
-            assert await transcription(gateway) == (200, {"text": HEARD}), name
+            assert await transcription(patient) == (200, {"text": HEARD}), name
 
 
 async def test_who_leaves_before_the_words_come_ends_the_request_at_the_server(voice: ScriptedVoice, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from lam.engines.worker_list import KnownWorker
 from lam.protocol.events import Chunk, EngineEvent, Finished
 from lam.protocol.jobs import Accepted, Frame, JobFinished, Rejected, ServedModel, WorkerStatus
 
-SILENCES = Silences(accept=0.3, silent=60, gap=0.01)
+SILENCES = Silences(accept=60, silent=60, gap=0.01)
+HASTY = Silences(accept=0.3, silent=60, gap=0.01)
 FRAMES: Sequence[Frame] = [
     Frame("j", 1, (Accepted("m"),)),
     Frame("j", 2, (Chunk("Once"),)),
@@ -42,9 +43,9 @@ class WorkerLine:
         pass
 
 
-def opened(line: WorkerLine) -> OpenJob:
+def opened(line: WorkerLine, silences: Silences = SILENCES) -> OpenJob:
     status = WorkerStatus(worker="w", instance="1", state="ready", models=(ServedModel("m"),), slots=1, streaming=True)
-    return OpenJob("j", KnownWorker(status=status, last_status=0), line, clock=time.monotonic, silences=SILENCES, chunks=(1, 0))
+    return OpenJob("j", KnownWorker(status=status, last_status=0), line, clock=time.monotonic, silences=silences, chunks=(1, 0))
 
 
 async def events_of(job: OpenJob) -> list[EngineEvent]:
@@ -74,7 +75,7 @@ async def test_a_sign_of_life_shows_that_the_worker_has_the_job() -> None:
 
 @pytest.mark.parametrize("frames", [[], [Frame("j", 1, (Rejected("busy"),))]])
 async def test_a_job_that_no_worker_has_goes_elsewhere(frames: list[Frame]) -> None:
-    job = opened(WorkerLine())
+    job = opened(WorkerLine(), HASTY)
     for frame in frames:
         job.take(frame)
     with pytest.raises(RouteLost) as lost:

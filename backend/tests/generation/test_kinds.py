@@ -119,10 +119,11 @@ async def test_a_row_that_stayed_behind_does_not_block_its_session(counts: Gatew
 
 
 async def test_an_owner_that_lost_its_run_writes_nothing(counts: Gateway) -> None:
-    run = await start_count(counts.parts, ME, CountOrder(20, 0.05))
+    run = await start_count(counts.parts, ME, CountOrder(10_000, 0.05))
     await until_written(run, 3)
     store = counts.parts.supervisor._store
     (taken,) = await store.take_over("another gateway")
+    await counts.parts.supervisor.stop(run.id)
     assert await run.saved(30)
     assert await Counter(counts.parts.database).status(run.id, ME, "read") == "streaming"
     await store.forget(taken.lease)

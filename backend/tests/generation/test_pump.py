@@ -133,15 +133,17 @@ async def test_a_producer_that_fails_to_close_loses_no_result(supervisor: Superv
 
 
 @pytest.mark.parametrize("fails", ["opening", "commit", "ending"])
-async def test_a_sink_that_fails_ends_its_own_run_alone(fails: str, supervisor: Supervisor) -> None:
-    other = await start(supervisor, Script([[Chunk("a")]], hangs=True), Memory())
-    script = Script()
-    run = await start(supervisor, script, Memory(fails=fails))
-    assert await run.saved(10)
-    assert script.left
-    assert isinstance(last(run), Error)
-    assert run.log.closed
-    assert not await other.saved(0.05)
+async def test_a_sink_that_fails_ends_its_own_run_alone(fails: str) -> None:
+    limits = Limits(silence=60, retry=0.001)
+    async with Supervisor(Memory(), Shelf(), owner="o", most_per_user=9, limits=limits, waits=Waits()) as supervisor:
+        other = await start(supervisor, Script([[Chunk("a")]], hangs=True), Memory())
+        script = Script()
+        run = await start(supervisor, script, Memory(fails=fails))
+        assert await run.saved(10)
+        assert script.left
+        assert isinstance(last(run), Error)
+        assert run.log.closed
+        assert not await other.saved(0.05)
 
 
 async def test_a_result_is_stored_as_soon_as_the_store_takes_it(supervisor: Supervisor) -> None:

@@ -93,7 +93,7 @@ async def test_a_judge_that_never_ends_gives_no_verdict_and_the_next_one_works()
             ticks += 1
             await asyncio.sleep(0.01)  # Time itself: it counts the turns that the loop gets
 
-    async with Judging(seconds=0.5) as judging:
+    async with Judging(seconds=5) as judging:
         await judging.verdict(Matches(pattern="a"), "a")  # starts the process
         ticking = asyncio.create_task(tick())
         assert (await judging.verdict(FitsSchema(schema=BOMB), "{}")).passed is None

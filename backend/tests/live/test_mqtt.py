@@ -318,7 +318,7 @@ async def test_a_stop_while_the_worker_is_away_frees_the_model_when_it_returns(
 
 async def test_a_gateway_starts_without_a_broker_and_says_so(broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path) -> None:
     broker.kill()
-    async with mqtt_gateway(tmp_path / "data", broker, llm_timeout=1) as gateway, gateway.client() as client:
+    async with mqtt_gateway(tmp_path / "data", broker, llm_timeout=5) as gateway, gateway.client() as client:
         health = await client.call("GET", "/api/health")
         assert (health["ready"], health["broker"]["state"]) == (False, "unreachable")
         error = (await collect(client, (await client.create_session())["id"]))[-1]
@@ -641,7 +641,8 @@ async def test_a_gap_is_asked_for_again_and_a_duplicate_dropped(broker: Mosquitt
         assert events[-1].full_content == text(events) == "abc"
         while not asked or asked[-1].action != "release":
             await asyncio.sleep(0.01)
-    assert [(said.action, said.after) for said in asked] == [("resume", 1), ("resume", 3), ("release", 0)]
+    said = [(one.action, one.after) for one in asked]  # what is late is asked for again
+    assert [one for one, _ in itertools.groupby(said)] == [("resume", 1), ("resume", 3), ("release", 0)]
 
 
 async def test_a_gateway_that_falls_silent_loses_its_jobs(broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path) -> None:

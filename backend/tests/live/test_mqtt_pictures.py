@@ -137,7 +137,7 @@ def names(*pictures: bytes) -> str:
 
 async def test_pictures_arrive_whole_and_in_order_and_once(broker: Mosquitto) -> None:
     store = Store(SMALL, MIDDLE, LARGE)
-    async with gateway(broker, store) as here, viewer(broker) as there:
+    async with gateway(broker, store) as here, viewer(broker, patience=Patience(first=60)) as there:
         await here.ready()
         newest = turn("And?", LARGE, SMALL, MIDDLE)
         assert await here.answer(turn("Look", MIDDLE), Turn("assistant", "Yes"), newest) == names(MIDDLE, LARGE, SMALL, MIDDLE)

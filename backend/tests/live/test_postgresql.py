@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 
 from lam.errors import ConfigError, StorageUnavailable
+from lam.gateway import Bounds
+from lam.generation.pump import Limits
 from lam.protocol.events import Chunk, Done, Error
 from lam.storage.lock import exclusive
 from lam.storage.postgresql import LOCK_KEY, Watch
@@ -32,14 +34,14 @@ def server() -> Iterator[PostgreSQL]:
         yield running
 
 
-@pytest.mark.parametrize(("away", "code"), [(2, None), (14, "storage_unavailable")])
+@pytest.mark.parametrize(("away", "commit", "code"), [(2, 60, None), (14, 10, "storage_unavailable")])
 async def test_a_reply_streams_on_while_the_database_is_away_and_is_saved_when_it_returns(
-    away: float, code: str | None, server: PostgreSQL, scripted: ScriptedServer, tmp_path: Path
+    away: float, commit: float, code: str | None, server: PostgreSQL, scripted: ScriptedServer, tmp_path: Path
 ) -> None:
     scripted.reply = Reply(("word ",) * 60, rate=30)
-    url = server.database()
+    url, bounds = server.database(), Bounds(pump=Limits(commit=commit))
     async with (
-        running_gateway(tmp_path / "data", llm_server_url=scripted.url, database_url=url) as gateway,
+        running_gateway(tmp_path / "data", bounds=bounds, llm_server_url=scripted.url, database_url=url) as gateway,
         gateway.client() as client,
     ):
         session = (await client.create_session())["id"]

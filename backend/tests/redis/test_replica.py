@@ -276,7 +276,7 @@ async def test_what_ended_a_moment_ago_is_there_again_after_redis_has_lost_it(mo
 async def test_readers_of_mirrors_get_comments_and_then_leave_while_redis_is_away(
     mortal_redis: RedisServer, tmp_path: Path
 ) -> None:
-    async with places(mortal_redis, tmp_path, "a", "b", lost_seconds=0.8) as (a, b):
+    async with places(mortal_redis, tmp_path, "a", "b", lost_seconds=3) as (a, b):
         log = a.run()
         log.append([START, *tokens(5)])
         own, reader = Reader(log), Reader(await b.mirror(after=6))

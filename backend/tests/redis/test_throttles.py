@@ -9,7 +9,7 @@ import pytest
 
 from lam.accounts.throttle import WAITING_AT_ADDRESS, WAITING_FOR_ACCOUNT, Budget, LoginThrottle
 from lam.errors import TooManyAttempts
-from lam.redis.link import Link
+from lam.redis.link import Link, Pace
 from lam.redis.throttles import Throttles
 
 from ..redis_server import RedisServer
@@ -17,13 +17,14 @@ from ..waiting import until
 from .test_signals import ALL, QUICK
 
 pytestmark = [pytest.mark.postgresql, pytest.mark.sse]
+PATIENT = Pace(block=0.2, answer=20, first_pause=0.02, longest_pause=0.1)
 
 
 @asynccontextmanager
-async def gateways(server: RedisServer, number: int = 2) -> AsyncIterator[Sequence[Throttles]]:
+async def gateways(server: RedisServer, number: int = 2, pace: Pace = PATIENT) -> AsyncIterator[Sequence[Throttles]]:
     prefix = f"test-{secrets.token_hex(4)}"
     async with AsyncExitStack() as stack:
-        links = [Link(server.url_for(ALL), f"gateway-{one}", prefix=prefix, pace=QUICK) for one in range(number)]
+        links = [Link(server.url_for(ALL), f"gateway-{one}", prefix=prefix, pace=pace) for one in range(number)]
         yield [Throttles(await stack.enter_async_context(link)) for link in links]
 
 
@@ -132,7 +133,7 @@ async def test_no_address_and_no_account_is_written_to_redis(redis: RedisServer)
 
 
 async def test_without_redis_each_gateway_counts_for_itself(mortal_redis: RedisServer) -> None:
-    async with gateways(mortal_redis, 1) as (shared,):
+    async with gateways(mortal_redis, 1, QUICK) as (shared,):
         slept = Slept()
         budget, login = Budget(2, 60, name="x", shared=shared), LoginThrottle(sleep=slept.sleep, shared=shared)
         await budget.spend("a")
@@ -148,7 +149,7 @@ async def test_without_redis_each_gateway_counts_for_itself(mortal_redis: RedisS
 
 
 async def test_attempts_are_counted_together_again_once_redis_takes_them(mortal_redis: RedisServer) -> None:
-    async with gateways(mortal_redis) as shared:
+    async with gateways(mortal_redis, pace=QUICK) as shared:
         first, second = (Budget(1, 60, name="x", shared=one) for one in shared)
         mortal_redis.command("CONFIG", "SET", "maxmemory", "1")
         await first.spend("a")

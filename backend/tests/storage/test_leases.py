@@ -18,7 +18,7 @@ from lam.storage.run_store import RunStore
 from .. import databases
 
 pytestmark = pytest.mark.postgresql
-QUICK = Pace(beat=0.05, lease=1)
+LASTING = Pace(beat=0.05, lease=30)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ async def url(tmp_path: Path) -> str:
 
 
 @asynccontextmanager
-async def living(url: str, name: str, pace: Pace = QUICK) -> AsyncIterator[Leases]:
+async def living(url: str, name: str, pace: Pace = LASTING) -> AsyncIterator[Leases]:
     async with Leases(url, name, pace) as leases:
         await leases.begin()
         yield leases
@@ -51,8 +51,8 @@ async def test_gateways_know_each_other_and_one_of_them_has_a_duty(url: str) -> 
 
 
 async def test_who_leaves_says_so_and_the_duty_goes_on_under_the_next_epoch(url: str) -> None:
-    async with living(url, "b", Pace(beat=0.05, lease=30)) as b:
-        async with living(url, "a", Pace(beat=0.05, lease=30)) as a:
+    async with living(url, "b") as b:
+        async with living(url, "a") as a:
             await until(lambda: b.peers() == {"a"})
             await b.drain()
             await until(lambda: a.holds("queue"))
@@ -63,21 +63,22 @@ async def test_who_leaves_says_so_and_the_duty_goes_on_under_the_next_epoch(url:
 
 
 async def test_who_stops_alone_keeps_its_duties_until_somebody_comes(url: str) -> None:
-    async with living(url, "a", Pace(beat=0.05, lease=30)) as a:
+    async with living(url, "a") as a:
         await a.drain()
         await a.beat()
         assert a.holds("queue") == 1
-        async with living(url, "b", Pace(beat=0.05, lease=30)) as b:
+        async with living(url, "b") as b:
             await until(lambda: b.holds("queue"))
             assert (a.holds("queue"), b.holds("queue")) == (None, 2)
 
 
 async def test_a_duty_that_is_passed_on_goes_to_another_gateway_and_may_come_back(url: str) -> None:
-    async with living(url, "a") as a:
+    pace = Pace(beat=0.05, lease=3)
+    async with living(url, "a", pace) as a:
         a.pass_on("queue")
         await asyncio.sleep(0.2)  # Time itself: nobody else could take it
         assert a.holds("queue") == 1
-        async with living(url, "b") as b:
+        async with living(url, "b", pace) as b:
             await until(lambda: a.peers() == {"b"} and b.peers() == {"a"})
             a.pass_on("queue")
             assert a.holds("queue") is None
@@ -88,7 +89,8 @@ async def test_a_duty_that_is_passed_on_goes_to_another_gateway_and_may_come_bac
 
 
 async def test_a_gateway_that_could_not_renew_for_a_lease_has_lost_everything(url: str) -> None:
-    async with living(url, "a") as a, living(url, "b") as b:
+    pace = Pace(beat=0.05, lease=3)
+    async with living(url, "a", pace) as a, living(url, "b", pace) as b:
         await until(lambda: b.peers() == {"a"})
         lapses, changes = list[bool](), list[frozenset[str]]()
         a.after_lapse.append(lambda: lapses.append(a.valid))
@@ -107,7 +109,7 @@ async def test_a_gateway_that_could_not_renew_for_a_lease_has_lost_everything(ur
 
 
 async def test_nobody_takes_over_before_its_connection_was_good_for_a_lease(url: str) -> None:
-    async with living(url, "a", Pace(beat=0.05, lease=30)) as a:
+    async with living(url, "a") as a:
         assert a.valid
         assert not a.may_take_over
 
@@ -165,7 +167,7 @@ async def test_each_run_of_a_dead_gateway_goes_to_one_living_one(url: str, datab
         await until(lambda: a.peers() == {"b"} and b.peers() == {"a"})
         rows = await opened(database, *(40 * ["dead", "a", "b"]))
         stores = [RunStore(database), RunStore(database)]
-        of = OrphanRule(lease=QUICK.lease)
+        of = OrphanRule(lease=LASTING.lease)
         for_a, for_b = await asyncio.gather(stores[0].take_over("a", of), stores[1].take_over("b", of))
         taken = for_a + for_b
         assert sorted(run.id for run in taken) == sorted(row.id for row in rows if row.owner == "dead")

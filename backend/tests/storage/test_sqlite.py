@@ -173,6 +173,8 @@ async def test_whatever_is_cancelled_leaves_nothing_behind(engine: SqliteEngine)
             await read(connection)
 
     tasks = [asyncio.create_task(write(number) if number % 3 else reader()) for number in range(300)]
+    while not stored:
+        await asyncio.sleep(0.001)
     while not all(task.done() for task in tasks):
         await asyncio.sleep(moment.choice((0, 0, 0.001)))  # Time itself: any moment
         for task in moment.sample(tasks, 10):

@@ -58,18 +58,18 @@ class Classroom:
         self._writing = 0
 
     async def run(self, seconds: float) -> Sequence[Guest]:
-        """Lets everybody in, and lets them ask for so long. Replies that run then are read to their end."""
+        """Lets everybody in, and lets them ask for so long, each at least once. Replies that run then are read to their end."""
         guests = await asyncio.gather(*(Guest.enter(self._url, self._code, f"Pupil {number}") for number in range(self._pupils)))
-        ends = time.monotonic() + seconds
         async with AsyncExitStack() as stack:
             for guest in guests:
                 await stack.enter_async_context(guest)
+            ends = time.monotonic() + seconds
             await asyncio.gather(*(self._learn(number, guest, ends) for number, guest in enumerate(guests)))
         return guests
 
     async def _learn(self, number: int, guest: Guest, ends: float) -> None:
         turn = 0
-        while time.monotonic() < ends:
+        while turn == 0 or time.monotonic() < ends:
             await asyncio.sleep(self._random.uniform(0, self._think))
             turn += 1
             self.report.asked += 1
