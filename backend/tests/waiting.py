@@ -4,6 +4,7 @@ import asyncio
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 LOOK_SECONDS = 0.01
 
@@ -40,3 +41,9 @@ async def within(seconds: float) -> AsyncIterator[Callable[[], float]]:
             yield lambda: passed
         finally:
             counting.cancel()
+
+
+async def early_in_a_minute() -> None:
+    """Budgets count by UTC's minutes: what is to happen in one of them begins when it has ten seconds left, or more."""
+    while datetime.now(UTC).second >= 50:
+        await asyncio.sleep(0.1)

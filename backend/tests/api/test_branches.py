@@ -40,7 +40,7 @@ async def stopped_reply(client: Client, scripted: ScriptedServer, session: int, 
         assert isinstance(first, Metadata)
         scripted.step(pieces)
         while sum(isinstance(event, Chunk) for _, event in stream.events) < pieces:
-            await stream.read()
+            assert await stream.read()
         await client.stop(first.stream_id or "")
         await stream.rest()
     return (await listed(client, session))[-1]
@@ -148,7 +148,7 @@ async def test_a_continued_reply_can_be_stopped_and_continued_again(gateway: Gat
             assert isinstance(first, Metadata)
             scripted.step()
             while sum(isinstance(event, Chunk) for _, event in stream.events) < 2:
-                await stream.read()
+                assert await stream.read()
             await client.stop(first.stream_id or "", shown_chars=6)
             await stream.rest()
         reply = (await listed(client, session))[-1]

@@ -367,7 +367,7 @@ async def test_a_stopped_reply_counts_its_tokens(scripted: ScriptedServer, tmp_p
             metadata = await stream.until(Metadata)
             scripted.step(7)
             while sum(type(event).__name__ == "Chunk" for _, event in stream.events) < 7:
-                await stream.read()
+                assert await stream.read()
             await client.stop(metadata.stream_id)  # type: ignore[union-attr]
             done = end(await stream.rest())
         assert isinstance(done, Done)

@@ -196,10 +196,10 @@ async def test_a_server_that_comes_back_goes_on(scripted: ScriptedServer, tmp_pa
             await scripted.arrival()
             scripted.step(3)
             while scripted.requests[0].sent < 3 or len(fold([event for _, event in stream.events]).text) < len("Once upon\na "):
-                await stream.read()
+                assert await stream.read()
             await scripted.vanish()
             while "recovering" not in stages([event for _, event in stream.events]):
-                await stream.read()
+                assert await stream.read()
             scripted.reply = Reply(PIECES)
             await scripted.listen()
             events = await stream.rest()
@@ -219,7 +219,7 @@ async def test_a_server_that_stays_away_ends_the_reply_as_it_was(scripted: Scrip
             await scripted.arrival()
             scripted.step(3)
             while scripted.requests[0].sent < 3:
-                await stream.read()
+                assert await stream.read()
             await scripted.vanish()
             events = await stream.rest()
     assert "recovering" in stages(events)
@@ -238,10 +238,10 @@ async def test_a_stop_works_while_it_recovers(scripted: ScriptedServer, tmp_path
             await scripted.arrival()
             scripted.step(3)
             while scripted.requests[0].sent < 3:
-                await stream.read()
+                assert await stream.read()
             await scripted.vanish()
             while "recovering" not in stages([event for _, event in stream.events]):
-                await stream.read()
+                assert await stream.read()
             stored = (await client.call("GET", f"/api/chatbot/sessions/{session}/messages"))[-1]
             await client.call("POST", f"/api/chatbot/streams/{stored['stream_id']}/stop")
             events = await stream.rest()

@@ -117,7 +117,7 @@ async def test_a_reader_elsewhere_gets_the_same_bytes_and_keeps_the_run(
             stream_id = await id_of_running(stream)
             scripted.step(3)
             while len(fold([event for _, event in stream.events]).text) < len("Once upon a"):
-                await stream.read()
+                assert await stream.read()
             second = await stack.enter_async_context(raw_follow(b, stream_id))
             third = await stack.enter_async_context(raw_follow(c, stream_id, after=2))
             await second.until(Chunk)
@@ -278,7 +278,7 @@ async def test_what_a_gateway_without_a_lease_had_goes_on_elsewhere_in_the_same_
         await scripted.arrival()
         scripted.step(3)
         while len(fold([event for _, event in stream.events]).text) < len("Once upon a"):
-            await stream.read()
+            assert await stream.read()
         run = three[0].parts.supervisor.local(stream_id)
         assert run is not None
         async with raw_follow(b, stream_id) as second:
@@ -311,7 +311,7 @@ async def test_an_ending_that_comes_after_the_lease_counts_for_nothing(
         await scripted.arrival()
         scripted.step(3)
         while len(fold([event for _, event in stream.events]).text) < len("Once upon a"):
-            await stream.read()
+            assert await stream.read()
         await until_saved(three[0], stream_id, "Once upon a")
         three[0].parts.supervisor.lose_all = lambda: None  # type: ignore[method-assign]  # as if it slept through all of it
         with frozen(three[0]):
@@ -346,7 +346,7 @@ async def test_what_is_left_after_a_drain_is_given_away_with_all_its_text(
         await scripted.arrival()
         scripted.step(4)
         while len(fold([event for _, event in stream.events]).text) < len("Once upon a time,"):
-            await stream.read()
+            assert await stream.read()
         second = await stack.enter_async_context(raw_follow(b, stream_id))
         await second.until(Chunk)
         scripted.reply = Reply(PIECES)

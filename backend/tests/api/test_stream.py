@@ -137,7 +137,7 @@ async def _cut_and_resumed(
         async with raw_stream(client, session, on_disconnect="continue") as stream:
             scripted.step(before)
             while sum(isinstance(event, Chunk) for _, event in stream.events) < before - 1:
-                await stream.read()
+                assert await stream.read()
             first = await stream.until(Metadata)
         scripted.step(pieces - before)
         assert isinstance(first, Metadata)
@@ -384,7 +384,7 @@ async def test_silence_is_broken_by_a_comment(scripted: ScriptedServer, tmp_path
             scripted.step()
             await stream.until(Chunk)
             while not stream.comments:
-                await stream.read()
+                assert await stream.read()
             scripted.step()
             assert isinstance((await stream.rest())[-1], Done)
 

@@ -20,6 +20,7 @@ from lam.storage.costs import cost_of
 from lam.testing.server import Reply, ScriptedServer
 
 from ..running import Gateway, collect, raw_stream, running_gateway
+from ..waiting import early_in_a_minute
 
 
 async def metrics(gateway: Gateway, **headers: str) -> tuple[int, str]:
@@ -204,6 +205,7 @@ async def test_a_refusal_and_a_reservation_are_counted(gateway: Gateway) -> None
     async with gateway.client() as client:
         await client.call("PUT", "/api/admin/users/1/budget", {"requests_per_minute": 1, "tokens_per_day": 5000})
         session = (await client.create_session(max_tokens=100))["id"]
+        await early_in_a_minute()
         await collect(client, session, "Hi")
         with pytest.raises(BudgetExceeded):
             await collect(client, session, "Hi")

@@ -36,7 +36,7 @@ async def saved(data: Path, stream: RawStream, scripted: ScriptedServer, pieces:
     await scripted.arrival(attempt)
     scripted.step(pieces)
     while len(fold([event for _, event in stream.events]).text) < len("".join(PIECES[:pieces]).rstrip("<")) - 6:
-        await stream.read()
+        assert await stream.read()
     while scripted.requests[attempt - 1].sent < pieces:
         await asyncio.sleep(0.01)
     await until_stored(data, metadata.stream_id, stream.holds)

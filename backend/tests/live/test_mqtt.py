@@ -42,6 +42,8 @@ from ..running import collect, raw_stream, worker_for
 from ..tunnel import break_connection, engine_of, mqtt_gateway, text, until_ready, worker_process
 
 pytestmark = [pytest.mark.live, pytest.mark.sqlite, pytest.mark.timeout(120)]
+PATIENT = Bounds(silences=Silences(accept=30))
+"""Of gateways whose workers may be held up and give nothing away."""
 
 
 async def test_two_worker_processes_serve_one_gateway(broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path) -> None:
@@ -106,7 +108,7 @@ async def test_a_worker_killed_before_its_first_event_loses_nothing_and_after_it
                     one.kill()
                     scripted.step(2)
                     while text([event for _, event in stream.events]) != "given away ":
-                        await stream.read()
+                        assert await stream.read()
                     two.kill()
                     error = (await stream.rest())[-1]
         assert isinstance(error, Error)
@@ -430,7 +432,7 @@ async def test_where_workers_differ_the_one_that_took_the_job_says_whether_it_st
         async with raw_stream(client, sessions[0]) as one, raw_stream(client, sessions[1]) as two:
             for stream in (one, two):
                 while sum(isinstance(event, Progress) for _, event in stream.events) < 4:
-                    await stream.read()
+                    assert await stream.read()
             scripted.step(6)
             replies = [await stream.rest() for stream in (one, two)]
         told = []
@@ -452,7 +454,7 @@ async def test_a_message_larger_than_a_packet_ends_its_own_run_only(scripted: Sc
     scripted.reply = Reply(("a ", "b ", "c"), rate=5)
     with running_mosquitto(find_program("mosquitto"), "allow_anonymous true\nmax_packet_size 20000") as strict:
         async with (
-            mqtt_gateway(tmp_path / "data", strict, llm_server_url=scripted.url) as gateway,
+            mqtt_gateway(tmp_path / "data", strict, bounds=PATIENT, llm_server_url=scripted.url) as gateway,
             gateway.client() as client,
             worker_for(gateway.parts.settings),
         ):
@@ -477,8 +479,8 @@ async def test_of_two_gateways_and_two_workers_of_one_name_none_throws_another_o
     scripted.slots = 20
     scripted.reply = Reply(tuple(f"{number} " for number in range(40)), rate=40)
     async with (
-        mqtt_gateway(tmp_path / "one", broker, llm_server_url=scripted.url) as one,
-        mqtt_gateway(tmp_path / "two", broker) as two,
+        mqtt_gateway(tmp_path / "one", broker, bounds=PATIENT, llm_server_url=scripted.url) as one,
+        mqtt_gateway(tmp_path / "two", broker, bounds=PATIENT) as two,
         one.client() as client_one,
         two.client() as client_two,
         worker_for(one.parts.settings, "same", beats=Beats(status=0.2)) as older,

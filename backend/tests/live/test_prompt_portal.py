@@ -343,7 +343,7 @@ async def test_without_a_worker_the_wait_says_so_and_one_that_comes_answers(brok
         session = (await client.create_session())["id"]
         async with raw_stream(client, session) as stream:
             while not any(isinstance(event, Progress) and event.stage == "unreachable" for _, event in stream.events):
-                await stream.read()
+                assert await stream.read()
             assert not (await client.call("GET", "/api/health"))["ready"]
             async with older_worker(broker):
                 done = (await stream.rest())[-1]

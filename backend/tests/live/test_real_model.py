@@ -166,7 +166,7 @@ async def test_a_stopped_reply_is_continued_where_it_ended(llama_url: str, tmp_p
             first = stream.events[0][1] if stream.events else await stream.until(Metadata)
             assert isinstance(first, Metadata)
             while sum(isinstance(event, Chunk) for _, event in stream.events) < 6:
-                await stream.read()
+                assert await stream.read()
             await client.stop(first.stream_id or "")
             await stream.rest()
         stopped = (await client.call("GET", path))[-1]
@@ -194,7 +194,7 @@ async def test_a_stop_while_a_long_prompt_is_read_frees_the_slot_within_a_few_ba
             total = 0
             while len(reports) < 5:
                 before = len(stream.events)
-                await stream.read()
+                assert await stream.read()
                 for _, event in stream.events[before:]:
                     if isinstance(event, Progress) and event.stage == "prompt" and isinstance(event.total, int):
                         reports.append(clock())
@@ -273,12 +273,12 @@ async def test_a_stop_reaches_the_model_through_the_broker_in_every_stage(
         ):
             await telling.until(Chunk)
             while not any(isinstance(event, Progress) and event.processed for _, event in reading.events):
-                await reading.read()
+                assert await reading.read()
             while sum(slot["is_processing"] for slot in await slots(llama_url)) < 2:
                 await asyncio.sleep(0.02)
             async with raw_stream(client, sessions[2], "Hello", max_tokens=4) as queued:
                 while not any(isinstance(event, Progress) and event.stage == "queued" for _, event in queued.events):
-                    await queued.read()
+                    assert await queued.read()
                 ends = []
                 for stream in (queued, reading, telling):
                     first = stream.events[0][1]

@@ -76,7 +76,7 @@ async def test_a_broker_a_worker_and_a_gateway_come_up_and_go(tmp_path: Path, in
         assert any("mosquitto" in child.name() for child in children) == installed
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
-        _, alive = await asyncio.to_thread(psutil.wait_procs, children, 10)
+        _, alive = await asyncio.to_thread(psutil.wait_procs, children, 60)
         assert not alive
 
 
@@ -86,7 +86,7 @@ async def test_a_killed_parent_leaves_no_broker_behind(tmp_path: Path) -> None:
         children = psutil.Process(process.pid).children(recursive=True)
         assert len(children) >= 3, "the model server, the broker's keeper and the broker"
         process.kill()
-        _, alive = await asyncio.to_thread(psutil.wait_procs, children, 10)
+        _, alive = await asyncio.to_thread(psutil.wait_procs, children, 60)
         assert not alive
 
 
