@@ -14,9 +14,11 @@ from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 from sqlalchemy import text
 
+from lam.data_folder import make_private
 from lam.storage.database import Database
 
 from .postgresql import PostgreSQL
@@ -54,12 +56,45 @@ def drop(folder: Path) -> None:
         _ended.clear()
 
 
-def prepare(data: Path, url: str) -> None:
-    """Puts a migrated SQLite file into a data folder that is yet to be made. Everything else is left to the gateway."""
+def prepare(data: Path, url: str) -> bool:
+    """Puts a migrated SQLite file into a data folder that is yet to be made. Everything else is left to the gateway. Returns
+    whether it did."""
     if url != f"sqlite+aiosqlite:///{data / 'lam.db'}" or data.exists():
-        return
+        return False
     data.mkdir(mode=0o700, parents=True)
     migrated(data)
+    return True
+
+
+_untouched: set[str] = set()
+_upgrade = Database.upgrade
+
+
+def prepared(data: Path, url: str | None) -> str:
+    """Prepares a data folder for a gateway of this process, which begins at once. `url`: of another database than the folder's own.
+    Returns the URL.
+
+    A start on a copy of the migrated database that nobody has opened does not examine it: that is most of the work of a start.
+    """
+    is_new = postgresql is not None and data not in _made
+    own = url_for(data)
+    if prepare(data, url or own) or (is_new and url is None):
+        _untouched.add(own)
+    return url or own
+
+
+async def _upgraded(database: Database, *, used: bool = False) -> None:
+    url = database._url.render_as_string(hide_password=False)
+    if url not in _untouched:
+        await _upgrade(database, used=used)
+        return
+    _untouched.remove(url)
+    if database.file is not None:
+        make_private(database.file.path)
+        await asyncio.to_thread(database.file.open)
+
+
+patch.object(Database, "upgrade", _upgraded).start()
 
 
 def migrated(data: Path) -> str:

@@ -94,7 +94,8 @@ async def running_gateway(
 
     `bounds`: seconds and counts that are no settings. `built`: where the page is.
     """
-    given = FOR_TESTS | {"lam_data_dir": data, "database_url": databases.url_for(data)} | settings
+    url = databases.prepared(data, settings.get("database_url"))
+    given = FOR_TESTS | {"lam_data_dir": data} | settings | {"database_url": url}
     if brokers.mosquitto is None:
         async with _running_gateway(port, given, bounds, kinds, built) as gateway:
             yield gateway
@@ -186,7 +187,6 @@ async def _running_gateway(
     port: int, given: dict[str, Any], bounds: Bounds | None, kinds: Sequence[MakeKind], built: Path
 ) -> AsyncIterator[Gateway]:
     data: Path = given["lam_data_dir"]
-    databases.prepare(data, given["database_url"])
     bounds = bounds or Bounds()
     bounds = replace(bounds, hashing=CHEAP, runs=replace(bounds.runs, stop=STORED_SECONDS))
     app = create_app(_Given(**given), bounds=bounds, kinds=kinds, built=built)
