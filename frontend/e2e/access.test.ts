@@ -21,6 +21,7 @@ afterAll(async () => {
 });
 
 afterEach(async () => {
+  await spoken("en");
   await visitor.close();
 });
 
@@ -256,5 +257,4 @@ test("what comes with the product is named in Arabic, and what people wrote stay
   expect(await titles.allInnerTexts()).toEqual(
     expect.arrayContaining(["Practice", ...ids.sets.map((id) => ar.builtIn.sets[id]?.title)]),
   );
-  await spoken("en");
 });

@@ -6,6 +6,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { CASES } from "../tests/attack-cases";
+import { words } from "../src/words";
 import { ask, ended } from "./manners";
 import { Studio } from "./studio";
 
@@ -40,15 +41,15 @@ test("no script runs, nothing is asked of another origin, and the policy is neve
       (window as unknown as { reported: (directive: string) => void }).reported(violatedDirective);
     });
   });
+  await studio.cues(CASES.map((text, at) => ({ text: `Attack ${at}.`, reply: { pieces: Array.from(text), rate: 60 } })));
   const tabs = await Promise.all(Array.from({ length: AT_ONCE }, () => visitor.tab("/")));
   for (let from = 0; from < CASES.length; from += AT_ONCE) {
     const answers = [];
     for (const [at, tab] of tabs.entries()) {
-      const text = CASES[from + at];
-      if (text === undefined) continue;
-      await studio.script({ pieces: Array.from(text), rate: 60 });
-      await tab.goto(studio.url);
-      await ask(tab, "Attack");
+      if (from + at >= CASES.length) continue;
+      await tab.getByRole("link", { name: words.studio.newConversation }).click();
+      await tab.locator(".answer").waitFor({ state: "detached" });
+      await ask(tab, `Attack ${from + at}.`);
       await tab.locator(".answer").waitFor();
       answers.push(ended(tab));
     }

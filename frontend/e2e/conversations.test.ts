@@ -1,12 +1,14 @@
 /** What conversations are made of: documents, templates, search, many messages, several at once, the keyboard alone. */
 
+import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { words } from "../src/words";
 import { answer, ask, ended, says } from "./manners";
 import { AWAY, REFUSED, Studio } from "./studio";
 
-const WORDS = Array.from({ length: 60 }, (_, at) => `word${at} `);
+const LONG = Array.from({ length: 2000 }, (_, at) => `word${at} `); // of a reply that is stopped
+const WORDS = LONG.slice(0, 60);
 
 let studio: Studio;
 
@@ -24,7 +26,7 @@ async function told(): Promise<{ role: string; content: string }[]> {
 }
 
 test("three replies with one place: each is told how many are before it, and each is served in turn", async () => {
-  await studio.script({ pieces: WORDS, rate: 20 });
+  await studio.script({ pieces: LONG, rate: 20 });
   const first = await studio.newcomer();
   const others = [await studio.newcomer(), await studio.newcomer()] as const;
   await ask(first.page, "First");
@@ -36,6 +38,7 @@ test("three replies with one place: each is told how many are before it, and eac
   await first.page.keyboard.press("Escape");
   await says(others[0].page, "word1");
   await others[1].page.getByText(words.reply.next).waitFor();
+  await studio.script({ pieces: WORDS, rate: 20 });
   await others[0].page.keyboard.press("Escape");
   await ended(others[1].page);
   expect((await answer(others[1].page).innerText()).trim()).toBe(WORDS.join("").trim());
@@ -278,14 +281,21 @@ test("two thousand messages open at their end, scroll to their beginning, and ne
   await expect.poll(isAtEnd).toBe(true);
   let most = 0;
   const seen = new Set<string>();
-  for (let step = 0; step < 600 && !seen.has("Question 0"); step++) {
-    await thread.evaluate((box) => box.scrollBy(0, -2000));
-    await page.waitForTimeout(30);
-    const shown = await page.locator(".said:visible").allInnerTexts(); // a row is hidden until it is measured
+  for (let steps = 0; steps < 600 && !seen.has("Question 0"); ) {
+    const { moved, shown, rows } = await thread.evaluate(async (box) => {
+      const before = box.scrollTop;
+      box.scrollBy(0, -2000);
+      const moved = box.scrollTop !== before;
+      for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);
+      const said = [...box.querySelectorAll<HTMLElement>(".said")];
+      const shown = said.filter((one) => one.checkVisibility({ visibilityProperty: true })).map((one) => one.innerText); // a row is hidden until it is measured
+      return { moved, shown, rows: document.querySelectorAll("article").length };
+    });
     const numbers = shown.map((text) => Number(text.replace("Question ", "")));
     expect(numbers).toEqual([...numbers].sort((a, b) => a - b));
     for (const text of shown) seen.add(text);
-    most = Math.max(most, await page.locator("article").count());
+    most = Math.max(most, rows);
+    if (moved) steps++; // in the others the page was not there yet
   }
   expect(seen).toContain("Question 0");
   expect(most).toBeLessThan(100);
@@ -298,22 +308,42 @@ test("two thousand messages open at their end, scroll to their beginning, and ne
   await visitor.close();
 });
 
+/** Waits until a conversation has stood still for ten frames. */
+async function still(page: Page): Promise<void> {
+  await page.locator(".thread").evaluate(async (box) => {
+    for (let frames = 0, place = ""; frames < 10; frames++) {
+      const { scrollTop, scrollHeight } = box;
+      if (place !== `${scrollTop} ${scrollHeight}`) frames = 0;
+      place = `${scrollTop} ${scrollHeight}`;
+      await new Promise(requestAnimationFrame);
+    }
+  });
+}
+
 test("scrolling up stays where it is while the reply goes on, and nothing moves when it settles", async () => {
-  await studio.script({ pieces: Array.from({ length: 120 }, (_, at) => `Line ${at}\n\n`), rate: 60 });
+  await studio.script({ pieces: Array.from({ length: 120 }, (_, at) => `Line ${at}\n\n`), hold: true });
   const visitor = await studio.newcomer();
   const { page } = visitor;
   await ask(page, "Tell me much");
-  await says(page, "Line 50");
+  await studio.step(60);
+  await says(page, "Line 59");
   const thread = page.getByRole("region", { name: words.thread.label });
+  const toEnd = (): Promise<number> => thread.evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight);
+  await still(page);
   await thread.hover();
   await page.mouse.wheel(0, -12); // slowly, still near the end
-  await page.waitForTimeout(300);
-  expect(await thread.evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight)).toBeGreaterThan(12);
+  await expect.poll(toEnd).toBeGreaterThan(2);
+  await studio.step(5);
+  await says(page, "Line 64");
+  await still(page);
+  expect(await toEnd()).toBeGreaterThan(12);
   await page.mouse.wheel(0, -400);
   await page.getByRole("button", { name: words.thread.toEnd }).waitFor();
+  await still(page);
   const at = (): Promise<number | undefined> =>
     page.getByText("Line 20", { exact: true }).evaluate((line) => line.getBoundingClientRect().top);
   const before = await at();
+  await studio.step(55);
   await ended(page);
   await page.waitForTimeout(500);
   expect(await at()).toBe(before);
@@ -321,7 +351,7 @@ test("scrolling up stays where it is while the reply goes on, and nothing moves 
 });
 
 test("everything goes by the keyboard alone", async () => {
-  await studio.script({ pieces: WORDS, rate: 20 });
+  await studio.script({ pieces: LONG, rate: 20 });
   const visitor = await studio.newcomer();
   const { page } = visitor;
   const { keyboard } = page;
@@ -354,6 +384,7 @@ test("everything goes by the keyboard alone", async () => {
     await keyboard.press("Shift+Tab");
     if ((await page.evaluate(() => document.activeElement?.textContent)) === "Continue") break;
   }
+  await studio.script({ pieces: WORDS, rate: 20 });
   await keyboard.press("Enter");
   await says(page, "word50");
   await ended(page);
@@ -393,14 +424,20 @@ test("who leaves in the moment of sending has sent, and what was not taken is th
   await ask(page, "First");
   await ended(page);
   const path = new URL(page.url()).pathname;
+  let letGo = (): void => undefined;
+  const left = new Promise<void>((resolve) => {
+    letGo = resolve;
+  });
   await page.route("**/messages/stream", async (route) => {
-    await page.waitForTimeout(500);
+    await left;
     await route.continue();
   });
+  const taken = page.waitForResponse("**/messages/stream");
   await ask(page, "Second");
   await page.getByRole("link", { name: words.studio.newConversation }).click();
   await page.getByText(words.studio.welcome).waitFor();
-  await page.waitForTimeout(1_000);
+  letGo();
+  await taken;
   await page.unroute("**/messages/stream");
   await page.goto(studio.url + path);
   await page.locator(".answer").nth(1).waitFor();
@@ -444,7 +481,7 @@ test("the focus is never lost", async () => {
 });
 
 test("who asks for less motion gets none", async () => {
-  await studio.script({ pieces: WORDS, rate: 20 });
+  await studio.script({ pieces: LONG, rate: 20 });
   const visitor = await studio.newcomer({ reducedMotion: "reduce" });
   const { page } = visitor;
   await ask(page, "Tell me a story");

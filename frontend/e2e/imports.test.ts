@@ -1,6 +1,6 @@
 /** What comes in from elsewhere: conversations of other programs, and documents of many kinds. */
 
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Page } from "playwright-core";
 
 import { words } from "../src/words";
@@ -19,6 +19,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await studio.close();
 });
+
+afterEach(() => spoken("en"));
 
 const said = (role: string, ...parts: unknown[]): unknown => ({
   author: { role },
@@ -160,7 +162,6 @@ test.each([
     await ask(page, "And this one?");
     await ended(page);
     expect(await said.count()).toBe(0); // the model read it whole
-    await spoken("en");
     expect(look.findings).toEqual(look.clean);
     await visitor.close();
   },

@@ -1,13 +1,17 @@
 /** What people do, in a real Chromium with a real gateway; the model is the scripted one, so that every word is known. */
 
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 
 import { words } from "../src/words";
 import { answer, ask, ended, says } from "./manners";
+import { isStored } from "./stored";
 import { AWAY, REFUSED, Studio, type Visitor } from "./studio";
 
 const TOKENS = 100;
-const WORDS = Array.from({ length: TOKENS }, (_, at) => `word${at}`).join(" ");
+/** Of a reply that is stopped, or whose end nobody waits for. */
+const LONG = Array.from({ length: 2000 }, (_, at) => `word${at} `);
+const PIECES = LONG.slice(0, TOKENS);
+const WORDS = PIECES.join("").trim();
 
 let studio: Studio;
 let visitor: Visitor;
@@ -24,10 +28,13 @@ describe("a newcomer", () => {
   test("registers, asks, and sees the words come, without a complaint in the console", async () => {
     visitor = await studio.registered();
     const { page } = visitor;
+    await studio.script({ pieces: PIECES, hold: true });
     await ask(page, "Tell me a story");
+    await studio.step(4);
     await says(page, "word3");
     expect(await answer(page).innerText()).not.toContain(`word${TOKENS - 1}`);
     expect(await page.getByRole("button", { name: words.composer.stop }).isVisible()).toBe(true);
+    await studio.step(TOKENS - 4);
     await ended(page);
     expect((await answer(page).innerText()).trim()).toBe(WORDS);
     expect(await page.locator(".figures").innerText()).toMatch(/tokens/);
@@ -115,6 +122,10 @@ describe("somebody who leaves", () => {
 });
 
 describe("a reply", () => {
+  beforeEach(async () => {
+    await studio.script({ pieces: PIECES, rate: 20 });
+  });
+
   test("goes on after a reload, nothing lost or doubled, and a second tab sees it too", async () => {
     visitor = await studio.newcomer();
     const { page } = visitor;
@@ -131,6 +142,7 @@ describe("a reply", () => {
   });
 
   test("that is stopped keeps its text, says so at once, and the next message can be sent", async () => {
+    await studio.script({ pieces: LONG, rate: 20 });
     visitor = await studio.newcomer();
     const { page } = visitor;
     await ask(page, "Tell me a story");
@@ -140,7 +152,7 @@ describe("a reply", () => {
     const shown = (await answer(page).innerText()).trim();
     await ended(page);
     await page.getByRole("button", { name: words.thread.continue }).waitFor();
-    expect(WORDS.startsWith((await answer(page).innerText()).trim())).toBe(true);
+    expect(LONG.join("").startsWith((await answer(page).innerText()).trim())).toBe(true);
     expect(shown.startsWith((await answer(page).innerText()).trim().slice(0, shown.length))).toBe(true);
     await ask(page, "And now?");
     await says(page, "word2");
@@ -150,6 +162,7 @@ describe("a reply", () => {
   });
 
   test("can be asked for again, and a turn said differently; the versions are switched between", async () => {
+    await studio.script({ pieces: LONG, rate: 20 });
     visitor = await studio.newcomer();
     const { page } = visitor;
     await ask(page, "First");
@@ -191,10 +204,12 @@ describe("a reply", () => {
 
 describe("what breaks", () => {
   test("a gateway that is killed and comes back leaves the text, says what happened, and offers to go on", async () => {
+    await studio.script({ pieces: LONG, rate: 20 });
     visitor = await studio.newcomer();
     const { page } = visitor;
     await ask(page, "Tell me a story");
-    await says(page, "word40"); // saved by now, all but the last second
+    await says(page, "word3");
+    await isStored(studio, page, "word0 word1 word2 ");
     await studio.restartGateway();
     await page.getByRole("button", { name: words.thread.retry }).waitFor();
     expect((await answer(page).innerText()).startsWith("word0 word1 word2")).toBe(true);
@@ -209,6 +224,7 @@ describe("what breaks", () => {
   });
 
   test("a model that is killed leaves the text, and says what happened", async () => {
+    await studio.script({ pieces: LONG, rate: 20 });
     visitor = await studio.newcomer();
     const { page } = visitor;
     await ask(page, "Tell me a story");

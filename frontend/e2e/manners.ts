@@ -19,6 +19,7 @@ export async function says(page: Page, word: string): Promise<void> {
   await page.waitForFunction(
     (wanted) => [...document.querySelectorAll(".answer")].at(-1)?.textContent.includes(wanted) === true,
     word,
+    { polling: 100 }, // not in each frame: the text may be long
   );
 }
 

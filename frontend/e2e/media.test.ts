@@ -4,7 +4,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import type { Locator, Page } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 
 import { words } from "../src/words";
 import { png } from "./drawing";
@@ -28,6 +28,8 @@ beforeAll(async () => {
 afterAll(async () => {
   await studio.close();
 });
+
+afterEach(() => spoken("en"));
 
 const composer = (page: Page): Locator => page.locator(".composer");
 const field = (page: Page): Locator => page.getByLabel(words.composer.label, { exact: true });
@@ -174,7 +176,6 @@ test("on a phone, in Arabic, pictures are taken, sent and looked at", async () =
   await choose(page, BLUE);
   await attached(page, 1);
   await look.at("pictures 14 in the composer, in forced colours");
-  await spoken("en");
   expect(look.findings).toEqual(look.clean);
   await visitor.close();
 });

@@ -6,6 +6,10 @@ import { chatbotAPI } from "../src/api/chatbot";
 import type { StreamEvent } from "../src/protocol/events";
 import { Studio } from "./studio";
 
+/** A reply that is whole, and one that lasts until somebody stops it. */
+const SHORT = { pieces: Array.from({ length: 5 }, (_, at) => `word${at} `), rate: 50 };
+const LONG = { pieces: Array.from({ length: 2000 }, (_, at) => `word${at} `), rate: 50 };
+
 let studio: Studio;
 let headers: Record<string, string>;
 let session: number;
@@ -64,9 +68,11 @@ async function naive(content: string, aborts: boolean): Promise<string[]> {
 
 test("every send gets its metadata and an end, also right after one that was aborted", async () => {
   for (let round = 0; round < 5; round++) {
+    await studio.script(LONG);
     const cut = await naive("first", true);
     expect(cut[0]).toBe("metadata");
     expect(cut.at(-1)).toBe("aborted");
+    await studio.script(SHORT);
     const whole = await naive("second", false);
     expect(whole[0]).toBe("metadata");
     expect(["done", "error"]).toContain(whole.at(-1));
@@ -74,6 +80,8 @@ test("every send gets its metadata and an end, also right after one that was abo
 });
 
 test("the wrapper calls back as its signature says, aborting stops the run, and a refusal reaches onError", async () => {
+  await studio.script(SHORT);
+  await studio.cues([{ text: "CUE-LONG", reply: LONG }]);
   const { fetch: real } = globalThis;
   vi.stubGlobal("fetch", (path: string, init: RequestInit) =>
     real(studio.url + path, { ...init, headers: { ...(init.headers as Record<string, string>), ...headers } }),
@@ -99,7 +107,7 @@ test("the wrapper calls back as its signature says, aborting stops the run, and 
 
   const abort = new AbortController();
   await chatbotAPI.sendMessageStream(
-    { session_id: session, content: "Hi" },
+    { session_id: session, content: "Hi CUE-LONG" },
     () => abort.abort(),
     () => undefined,
     on.complete,

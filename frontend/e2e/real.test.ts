@@ -21,13 +21,19 @@ test.each(["sse", "mqtt"] as const)(
     const visitor = await studio.registered();
     const { page } = visitor;
     await ask(page, "Tell me a long story about a lighthouse.");
-    await page.waitForFunction(() => (document.querySelector(".answer > .markdown")?.textContent.length ?? 0) > 20, null, {
-      timeout: 60_000,
-    });
-    expect(await page.locator(".answer").getAttribute("aria-busy")).toBe("true");
-    await page.keyboard.press("Escape");
-    await ended(page);
-    expect(await page.locator(".ending").innerText()).toBe(words.reply.stopped);
+    const ending = page.locator(".ending");
+    for (let attempt = 1; attempt <= 4; attempt++) {
+      await page.waitForFunction(() => (document.querySelector(".answer > .markdown")?.textContent.length ?? 0) > 20, null, {
+        timeout: 60_000,
+      });
+      await page.keyboard.press("Escape");
+      await ended(page);
+      if (attempt === 4 || (await ending.allInnerTexts()).includes(words.reply.stopped)) break;
+      // The model was at its end before Esc was pressed.
+      await page.getByRole("button", { name: words.thread.regenerate }).click();
+      await page.getByText(`${attempt + 1}/${attempt + 1}`).waitFor();
+    }
+    expect(await ending.innerText()).toBe(words.reply.stopped);
     const shown = (await answer(page).innerText()).length;
     await expect
       .poll(async () => ((await studio?.asAdmin("GET", "/api/health")) as { engine: { running: number } }).engine.running)

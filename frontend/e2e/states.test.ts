@@ -87,7 +87,8 @@ describe.each([
     await settled(page);
     await state("03 stopped before the first word");
 
-    await studio.script({ thinking: ["First I ", "think. "], pieces: ["So"], rate: 0.4 });
+    const thoughts = Array.from({ length: 100 }, (_, at) => (at % 2 === 0 ? "First I " : "think. "));
+    await studio.script({ thinking: thoughts, pieces: ["So"], rate: 0.4 });
     await ask(page, "Think");
     await page.getByText(sentence(words.reply.thinkingFor(1), "1")).waitFor();
     await page.getByText(words.thread.thoughts, { exact: true }).click();
@@ -188,19 +189,22 @@ describe.each([
     await page.locator("mark").first().waitFor();
     await state("21 found");
     await page.getByLabel(words.sessions.search).fill("");
-    for (const action of [words.sessions.pin, words.common.delete]) {
+    const choose = async (action: string): Promise<void> => {
       await page.getByRole("link", { name: "Translator" }).hover();
       await page.getByRole("button", { name: words.sessions.actions("Translator") }).click();
       await page
         .getByRole("menuitemcheckbox", { name: action })
         .or(page.getByRole("menuitem", { name: action }))
         .click();
-      if (action === words.sessions.pin) await page.getByRole("heading", { name: words.sessions.pinned }).waitFor();
-    }
+    };
+    await choose(words.sessions.pin);
+    await page.getByRole("heading", { name: words.sessions.pinned }).waitFor();
+    await choose(words.common.delete);
+    await page.getByRole("button", { name: words.sessions.undo }).click(); // at once: a look takes longer than it is there
+    await page.getByRole("link", { name: "Translator" }).waitFor();
+    await choose(words.common.delete);
     await page.getByText(words.sessions.deleted("Translator")).waitFor();
     await state("22 deleted");
-    await page.getByRole("button", { name: words.sessions.undo }).click();
-    await page.getByRole("link", { name: "Translator" }).waitFor();
 
     await page.goto(`${studio.url}/usage`);
     await page.getByText(words.usage.details).waitFor();

@@ -10,10 +10,12 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { words } from "../src/words";
 import { answer, ask, ended, says } from "./manners";
+import { isStored } from "./stored";
 import { AWAY, Studio } from "./studio";
 
 const FRAMES = new URL("./pictures/story/", import.meta.url).pathname;
 const FRAME_MS = 200;
+const IS_FILMED = process.env["STORY"] === "1";
 const RATE = 7;
 const TEXT =
   "Every evening the keeper climbed the hundred and twelve steps, trimmed the wick, and wrote one line into the log. " +
@@ -35,7 +37,7 @@ afterAll(async () => {
 /** Takes a frame again and again, under the caption of the moment. */
 class Camera {
   caption = "A reply, word by word";
-  private going = process.env["STORY"] === "1";
+  private going = IS_FILMED;
   private readonly taken: Promise<void>;
 
   constructor(page: Page) {
@@ -60,19 +62,29 @@ class Camera {
   }
 }
 
+let told = 0;
+
+/** Lets the model go on to these words, and waits until the page shows them. In a film it goes on by itself. */
+async function tells(page: Page, last: string): Promise<void> {
+  const pieces = TEXT.slice(0, TEXT.indexOf(last) + last.length).split(/(?<= )/).length;
+  if (!IS_FILMED) await studio.step(pieces - told);
+  told = pieces;
+  await says(page, last);
+}
+
 test("a reply outlives a reload and a killed gateway, and is whole in the end", async () => {
-  await studio.script({ pieces: PIECES, rate: RATE });
+  await studio.script({ pieces: PIECES, ...(IS_FILMED ? { rate: RATE } : { hold: true }) });
   const visitor = await studio.newcomer({ viewport: { width: 860, height: 500 }, colorScheme: "light" });
   const { page } = visitor;
   const camera = new Camera(page);
   await ask(page, "Tell me about the lighthouse");
-  await says(page, "wick");
+  await tells(page, "wick");
 
   camera.caption = "The page is reloaded in mid-reply";
   await page.reload();
-  await says(page, "who had passed");
+  await tells(page, "who had passed");
 
-  await page.waitForTimeout(1500); // the text of the last second before a kill is the only one that may be lost
+  await isStored(studio, page, "who had passed"); // the text of the last second before a kill is the only one that may be lost
   camera.caption = "kill -9 of the gateway, and a new start";
   await studio.restartGateway();
   await page.getByRole("button", { name: words.thread.continue }).waitFor();
@@ -81,11 +93,11 @@ test("a reply outlives a reload and a killed gateway, and is whole in the end", 
   expect(TEXT.startsWith(kept)).toBe(true);
 
   camera.caption = "The text is there, and the reply goes on";
-  await studio.script({ pieces: PIECES.slice(kept.split(" ").length), rate: RATE });
+  await studio.script({ pieces: PIECES.slice(kept.split(" ").length), rate: IS_FILMED ? RATE : 0 });
   await page.getByRole("button", { name: words.thread.continue }).click();
   await says(page, "begin anew.");
   await ended(page);
-  await page.waitForTimeout(1500);
+  if (IS_FILMED) await page.waitForTimeout(1500);
   await camera.stop();
   expect((await answer(page).innerText()).replace(/\s+/g, " ").trim()).toBe(TEXT);
   visitor.pardon(AWAY); // a browser says that nobody answered

@@ -1,17 +1,22 @@
 /** Several tabs and several conversations at once. */
 
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 
 import { words } from "../src/words";
 import { answer, ask, ended, says } from "./manners";
 import { REFUSED, Studio } from "./studio";
 
-const TOKENS = 400;
+/** Of replies that are stopped. */
+const LONG = Array.from({ length: 2000 }, (_, at) => `word${at} `);
 
 let studio: Studio;
 
 beforeAll(async () => {
-  studio = await Studio.open({ tokens: TOKENS, rate: 20, slots: 10 });
+  studio = await Studio.open({ tokens: 1, rate: 0, slots: 10 });
+});
+
+beforeEach(async () => {
+  await studio.script({ pieces: LONG, rate: 20 });
 });
 
 afterAll(async () => {
@@ -47,14 +52,17 @@ test("a second tab sees a reply begin that it did not send, and the list marks w
   await ended(page);
   const second = await visitor.tab(new URL(page.url()).pathname);
   await ended(second);
+  await studio.script({ pieces: LONG.slice(0, 60), hold: true });
   await ask(page, "Second");
+  await studio.step(6);
   await says(second, "word5");
   await second.getByRole("link", { name: words.studio.newConversation }).click();
   await page.getByRole("link", { name: words.studio.newConversation }).click();
   await page.getByRole("img", { name: words.sessions.running }).waitFor();
-  await page.getByRole("img", { name: words.sessions.unread }).waitFor({ timeout: 40_000 });
+  await studio.step(54);
+  await page.getByRole("img", { name: words.sessions.unread }).waitFor();
   await page.locator(".sessions li > a").first().click();
-  await says(page, `word${TOKENS - 1}`);
+  await says(page, "word59");
   await expect.poll(() => page.getByRole("img", { name: words.sessions.unread }).count()).toBe(0);
   await visitor.close();
 });

@@ -17,15 +17,19 @@ let studio: Studio;
 
 beforeAll(async () => {
   studio = await Studio.open({ tokens: 12, rate: 100, slots: 4, worker: "streams" });
-  await studio.cues([
-    { text: "CUE-WAY", reply: { pieces: pieces(WAY), rate: 30 } },
-    { text: "CUE-WAIT", reply: { pieces: pieces(WAIT), rate: 30 } },
-  ]);
 });
 
 afterAll(async () => {
   await studio.close();
 });
+
+/** `rate`: of the way. */
+async function cue(rate: number): Promise<void> {
+  await studio.cues([
+    { text: "CUE-WAY", reply: { pieces: pieces(WAY), rate } },
+    { text: "CUE-WAIT", reply: { pieces: pieces(WAIT), rate: 30 } },
+  ]);
+}
 
 function pieces(answer: object): string[] {
   return JSON.stringify(answer).match(/[^]{1,4}/g) ?? [];
@@ -40,6 +44,7 @@ test("a game is played by hand with a hint, another by the model, and a set is r
   const mine = await request<GameAnswer>(page, "POST", "/api/maze/games", { mode: "manual", ...of });
   await page.goto(`${studio.url}/maze/${mine.id}`);
   await page.locator(".maze-board").waitFor();
+  await cue(5);
   await page.keyboard.press("h");
   await page.locator(".bubble .said[data-running]").waitFor();
   await page.locator(".bubble .said").getByText(WAY.say).waitFor();
@@ -48,6 +53,7 @@ test("a game is played by hand with a hint, another by the model, and a set is r
   await page.getByText(maze.score(1000)).waitFor();
 
   // The model plays: the worker's answer is what the gateway does.
+  await cue(30);
   const model = await request<GameAnswer>(page, "POST", "/api/maze/games", { mode: "lam", ...of });
   await page.goto(`${studio.url}/maze/${model.id}`);
   await page.getByRole("button", { name: maze.run }).click();

@@ -1,7 +1,7 @@
 /** What has changed is read again, whatever is on its way when it changes. */
 
 import { QueryClient, QueryObserver } from "@tanstack/react-query";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 
 import { outdate, refresh } from "../src/api/refresh";
 
@@ -36,25 +36,26 @@ test("a change while the first answer is on its way: the answer that was asked f
   await answer(0, 1);
   expect(observer.getCurrentResult().data).toBeUndefined();
   await answer(1, 2);
-  expect(observer.getCurrentResult()).toMatchObject({ data: 2, status: "success", fetchStatus: "idle" });
+  await vi.waitFor(() => expect(observer.getCurrentResult()).toMatchObject({ data: 2, status: "success", fetchStatus: "idle" }));
 });
 
 test("a change while a later answer is on its way", async () => {
   const { queries, observer, answer } = asked();
   await answer(0, 1);
+  await vi.waitFor(() => expect(observer.getCurrentResult().data).toBe(1));
   void refresh(queries, ["thing", 1]);
   void refresh(queries, ["thing"]);
   await answer(1, 2);
   expect(observer.getCurrentResult().data).toBe(1);
   await answer(2, 3);
-  expect(observer.getCurrentResult().data).toBe(3);
+  await vi.waitFor(() => expect(observer.getCurrentResult().data).toBe(3));
 });
 
 test("changes that follow one another quickly: the last answer stands", async () => {
   const { queries, observer, answer, calls } = asked();
   for (let change = 0; change < 4; change++) void refresh(queries, ["other"], ["thing"]);
   for (let call = 0; call < calls(); call++) await answer(call, call);
-  expect(observer.getCurrentResult().data).toBe(calls() - 1);
+  await vi.waitFor(() => expect(observer.getCurrentResult().data).toBe(calls() - 1));
 });
 
 test("who waits for the refresh has the new answer when it ends", async () => {
@@ -70,5 +71,5 @@ test("a page that nobody looks at reads nothing, and knows that it is out of dat
   void outdate(queries, ["thing"]);
   expect(calls()).toBe(1);
   await answer(0, 1);
-  expect(observer.getCurrentResult()).toMatchObject({ data: 1, isStale: true });
+  await vi.waitFor(() => expect(observer.getCurrentResult()).toMatchObject({ data: 1, isStale: true }));
 });
