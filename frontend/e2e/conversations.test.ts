@@ -166,11 +166,14 @@ test("options are saved quietly and hold from the next message on", async () => 
   const visitor = await studio.newcomer();
   const { page } = visitor;
   await page.getByRole("button", { name: words.studio.options, exact: true }).click();
-  await page.getByLabel(words.options.systemPrompt).fill("Be brief.");
+  const prompt = page.getByLabel(words.options.systemPrompt);
+  await prompt.fill("Be brief.");
+  await page.reload(); // before there is a conversation that could keep it
+  await expect.poll(() => prompt.inputValue()).toBe("Be brief.");
   await ask(page, "First");
   await ended(page);
   expect((await told())[0]).toEqual({ role: "system", content: "Be brief." });
-  await page.getByLabel(words.options.systemPrompt).fill("Be long.");
+  await prompt.fill("Be long.");
   await page.getByRole("slider", { name: new RegExp(words.sampling.settings.temperature.label) }).fill("0");
   await page.getByText(words.options.saved).waitFor();
   await page.reload();
@@ -180,7 +183,7 @@ test("options are saved quietly and hold from the next message on", async () => 
   await ended(page);
   expect((await studio.log()).at(-1)?.body).toMatchObject({ temperature: 0, messages: [{ content: "Be long." }, {}, {}, {}] });
   await page.getByRole("button", { name: words.sampling.reset(words.sampling.settings.temperature.label) }).click();
-  await page.getByLabel(words.options.systemPrompt).fill("Be quick."); // and the message is sent before a moment has passed
+  await prompt.fill("Be quick."); // and the message is sent before a moment has passed
   await ask(page, "Third");
   await page.locator(".answer").nth(2).waitFor();
   await ended(page);
@@ -188,6 +191,8 @@ test("options are saved quietly and hold from the next message on", async () => 
     temperature: 0.7,
     messages: [{ content: "Be quick." }, {}, {}, {}, {}, {}],
   });
+  await page.getByRole("link", { name: words.studio.newConversation }).click();
+  await expect.poll(() => prompt.inputValue()).toBe(""); // what was chosen was for one conversation
   await visitor.close();
 });
 

@@ -17,6 +17,8 @@ const JUMP = 160;
 const PAINTED = 64;
 /** After so many the page is looked at, which costs a layout. */
 const LOOKED_AT = 4;
+/** A title is no longer, whatever begins the conversation. */
+const TITLE = 200;
 
 function Frame({ text, growing }: { text: string; growing: boolean }) {
   const box = useRef<HTMLDivElement>(null);
@@ -27,7 +29,7 @@ function Frame({ text, growing }: { text: string; growing: boolean }) {
         <div className="studio">
           <main className="middle">
             <header>
-              <h1 className="title">{text}</h1>
+              <h1 className="title">{text.slice(0, TITLE)}</h1>
             </header>
             <Scroller box={box} onNearTop={() => undefined} sent={0} isSought={false} onPlace={() => undefined}>
               <article className="answer" aria-busy={growing}>

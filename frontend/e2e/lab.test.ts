@@ -269,6 +269,8 @@ describe("a set", () => {
     await page.getByRole("button", { name: words.templates.create }).click();
     await page.getByRole("alert").getByText("Case 1: Write the pattern.").waitFor();
     await page.getByLabel(words.lab.judges.pattern, { exact: true }).fill("\\b4\\b");
+    await page.reload();
+    await expect.poll(() => page.getByLabel(words.templates.title, { exact: true }).inputValue()).toBe("Sums");
     await page.getByRole("button", { name: words.templates.create }).click();
     await page.getByText(words.lab.sets.saved("Sums")).waitFor();
 

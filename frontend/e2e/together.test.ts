@@ -133,6 +133,11 @@ test.each([
   await lookGuest.at("guest watches");
   expect(await composer(guest).count()).toBe(0);
   expect(await guest.locator(".side, .list-button, .model-button").count()).toBe(0);
+  await guest.goto(studio.url + watching); // again, in the same browser
+  await guest.getByText(words.together.joinAsBefore).waitFor();
+  expect(await guest.getByLabel(words.together.nickname).count()).toBe(0);
+  await join(guest, null);
+  await guest.getByRole("button", { name: words.together.askToSteer }).waitFor();
 
   const [nameOfIna, nameOfAna] = [await name(ina), await name(ana)];
   await expect.poll(() => share(ina).textContent()).toContain(nickname);

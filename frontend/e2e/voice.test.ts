@@ -7,7 +7,7 @@ import { words } from "../src/words";
 import { spoken as inLanguage } from "./languages";
 import { Look } from "./look";
 import { ask, ended } from "./manners";
-import { Studio } from "./studio";
+import { AWAY, Studio } from "./studio";
 
 /** More than a minute of text. */
 const STORY = Array.from({ length: 300 }, (_, at) => `Line ${at + 1} of **Dr. Who** is here. `);
@@ -194,6 +194,7 @@ test("the gateway's voice reads a reply in order, and what is said into the micr
   expect(await talk.count()).toBe(0);
   const asked: { text: string; speed: number }[] = [];
   const recordings: { type: string; bytes: number }[] = [];
+  let isAway = false;
   await visitor.context.route("**/api/health", async (route) => {
     const response = await route.fetch();
     const about = (await response.json()) as object;
@@ -206,7 +207,8 @@ test("the gateway's voice reads a reply in order, and what is said into the micr
   await visitor.context.route("**/api/transcriptions", async (route) => {
     const request = route.request();
     recordings.push({ type: request.headers()["content-type"] ?? "", bytes: request.postDataBuffer()?.length ?? 0 });
-    await route.fulfill({ json: { text: "about the sea" } });
+    if (isAway) await route.fulfill({ status: 503, json: { code: "voice_error", detail: "The server is busy." } });
+    else await route.fulfill({ json: { text: "about the sea" } });
   });
   await page.reload();
 
@@ -240,8 +242,21 @@ test("the gateway's voice reads a reply in order, and what is said into the micr
     const said = hold === "button" ? "Tell me about the sea" : "Tell me about the sea about the sea";
     await expect.poll(() => field.inputValue()).toBe(said);
   }
-  expect(recordings).toHaveLength(2);
+  isAway = true;
+  await talk.hover();
+  await page.mouse.down();
+  await page.getByText(words.speech.listening, { exact: true }).waitFor();
+  await page.waitForTimeout(400);
+  await page.mouse.up();
+  await page.getByText(words.speech.notWritten("The server is busy.")).waitFor();
+  await look.at("86 a recording that is not written down");
+  isAway = false;
+  await page.getByRole("button", { name: words.common.tryAgain }).click();
+  await expect.poll(() => field.inputValue()).toBe(`Tell me${" about the sea".repeat(3)}`);
+  expect(await page.getByRole("button", { name: words.speech.forget }).count()).toBe(0);
+  expect(recordings).toHaveLength(4);
   for (const { type, bytes } of recordings) expect([type, bytes > 100]).toEqual([expect.stringMatching(/^audio\//), true]);
   expect(look.findings).toEqual(look.clean);
+  visitor.pardon(AWAY);
   await visitor.close();
 });

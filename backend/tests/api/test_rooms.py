@@ -847,6 +847,23 @@ async def test_a_guest_plays_the_rooms_maze_on_the_rooms_terms_and_nothing_else_
                 await ada.call("POST", "/api/maze/games", new)
 
 
+async def test_the_end_of_a_room_ends_the_hints_of_its_guests(scripted: ScriptedServer, tmp_path: Path) -> None:
+    scripted.reply = Reply(("Hm", "m"), hold=True)
+    async with gateway_with_rooms(tmp_path / "data", scripted.url) as gateway, gateway.client() as owner:
+        room = await open_room(owner, task={"kind": "maze", "set": "practice"})
+        async with entered(gateway, room["code"], "Ada") as ada:
+            game = await ada.call("POST", f"/api/maze/games?room={room['id']}", {"mode": "manual", "set": "practice"})
+            async with ada._http.post(f"{gateway.url}/api/maze/games/{game['id']}/hint", json={}) as response:
+                assert response.status == 200
+                await scripted.arrival()
+                await owner.call("DELETE", f"/api/rooms/{room['id']}")
+                assert gateway.parts.supervisor.running() == []
+                await until(lambda: not scripted.active)
+                await response.read()
+        async with gateway.parts.database.write() as unit:
+            assert await unit.runs.take_over("whoever looks") == [], "no row of it stays"
+
+
 async def test_a_set_of_the_lab_is_ranked_by_the_share_that_was_solved(
     gateway: Gateway, owner: Client, scripted: ScriptedServer
 ) -> None:

@@ -302,7 +302,10 @@ class Rooms:
             people = await unit.rooms.participants(room.id)
         await self._news.closed(room, [person.user_id for person in people])
         for person in people:
-            await self._supervisor.end_key(session_key(person.session_id))
+            if person.nickname is None:
+                await self._supervisor.end_key(session_key(person.session_id))
+            else:
+                await self._supervisor.end_user(person.user_id)  # hints too
         for person in people:
             async with self._database.write() as unit:
                 if person.nickname is not None:

@@ -115,12 +115,12 @@ class Imports:
                 async for line in lines:
                     if (reason := await self._take(user_id, line, progress)) is not None:
                         progress.refused += 1
-                        problems.append(Problem(line.title, reason))
+                        problems += [Problem(line.title, reason)][: _MOST_PROBLEMS - len(problems)]
                     yield progress
             progress.complete = True
         except LamError as error:
             progress.error, progress.code = error.message, error.code
-        progress.problems = problems[:_MOST_PROBLEMS]
+        progress.problems = problems
         yield progress
 
     async def _take(self, user_id: int, line: Line, progress: Progress) -> str | None:
