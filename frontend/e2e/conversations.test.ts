@@ -437,12 +437,12 @@ test("who leaves in the moment of sending has sent, and what was not taken is th
     await left;
     await route.continue();
   });
-  const taken = page.waitForResponse("**/messages/stream");
+  const response = page.waitForResponse("**/messages/stream");
   await ask(page, "Second");
   await page.getByRole("link", { name: words.studio.newConversation }).click();
   await page.getByText(words.studio.welcome).waitFor();
   letGo();
-  await taken;
+  await response;
   await page.unroute("**/messages/stream");
   await page.goto(studio.url + path);
   await page.locator(".answer").nth(1).waitFor();

@@ -70,7 +70,7 @@ function mark(page: Page): Promise<Mark> {
 }
 
 /** A browser has six connections to a host: how many other requests were open when a stop was asked for. */
-function besideStops(visitor: Visitor): number[] {
+function requestsAtStops(visitor: Visitor): number[] {
   const open = new Set<Request>();
   const counts: number[] = [];
   visitor.context.on("request", (request) => {
@@ -109,7 +109,7 @@ test("eight windows with two running replies: marks change within a second witho
   timeout: 180_000 + 1000 * SECONDS,
 }, async () => {
   const visitor = await studio.newcomer();
-  const beside = besideStops(visitor);
+  const openAtStop = requestsAtStops(visitor);
   await visitor.page.reload(); // its connection is counted too
   const windows = [visitor.page];
   for (let count = 1; count < 8; count++) windows.push(await visitor.tab("/"));
@@ -146,8 +146,8 @@ test("eight windows with two running replies: marks change within a second witho
   expect(Math.min(...late.map(({ shown }) => shown))).toBeLessThan(1_000);
   expect(Math.min(...late.map(({ gone }) => gone))).toBeLessThan(1_000);
   expect(await stop(first)).toBeLessThanOrEqual(2);
-  expect(beside).toHaveLength(1);
-  expect(beside[0]).toBeLessThan(6);
+  expect(openAtStop).toHaveLength(1);
+  expect(openAtStop[0]).toBeLessThan(6);
 
   await studio.restartGateway();
   await second.getByText(words.thread.continue, { exact: true }).waitFor();

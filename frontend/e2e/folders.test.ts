@@ -186,9 +186,9 @@ test("the list comes by pages as one scrolls and as one goes down by keys, and e
   await page.goto("about:blank"); // no list that each of them changes
   const ids: number[] = [];
   for (let at = 1; at <= 230; at++) {
-    const asked = { data: { title: `Talk ${at}.` }, headers: { Origin: studio.url } };
-    const made = await visitor.context.request.post(`${studio.url}/api/chatbot/sessions`, asked);
-    ids.push(((await made.json()) as { id: number }).id);
+    const options = { data: { title: `Talk ${at}.` }, headers: { Origin: studio.url } };
+    const answer = await visitor.context.request.post(`${studio.url}/api/chatbot/sessions`, options);
+    ids.push(((await answer.json()) as { id: number }).id);
   }
   await page.goto(studio.url);
   await entry(page, "Talk 230.").waitFor();
