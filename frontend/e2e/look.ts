@@ -60,18 +60,18 @@ export class Look {
   }
 
   async at(name: string): Promise<void> {
-    this.findings[name] = await this.found(name, this.suffix);
+    this.findings[name] = await this.problems(name, this.suffix);
     for (const appearance of this.appearances.slice(1)) {
       await appear(this.page, appearance);
-      const called = Object.values(appearance).join(" ");
-      const found = await this.found(name, `${this.suffix} ${called}`, OF_APPEARANCE);
-      this.findings[name].push(...found.map((one) => `${called}: ${one}`));
+      const label = Object.values(appearance).join(" ");
+      const problems = await this.problems(name, `${this.suffix} ${label}`, OF_APPEARANCE);
+      this.findings[name].push(...problems.map((one) => `${label}: ${one}`));
     }
     const [first] = this.appearances;
     if (first !== undefined && this.appearances.length > 1) await appear(this.page, first);
   }
 
-  private async found(name: string, suffix: string, only?: readonly string[]): Promise<string[]> {
+  private async problems(name: string, suffix: string, only?: readonly string[]): Promise<string[]> {
     const { page } = this;
     await page.evaluate(async () => {
       await document.fonts.ready;

@@ -93,12 +93,13 @@ test("each turn has its own edit, and one that comes back keeps what was written
   drafts.edit(1, { turn: 7, text: "seven" });
   drafts.edit(1, { turn: 5, text: "five, again" });
   expect([5, 7, 9].map((turn) => reloaded().editOf(1, turn)?.text)).toEqual(["five, again", "seven", undefined]);
-  const sent = { edits: [{ turn: 5, text: "sent" }] };
+  const sent = { edits: [{ turn: 5, text: "sent", pictures: [{ id: "a" }, { id: "b" }] }] };
   drafts.endEdit(1, 5);
   drafts.sent(1, sent);
-  drafts.edit(1, { turn: 5, text: "written since" });
+  drafts.edit(1, { turn: 5, text: "written since", pictures: [{ id: "b" }] });
   drafts.giveBack(1, sent, "Away");
   expect([5, 7].map((turn) => reloaded().editOf(1, turn)?.text)).toEqual(["sent\n\nwritten since", "seven"]);
+  expect(reloaded().editOf(1, 5)?.pictures).toEqual([{ id: "b" }, { id: "a" }]);
 });
 
 test("the one edit that earlier releases kept is still there", () => {

@@ -165,8 +165,10 @@ function editsTogether(back: readonly Edit[], now: readonly Edit[]): readonly Ed
   const others = back.filter(({ turn }) => now.every((one) => one.turn !== turn));
   const both = now.map((edit) => {
     const before = back.find(({ turn }) => turn === edit.turn);
-    if (before === undefined || before.text === edit.text) return edit;
-    return { ...edit, text: `${before.text}\n\n${edit.text}` };
+    if (before === undefined) return edit;
+    const text = before.text === edit.text ? edit.text : `${before.text}\n\n${edit.text}`;
+    const added = before.pictures?.filter(({ id }) => !edit.pictures?.some((one) => one.id === id));
+    return { ...edit, text, ...(added && { pictures: [...(edit.pictures ?? []), ...added] }) };
   });
   return [...others, ...both];
 }
