@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
+from lam.accounts.accounts import LOCAL_EMAIL
 from lam.api.schemas.system import HealthAnswer
 from lam.cli import checks
 from lam.errors import RoomPaused
@@ -16,6 +17,7 @@ from lam.gateway import Bounds
 from lam.protocol.events import Metadata
 from lam.testing.server import Reply, ScriptedServer
 
+from .. import databases
 from ..redis_server import RedisServer
 from ..rooms_of import entered, soon
 from ..running import Gateway, raw_stream
@@ -50,6 +52,18 @@ async def test_a_list_a_title_and_messages_reach_the_persons_browser_on_another_
             await elsewhere.until(lambda frame: frame["event"].get("folder", {}).get("id") == folder["id"])
             await ada.call("DELETE", f"/api/chatbot/sessions/{session}")
             await elsewhere.hears("deleted", session_id=session)
+
+
+async def test_gateways_start_at_once_on_a_new_database(scripted: ScriptedServer, redis: RedisServer, tmp_path: Path) -> None:
+    databases.url_for(tmp_path, empty=True)
+
+    async def admins(name: str) -> list[str]:
+        async with gateway_of_several(tmp_path, redis, name, llm_server_url=scripted.url) as (_, gateway):
+            async with gateway.client((tmp_path / name / "token").read_text().strip()) as admin:
+                accounts = await admin.call("GET", "/api/admin/users")
+        return [account["email"] for account in accounts if account["is_admin"]]
+
+    assert await asyncio.gather(*map(admins, "abcd")) == [[LOCAL_EMAIL]] * 4
 
 
 async def test_people_on_two_gateways_see_each_other_write_read_come_and_go(gateways: list[Gateway]) -> None:

@@ -27,7 +27,7 @@ from lam.protocol.parts import Image, Text, ToolCall, ToolResult
 from lam.protocol.runs import Checkpoint, Lease, OpenRun
 from lam.storage.database import Database, migrations
 from lam.storage.lock import exclusive
-from lam.storage.models import Ending, SentRequest
+from lam.storage.models import Ending, SentRequest, User
 from lam.storage.repositories.messages import TIDY_EVERY
 from lam.storage.run_store import RunStore
 from lam.storage.schema import metadata
@@ -507,3 +507,14 @@ async def test_a_run_says_how_far_its_checkpoints_reach_and_how_old_they_are(dat
     assert (reached.number, reached.pieces, reached.events) == (6, 4, [Chunk("Once"), *places])
     assert 0 <= reached.seconds < 60
     assert begun.seconds > reached.seconds  # it began long ago, by the clock of the test
+
+
+async def test_an_account_that_several_make_sure_of_at_once_is_one(database: Database) -> None:
+    async def ensure() -> User:
+        async with database.write() as unit:
+            return await unit.users.ensure("local", is_admin=True, now=NOW)
+
+    found = await asyncio.gather(*(ensure() for _ in range(8)))
+    assert found == [found[0]] * 8
+    async with database.read() as unit:
+        assert await unit.users.all() == found[:1]

@@ -168,6 +168,14 @@ async def test_an_own_budget_stands_in_place_of_the_usual_one_even_without_limit
         await reserve(database, "three", spending)
 
 
+async def test_a_budget_set_by_several_at_once_is_one_of_theirs(database: Database) -> None:
+    given = [Budget(tokens_per_day=100 + number) for number in range(8)]
+    await asyncio.gather(*(limit(database, budget) for budget in given))
+    async with database.read() as unit:
+        stored = await unit.spending.limits([user_owner(1)])
+    assert stored[user_owner(1)] in given
+
+
 async def test_a_clock_put_back_gives_nothing_away_and_the_next_day_does(database: Database) -> None:
     await limit(database, Budget(tokens_per_day=100, requests_per_minute=2))
     midnight = datetime(2026, 11, 24, tzinfo=UTC)

@@ -224,9 +224,7 @@ class Accounts:
         one. `alone`: no other gateway has a token of its own; the earlier tokens then end."""
         now = _now()
         async with self._database.write() as unit:
-            user = await unit.users.by_email(LOCAL_EMAIL)
-            if user is None:
-                user = await unit.users.add(LOCAL_EMAIL, None, is_admin=True, now=now)
+            user = await unit.users.ensure(LOCAL_EMAIL, is_admin=True, now=now)
             if kept:
                 match = await unit.tokens.find(token_hash(self._secret_key, kept), now)
                 if match and match[1].id == user.id:

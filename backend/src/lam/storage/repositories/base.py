@@ -8,7 +8,8 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
 import msgspec
-from sqlalchemy import Executable, Row, RowMapping
+from sqlalchemy import Executable, Row, RowMapping, Table
+from sqlalchemy.dialects import postgresql, sqlite
 
 from lam.storage.connection import Connection
 from lam.storage.models import Folder
@@ -77,6 +78,12 @@ class Repository:
         """Runs a statement and returns the number of rows it changed."""
         result: Any = await self._connection.execute(statement, values)
         return int(result.rowcount)
+
+    def _insert(self, table: Table) -> postgresql.Insert | sqlite.Insert:
+        """Returns an INSERT that can say what to do where the row is there already: of two units of work at once, the later one
+        waits for the first."""
+        make = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
+        return make(table)
 
     async def _inserted(self, statement: Executable, values: Values | None = None) -> int:
         """Runs an INSERT … RETURNING id and returns the id."""

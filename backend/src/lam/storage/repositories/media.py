@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Table, delete, exists, func, insert, literal, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from lam.protocol.chat import Picture
 from lam.protocol.parts import Parts, images_of
@@ -27,8 +26,7 @@ _SHOWN: Final = or_(exists().where(message_media.c.media_id == media.c.id), exis
 class Media(Repository):
     async def add(self, user_id: int, picture: Picture, data: bytes, thumb: bytes, now: datetime) -> None:
         """Stores a picture for the user, under its id; its bytes only if nobody has it yet."""
-        make = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
-        known = make(pictures).values(
+        known = self._insert(pictures).values(
             sha256=picture.sha256,
             type=picture.type,
             width=picture.width,

@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Integer, Select, bindparam, case, column, delete, func, insert, or_, select, update, values
-from sqlalchemy.dialects import postgresql, sqlite
 
 from lam.storage.access import ALLOWED, Role, own, role_in_session, sessions_open
 from lam.storage.connection import Connection
@@ -205,8 +204,7 @@ class Reactions(Repository):
 
     async def add(self, session_id: int, message_id: int, user_id: int, emoji: str) -> None:
         """Does nothing when it is there already."""
-        make = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
-        row = make(reactions).values(message_id=message_id, user_id=user_id, emoji=emoji).on_conflict_do_nothing()
+        row = self._insert(reactions).values(message_id=message_id, user_id=user_id, emoji=emoji).on_conflict_do_nothing()
         if await self._changed(row):
             self._touched.session(session_id, messages=True)
 

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import msgspec
 from sqlalchemy import bindparam, delete, func, insert, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 
 from lam.protocol.budget import Budget, Spent
 from lam.storage.models import Reservation
@@ -44,9 +43,11 @@ class Spending(Repository):
 
     async def set_limits(self, owner: str, user_id: int, budget: Budget | None) -> None:
         """Stores the budget of a key or a user. None: it has none of its own any more."""
-        await self._changed(delete(budgets).where(budgets.c.owner == owner))
-        if budget is not None:
-            await self._changed(insert(budgets).values(owner=owner, user_id=user_id, **_all(budget)))
+        if budget is None:
+            await self._changed(delete(budgets).where(budgets.c.owner == owner))
+            return
+        limits = self._insert(budgets).values(owner=owner, user_id=user_id, **_all(budget))
+        await self._changed(limits.on_conflict_do_update(index_elements=["owner"], set_=_all(budget)))
 
     # What was used
 
@@ -65,8 +66,7 @@ class Spending(Repository):
         found = await self._one(Spent, query)
         if found is not None:
             return found
-        make = postgresql.insert if self._connection.dialect.name == "postgresql" else sqlite.insert
-        new = make(spending).values(owner=owner, user_id=user_id, **_all(Spent()))
+        new = self._insert(spending).values(owner=owner, user_id=user_id, **_all(Spent()))
         await self._connection.execute(new.on_conflict_do_nothing())  # where another unit of work is first, this one waits for it
         return await self._one(Spent, query) or Spent()
 

@@ -51,6 +51,14 @@ class Users(Repository):
         values: dict[str, Any] = {"email": email, "password_hash": password_hash, "is_admin": is_admin, "created_at": now}
         return User(id=await self._inserted(insert(users).values(**values).returning(users.c.id)), **values)
 
+    async def ensure(self, email: str, *, is_admin: bool, now: datetime) -> User:
+        """Returns the account with this address. It is added, without a password, where there is none."""
+        values = {"email": email, "is_admin": is_admin, "created_at": now}
+        await self._changed(self._insert(users).values(**values).on_conflict_do_nothing(index_elements=["email"]))
+        found = await self.by_email(email)
+        assert found is not None
+        return found
+
     async def by_email(self, email: str) -> User | None:
         """Returns a person's account: a guest has no address that anybody knows."""
         return await self._one(User, select(*_ABOUT).where(users.c.email == email, _IS_PERSON))
