@@ -91,7 +91,7 @@ async def _upgraded(database: Database, *, used: bool = False) -> None:
     _untouched.remove(url)
     if database.file is not None:
         make_private(database.file.path)
-        await asyncio.to_thread(database.file.open)
+        await database.settle()
 
 
 patch.object(Database, "upgrade", _upgraded).start()

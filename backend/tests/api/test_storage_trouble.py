@@ -1,6 +1,7 @@
 """What the disk does to a gateway: nothing that cannot be stored is acknowledged, and health says what is wrong."""
 
 import asyncio
+import contextlib
 import os
 import resource
 import shutil
@@ -16,6 +17,7 @@ from lam.errors import StorageLost, StorageUnavailable
 from lam.gateway import Bounds
 from lam.protocol.events import Done, Error
 from lam.storage.readiness import Belief
+from lam.storage.sqlite import SqliteEngine
 from lam.testing.server import ScriptedServer
 
 from ..cli.test_commands import environment, run
@@ -62,6 +64,10 @@ def remove_the_folder(data: Path) -> None:
 def replace_the_folder(data: Path) -> None:
     data.rename(data.with_name("old"))
     shutil.copytree(data.with_name("old"), data)
+
+
+def names(data: Path) -> set[str]:
+    return {path.name for path in data.iterdir() if path.name.startswith("lam.db")}
 
 
 LOSSES: list[Callable[[Path], None]] = [
@@ -126,6 +132,49 @@ async def test_a_file_that_is_put_back_is_written_to_again(scripted: ScriptedSer
         session = await client.create_session()
     async with running_gateway(data, llm_server_url=scripted.url) as gateway, gateway.client() as client:
         assert await client.call("GET", f"/api/chatbot/sessions/{session['id']}")
+
+
+@pytest.mark.parametrize("lose", [remove, move_away, replace_by_a_copy, remove_the_log], ids=lambda lose: lose.__name__)
+async def test_many_readers_of_a_lost_file_read_on_and_make_no_other_one(
+    scripted: ScriptedServer, tmp_path: Path, lose: Callable[[Path], None]
+) -> None:
+    data = tmp_path / "data"
+    async with running_gateway(data, llm_server_url=scripted.url) as gateway, gateway.client() as client:
+        kept = {(await client.create_session())["id"] for _ in range(3)}
+        lose(data)
+        left = names(data)
+        lists = await asyncio.gather(*(client.call("GET", "/api/chatbot/sessions") for _ in range(40)))
+        assert all({session["id"] for session in found} == kept for found in lists)
+        with pytest.raises(StorageLost):
+            await client.create_session()
+        assert names(data) == left
+
+
+async def take_all(engine: SqliteEngine, stack: contextlib.AsyncExitStack) -> None:
+    while True:
+        await stack.enter_async_context(engine.connect())
+
+
+async def test_a_connection_that_is_opened_while_the_file_is_away_is_refused_and_leaves_its_log_alone(
+    scripted: ScriptedServer, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    async with running_gateway(data, llm_server_url=scripted.url) as gateway, gateway.client() as client:
+        session = (await client.create_session())["id"]
+        engine = gateway.parts.database._engine
+        assert isinstance(engine, SqliteEngine)
+        move_away(data)
+        before = (data / "lam.db-wal").read_bytes()
+        async with contextlib.AsyncExitStack() as stack:
+            with pytest.raises(StorageLost):
+                await take_all(engine, stack)
+        assert not (data / "lam.db").exists()
+        assert (data / "lam.db-wal").read_bytes() == before
+        (data / "elsewhere.db").rename(data / "lam.db")
+        async with engine.connect() as connection:
+            assert (await connection.exec_driver_sql("SELECT count(*) FROM sessions")).scalar() == 1
+    async with running_gateway(data, llm_server_url=scripted.url) as gateway, gateway.client() as client:
+        assert await client.call("GET", f"/api/chatbot/sessions/{session}")
 
 
 async def test_what_was_acknowledged_before_the_log_was_removed_is_there_after_the_restart(

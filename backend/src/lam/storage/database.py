@@ -150,7 +150,9 @@ class Database:
             self._connect: Callable[[], AbstractAsyncContextManager[Connection]] = postgresql.connect
             self._connect_to_write: Callable[[], AbstractAsyncContextManager[Connection]] = postgresql.connect
         else:
-            self._engine = sqlite = SqliteEngine(parsed, pool_size=pool_size, lock_seconds=lock_seconds)
+            self._engine = sqlite = SqliteEngine(
+                parsed, pool_size=pool_size, lock_seconds=lock_seconds, require=self._require_place
+            )
             self._connect = sqlite.connect
             self._connect_to_write = partial(sqlite.connect, writes=True)
         self._connections = Line(pool_size, TURN_SECONDS)
@@ -212,9 +214,15 @@ class Database:
 
     def problem(self) -> StorageUnavailable | None:
         """Why nothing can be stored, as far as is known without asking the database; None when all is well."""
-        if self.file is not None and (happened := self.file.problem()) is not None:
-            return StorageLost(f"Nothing can be stored: {happened}.")
-        return StorageDamaged() if self._damaged and self.file is not None else None
+        return self._lost() or (StorageDamaged() if self._damaged and self.file is not None else None)
+
+    def _lost(self) -> StorageLost | None:
+        happened = None if self.file is None else self.file.problem()
+        return None if happened is None else StorageLost(f"Nothing can be stored: {happened}.")
+
+    def _require_place(self) -> None:
+        if (lost := self._lost()) is not None:
+            raise lost
 
     async def require_file(self) -> None:
         """Raises StorageLost or StorageDamaged when the SQLite file is not what it was."""
@@ -252,8 +260,13 @@ class Database:
         with _unusable(), foreign_errors:
             async with self._connect() as connection:
                 await require_complete(connection)
-        if self.file is not None:
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Makes the SQLite file that is there now the one that every connection is to, as long as this is open."""
+        if self.file is not None and isinstance(self._engine, SqliteEngine):
             await asyncio.to_thread(self.file.open)
+            await self._engine.fill(self.file.path)
 
     async def _keep_copy(self, file: DatabaseFile) -> None:
         """Copies the file before migrations change it. Raises ConfigError when that fails."""

@@ -37,7 +37,7 @@ class DatabaseFile:
     def open(self) -> None:
         """Keeps a connection open, so that SQLite never considers the files unused and removes them itself."""
         self.close()
-        self._anchor = sqlite3.connect(self.path, timeout=BUSY_SECONDS, check_same_thread=False)
+        self._anchor = _connected(self.path)
         self._anchor.execute("SELECT count(*) FROM sqlite_master").fetchone()
         self._identities = {path: identity for path in self._files if (identity := _identity(path)) is not None}
         self._size = self.path.stat().st_size
@@ -48,7 +48,7 @@ class DatabaseFile:
 
         Raises OSError, sqlite3.Error.
         """
-        with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS)) as connection:
+        with closing(_connected(self.path)) as connection:
             try:
                 row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
             except sqlite3.OperationalError:
@@ -112,7 +112,7 @@ def damage(path: Path, seconds: float = CHECK_SECONDS, *, used: bool = False) ->
     wal, _ = _beside(path)
     if path.stat().st_size == 0:  # SQLite would treat it as new and remove the log
         return "it is empty" if used or (wal.exists() and wal.stat().st_size) else None
-    with closing(sqlite3.connect(path, timeout=BUSY_SECONDS, check_same_thread=False)) as connection:
+    with closing(_connected(path)) as connection:
         timer = threading.Timer(seconds, connection.interrupt)
         timer.start()
         try:
@@ -126,6 +126,16 @@ def damage(path: Path, seconds: float = CHECK_SECONDS, *, used: bool = False) ->
             return str(error)
         finally:
             timer.cancel()
+
+
+def uri_of(path: Path) -> str:
+    """Returns a URI with which SQLite opens this file and makes no new one: it would take the log of a file that was moved away for
+    its own, and empty it."""
+    return f"{path.absolute().as_uri()}?mode=rw"
+
+
+def _connected(path: Path) -> sqlite3.Connection:
+    return sqlite3.connect(uri_of(path), uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
 
 
 def _beside(path: Path) -> list[Path]:

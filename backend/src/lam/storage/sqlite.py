@@ -14,12 +14,15 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 from itertools import islice
+from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
 from types import TracebackType
 from typing import Any, Final, Self, TypeVar, cast
 
 from sqlalchemy import URL, Connection, CursorResult, Dialect, Executable, QueuePool, create_engine, event
+
+from lam.storage.database_file import uri_of
 
 LOCK_SECONDS: Final = 4  # for another process's lock
 
@@ -250,9 +253,15 @@ class _Transaction:
 
 
 class SqliteEngine:
-    """The connections to one file, `pool_size` of which are kept open. `lock_milliseconds`: how long to wait for a lock."""
+    """The connections to one file, `pool_size` of which are kept open. `lock_milliseconds`: how long to wait for a lock.
 
-    def __init__(self, url: URL, *, pool_size: int, lock_seconds: float) -> None:
+    `require`: called before a connection is opened, once `fill` was called. Raises where the file is no longer what it was.
+    """
+
+    def __init__(self, url: URL, *, pool_size: int, lock_seconds: float, require: Callable[[], None] = lambda: None) -> None:
+        self._pool_size = pool_size
+        self._require = require
+        self._path: Path | None = None  # of the file that is there
         self.sync_engine = create_engine(
             url.set(drivername="sqlite"),
             poolclass=QueuePool,
@@ -260,9 +269,25 @@ class SqliteEngine:
             max_overflow=-1,  # its users stand in line for a place before they ask; a pool that waits would stop the event loop
             connect_args={"factory": _Driver, "timeout": lock_seconds, "check_same_thread": False},
         )
+        event.listen(self.sync_engine, "do_connect", self._direct)
         event.listen(self.sync_engine, "connect", _prepare)
         self.lock_milliseconds = int(1000 * lock_seconds)
         self.threads = _Threads(pool_size + 1)
+
+    async def fill(self, path: Path) -> None:
+        """Opens the connections that are kept, all to the file that is at `path` now: when it is moved away, its readers can go on
+        reading. From now on no connection makes a new file."""
+        self._path = path
+        opened = await self.threads.run(lambda: [self.sync_engine.connect() for _ in range(self._pool_size)]).result
+        for connection in opened:
+            connection.close()
+
+    def _direct(self, _dialect: Dialect, _record: Any, arguments: list[Any], named: dict[str, Any]) -> None:
+        """Points a connection that is about to be opened to the file."""
+        if self._path is not None:
+            self._require()
+            arguments[0] = uri_of(self._path)
+            named["uri"] = True
 
     @property
     def pool(self) -> QueuePool:
