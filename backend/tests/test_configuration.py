@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from lam.configuration import Configuration, Local, Server, Target, load_configuration
+from lam.configuration import Configuration, Configured, Local, Server, Target, load_configuration
 from lam.errors import ConfigError
 from lam.settings import Settings
 
@@ -206,3 +206,16 @@ def test_the_example_in_the_guide_is_right(tmp_path: Path, monkeypatch: pytest.M
     }
     defaults = configuration.models[1].defaults
     assert (defaults.temperature, defaults.reasoning, defaults.system_prompt) == (0.3, "auto", "Answer briefly.")
+
+
+async def test_a_gateway_catches_up_with_what_was_written_while_it_started(load: Load, tmp_path: Path) -> None:
+    load(SERVER)
+    configured = Configured(Settings(lam_data_dir=tmp_path))
+    heard = list[list[str]]()
+    configured.after_change.append(lambda new: heard.append([server.name for server in new.servers]))
+    await configured.catch_up()
+    load(SERVER + OTHER)
+    await configured.catch_up()
+    (tmp_path / "lam.toml").write_text("no TOML")
+    await configured.catch_up()
+    assert heard == [["big", "small"]]

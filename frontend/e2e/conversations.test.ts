@@ -4,7 +4,7 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { words } from "../src/words";
-import { answer, ask, ended, says } from "./manners";
+import { answer, ask, ended, noticesStay, says } from "./manners";
 import { AWAY, REFUSED, Studio } from "./studio";
 
 const LONG = Array.from({ length: 2000 }, (_, at) => `word${at} `); // of a reply that is stopped
@@ -252,6 +252,7 @@ test("what was said long ago is found and shown, and a deleted conversation can 
     await page.getByRole("button", { name: words.sessions.actions("What does a heron eat?") }).click();
     await page.getByRole("menuitem", { name: words.common.delete }).click();
   };
+  await noticesStay(page);
   await remove();
   await expect.poll(() => page.getByRole("link", { name: /heron/ }).count()).toBe(0);
   expect(await page.evaluate(() => document.activeElement?.tagName)).not.toBe("BODY");

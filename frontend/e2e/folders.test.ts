@@ -4,7 +4,7 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { words } from "../src/words";
-import { ask, ended, says } from "./manners";
+import { ask, ended, noticesStay, says } from "./manners";
 import { DARK, LIGHT, Look } from "./look";
 import { REFUSED, Studio } from "./studio";
 
@@ -132,6 +132,7 @@ test("a conversation is dragged into a folder and out of it, and either is taken
   await make(page, ["Herons"]);
   await entry(page, "Herons").waitFor();
   await folder(page, "Zoo").waitFor();
+  await noticesStay(page);
   await page.getByRole("link", { name: /Herons/ }).dragTo(folder(page, "Zoo"));
   await expect.poll(() => page.locator(".outside .entry").count()).toBe(0);
   await folder(page, "Zoo").getByRole("button", { name: "Zoo", exact: true }).click();

@@ -9,6 +9,14 @@ export async function ask(page: Page, text: string): Promise<void> {
   await page.keyboard.press("Enter");
 }
 
+/** From now on a notice with a button stays until somebody closes it: on a busy machine its eight seconds are soon over. */
+export async function noticesStay(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    const later = globalThis.setTimeout;
+    Object.assign(globalThis, { setTimeout: (run: () => void, ms?: number) => (ms === 8_000 ? 0 : later(run, ms)) });
+  });
+}
+
 /** The newest reply's text. */
 export function answer(page: Page): ReturnType<Page["locator"]> {
   return page.locator(".answer > .markdown").last();

@@ -10,7 +10,7 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { words } from "../src/words";
 import { spoken } from "./languages";
 import { Look } from "./look";
-import { ask, ended, request, says } from "./manners";
+import { ask, ended, noticesStay, request, says } from "./manners";
 import { REFUSED, Studio, type Visitor } from "./studio";
 
 type Options = NonNullable<Parameters<Studio["newcomer"]>[0]>;
@@ -143,11 +143,7 @@ test.each([
   await expect.poll(() => share(ina).textContent()).toContain(nickname);
   expect(await share(ina).textContent()).toContain(nameOfAna);
 
-  await ina.evaluate(() => {
-    const later = globalThis.setTimeout;
-    // A notice with a button stays: a look may take longer than it is there.
-    Object.assign(globalThis, { setTimeout: (run: () => void, ms?: number) => (ms === 8_000 ? 0 : later(run, ms)) });
-  });
+  await noticesStay(ina);
   await guest.getByRole("button", { name: words.together.askToSteer }).click();
   await guest.getByText(words.together.youAsked).waitFor();
   await ina.getByText(words.together.askedToSteer(nickname)).waitFor();

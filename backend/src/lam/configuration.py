@@ -11,6 +11,7 @@ import re
 import tomllib
 import unicodedata
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -230,6 +231,13 @@ class Configured:
             log.error("Another gateway has read its configuration again; this one keeps the earlier one: %s", error.message)
         else:
             log.info("The configuration is read again: %d servers, %d models", len(new.servers), len(new.models))
+
+    async def catch_up(self) -> None:
+        """Reads the file again if it is not what was read: nobody could tell a gateway that started. A mistake in it is for whoever
+        asks for it to be read."""
+        with suppress(ConfigError):
+            if await asyncio.to_thread(load_configuration, self._settings) != self.now:
+                await self.follow()
 
     async def _read(self) -> Configuration:
         async with self._one_at_a_time:

@@ -523,6 +523,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
                 tasks.run("configuration", configured.follow)
 
             configured.after_reload.append(relay.elsewhere("configuration", read_again))
+            tasks.run("configuration", configured.catch_up)
             several.remote_runs.after_start += [changes.run_started, news.run_changed]
             several.remote_runs.after_end += [changes.run_ended, news.run_changed, waiting_.after_elsewhere]
             await stack.enter_async_context(neighbours)

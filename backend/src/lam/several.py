@@ -138,9 +138,13 @@ class TakeOver:
         await self._find_forgotten()
         lost = frozenset(run_id for run_id in supervisor.lost if supervisor.local(run_id) is None)
         rule = OrphanRule(lease=leases.pace.lease if leases.may_take_over else None, lost=lost)
-        orphans = await Orphans.take_over(self._store, self._kinds, supervisor.owner, rule)
-        supervisor.lost -= lost
-        supervisor.lost.update(run.id for run in orphans.remaining)  # until they run here or have ended, nobody else ends them
+        supervisor.takes_over = True
+        try:
+            orphans = await Orphans.take_over(self._store, self._kinds, supervisor.owner, rule)
+            supervisor.lost -= lost
+            supervisor.lost.update(run.id for run in orphans.remaining)  # until they run here or have ended, nobody else ends them
+        finally:
+            supervisor.takes_over = False
         if not orphans.remaining:
             return
         resumed, ending = 0, list[str]()

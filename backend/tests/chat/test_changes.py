@@ -95,6 +95,26 @@ async def test_a_database_that_is_away_delays_changes_and_loses_none(changes: Ch
         assert [change.event["type"] for change in feed.since(0)] == ["session", "messages"]
 
 
+@pytest.mark.parametrize("leaves", ["the session", "the person"])
+async def test_what_is_gone_while_it_is_described_does_not_come_back(changes: Changes, describer: Describer, leaves: str) -> None:
+    def gone() -> None:
+        if leaves == "the session":
+            changes.sessions_touched({}, {4: [10, 30]})
+            monkey.delitem(PEOPLE, 4)
+        else:
+            changes.person_removed(4, 30)
+            monkey.setitem(PEOPLE, 4, {10: "owner"})
+
+    describer.meanwhile = gone
+    with pytest.MonkeyPatch.context() as monkey, changes.reading(30) as feed:
+        described = len(describer.asked) + 2
+        changes.sessions_touched({4: True}, {})
+        while len(describer.asked) < described:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0)
+        assert feed.since(0)[-1].event == {"type": "deleted", "session_id": 4}
+
+
 async def test_nothing_is_described_while_nobody_is_connected(changes: Changes, describer: Describer) -> None:
     changes.sessions_touched({3: True}, {})
     with changes.reading(10) as feed:

@@ -15,6 +15,7 @@ from lam.engines.retries import Pauses
 from lam.gateway import Bounds
 from lam.testing.server import Reply, ScriptedServer
 
+from ..checkpoints import until_stored
 from ..forked import forked
 from ..ports import free_port
 from ..running import Gateway, gateway_process, running_gateway
@@ -200,6 +201,9 @@ async def test_an_answer_that_is_rebuilt_is_not_written_twice(scripted: Scripted
         chat = await start("chat", "Go on", env=environment(data))
         assert chat.stdout
         shown = await chat.stdout.readexactly(500)
+        async with running.client() as client:
+            (_, message) = await client.call("GET", "/api/chatbot/sessions/1/messages")
+        await until_stored(data, message["stream_id"], lambda stored: len(stored.text) > 400)
         gateway.kill()
         await gateway.wait()
     async with gateway_process(data, llm_server_url=scripted.url, lam_port=port) as (_, running):

@@ -19,6 +19,7 @@ class Sent:
 
     def __init__(self) -> None:
         self.handlers: dict[str, Handler] = {}
+        self.sent: list[tuple[str, str]] = []
 
     def hear(self, kind: str, handler: Handler) -> None:
         self.handlers[kind] = handler
@@ -27,7 +28,8 @@ class Sent:
 
     def send_all(self, kind: str, body: bytes) -> None: ...
 
-    def send(self, gateway: str, kind: str, body: bytes) -> None: ...
+    def send(self, gateway: str, kind: str, body: bytes) -> None:
+        self.sent.append((gateway, kind))
 
     def start(self, gateway: str, epoch: int) -> None:
         begun = Begun(id="r", epoch=epoch, kind="reply", key="k", user_id=1, on_disconnect="continue", began_at=0)
@@ -93,3 +95,21 @@ def test_a_run_that_was_taken_over_here_is_nobody_elses(remote_runs: RemoteRuns,
     assert remote_runs.get("r") is None
     signals.start("b", epoch=3)
     assert remote_runs.get("r") is not None
+
+
+async def test_whoever_has_the_run_is_told_of_its_readers_however_it_is_found_out(
+    remote_runs: RemoteRuns, signals: Sent, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    signals.start("a", epoch=1)
+    run = remote_runs.get("r")
+    assert run is not None
+
+    async def find(_run_id: str) -> object:
+        return SimpleNamespace(owner="b", epoch=2)
+
+    monkeypatch.setattr(remote_runs, "_store", SimpleNamespace(find=find))
+    with run.reading():
+        signals.sent.clear()
+        await remote_runs._look_up(run)
+        signals.start("b", epoch=2)
+        assert signals.sent == [("b", "run.reads")]

@@ -70,6 +70,7 @@ async def test_a_kill_in_the_middle_changes_neither_the_table_nor_what_was_compl
             await until(is_in_the_middle)
             process.kill()
             await process.wait()
+    await until(lambda: models.active == 0)  # it has heard of all that was asked
     asked = len(models.requests)
     before = await stored_cells(data, run_id)
     complete = {cell.number for cell in before if cell.status == "complete"}

@@ -122,7 +122,7 @@ async def test_the_lock_is_taken_again_when_the_database_returns(server: Postgre
         with pytest.raises(ConfigError, match="Another gateway"):
             await second(url)
         assert not lost.is_set()
-    await second(url)
+    await second(url, wait_seconds=20)
 
 
 async def test_a_gateway_learns_that_another_one_took_its_database(server: PostgreSQL) -> None:
@@ -151,8 +151,8 @@ async def lock_is_held(server: PostgreSQL, url: str) -> bool:
     return await asyncio.to_thread(server.sql, "postgres", f"{query} '{url.rpartition('/')[2]}'") == "1"
 
 
-async def second(url: str) -> None:
-    async with exclusive(url, wait_seconds=0.2):
+async def second(url: str, wait_seconds: float = 0.2) -> None:
+    async with exclusive(url, wait_seconds=wait_seconds):
         pass
 
 

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from lam.api.log_writer import LogWriter
 from lam.errors import Unreachable
@@ -26,18 +27,19 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.sse]
 QUICK = Pace(block=0.2, answer=0.5, first_pause=0.02, longest_pause=0.1)
 START = Metadata(session_id=1, user_message_id=1, session_key="s")
 END = Done(assistant_message_id=1, full_content="all")
+PATIENT = replace(QUICK, answer=20)  # where Redis is well
 NEVER = 1e9
 
 
 class Place:
     """One gateway: its logs, what it writes of them, and its mirrors of others."""
 
-    def __init__(self, url: str, name: str, *, lost_seconds: float, check_seconds: float) -> None:
-        self.link = Link(url, name, pace=QUICK)
+    def __init__(self, url: str, name: str, *, pace: Pace, patience: float, lost_seconds: float, check_seconds: float) -> None:
+        self.link = Link(url, name, pace=pace)
         self.shelf = Shelf()
         self.valid = True
         self.replica = Replica(self.link, self.shelf, valid=lambda: self.valid)
-        self.mirrors = Mirrors(self.link, patience=1, lost_seconds=lost_seconds, check_seconds=check_seconds)
+        self.mirrors = Mirrors(self.link, patience=patience, lost_seconds=lost_seconds, check_seconds=check_seconds)
 
     def run(self, stream_id: str = "one", epoch: int = 1, start: int = 0) -> MemoryLog:
         log = self.shelf.open(stream_id, start)
@@ -52,10 +54,19 @@ class Place:
 
 @asynccontextmanager
 async def places(
-    server: RedisServer, folder: Path, *names: str, lost_seconds: float = NEVER, check_seconds: float = NEVER
+    server: RedisServer,
+    folder: Path,
+    *names: str,
+    patience: float = 20,
+    lost_seconds: float = NEVER,
+    check_seconds: float = NEVER,
+    mortal: bool = False,
 ) -> AsyncIterator[list[Place]]:
+    """`mortal`: the server dies or freezes, which is to be noticed soon."""
+    url, pace = server.url_for(folder), QUICK if mortal else PATIENT
+    waits = {"patience": patience, "lost_seconds": lost_seconds, "check_seconds": check_seconds}
     async with AsyncExitStack() as stack:
-        made = [Place(server.url_for(folder), name, lost_seconds=lost_seconds, check_seconds=check_seconds) for name in names]
+        made = [Place(url, name, pace=pace, **waits) for name in names]
         for place in made:
             for part in (place.link, place.replica, place.mirrors):
                 await stack.enter_async_context(part)
@@ -122,7 +133,7 @@ async def test_who_resumes_elsewhere_gets_what_they_lack(redis: RedisServer, tmp
 
 
 async def test_a_stream_that_nobody_writes_has_no_mirror(redis: RedisServer, tmp_path: Path) -> None:
-    async with places(redis, tmp_path, "b") as (b,):
+    async with places(redis, tmp_path, "b", patience=1) as (b,):
         found = await asyncio.gather(b.mirrors.open("none"), b.mirrors.open("none"))
         assert list(found) == [None, None]
 
@@ -196,7 +207,7 @@ async def test_an_old_owner_writes_nothing_into_what_a_new_one_wrote(
 
 
 async def test_an_owner_without_a_lease_writes_nothing_even_to_an_empty_redis(mortal_redis: RedisServer, tmp_path: Path) -> None:
-    async with places(mortal_redis, tmp_path, "a", "b", "c") as (a, b, c):
+    async with places(mortal_redis, tmp_path, "a", "b", "c", mortal=True) as (a, b, c):
         old = a.run()
         old.append([START, *tokens(5)])
         await c.mirror(after=6)
@@ -218,7 +229,7 @@ async def test_an_owner_without_a_lease_writes_nothing_even_to_an_empty_redis(mo
 async def test_mirrors_go_on_without_a_gap_or_doubling_when_redis_is_back(
     mortal_redis: RedisServer, tmp_path: Path, harm: str
 ) -> None:
-    async with places(mortal_redis, tmp_path, "a", "b") as (a, b):
+    async with places(mortal_redis, tmp_path, "a", "b", mortal=True) as (a, b):
         logs = [a.run(f"s{number}") for number in range(5)]
         for log in logs:
             log.append([START, *tokens(30)])
@@ -260,7 +271,7 @@ async def test_mirrors_go_on_without_a_gap_or_doubling_when_redis_is_back(
 
 
 async def test_what_ended_a_moment_ago_is_there_again_after_redis_has_lost_it(mortal_redis: RedisServer, tmp_path: Path) -> None:
-    async with places(mortal_redis, tmp_path, "a", "b") as (a, b):
+    async with places(mortal_redis, tmp_path, "a", "b", mortal=True) as (a, b):
         log = a.run()
         log.append([START, END])
         log.close()
@@ -276,7 +287,7 @@ async def test_what_ended_a_moment_ago_is_there_again_after_redis_has_lost_it(mo
 async def test_readers_of_mirrors_get_comments_and_then_leave_while_redis_is_away(
     mortal_redis: RedisServer, tmp_path: Path
 ) -> None:
-    async with places(mortal_redis, tmp_path, "a", "b", lost_seconds=3) as (a, b):
+    async with places(mortal_redis, tmp_path, "a", "b", lost_seconds=3, mortal=True) as (a, b):
         log = a.run()
         log.append([START, *tokens(5)])
         own, reader = Reader(log), Reader(await b.mirror(after=6))
@@ -302,8 +313,8 @@ async def test_readers_of_mirrors_get_comments_and_then_leave_while_redis_is_awa
 
 
 async def test_a_mirror_whose_stream_is_gone_for_good_is_closed(mortal_redis: RedisServer, tmp_path: Path) -> None:
-    async with places(mortal_redis, tmp_path, "b", check_seconds=0.1) as (b,):
-        async with places(mortal_redis, tmp_path, "a") as (a,):
+    async with places(mortal_redis, tmp_path, "b", check_seconds=0.1, mortal=True) as (b,):
+        async with places(mortal_redis, tmp_path, "a", mortal=True) as (a,):
             a.run().append([START])
             reader = Reader(await b.mirror())
         mortal_redis.command("FLUSHALL")  # and its gateway is gone, too
@@ -354,7 +365,7 @@ async def test_nothing_is_lost_or_doubled_whatever_happens_to_redis_and_to_owner
 ) -> None:
     """Readers who resume as clients do, while Redis dies, freezes and forgets, and runs go from one gateway to another."""
     chance = random.Random(18)
-    async with places(mortal_redis, tmp_path, "a", "b", "c", lost_seconds=0.5, check_seconds=0.1) as (a, b, c):
+    async with places(mortal_redis, tmp_path, "a", "b", "c", lost_seconds=0.5, check_seconds=0.1, mortal=True) as (a, b, c):
         logs = {f"s{number}": [a.run(f"s{number}")] for number in range(6)}  # of each stream, by epoch
         told: dict[str, list[tuple[int, bytes]]] = {stream_id: [] for stream_id in logs}
 

@@ -30,6 +30,9 @@ RECENT_SECONDS: Final = 60  # that a login is known without the database
 RECENT_TOKENS: Final = 1000
 LOCAL_EMAIL: Final = "local"
 PROGRAM_CHARACTERS: Final = 200
+WRONG: Final = "The address or the password is wrong."
+WRONG_CURRENT: Final = "The current password is wrong."
+WRONG_TO_DELETE: Final = "The password is wrong; nothing was deleted."
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +60,8 @@ class Login(Struct, frozen=True):
 
 
 class Accounts:
-    """The accounts of all people. `end_runs(user_id)` is called before an account is deleted, to stop its running replies."""
+    """The accounts of all people. `end_runs(user_id, sessions)` is called before an account is deleted and afterwards, to stop its
+    running replies, and those of others in its sessions. `sessions`: of which were deleted."""
 
     def __init__(
         self,
@@ -67,7 +71,7 @@ class Accounts:
         *,
         secret_key: str,
         registration: Literal["open", "closed"],
-        end_runs: Callable[[int], Awaitable[None]],
+        end_runs: Callable[[int, Collection[int]], Awaitable[None]],
         most_tokens: int = TOKENS_OF_USER,
     ) -> None:
         self._most_tokens = most_tokens
@@ -105,11 +109,13 @@ class Accounts:
         if user is None or not good:
             account = "no such account" if user is None else f"account {user.id}"
             log.warning("Failed login from %s: %s", address, account)
-            raise Unauthorized("The address or the password is wrong.")
+            raise Unauthorized(WRONG)
         token, now = new_token(), _now()
         expires_at = now + timedelta(days=TOKEN_DAYS)
         program = valid(browser.program)[:PROGRAM_CHARACTERS] if browser.program else None
         async with self._database.write() as unit:
+            if not await unit.users.has_password(user.id, user.password_hash):
+                raise Unauthorized(WRONG)  # it was changed while this one was verified
             await unit.tokens.forget_expired(now)
             if browser.token:
                 await unit.tokens.revoke_hash(token_hash(self._secret_key, browser.token))
@@ -193,9 +199,11 @@ class Accounts:
         check = partial(self._passwords.verify, user.password_hash, current, source)
         if not await self._budgets.change.check(str(user.id), check):
             log.warning("Failed change of the password of account %d from %s: wrong password", user.id, address)
-            raise Forbidden("The current password is wrong.")
+            raise Forbidden(WRONG_CURRENT)
         hashed = await self._passwords.hash_new(new, user.email, source)
         async with self._database.write() as unit:
+            if not await unit.users.has_password(user.id, user.password_hash):
+                raise Forbidden(WRONG_CURRENT)
             await unit.users.set_password(user.id, hashed)
             await unit.tokens.revoke_all(user.id, but=identity.token_id)
         self._recent.clear()
@@ -211,12 +219,14 @@ class Accounts:
         check = partial(self._passwords.verify, user.password_hash, password, f"delete {user.id}")
         if not await self._budgets.delete.check(str(user.id), check):
             log.warning("Failed deletion of account %d from %s: wrong password", user.id, address)
-            raise Forbidden("The password is wrong; nothing was deleted.")
-        await self._end_runs(user.id)
+            raise Forbidden(WRONG_TO_DELETE)
+        await self._end_runs(user.id, ())
         async with self._database.write() as unit:
-            await unit.users.delete(user.id)
+            if not await unit.users.has_password(user.id, user.password_hash):
+                raise Forbidden(WRONG_TO_DELETE)
+            shared = await unit.users.delete(user.id)
         self._recent.clear()
-        await self._end_runs(user.id)
+        await self._end_runs(user.id, shared)
         log.info("Account %d was deleted by its owner from %s", user.id, address)
 
     async def local_token(self, kept: str | None, *, alone: bool = True) -> str:

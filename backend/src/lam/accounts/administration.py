@@ -1,7 +1,7 @@
 """The operations of an admin on other accounts. It must not know HTTP."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 
 from lam.accounts.accounts import LOCAL_EMAIL, Identity, add_user
 from lam.accounts.passwords import Passwords
@@ -18,7 +18,7 @@ class Administration:
     an account is deleted."""
 
     def __init__(
-        self, database: Database, passwords: Passwords, budget: Budget, end_runs: Callable[[int], Awaitable[None]]
+        self, database: Database, passwords: Passwords, budget: Budget, end_runs: Callable[[int, Collection[int]], Awaitable[None]]
     ) -> None:
         self._database = database
         self._passwords = passwords
@@ -64,10 +64,10 @@ class Administration:
     async def delete(self, admin: Identity, user_id: int) -> None:
         """Removes the account with everything in it; stops its running replies first. Raises NotFound, Forbidden."""
         await self._anothers(admin, user_id)
-        await self._end_runs(user_id)
+        await self._end_runs(user_id, ())
         async with self._database.write() as unit:
-            await unit.users.delete(user_id)
-        await self._end_runs(user_id)
+            shared = await unit.users.delete(user_id)
+        await self._end_runs(user_id, shared)
         log.info("Account %d was deleted by admin %d", user_id, admin.user.id)
 
     async def _anothers(self, admin: Identity, user_id: int) -> User:

@@ -59,6 +59,7 @@ class EventConnection:
         self.scope = scope
         self.closed = False
         self.revocations = 0  # when it was prepared
+        self.described_at = 0  # the number of the newest change then
         self._instance = instance
         self._feed = Feed(0)
         self._position = 0  # in the feed
@@ -282,6 +283,8 @@ class EventConnections:
             raise TooManyStreams(f"You have {MOST_PER_USER} event connections open, as many as this gateway allows; close one.")
         connection = EventConnection(self.instance, user_id, scope)
         connection.revocations = self.revocations
+        with self._changes.reading(user_id):  # from here on changes are kept: what is described meanwhile may be older
+            connection.described_at = self._changes.last
         return connection
 
     @contextmanager
@@ -289,13 +292,15 @@ class EventConnections:
         """Registers a connection while it is read. It continues after `cursor`, the id of the reader's last frame."""
         number = self._number(cursor)
         resumes = number is not None and self._changes.knows(connection.user_id, number)
-        position = number if resumes and number is not None else self._changes.last
+        is_fresh = cursor is None and self._changes.knows(connection.user_id, connection.described_at)
+        if not resumes or number is None:
+            number = connection.described_at if is_fresh else self._changes.last
         self._open[connection.id] = connection
         self._presence.connected(connection.id, connection.user_id, connection.sessions)
         try:
             with (
                 self._changes.reading(connection.user_id) as feed,
-                connection.open(feed, position, complete=resumes or cursor is None),
+                connection.open(feed, number, complete=resumes or is_fresh),
             ):
                 if connection.revocations != self.revocations:
                     connection.close()  # it may follow what is no longer this reader's: they connect again

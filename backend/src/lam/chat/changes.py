@@ -157,6 +157,7 @@ class Changes:
         if not self._feeds:
             return
         for session_id, people in removed.items():
+            self._overtaken = True
             for person in people:
                 self._tell(person, "sessions", session_id, {"type": "deleted", "session_id": session_id})
         for session_id, messages in touched.items():
@@ -210,6 +211,7 @@ class Changes:
 
     def person_removed(self, session_id: int, user_id: int) -> None:
         """Reports to somebody that a session is no longer theirs to see."""
+        self._overtaken = True
         self.to_person(user_id, session_id, {"type": "removed"})
         self._tell(user_id, "sessions", session_id, {"type": "deleted", "session_id": session_id})
 

@@ -22,8 +22,7 @@ from lam.chat.history import Prompt, chat_request, conversation, left_out
 from lam.chat.members import authors
 from lam.chat.returned_pictures import Store, with_pictures
 from lam.chat.sessions import require_session
-from lam.chat.sink import REPLY, Order, Replies, ReplySink, session_key
-from lam.chat.sink import so_far as stored_so_far
+from lam.chat.sink import REPLY, Order, Replies, ReplySink, as_stored, session_key
 from lam.chat.streams import Following, Streams, wait_for_log
 from lam.chat.templates import prompt_changes
 from lam.chat.terms import Terms, terms_of
@@ -65,11 +64,16 @@ MOST_REACTIONS: Final = 6
 """How many reactions of one person a message may have."""
 
 
+class NotReady(Exception):
+    """A waiting message is not to be sent yet."""
+
+
 class Send(Choices, frozen=True, kw_only=True):
     """A new turn or, with `regenerate` or `continues`, another reply or the continuation of one. None means unset.
 
     `documents`: when set, even to an empty list, `content` is not searched for documents. `waiting_id`: the waiting message that
-    this sends; its text, documents and pictures count. `images`: ids of pictures.
+    this sends; its text, documents and pictures count. `by_itself`: nobody asked for that one to be sent now.
+    `images`: ids of pictures.
     """
 
     session_id: int
@@ -84,6 +88,7 @@ class Send(Choices, frozen=True, kw_only=True):
     regenerate: int | Newest | None = None
     continues: int | Newest | None = None
     waiting_id: int | None = None
+    by_itself: bool = False
     client_request_id: str | None = None
     on_disconnect: OnDisconnect = "cancel"
 
@@ -297,7 +302,9 @@ class Messages:
         run = self._supervisor.local(message.stream_id)
         if run is None and self._supervisor.elsewhere is None:
             return message
-        so_far = run.snapshot if run is not None else await stored_so_far(unit, message)
+        if run is None:
+            return await as_stored(unit, message)
+        so_far = run.snapshot
         return msgspec.structs.replace(message, content=so_far.text, parts=so_far.parts, thinking=so_far.thinking or None)
 
     async def _store(self, claim: Claim, place: Ticket, user_id: int, send: Send, *, keeps_history: bool) -> tuple[Order, OpenRun]:
@@ -460,11 +467,14 @@ async def require_message(unit: UnitOfWork, message_id: int, user_id: int, actio
 
 
 async def _take(unit: UnitOfWork, user_id: int, send: Send, waiting_id: int) -> Send:
-    """Removes the waiting message and returns the send with its content. Raises NotFound when it was sent or taken back."""
+    """Removes the waiting message and returns the send with its content. Raises NotFound when it was sent or taken back, NotReady
+    when somebody changes it or it is held, and nobody asked for it."""
     await require_session(unit, send.session_id, user_id, "send", lock=True)
     waiting = await unit.waiting.take(send.session_id, waiting_id)
     if waiting is None:
         raise NotFound("This message does not wait any more.")
+    if send.by_itself and (waiting.editing or waiting.held is not None):
+        raise NotReady
     return msgspec.structs.replace(
         send,
         content=text_of(waiting.parts),

@@ -195,18 +195,20 @@ class Sessions:
         await self._find(user_id, session_id, "delete")
         await self._supervisor.end_key(session_key(session_id))
         async with self._database.write() as unit:
+            await require_session(unit, session_id, user_id, "delete", lock=True)  # it may be somebody else's now
             shown = await unit.media.of_session(session_id)
             await unit.sessions.delete(session_id)
             await unit.users.delete_guests([session_scope(session_id)])
             await unit.media.let_go(shown)
         await self._supervisor.end_key(session_key(session_id))
 
-    async def end_runs_of_account(self, user_id: int) -> None:
-        """Stops the runs of an account that is deleted, and those of others in its sessions. Raises SessionBusy."""
+    async def end_runs_of_account(self, user_id: int, gone: Collection[int]) -> None:
+        """Stops the runs of an account that is deleted, and those of others in its sessions. `gone`: which of these are deleted.
+        Raises SessionBusy."""
         await self._supervisor.end_user(user_id)
         async with self._database.read() as unit:
             shared = await unit.members.by_own_session(user_id)
-        for session_id in shared:
+        for session_id in {*shared, *gone}:
             await self._supervisor.end_key(session_key(session_id))
 
     async def _require_pin(self, unit: UnitOfWork, user_id: int) -> None:

@@ -188,22 +188,28 @@ class Replies:
             return await _rebuilt(unit, message, user_id)
 
 
-async def so_far(unit: UnitOfWork, message: Message) -> Snapshot:
-    """Returns a streaming message as far as it is stored: its row and its run's checkpoints."""
+async def as_stored(unit: UnitOfWork, message: Message) -> Message:
+    """Returns a message with all that is stored of it: of a streaming one its row and its run's checkpoints. It may have ended
+    since it was read; then its row, read again, has everything, and the checkpoints are gone."""
+    if message.status != "streaming":
+        return message
     snapshot = Snapshot()
     saved = await unit.runs.progress(message.stream_id) if message.stream_id else []
     for event in (*content_events(message.parts, message.thinking or ""), *saved):
         snapshot.add(event)
-    return snapshot
+    now = await unit.messages.by_id(message.id)
+    if now is not None and now.status != "streaming":
+        return now
+    return msgspec.structs.replace(message, content=snapshot.text, parts=snapshot.parts, thinking=snapshot.thinking or None)
 
 
 async def _rebuilt(unit: UnitOfWork, message: Message, user_id: int) -> list[Event]:
     session = await unit.sessions.find(message.session_id, user_id, "read")
-    parts, thinking, facts = message.parts, message.thinking or "", message.facts
+    message = await as_stored(unit, message)
+    facts = message.facts
     if message.status == "streaming":  # the log is gone and the ending is not stored yet
-        stored = await so_far(unit, message)
         failure = Failure(code=Interrupted.code, message=Interrupted.summary, retryable=True)
-        parts, thinking, facts = stored.parts, stored.thinking, msgspec.structs.replace(facts, failure=failure)
+        facts = msgspec.structs.replace(facts, failure=failure)
     return events_of(
         Reply(
             session_id=message.session_id,
@@ -211,8 +217,8 @@ async def _rebuilt(unit: UnitOfWork, message: Message, user_id: int) -> list[Eve
             stream_id=message.stream_id,
             user_message_id=message.parent_id,
             message_id=message.id,
-            thinking=thinking,
-            parts=parts,
+            thinking=message.thinking or "",
+            parts=message.parts,
             facts=facts,
         )
     )

@@ -6,6 +6,7 @@ are opened.
 
 from collections.abc import Collection, Hashable
 from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 from msgspec import Struct
@@ -16,6 +17,8 @@ from lam.errors import NotAllowed, RoomOver, RoomPaused
 from lam.protocol.budget import NO_LIMITS, Budget
 from lam.storage.database import UnitOfWork
 from lam.storage.models import Room, Session
+
+REMOVED: Final = "You were removed from this room."
 
 
 class Terms(Struct, frozen=True, kw_only=True):
@@ -32,18 +35,21 @@ class Terms(Struct, frozen=True, kw_only=True):
 
 
 async def terms_of(unit: UnitOfWork, session: Session, author_id: int, now: datetime) -> Terms:
-    """Returns the terms on which somebody sends in a session now. Raises RoomPaused, RoomOver."""
+    """Returns the terms on which somebody sends in a session now. Raises RoomPaused, RoomOver, and NotAllowed for a guest who was
+    removed."""
     terms, room = await lasting_terms(unit, session, author_id)
     if room is None and session.room_id is not None:
         raise RoomOver  # it went with the account of whoever opened it
     if room is not None:
         require_open(room, session.created_at, now)
+        if await unit.rooms.is_removed(author_id):
+            raise NotAllowed(REMOVED)
     return terms
 
 
 def require_open(room: Room, joined_at: datetime, now: datetime) -> None:
     """Raises RoomPaused, or RoomOver for somebody who joined at that time."""
-    if now >= ends_at(room, joined_at):
+    if room.state == "ending" or now >= ends_at(room, joined_at):
         raise RoomOver
     if room.state == "paused":
         raise RoomPaused

@@ -17,7 +17,7 @@ from lam.chat.folders import folder_for
 from lam.chat.pictures import pictures_in
 from lam.chat.session_file import ErrorPart, MessagePart, MetadataPart, SessionFile, SessionPart, moment
 from lam.chat.sessions import in_role, new_key, require_room, require_session
-from lam.chat.sink import so_far
+from lam.chat.sink import as_stored
 from lam.chat.titles import DEFAULT_TITLE
 from lam.errors import Invalid, PictureError
 from lam.media.media import Media
@@ -25,7 +25,7 @@ from lam.protocol.chat import Picture
 from lam.protocol.parts import Image, Parts, Text, ToolCall, documents_of, images_of, results_of, to_stored
 from lam.protocol.sampling import NAMES
 from lam.protocol.text import valid
-from lam.storage.database import Database, UnitOfWork
+from lam.storage.database import Database
 from lam.storage.models import Message, Session
 
 FILE_BYTES: Final = 64 << 20
@@ -52,7 +52,7 @@ class Transfer:
         async with self._database.read() as unit:
             session = await require_session(unit, session_id, user_id, "export")
             folder = None if session.folder_id is None else await unit.folders.find(session.folder_id, user_id, "read")
-            messages = [await _with_checkpoints(unit, message) for message in await unit.messages.all(session_id)]
+            messages = [await as_stored(unit, message) for message in await unit.messages.all(session_id)]
             pictures = await pictures_in(unit, [message.parts for message in messages])
         part = SessionPart(
             title=session.title,
@@ -84,7 +84,7 @@ class Transfer:
         """Returns the active path for reading, with a running reply up to its last checkpoint."""
         async with self._database.read() as unit:
             session = await require_session(unit, session_id, user_id, "read")
-            messages = [await _with_checkpoints(unit, message) for message in await unit.messages.path(session.leaf_id)]
+            messages = [await as_stored(unit, message) for message in await unit.messages.path(session.leaf_id)]
         return await asyncio.to_thread(markdown, in_role(session, session.role), messages)
 
     async def import_file(self, user_id: int, file: IO[bytes], size: int) -> Session:
@@ -167,14 +167,6 @@ class Transfer:
             leaf_id = ids[-1 if leaf is None else leaf]
             await unit.sessions.change(session.id, leaf_id=leaf_id)
         return msgspec.structs.replace(session, leaf_id=leaf_id)
-
-
-async def _with_checkpoints(unit: UnitOfWork, message: Message) -> Message:
-    """Returns a running reply with its stored text; any other message unchanged."""
-    if message.status != "streaming":
-        return message
-    reply = await so_far(unit, message)
-    return msgspec.structs.replace(message, content=reply.text, parts=reply.parts, thinking=reply.thinking or None)
 
 
 def _encoded(part: SessionPart, messages: list[Message]) -> bytes:

@@ -16,7 +16,7 @@ from msgspec import UNSET, Struct, UnsetType
 from lam.background import Background
 from lam.chat import pictures
 from lam.chat.members import authors
-from lam.chat.messages import REMEMBERED, Messages, Send
+from lam.chat.messages import REMEMBERED, Messages, NotReady, Send
 from lam.chat.sessions import require_session
 from lam.chat.sink import session_key, session_of
 from lam.chat.streams import Following
@@ -273,7 +273,9 @@ class Waiting:
                 if self._supervisor.of_key(session_key(session_id)) is not None:
                     self._behind.add(session_id)
                     return
-                await self._messages.send(owner, _send(message))
+                await self._messages.send(owner, _send(message, by_itself=True))
+            except NotReady:
+                lets_go = False  # what was done to it is newer than the reply
             except ShuttingDown:
                 self._others_begin(session_id, lets_go)
                 return
@@ -328,8 +330,9 @@ async def _find(unit: UnitOfWork, session_id: int, waiting_id: int) -> WaitingMe
     return message
 
 
-def _send(message: WaitingMessage) -> Send:
+def _send(message: WaitingMessage, *, by_itself: bool = False) -> Send:
     return Send(
+        by_itself=by_itself,
         session_id=message.session_id,
         content=text_of(message.parts),
         documents=tuple(documents_of(message.parts)),

@@ -121,8 +121,10 @@ async def end_leftover(store: RunStore, kind: Kind, key: str, supervisor: Superv
     leftover = await store.of_key(key)
     if leftover is None:
         return
+    if supervisor.local(leftover.id) is not None:
+        raise SessionBusy(leftover.id)  # it was taken over since the claim was given, and goes on here
     elsewhere, is_ours = supervisor.elsewhere, leftover.owner == supervisor.owner
-    if elsewhere is None or (is_ours and leftover.id not in supervisor.lost):
+    if elsewhere is None or (is_ours and leftover.id not in supervisor.lost and not supervisor.takes_over):
         log.error("The run %s was left open; it is interrupted now", leftover.id)
         await interrupt(store, kind, leftover)
     elif is_ours or (run := await elsewhere.find(leftover.id)) is None:

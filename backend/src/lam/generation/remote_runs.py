@@ -210,7 +210,7 @@ class RemoteRuns:
         if (row := await self._store.find(run.id)) is None:
             self._forget(run, None)
         elif row.owner != run.owner and row.owner != self._living.name:
-            run.move(row.owner, row.epoch)
+            self._move(run, row.owner, row.epoch)
         else:  # its row is there, though nobody runs it: another gateway soon takes it over
             raise SessionBusy(run.id)
 
@@ -228,7 +228,7 @@ class RemoteRuns:
                 return None
             if row.owner in asked:
                 return None  # it has the run, and has not stored its result yet
-            run.move(row.owner, row.epoch)  # it went to another gateway meanwhile
+            self._move(run, row.owner, row.epoch)  # it went to another gateway meanwhile
 
     async def answer_now(self, run: RemoteRun) -> None:
         self._raise(await self._ask(run.owner, "run.answer_now", run.id.encode(), self._waits.commit))
@@ -375,8 +375,7 @@ class RemoteRuns:
     def _enter(self, begun: Begun, owner: str) -> RemoteRun:
         run = self._runs.get(begun.id)
         if run is not None:
-            if run.move(owner, begun.epoch) and run.is_read:
-                self._tell_reader(run, True)
+            self._move(run, owner, begun.epoch)
             return run
         if (run := self._here.pop(begun.id, None)) is not None:  # it ran here, and another gateway took it over
             run.move(owner, begun.epoch)
@@ -389,6 +388,11 @@ class RemoteRuns:
             self._by_key[run.key] = run
         call_each(self.after_start, run, event="the start of a run elsewhere")
         return run
+
+    def _move(self, run: RemoteRun, owner: str, epoch: int) -> None:
+        """The run is at another gateway now, which is told who reads it here."""
+        if run.move(owner, epoch) and run.is_read:
+            self._tell_reader(run, True)
 
     def _forget(self, run: RemoteRun, status: str | None) -> None:
         if self._runs.pop(run.id, None) is None:
@@ -432,7 +436,7 @@ class RemoteRuns:
         if row is None:
             self._forget(run, None)
         elif row.owner:
-            run.move(row.owner, row.epoch)
+            self._move(run, row.owner, row.epoch)
 
     async def _compare_with(self, peer: str) -> set[str]:
         """Returns the ids of a peer's runs; those that are known already when it does not answer."""

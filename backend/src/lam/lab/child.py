@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 
 LINE_BYTES: Final = 64 << 20
+START_SECONDS: Final = 60
 Work = Callable[[bytes], Any]
 
 
@@ -41,7 +42,7 @@ class Child:
     """An async context manager: it owns the process. `module`: the module to run, which calls `answer_questions`."""
 
     def __init__(self, module: str, *, seconds: float) -> None:
-        """`seconds`: time limit for one question."""
+        """`seconds`: time limit for one question, from when the process can answer."""
         self._module = module
         self._seconds = seconds
         self._turn = asyncio.Lock()
@@ -56,11 +57,15 @@ class Child:
     async def ask(self, name: str, argument: Any, kind: Any) -> Any:
         """Returns the answer as a value of type `kind`. Raises TooSlow, WorkFailed."""
         async with self._turn:
+            is_new = self._process is None or self._process.returncode is not None
             process = await self._running()
             assert process.stdin is not None
             assert process.stdout is not None
             complete = False
             try:
+                if is_new:  # a busy machine takes seconds to start it
+                    async with asyncio.timeout(START_SECONDS):
+                        await process.stdout.readuntil(b"\n")
                 async with asyncio.timeout(self._seconds):
                     question = _Question(name, msgspec.Raw(msgspec.json.encode(argument)))
                     process.stdin.write(msgspec.json.encode(question) + b"\n")
@@ -102,8 +107,8 @@ class Child:
 
 
 def answer_questions(works: Mapping[str, Work]) -> None:
-    """Answers questions from standard input until it closes. `works`: by name; each gets its argument as JSON. A ValueError is an
-    answer."""
+    """Answers questions from standard input until it closes, after an empty line. `works`: by name; each gets its argument as JSON.
+    A ValueError is an answer."""
     if sys.platform != "win32":
         import os
         import resource
@@ -111,6 +116,8 @@ def answer_questions(works: Mapping[str, Work]) -> None:
         os.nice(10)
         resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    sys.stdout.buffer.write(b"\n")
+    sys.stdout.buffer.flush()
     for line in sys.stdin.buffer:
         try:
             question = msgspec.json.decode(line, type=_Question)

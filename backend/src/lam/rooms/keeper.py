@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from lam.background import Background
-from lam.errors import LamError, SessionBusy, StorageUnavailable
+from lam.errors import LamError, StorageUnavailable
 from lam.rooms.rooms import Rooms
 from lam.rooms.views import LONGEST_WARNING, gone_at
 from lam.storage.database import Database
@@ -57,13 +57,16 @@ class Keeper:
             ending = await unit.rooms.ending(now + LONGEST_WARNING)
             left = await unit.rooms.left_behind()
         for room in ending:
-            if gone_at(room) is None:
+            if room.state != "ending" and gone_at(room) is None:
                 await self._rooms.warn(room.id, now)
             elif (over := await self._rooms.end_over(room.id, now)) is not None:
                 try:
                     await self._rooms.remove(over)
-                except SessionBusy:
-                    continue  # its last reply is being stored
+                except StorageUnavailable:
+                    raise
+                except LamError as error:  # a last reply is being stored, or a gateway that has one does not answer: next time
+                    log.info("The room %d is not removed yet: %s", room.id, error.message)
+                    continue
                 log.info("The room %d is over since %s and was removed", room.id, over.expires_at.isoformat(timespec="minutes"))
         for room_id in left:
             await self._forget(room_id)

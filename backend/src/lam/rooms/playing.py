@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from lam.accounts.programs import Spender
-from lam.chat.terms import lasting_terms, require_open
+from lam.chat.terms import REMOVED, lasting_terms, require_open
 from lam.errors import NotAllowed, RoomOver
 from lam.maze.games import MOST_OF_GUEST, PlayerTerms
 from lam.rooms.views import Task
@@ -32,4 +32,6 @@ async def terms_of_player(unit: UnitOfWork, user_id: int, now: datetime) -> Play
     if task is None or task.kind != "maze":
         raise NotAllowed("This room has no maze.")
     require_open(room, session.created_at, now)
+    if await unit.rooms.is_removed(user_id):
+        raise NotAllowed(REMOVED)
     return PlayerTerms(group=terms.group, spender=terms.spender, models=room.models, maze_set=task.set, most=MOST_OF_GUEST)

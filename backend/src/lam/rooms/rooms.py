@@ -4,7 +4,7 @@ Each participant has a session of their own on the room's terms (`chat/terms.py`
 """
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import IO, Any, Final
 
@@ -34,7 +34,7 @@ from lam.rooms.news import News
 from lam.rooms.views import ParticipantView, RoomView, Sight, Task, gone_at, state_of, warning_of
 from lam.storage.access import Action
 from lam.storage.database import Database, UnitOfWork
-from lam.storage.models import Hold, Room, RoomState, User
+from lam.storage.models import Hold, Participant, Room, RoomState, User
 from lam.storage.repositories.rooms import room_scope
 
 log = logging.getLogger(__name__)
@@ -207,6 +207,7 @@ class Rooms:
     async def _change(self, owner_id: int, room_id: int, changes: dict[str, Any], *, tells: bool = True) -> RoomView:
         async with self._database.write() as unit:
             room = await require_room(unit, room_id, owner_id, "change", lock=True)
+            _require_lasting(room)
             if changes:
                 await unit.rooms.change(room_id, **changes)
             room = msgspec.structs.replace(room, **changes)
@@ -248,12 +249,11 @@ class Rooms:
                 await unit.rooms.change(room_id, projected_id=None)
             if person.nickname is not None:
                 await unit.tokens.revoke_all(user_id)
+            else:
+                await unit.rooms.release(person.session_id)
             await unit.waiting.hold(person.session_id, Hold("cancelled"))
         self._news.shut(person)  # at once: a guest's connections end with the token
-        await self._supervisor.end_key(session_key(person.session_id))
-        if person.nickname is None:
-            async with self._database.write() as unit:
-                await unit.rooms.release(person.session_id)
+        await self._end_runs([person])
         log.info("Account %d removed the participant %d from the room %d", owner_id, user_id, room_id)
         await self._news.removed(person, room)
         if is_projected:
@@ -292,7 +292,7 @@ class Rooms:
         """Ends a room with everything in it. Raises NotFound, SessionBusy."""
         async with self._database.write() as unit:
             room = await require_room(unit, room_id, owner_id, "delete", lock=True)
-            await unit.rooms.change(room_id, locked=True, state="paused")  # from here on nobody comes in, and nothing is sent
+            await unit.rooms.change(room_id, state="ending")  # from here on nobody comes in, and nothing is sent or changed
         await self.remove(room)
         log.info("The room %d was ended by account %d", room_id, owner_id)
 
@@ -300,31 +300,40 @@ class Rooms:
         """Removes a room with its guests and sessions. It may be called again after it was interrupted. Raises SessionBusy."""
         async with self._database.read() as unit:
             people = await unit.rooms.participants(room.id)
+        await self._end_runs(people)
         await self._news.closed(room, [person.user_id for person in people])
         for person in people:
-            if person.nickname is None:
-                await self._supervisor.end_key(session_key(person.session_id))
-            else:
-                await self._supervisor.end_user(person.user_id)  # hints too
-        for person in people:
             async with self._database.write() as unit:
+                await unit.rooms.by_id(room.id, lock=True)  # nobody is removed from it meanwhile
                 if person.nickname is not None:
                     await unit.users.delete(person.user_id)
-                else:
+                elif await unit.rooms.has_session(room.id, person.session_id):  # otherwise they keep it
                     shown = await unit.media.of_session(person.session_id)
                     await unit.sessions.delete(person.session_id)
                     await unit.media.let_go(shown)
         async with self._database.write() as unit:
             await unit.users.delete_guests([room_scope(room.id)])
             await unit.rooms.delete(room.id)
+        await self._end_runs(people)  # what began in that moment
+
+    async def _end_runs(self, people: Iterable[Participant]) -> None:
+        for person in people:
+            if person.nickname is None:
+                await self._supervisor.end_key(session_key(person.session_id))
+            else:
+                await self._supervisor.end_user(person.user_id)  # hints too
 
     async def end_over(self, room_id: int, now: datetime) -> Room | None:
-        """Closes a room whose time has come, to be removed. Returns None where its date was moved meanwhile, or it is gone."""
+        """Closes a room whose time has come, to be removed; also one whose removal was interrupted. Returns None where its date was
+        moved meanwhile, or it is gone."""
         async with self._database.write() as unit:
             room = await unit.rooms.by_id(room_id, lock=True)
-            if room is None or (at := gone_at(room)) is None or now < at:
+            if room is None:
                 return None
-            await unit.rooms.change(room_id, locked=True, state="paused")
+            if room.state != "ending":
+                if (at := gone_at(room)) is None or now < at:
+                    return None
+                await unit.rooms.change(room_id, state="ending")
             return room
 
     async def warn(self, room_id: int, now: datetime) -> None:
@@ -365,7 +374,7 @@ class Rooms:
             room = await unit.rooms.by_id(room_id, lock=True)
             if room is None:
                 raise NotFound(UNKNOWN_CODE)
-            if now >= room.expires_at:
+            if state_of(room, now) == "over":
                 raise RoomOver
             if user is not None and (mine := await unit.rooms.session_of(room.id, user.id)) is not None:
                 return Entry(room_id=room.id, session_id=mine[0], token=None, expires_at=room.expires_at)
@@ -429,6 +438,12 @@ async def require_room(unit: UnitOfWork, room_id: int, user_id: int, action: Act
     if room is None:
         raise NotFound("There is no such room.")
     return room
+
+
+def _require_lasting(room: Room) -> None:
+    """Raises NotFound for a room that is being removed."""
+    if room.state == "ending":
+        raise NotFound("There is no such room.")
 
 
 async def _add_session(unit: UnitOfWork, room: Room, user_id: int, now: datetime) -> int:

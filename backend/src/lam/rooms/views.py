@@ -55,7 +55,7 @@ class ParticipantView(Struct, frozen=True, kw_only=True):
 
 
 def state_of(room: Room, now: datetime) -> State:
-    return "over" if now >= room.expires_at else room.state
+    return "over" if room.state == "ending" or now >= room.expires_at else room.state
 
 
 def warning_of(room: Room) -> timedelta:

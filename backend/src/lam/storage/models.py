@@ -147,7 +147,7 @@ class Session(Choices, frozen=True, kw_only=True):
     is_shared: bool = False
 
 
-RoomState = Literal["open", "paused"]
+RoomState = Literal["open", "paused", "ending"]
 
 
 class Room(Struct, frozen=True, kw_only=True):
@@ -155,7 +155,8 @@ class Room(Struct, frozen=True, kw_only=True):
 
     `system_prompt`: what each session in it starts with. `models`: those that may be used; empty: all. `budget`: of each
     participant, as stored. `seconds`: how long each of them may write. `task`: as stored. `projected_id`: the session that all are
-    shown. `most`: participants. `media_mb`: of all its guests together. `warned_at`: when its owner was told that it ends.
+    shown. `state`: `ending` from when it is being removed. `most`: participants. `media_mb`: of all its guests together.
+    `warned_at`: when its owner was told that it ends.
     """
 
     id: int

@@ -20,6 +20,7 @@ from sqlalchemy import (
     func,
     insert,
     literal,
+    or_,
     select,
     update,
 )
@@ -97,8 +98,9 @@ class Rooms(Repository):
         await self._changed(delete(rooms).where(rooms.c.id == room_id))
 
     async def ending(self, before: datetime) -> list[Room]:
-        """Returns the rooms that expire before this time, first ones first."""
-        return await self._all(Room, select(rooms).where(rooms.c.expires_at <= before).order_by(rooms.c.expires_at))
+        """Returns the rooms that expire before this time, and those whose removal has begun, first ones first."""
+        over = or_(rooms.c.expires_at <= before, rooms.c.state == "ending")
+        return await self._all(Room, select(rooms).where(over).order_by(rooms.c.expires_at))
 
     async def extend(self, room_id: int, expires_at: datetime) -> None:
         """Lets the tokens of a room's guests end at another time."""
@@ -151,6 +153,10 @@ class Rooms(Repository):
     async def participant(self, room_id: int, user_id: int) -> Participant | None:
         """Returns a person in a room, None when they are not in it."""
         return await self._one(Participant, _participants().where(sessions.c.room_id == room_id, own(sessions, user_id)))
+
+    async def is_removed(self, user_id: int) -> bool:
+        """Returns whether somebody is a guest who was removed from their room."""
+        return (await self._connection.execute(select(users.c.id).where(users.c.id == user_id, _IS_REMOVED))).first() is not None
 
     async def release(self, session_id: int) -> None:
         """Takes a session out of its room: it belongs to its participant, without the room's prompt."""

@@ -95,22 +95,31 @@ class Users(Repository):
         """Returns all accounts of people, oldest first."""
         return await self._all(User, select(*_ABOUT).where(_IS_PERSON).order_by(users.c.id))
 
+    async def has_password(self, user_id: int, password_hash: str | None) -> bool:
+        """Returns whether the account has this password. Nobody else can change it until this unit of work ends."""
+        query = select(users.c.password_hash).where(users.c.id == user_id).with_for_update(key_share=True)
+        row = (await self._connection.execute(query)).first()
+        return row is not None and row.password_hash == password_hash
+
     async def set_password(self, user_id: int, password_hash: str) -> None:
         await self._changed(update(users).where(users.c.id == user_id).values(password_hash=password_hash))
 
     async def set_admin(self, user_id: int, *, is_admin: bool) -> None:
         await self._changed(update(users).where(users.c.id == user_id).values(is_admin=is_admin))
 
-    async def delete(self, user_id: int) -> None:
+    async def delete(self, user_id: int) -> Collection[int]:
         """Removes the account and, through foreign keys, everything it owns; then the guests of its sessions, and the pictures that
-        nobody else has. Whoever was in one of its sessions is told."""
-        for session_id, people in (await Members(self._connection, self._touched).by_own_session(user_id)).items():
+        nobody else has. Whoever was in one of its sessions is told. Returns the sessions that others were in."""
+        # First the sessions are locked, then the account: whoever sends in one of them does it in this order.
+        query = select(sessions.c.id).where(own(sessions, user_id)).order_by(sessions.c.id).with_for_update()
+        shared = await Members(self._connection, self._touched).by_own_session(user_id)
+        for session_id, people in shared.items():
             self._touched.gone(session_id, people)
-        query = select(sessions.c.id).where(own(sessions, user_id))
         scopes = [session_scope(session_id) for session_id in (await self._connection.execute(query)).scalars()]
         for start in range(0, len(scopes), _AT_ONCE):
             await self.delete_guests(scopes[start : start + _AT_ONCE])
         await self._remove(user_id)
+        return shared
 
     async def _remove(self, user_id: int) -> None:
         media = Media(self._connection)
