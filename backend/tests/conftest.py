@@ -13,6 +13,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from lam.gateway import Bounds
+from lam.generation.supervisor import Waits
 from lam.llama.eye import eye_of
 from lam.llama.model import NAME, demo_model
 from lam.testing.server import ScriptedServer
@@ -211,6 +213,14 @@ async def scripted() -> AsyncIterator[ScriptedServer]:
 @pytest.fixture
 async def gateway(scripted: ScriptedServer, tmp_path: Path) -> AsyncIterator[Gateway]:
     async with running_gateway(tmp_path / "data", llm_server_url=scripted.url) as running:
+        yield running
+
+
+@pytest.fixture
+async def patient(scripted: ScriptedServer, tmp_path: Path) -> AsyncIterator[Gateway]:
+    """A gateway in which a send waits for the run before it, however long the machine pauses."""
+    bounds = Bounds(runs=Waits(room=30))
+    async with running_gateway(tmp_path / "data", bounds=bounds, llm_server_url=scripted.url) as running:
         yield running
 
 

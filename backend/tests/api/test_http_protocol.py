@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
@@ -294,33 +295,38 @@ async def ending(client: Client, session: int) -> Done:
 
 @pytest.mark.sse
 async def test_a_reader_that_takes_nothing_is_let_go_and_one_that_takes_little_is_not(
-    hasty: Gateway, scripted: ScriptedServer
+    scripted: ScriptedServer, tmp_path: Path
 ) -> None:
     """Also where one event is larger than what it takes in that time."""
     scripted.reply = Reply(("x" * 900_000,) * 4)
-    async with hasty.client() as client:
+    bounds = Bounds(connections=replace(BRIEF, unread=10))  # longer than a pause of the machine
+    async with (
+        running_gateway(tmp_path / "data", bounds=bounds, llm_server_url=scripted.url, lam_max_reply_chars=10_000_000) as gateway,
+        gateway.client() as client,
+    ):
         session = (await client.create_session())["id"]
         done = await ending(client, session)
         message = await client.call("GET", f"/api/chatbot/sessions/{session}/messages")
-    assert len(done.full_content) == 3_600_000
-    hasty.parts.streams._shelf.clear()  # rebuilt, the text is one event
-    request = (
-        f"GET /api/chatbot/streams/{message[-1]['stream_id']} HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {hasty.token}\r\n\r\n"
-    ).encode()
-    async with connection(hasty, limit=512) as slow, connection(hasty, limit=512) as silent:
-        for raw in (slow, silent):
-            await raw.send(request)
-            await raw.reader.readuntil(b"\r\n")
-        opened = hasty.parts.open_streams
-        while opened.count == 2:  # one of them goes
-            await slow.reader.read(1 << 15)
-            await asyncio.sleep(0.01)
-        end = b""
-        while not end.endswith(b"\r\n0\r\n\r\n"):
-            piece = await slow.reader.read(1 << 15)
-            assert piece, "the slow reader was let go"
-            await asyncio.sleep(0.02)
-            end = (end + piece)[-16:]
+        assert len(done.full_content) == 3_600_000
+        gateway.parts.streams._shelf.clear()  # rebuilt, the text is one event
+        request = (
+            f"GET /api/chatbot/streams/{message[-1]['stream_id']} HTTP/1.1\r\nHost: x\r\n"
+            f"Authorization: Bearer {gateway.token}\r\n\r\n"
+        ).encode()
+        async with connection(gateway, limit=512) as slow, connection(gateway, limit=512) as silent:
+            for raw in (slow, silent):
+                await raw.send(request)
+                await raw.reader.readuntil(b"\r\n")
+            opened = gateway.parts.open_streams
+            while opened.count == 2:  # one of them goes
+                await slow.reader.read(1 << 15)
+                await asyncio.sleep(0.01)
+            end = b""
+            while not end.endswith(b"\r\n0\r\n\r\n"):
+                piece = await slow.reader.read(1 << 15)
+                assert piece, "the slow reader was let go"
+                await asyncio.sleep(0.02)
+                end = (end + piece)[-16:]
 
 
 # What the subclass relies on

@@ -170,9 +170,9 @@ async def test_a_session_with_a_reader_is_busy(scripted: ScriptedServer, tmp_pat
         assert len(await client.call("GET", f"/api/chatbot/sessions/{session}/messages")) == 2
 
 
-async def test_a_send_waits_for_the_run_before_it_to_end(gateway: Gateway, scripted: ScriptedServer) -> None:
+async def test_a_send_waits_for_the_run_before_it_to_end(patient: Gateway, scripted: ScriptedServer) -> None:
     scripted.reply = Reply(("a",), hold=True)
-    async with gateway.client() as client:
+    async with patient.client() as client:
         session = (await client.create_session())["id"]
         one = asyncio.create_task(collect(client, session, "one"))
         await scripted.arrival()
@@ -244,9 +244,9 @@ async def test_an_end_that_nobody_saw_is_unread_until_the_messages_are_listed(ga
             await client.call("GET", path)
 
 
-async def test_two_sends_in_the_same_moment_both_get_their_reply(gateway: Gateway, scripted: ScriptedServer) -> None:
+async def test_two_sends_in_the_same_moment_both_get_their_reply(patient: Gateway, scripted: ScriptedServer) -> None:
     scripted.reply = Reply(tuple("abc"), rate=100)
-    async with gateway.client() as client:
+    async with patient.client() as client:
         for _ in range(5):
             session = (await client.create_session())["id"]
             ends = [events[-1] for events in await asyncio.gather(collect(client, session, "one"), collect(client, session, "two"))]

@@ -329,17 +329,17 @@ async def test_a_message_that_cannot_fit_says_both_numbers(scripted: ScriptedSer
 
 
 async def test_a_client_that_knows_only_data_lines_gets_metadata_and_an_end_for_every_send(
-    gateway: Gateway, scripted: ScriptedServer
+    patient: Gateway, scripted: ScriptedServer
 ) -> None:
     """It closes its connection and sends again in the same tick; every reply of it has a beginning and an end."""
     scripted.reply = Reply(("a", "b", "c"), rate=100)
-    async with gateway.client() as client:
+    async with patient.client() as client:
         session = await client.create_session()
         seen: list[list[str]] = []
         for number in range(10):
-            async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {gateway.token}"}) as http:
+            async with aiohttp.ClientSession(headers={"Authorization": f"Bearer {patient.token}"}) as http:
                 body = {"session_id": session["id"], "content": f"send {number}"}
-                response = await http.post(gateway.url + "/api/chatbot/messages/stream", json=body)
+                response = await http.post(patient.url + "/api/chatbot/messages/stream", json=body)
                 assert response.status == 200
                 kinds: list[str] = []
                 async for line in response.content:

@@ -147,7 +147,7 @@ async def test_a_worker_whose_connection_breaks_goes_on_where_it_was(
     """The broker tells its will; the worker comes back and is asked for what it published meanwhile."""
     pace = Pace(first_pause=2)
     pieces = tuple(f"{number} " for number in range(200))
-    scripted.reply = Reply(pieces, rate=60)
+    scripted.reply = Reply(pieces, hold=True)
     async with (
         mqtt_gateway(tmp_path / "data", broker, bounds=Bounds(broker=pace), llm_server_url=scripted.url) as gateway,
         gateway.client() as client,
@@ -155,12 +155,16 @@ async def test_a_worker_whose_connection_breaks_goes_on_where_it_was(
     ):
         await until_ready(gateway)
         async with raw_stream(client, (await client.create_session())["id"]) as stream:
+            await scripted.arrival()
+            scripted.step(20)
             await stream.until(Chunk)
             for _ in range(2):
                 break_connection(worker.connection)
                 while engine_of(gateway).workers():
                     await asyncio.sleep(0.001)
+                scripted.step(60)
                 await until_ready(gateway)
+            scripted.step(len(pieces))
             events = await stream.rest()
         assert isinstance(events[-1], Done)
         assert events[-1].full_content == text(events) == "".join(pieces)

@@ -112,10 +112,10 @@ class Users(Repository):
         nobody else has. Whoever was in one of its sessions is told. Returns the sessions that others were in."""
         # First the sessions are locked, then the account: whoever sends in one of them does it in this order.
         query = select(sessions.c.id).where(own(sessions, user_id)).order_by(sessions.c.id).with_for_update()
+        scopes = [session_scope(session_id) for session_id in (await self._connection.execute(query)).scalars()]
         shared = await Members(self._connection, self._touched).by_own_session(user_id)
         for session_id, people in shared.items():
             self._touched.gone(session_id, people)
-        scopes = [session_scope(session_id) for session_id in (await self._connection.execute(query)).scalars()]
         for start in range(0, len(scopes), _AT_ONCE):
             await self.delete_guests(scopes[start : start + _AT_ONCE])
         await self._remove(user_id)
