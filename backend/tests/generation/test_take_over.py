@@ -78,6 +78,35 @@ async def test_a_send_does_not_interrupt_a_reply_that_is_about_to_go_on_here() -
     assert not supervisor.lost
 
 
+async def test_a_send_does_not_interrupt_a_reply_that_has_just_become_ours_or_runs_here_already() -> None:
+    runs = dict[str, object]()
+    supervisor: Any = SimpleNamespace(lost=set(), local=runs.get, draining=False, owner="here", elsewhere=object())
+    kind: Any = SimpleNamespace()  # it is not asked
+    refused = list[str]()
+
+    class TakesLong(Rows):
+        async def take_over(self, owner: str, rule: OrphanRule | None = None) -> list[OpenRun]:
+            await send()
+            return await super().take_over(owner, rule)
+
+    async def send() -> None:
+        with pytest.raises(SessionBusy) as busy:
+            await end_leftover(rows, kind, "session:1", supervisor)
+        refused.append(busy.value.stream_id)
+
+    rows: Any = TakesLong()
+    leases = SimpleNamespace(pace=Pace(beat=30), valid=True, may_take_over=True, after_change=[])
+    remote_runs = SimpleNamespace(after_gift=[], ended_orphan=lambda *_: None, given=lambda: None)
+    several: Any = SimpleNamespace(leases=leases, remote_runs=remote_runs)
+    async with TakeOver(several, supervisor, rows, [], None, seconds=60):
+        async with asyncio.timeout(20):
+            await rows.forgotten.wait()
+    assert (refused, supervisor.takes_over) == (["r"], False)
+    runs["r"] = object()
+    await send()
+    assert refused == ["r", "r"]
+
+
 async def test_a_run_of_this_gateway_that_nobody_runs_is_taken_again() -> None:
     taken: asyncio.Future[frozenset[str]] = asyncio.get_running_loop().create_future()
 
