@@ -380,7 +380,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
         )
 
         async def apply(configuration: Configuration) -> None:
-            await servers.replace(configuration.servers, catalog.queue.uses)
+            await servers.replace(configuration.servers, catalog.uses)
             catalog.replace(servers.engines, configuration)
             local.limit(memory_mb=configuration.local.memory_mb, idle_seconds=configuration.local.idle_seconds)
 

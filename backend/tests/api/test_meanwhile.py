@@ -11,6 +11,8 @@ import pytest
 
 from lam.chat.messages import Send
 from lam.errors import Forbidden, LamError, NotAllowed, NotFound, RoomOver, Unauthorized, Unreachable
+from lam.lab.cells import Attempt
+from lam.programs import programs
 from lam.protocol.events import Done, Metadata
 from lam.rooms.keeper import Keeper
 from lam.storage.repositories.runs import Runs
@@ -235,6 +237,64 @@ async def test_a_removal_that_was_broken_off_is_finished_and_one_that_cannot_end
             assert len(await owner.call("GET", "/api/rooms")) == 1
             await keeper.tidy(datetime.now(UTC) - timedelta(days=1))
             assert await owner.call("GET", "/api/rooms") == []
+
+
+async def test_a_key_that_is_revoked_while_its_request_waits_starts_nothing(
+    gateway: Gateway, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "KNOWN_SECONDS", 0)
+    async with gateway.client() as client:
+        made = await client.call("POST", "/api/keys", {"name": "program"})
+        async with gateway.client(made["secret"]) as program:
+
+            async def revoked() -> None:
+                await client.call("DELETE", f"/api/keys/{made['key']['id']}")
+
+            asked = {"model": scripted.model, "messages": [{"role": "user", "content": "Hello"}]}
+            assert (await program.call("POST", "/v1/chat/completions", asked))["choices"]
+            once(monkeypatch, gateway.parts.programs, "_with_pictures", revoked)
+            async with program._http.post(f"{gateway.url}/v1/chat/completions", json=asked, headers=program._headers) as answer:
+                assert answer.status == 401
+    assert len(scripted.requests) == 1
+
+
+CASES = [{"name": str(number), "input": f"Capital {number}?"} for number in range(2)]
+RUN = {"set": {"title": "Capitals", "cases": CASES}, "templates": [{"title": "Plain", "content": "Answer."}]}
+
+
+async def test_a_run_of_the_lab_that_is_resumed_while_it_is_deleted_leaves_nothing_running(
+    gateway: Gateway, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted.reply = HELD
+    async with gateway.client() as client:
+        path = f"/api/lab/runs/{(await client.call('POST', '/api/lab/runs', RUN))['id']}"
+        await scripted.arrival()
+
+        async def resumed() -> None:
+            before = len(scripted.requests)
+            await client.call("POST", f"{path}/resume")
+            await scripted.arrival(before + 1)
+
+        once(monkeypatch, gateway.parts.lab, "_halt", resumed, before=False)
+        await client.call("DELETE", path)
+        await until(lambda: not gateway.parts.supervisor.running())
+        with pytest.raises(NotFound):
+            await client.call("GET", path)
+
+
+async def test_a_cell_that_makes_way_as_it_is_stopped_is_stopped(
+    gateway: Gateway, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scripted.reply = HELD
+    async with gateway.client() as client:
+        run = await client.call("POST", "/api/lab/runs", RUN)
+        await scripted.arrival()
+        (first, *_) = (await client.call("GET", f"/api/lab/runs/{run['id']}"))["cells"]
+
+        ways = [True]
+        monkeypatch.setattr(Attempt, "makes_way", property(lambda _: bool(ways) and ways.pop()))
+        stopped = await client.call("POST", f"/api/lab/runs/{run['id']}/cells/{first['number']}/stop")
+        assert stopped["status"] == "stopped"
 
 
 async def test_a_connection_hears_what_changed_while_its_session_was_described(

@@ -117,3 +117,15 @@ async def test_one_that_has_grown_beyond_the_limit_still_runs_alone() -> None:
     next_.size = 20
     memory.look()
     assert next_.asked == 0
+
+
+async def test_who_has_just_left_the_line_keeps_nobody_behind_it_waiting() -> None:
+    memory = Memory(10)
+    first, second, third = (Thing(memory, 10, idle=False) for _ in range(3))
+    await first.take()
+    waiting, next_one = asyncio.create_task(second.take()), asyncio.create_task(third.take())
+    await until(lambda: len(memory._line) == 2)
+    waiting.cancel()
+    first.end()  # before the cancelled one has run
+    await next_one
+    assert third.holds

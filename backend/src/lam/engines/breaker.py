@@ -116,6 +116,10 @@ class Breakers:
         if (breaker := self._all.get(pool)) is not None:
             breaker.enter()
 
+    def has(self, breaker: Breaker) -> bool:
+        """Returns whether this is still the breaker of a pool."""
+        return breaker in self._all.values()
+
     def keep(self, wanted: Callable[[PoolKey], bool]) -> None:
         """Forgets all pools but those that are wanted."""
         if self._all:

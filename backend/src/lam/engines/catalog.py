@@ -120,6 +120,7 @@ class Catalog:
         self._breakers = Breakers(time.monotonic, tolerance)
         self._probes = Background()
         self._probed: set[Breaker] = set()
+        self._asked: list[Engine] = []  # for embeddings, now
         self._mode = mode
         self.engines = dict(engines)
         self.timeout = timeout
@@ -368,13 +369,20 @@ class Catalog:
         failure: Exception = NotSupported("No server of this model makes embeddings.")
         for offer in self.resolve(model):
             if offer.route.embed is not None:
+                self._asked.append(offer.engine)
                 try:
                     answer = await offer.route.embed(offer.model, fields)
                 except (NotSupported, GenerationError) as error:
                     failure = error
                 else:
                     return answer if offer.public is None else answer | {"model": offer.public}
+                finally:
+                    self._asked.remove(offer.engine)
         raise failure
+
+    def uses(self, engine: Engine) -> bool:
+        """Returns whether a run is at an engine, or a request for embeddings."""
+        return self.queue.uses(engine) or engine in self._asked
 
     async def count(self, request: ChatRequest) -> int | None:
         """Returns the tokens of a prompt as the first route with a tokenizer counts them, None when there is none."""
@@ -500,7 +508,7 @@ class Catalog:
     async def _probe(self, offer: Offer, breaker: Breaker) -> None:
         """Asks a server that failed whether it is well, until it is and a request got an answer from it."""
         try:
-            while breaker.state != "closed" and self.engines.get(offer.server) is offer.engine:
+            while breaker.state != "closed" and self._breakers.has(breaker) and self.engines.get(offer.server) is offer.engine:
                 if breaker.state == "half_open":  # whoever tried may have left
                     self.queue.renew()
                     await asyncio.sleep(breaker.seconds or breaker.pause)

@@ -54,18 +54,19 @@ class Child:
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         await self._end()
 
+    async def ready(self) -> None:
+        """Returns once the process can answer. Raises TooSlow, WorkFailed."""
+        async with self._turn:
+            await self._running()
+
     async def ask(self, name: str, argument: Any, kind: Any) -> Any:
         """Returns the answer as a value of type `kind`. Raises TooSlow, WorkFailed."""
         async with self._turn:
-            is_new = self._process is None or self._process.returncode is not None
             process = await self._running()
             assert process.stdin is not None
             assert process.stdout is not None
             complete = False
             try:
-                if is_new:  # a busy machine takes seconds to start it
-                    async with asyncio.timeout(START_SECONDS):
-                        await process.stdout.readuntil(b"\n")
                 async with asyncio.timeout(self._seconds):
                     question = _Question(name, msgspec.Raw(msgspec.json.encode(argument)))
                     process.stdin.write(msgspec.json.encode(question) + b"\n")
@@ -88,7 +89,7 @@ class Child:
 
     async def _running(self) -> asyncio.subprocess.Process:
         if self._process is None or self._process.returncode is not None:
-            self._process = await asyncio.create_subprocess_exec(
+            self._process = process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-m", self._module),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
@@ -96,6 +97,20 @@ class Child:
                 limit=LINE_BYTES,
                 env=None if sys.platform == "win32" else {},
             )
+            assert process.stdout is not None
+            is_ready = False
+            try:
+                async with asyncio.timeout(START_SECONDS):  # a busy machine takes seconds to start it
+                    await process.stdout.readuntil(b"\n")
+                is_ready = True
+            except TimeoutError as error:
+                raise TooSlow from error
+            except (OSError, asyncio.IncompleteReadError) as error:
+                raise WorkFailed("The work broke off.") from error
+            finally:
+                if not is_ready:
+                    await self._end()
+            return process
         return self._process
 
     async def _end(self) -> None:

@@ -5,6 +5,7 @@ The parent's side is `Judging`; run as a program, this module is the child.
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import suppress
 from types import TracebackType
 from typing import Final, Self
 
@@ -40,6 +41,9 @@ class Judging:
 
     async def require_usable(self, cases: Sequence[Case]) -> None:
         """Raises Invalid, which names the case, for a pattern or a schema that cannot be used."""
+        if any(isinstance(case.judge, Matches | FitsSchema) for case in cases):
+            with suppress(TooSlow, WorkFailed):  # the first question says it
+                await self._child.ready()
         deadline = asyncio.get_running_loop().time() + 4 * SECONDS
         for number, case in enumerate(cases, 1):
             if isinstance(case.judge, Matches | FitsSchema):

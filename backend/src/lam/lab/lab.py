@@ -359,24 +359,31 @@ class Lab:
 
     async def stop_cell(self, user_id: int, run_id: int, number: int) -> LabCell:
         """Stops one cell, in any stage; an ended one stays as it is."""
-        async with self._feeder.starting, self._database.write() as unit:
-            run = await _require_run(unit, run_id, user_id, "stop", lock=True)
-            cell = await _require_cell(unit, run_id, number)
-            await unit.lab.move_cells(run_id, WAITING, "stopped", number)
-            if run.status == "running" and not await unit.lab.is_open(run_id):
-                await unit.lab.change_run(run_id, status="done", ended_at=datetime.now(UTC))
-        if cell.status == "running" and cell.stream_id is not None:
-            await self._supervisor.end_run(cell.stream_id)
+        ended: str | None = None
+        while True:  # an attempt that was about to make way, or has failed, leaves the cell waiting
+            async with self._feeder.starting, self._database.write() as unit:
+                run = await _require_run(unit, run_id, user_id, "stop", lock=True)
+                cell = await _require_cell(unit, run_id, number)
+                await unit.lab.move_cells(run_id, WAITING, "stopped", number)
+                if run.status == "running" and not await unit.lab.is_open(run_id):
+                    await unit.lab.change_run(run_id, status="done", ended_at=datetime.now(UTC))
+            if cell.status != "running" or cell.stream_id in (None, ended):
+                break
+            ended = cell.stream_id
+            await self._supervisor.end_run(ended)
         self._changed(user_id, run_id, [number])
         async with self._database.read() as unit:
             return await _require_cell(unit, run_id, number)
 
     async def delete(self, user_id: int, run_id: int) -> None:
         """Removes a run with its cells. Stops what runs first."""
-        await self._halt(user_id, run_id, "delete")
-        async with self._database.write() as unit:
-            await _require_run(unit, run_id, user_id, "delete", lock=True)
-            await unit.lab.delete_run(run_id)
+        is_gone = False
+        while not is_gone:
+            await self._halt(user_id, run_id, "delete")
+            async with self._database.write() as unit:
+                run = await _require_run(unit, run_id, user_id, "delete", lock=True)
+                if is_gone := run.status != "running":  # otherwise it was resumed meanwhile
+                    await unit.lab.delete_run(run_id)
         self._feeder.forget(run_id)
         self._deleted(user_id, run_id)
 

@@ -76,6 +76,9 @@ class Memory:
         self.full = False
         while self._line:
             holder, turn = self._line[0]
+            if turn.done():  # it was cancelled, and has not left the line yet
+                self._line.pop(0)
+                continue
             missing = self.held + holder.size - self.limit if self.limit and self._holders else 0
             if missing <= 0:
                 self._line.pop(0)

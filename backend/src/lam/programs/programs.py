@@ -4,6 +4,7 @@ It must not know HTTP or any program's format.
 """
 
 import secrets
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ from lam.errors import (
     ShuttingDown,
     TooManyPictures,
     TooManyStreams,
+    Unauthorized,
 )
 from lam.generation.remote import RemoteRun
 from lam.generation.supervisor import Supervisor
@@ -56,6 +58,7 @@ from lam.storage.database import Database
 
 MOST_PER_USER: Final = 256
 MOST_PICTURES: Final = 20  # in one request
+KNOWN_SECONDS: Final = 1  # after which a key is looked at again
 
 
 class Programs:
@@ -122,6 +125,7 @@ class Programs:
     async def _start(
         self, program: Program, request: ProgramRequest, on_disconnect: OnDisconnect, idempotency_key: str | None
     ) -> Following:
+        began = time.monotonic()
         chat = self._chat_request(request, await self._model(program, request.model))
         needs = _needs(chat)
         able = await self._require_able(chat, needs)
@@ -131,10 +135,10 @@ class Programs:
             raise TooManyStreams
         chat, pictures = await self._with_pictures(program, request, chat)
         if not self._stores():
-            return await self._admit(program, request, chat, pictures, needs, able, on_disconnect, idempotency_key, None)
+            return await self._admit(program, request, chat, pictures, needs, able, on_disconnect, idempotency_key, None, began)
         kept, images = await self._kept(program, request, chat, pictures)
         try:
-            return await self._admit(program, request, chat, pictures, needs, able, on_disconnect, idempotency_key, kept)
+            return await self._admit(program, request, chat, pictures, needs, able, on_disconnect, idempotency_key, kept, began)
         except BaseException:
             await self._media.discard(images)
             raise
@@ -150,6 +154,7 @@ class Programs:
         on_disconnect: OnDisconnect,
         idempotency_key: str | None,
         kept: Kept | None,
+        began: float,
     ) -> Following:
         async with self._supervisor.claim(None, program.user_id, counts=False) as claim:
             with self._catalog.place(chat.model, program.group, needs, able) as place:
@@ -167,6 +172,9 @@ class Programs:
                 async with self._database.write() as unit:
                     if self._supervisor.draining:
                         raise ShuttingDown
+                    is_old = time.monotonic() - began > KNOWN_SECONDS
+                    if program.key_id is not None and is_old and not await unit.keys.good([program.key_id], now):
+                        raise Unauthorized  # it was revoked since
                     allotment = await self._spending.reserve(
                         unit,
                         program.spender,

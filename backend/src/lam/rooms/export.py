@@ -8,6 +8,7 @@ import re
 import tempfile
 import zipfile
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import IO, Final
 
 import msgspec
@@ -15,6 +16,7 @@ import msgspec
 from lam.chat.transfer import Transfer
 from lam.errors import NotFound
 from lam.protocol.spreadsheet import as_csv
+from lam.rooms.views import state_of
 from lam.storage.models import Participant, Room
 
 IN_MEMORY: Final = 4 << 20
@@ -28,6 +30,7 @@ async def pack(transfer: Transfer, room: Room, people: Sequence[Participant]) ->
     try:
         with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
             about = {name: value for name, value in msgspec.structs.asdict(room).items() if name not in _SECRET}
+            about["state"] = state_of(room, datetime.now(UTC))
             archive.writestr("room.json", msgspec.json.format(msgspec.json.encode(about), indent=2))
             archive.writestr("participants.csv", _table(people))
             for number, person in enumerate(people, 1):

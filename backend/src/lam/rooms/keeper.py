@@ -67,7 +67,7 @@ class Keeper:
                 except LamError as error:  # a last reply is being stored, or a gateway that has one does not answer: next time
                     log.info("The room %d is not removed yet: %s", room.id, error.message)
                     continue
-                log.info("The room %d is over since %s and was removed", room.id, over.expires_at.isoformat(timespec="minutes"))
+                log.info("The room %d of %s is over and was removed", room.id, over.expires_at.isoformat(timespec="minutes"))
         for room_id in left:
             await self._forget(room_id)
 

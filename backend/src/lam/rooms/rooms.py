@@ -20,7 +20,7 @@ from lam.chat.templates import prompt_of, require_template
 from lam.chat.terms import ends_at
 from lam.chat.transfer import Transfer
 from lam.engines.catalog import Catalog
-from lam.errors import Conflict, Invalid, NotFound, RoomFull, RoomLocked, RoomOver, TooManyRooms
+from lam.errors import Conflict, Invalid, LamError, NotFound, RoomFull, RoomLocked, RoomOver, TooManyRooms
 from lam.generation.supervisor import Supervisor
 from lam.lab.lab import Lab
 from lam.lab.specs import read_spec
@@ -248,16 +248,19 @@ class Rooms:
             if is_projected:
                 await unit.rooms.change(room_id, projected_id=None)
             if person.nickname is not None:
+                await unit.sessions.find(person.session_id, owner_id, "read", lock=True)  # a send that has begun is stored first
                 await unit.tokens.revoke_all(user_id)
             else:
                 await unit.rooms.release(person.session_id)
             await unit.waiting.hold(person.session_id, Hold("cancelled"))
         self._news.shut(person)  # at once: a guest's connections end with the token
-        await self._end_runs([person])
         log.info("Account %d removed the participant %d from the room %d", owner_id, user_id, room_id)
-        await self._news.removed(person, room)
-        if is_projected:
-            await self._news.projection(msgspec.structs.replace(room, projected_id=None))
+        try:
+            await self._end_runs([person])
+        finally:
+            await self._news.removed(person, room)
+            if is_projected:
+                await self._news.projection(msgspec.structs.replace(room, projected_id=None))
 
     async def leaderboard(self, user_id: int, room_id: int) -> list[tuple[Row, str]]:
         """Returns the participants who have tried the room's task, each with their name, best first. Raises NotFound, also where
@@ -302,26 +305,40 @@ class Rooms:
             people = await unit.rooms.participants(room.id)
         await self._end_runs(people)
         await self._news.closed(room, [person.user_id for person in people])
+        gone = list[Participant]()
         for person in people:
             async with self._database.write() as unit:
                 await unit.rooms.by_id(room.id, lock=True)  # nobody is removed from it meanwhile
+                if person.nickname is None and not await unit.rooms.has_session(room.id, person.session_id):
+                    continue  # they keep it
+                gone.append(person)
                 if person.nickname is not None:
                     await unit.users.delete(person.user_id)
-                elif await unit.rooms.has_session(room.id, person.session_id):  # otherwise they keep it
+                else:
                     shown = await unit.media.of_session(person.session_id)
                     await unit.sessions.delete(person.session_id)
                     await unit.media.let_go(shown)
         async with self._database.write() as unit:
             await unit.users.delete_guests([room_scope(room.id)])
             await unit.rooms.delete(room.id)
-        await self._end_runs(people)  # what began in that moment
+        try:
+            await self._end_runs(gone)  # what began in that moment
+        except LamError as error:
+            log.warning("A reply of the room %d may go on, which is gone: %s", room.id, error.message)
 
     async def _end_runs(self, people: Iterable[Participant]) -> None:
+        """Raises what ending one of them raises, after all of them."""
+        failure: LamError | None = None
         for person in people:
-            if person.nickname is None:
-                await self._supervisor.end_key(session_key(person.session_id))
-            else:
-                await self._supervisor.end_user(person.user_id)  # hints too
+            try:
+                if person.nickname is None:
+                    await self._supervisor.end_key(session_key(person.session_id))
+                else:
+                    await self._supervisor.end_user(person.user_id)  # hints too
+            except LamError as error:
+                failure = error
+        if failure is not None:
+            raise failure
 
     async def end_over(self, room_id: int, now: datetime) -> Room | None:
         """Closes a room whose time has come, to be removed; also one whose removal was interrupted. Returns None where its date was

@@ -80,7 +80,7 @@ class Sight(Struct, frozen=True):
             return ParticipantView(person=person, stream_id=run.id, state="waiting" if run.life is Life.WAITING else "running")
         if person.is_removed:
             return ParticipantView(person=person, stream_id=None, state="removed")
-        if now >= ends_at(room, person.joined_at):
+        if room.state == "ending" or now >= ends_at(room, person.joined_at):
             return ParticipantView(person=person, stream_id=None, state="over")
         has_left = self.presence(person.session_id, person.user_id) == "left"
         return ParticipantView(person=person, stream_id=None, state="left" if has_left else "idle")

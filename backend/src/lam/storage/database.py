@@ -7,6 +7,7 @@ It must not know the meaning of a row: repositories do.
 
 import asyncio
 import logging
+import os
 import sqlite3
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager, nullcontext
@@ -161,7 +162,7 @@ class Database:
         self._logged: set[str] = set()
         self._watch = _Watch(self._note_damage)
         self.after_commit: list[Callable[[Touched], None]] = []  # called with the changes of a unit of work
-        self.file = None if self._postgresql else DatabaseFile(Path(parsed.database or ""))
+        self.file = None if self._postgresql else DatabaseFile(Path(os.path.abspath(parsed.database or "")))
 
     async def close(self) -> None:
         """Closes all connections. First waits, for a while, until the units of work have ended that were cancelled just before: a
@@ -266,7 +267,8 @@ class Database:
         """Makes the SQLite file that is there now the one that every connection is to, as long as this is open."""
         if self.file is not None and isinstance(self._engine, SqliteEngine):
             await asyncio.to_thread(self.file.open)
-            await self._engine.fill(self.file.path)
+            with _unusable(), foreign_errors:
+                await self._engine.fill(self.file.path)
 
     async def _keep_copy(self, file: DatabaseFile) -> None:
         """Copies the file before migrations change it. Raises ConfigError when that fails."""

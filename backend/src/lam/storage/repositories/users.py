@@ -110,7 +110,8 @@ class Users(Repository):
     async def delete(self, user_id: int) -> Collection[int]:
         """Removes the account and, through foreign keys, everything it owns; then the guests of its sessions, and the pictures that
         nobody else has. Whoever was in one of its sessions is told. Returns the sessions that others were in."""
-        # First the sessions are locked, then the account: whoever sends in one of them does it in this order.
+        # Whoever sends in one of the sessions has locked it, and asks for the account with what this first lock lets pass.
+        await self._connection.execute(select(users.c.id).where(users.c.id == user_id).with_for_update(key_share=True))
         query = select(sessions.c.id).where(own(sessions, user_id)).order_by(sessions.c.id).with_for_update()
         scopes = [session_scope(session_id) for session_id in (await self._connection.execute(query)).scalars()]
         shared = await Members(self._connection, self._touched).by_own_session(user_id)
