@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from typing import Literal
 
@@ -17,7 +17,7 @@ from lam.api.event_stream import EventStream
 from lam.api.services import Services
 from lam.chat.streams import Following
 from lam.cli.server import run, serve
-from lam.errors import NotFound
+from lam.errors import Conflict, NotFound
 from lam.gateway import create_app
 from lam.generation.contracts import Batches
 from lam.generation.run import Run
@@ -29,6 +29,13 @@ from lam.storage.database import Database
 
 COUNT = "count"
 TABLE = "CREATE TABLE IF NOT EXISTS counts (run VARCHAR(64) PRIMARY KEY, user_id INTEGER, status VARCHAR(16), content TEXT)"
+
+
+async def make_table(database: Database) -> None:
+    """Makes it where it is not there. `IF NOT EXISTS` is refused where somebody else makes it at the same moment."""
+    with suppress(Conflict):
+        async with database.write() as unit:
+            await unit._connection.execute(text(TABLE))
 
 
 class CountOrder(Struct):
@@ -53,7 +60,6 @@ class CountSink:
         async with self._database.write() as unit:
             if await unit.runs.close(lease):
                 row = {"run": self._run_id, "user": self._user_id, "status": outcome.status, "content": outcome.text}
-                await unit._connection.execute(text(TABLE))
                 await unit._connection.execute(text("INSERT INTO counts VALUES (:run, :user, :status, :content)"), row)
 
     def ending(self, outcome: Outcome) -> Done | Error:
@@ -88,8 +94,8 @@ class Counter:
         return [metadata, Chunk(content), end] if content else [metadata, end]
 
     async def _result(self, run_id: str, user_id: int) -> tuple[str, str] | None:
-        async with self._database.write() as unit:
-            await unit._connection.execute(text(TABLE))
+        await make_table(self._database)
+        async with self._database.read() as unit:
             rows = await unit._connection.execute(
                 text(
                     "SELECT status, content FROM counts WHERE run = :run AND user_id = :user UNION ALL"
@@ -120,6 +126,7 @@ async def _count(order: CountOrder) -> AsyncGenerator[list[EngineEvent]]:
 async def start_count(
     parts: Services, user_id: int, order: CountOrder, *, key: str | None = None, on_disconnect: OnDisconnect = "continue"
 ) -> Run:
+    await make_table(parts.database)
     async with parts.supervisor.claim(key, user_id) as claim:
         record = parts.supervisor.record(claim, COUNT, msgspec.json.encode(order), on_disconnect)
         async with parts.database.write() as unit:

@@ -28,7 +28,7 @@ from lam.streams.memory_log import Shelf
 from lam.testing.server import Reply, ScriptedServer
 
 from .. import databases
-from ..counter import COUNT, PROGRAM, CountOrder, CountSink, counting
+from ..counter import COUNT, PROGRAM, CountOrder, CountSink, counting, make_table
 from ..counter import Counter as CountKind
 from ..running import Gateway, gateway_process
 
@@ -149,6 +149,7 @@ async def test_an_owner_that_slept_and_woke_writes_nothing(tmp_path: Path) -> No
     url = databases.url_for(tmp_path)
     database = Database(url)
     await database.upgrade()
+    await make_table(database)
     async with database.write() as unit:
         await unit.users.add("a@b", None, is_admin=False, now=datetime.now(UTC))
     program = f"import asyncio; from tests.live.test_kill import own; asyncio.run(own({url!r}))"
