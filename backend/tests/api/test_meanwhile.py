@@ -71,10 +71,10 @@ async def test_a_password_that_is_changed_while_it_is_verified_is_the_old_one(
     async with await gateway.user(ADA["email"]) as ada, gateway.client() as admin:
         user = await id_of(gateway, ADA["email"])
 
-        async def changed() -> None:
+        async def change() -> None:
             await admin.call("PATCH", f"/api/admin/users/{user}", {"password": NEW})
 
-        once(monkeypatch, gateway.parts.accounts._passwords, "verify", changed, before=False)
+        once(monkeypatch, gateway.parts.accounts._passwords, "verify", change, before=False)
         with pytest.raises(refusal):
             await ada.call("DELETE" if path.endswith("/account") else "POST", path, body)
         async with gateway.parts.database.read() as unit:
@@ -92,8 +92,9 @@ async def test_what_a_removed_guest_sent_at_that_moment_is_refused(gateway: Gate
                 await gateway.parts.messages.send(one["user_id"], Send(session_id=ada.session, content="Hello"))
 
 
+@pytest.mark.parametrize("path", ["export", "export?format=markdown"])
 async def test_an_export_has_the_reply_that_ends_meanwhile(
-    gateway: Gateway, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+    gateway: Gateway, scripted: ScriptedServer, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     scripted.reply = HELD
     async with gateway.client() as client:
@@ -101,15 +102,14 @@ async def test_an_export_has_the_reply_that_ends_meanwhile(
         async with raw_stream(client, session) as stream:
             await stream.until(Metadata)
 
-            async def ended() -> None:
+            async def finish() -> None:
                 scripted.step(3)
                 await stream.until(Done)
 
-            for path in ("export", "export?format=markdown"):
-                once(monkeypatch, Runs, "progress", ended)
-                whole = f"{gateway.url}/api/chatbot/sessions/{session}/{path}"
-                async with client._http.get(whole, headers=client._headers) as answer:
-                    assert "One two three" in await answer.text()
+            once(monkeypatch, Runs, "progress", finish)
+            whole = f"{gateway.url}/api/chatbot/sessions/{session}/{path}"
+            async with client._http.get(whole, headers=client._headers) as answer:
+                assert "One two three" in await answer.text()
 
 
 async def test_a_session_that_became_somebody_elses_is_not_deleted(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,10 +118,10 @@ async def test_a_session_that_became_somebody_elses_is_not_deleted(gateway: Gate
         await enter(ben, await link(ada, session, "steer"))
         new_owner = (await ben.call("GET", "/api/auth/me"))["id"]
 
-        async def given() -> None:
+        async def hand_over() -> None:
             await ada.call("POST", f"/api/chatbot/sessions/{session}/members/{new_owner}/owner")
 
-        once(monkeypatch, gateway.parts.supervisor, "end_key", given)
+        once(monkeypatch, gateway.parts.supervisor, "end_key", hand_over)
         assert (await ada.ask("DELETE", f"/api/chatbot/sessions/{session}"))[0] in (403, 404)
         assert (await ben.call("GET", f"/api/chatbot/sessions/{session}"))["role"] == "owner"
 
@@ -134,11 +134,11 @@ async def test_a_members_reply_that_began_as_the_owners_account_was_deleted_ends
         session = (await ada.call("POST", "/api/chatbot/sessions"))["id"]
         await enter(ben, await link(ada, session, "steer"))
 
-        async def sent() -> None:
+        async def write() -> None:
             await ben.call("POST", f"/api/chatbot/sessions/{session}/waiting", {"content": "Hello"})
             await until(gateway.parts.supervisor.awaited)
 
-        once(monkeypatch, gateway.parts.accounts, "_end_runs", sent, before=False)
+        once(monkeypatch, gateway.parts.accounts, "_end_runs", write, before=False)
         await ada.call("DELETE", "/api/auth/account", {"password": "correct horse"})
         await until(lambda: not gateway.parts.supervisor.awaited())
         assert scripted.requests
@@ -153,16 +153,16 @@ async def test_a_waiting_message_that_somebody_begins_to_change_is_not_sent(
         async with raw_stream(client, int(path.rpartition("/")[2])) as stream:
             await stream.until(Metadata)
             waiting = (await client.call("POST", f"{path}/waiting", {"content": "Tow"}))["waiting"]
-            begun = asyncio.Event()
+            is_edited = asyncio.Event()
 
-            async def begins() -> None:
+            async def begin() -> None:
                 await client.call("PATCH", f"{path}/waiting/{waiting['id']}", {"editing": True})
-                begun.set()
+                is_edited.set()
 
-            once(monkeypatch, gateway.parts.messages, "send", begins)
+            once(monkeypatch, gateway.parts.messages, "send", begin)
             scripted.step(3)
             await stream.until(Done)
-            await begun.wait()
+            await is_edited.wait()
             await until(lambda: not gateway.parts.waiting._tasks._tasks)
             await client.call("PATCH", f"{path}/waiting/{waiting['id']}", {"content": "Two", "editing": False})
         await until(lambda: len(scripted.requests) == 2)
@@ -177,10 +177,10 @@ async def test_who_is_removed_from_a_room_keeps_their_conversation_though_the_ro
         session = (await ben.call("POST", "/api/rooms/join", {"code": room["code"]}))["session_id"]
         (one,) = await owner.call("GET", f"/api/rooms/{room['id']}/participants")
 
-        async def removed() -> None:
+        async def remove() -> None:
             await owner.call("DELETE", f"/api/rooms/{room['id']}/participants/{one['user_id']}")
 
-        once(monkeypatch, gateway.parts.rooms, "_end_runs", removed)
+        once(monkeypatch, gateway.parts.rooms, "_end_runs", remove)
         await owner.call("DELETE", f"/api/rooms/{room['id']}")
         assert (await ben.call("GET", f"/api/chatbot/sessions/{session}"))["role"] == "owner"
 
@@ -192,7 +192,7 @@ async def test_a_room_that_is_being_removed_is_changed_by_nobody_and_entered_by_
         room = await open_room(owner)
         path, refused = f"/api/rooms/{room['id']}", list[str]()
 
-        async def tried() -> None:
+        async def try_all() -> None:
             for method, where, body in (
                 ("PATCH", path, {"expires_at": soon(days=20)}),
                 ("POST", f"{path}/unlock", None),
@@ -206,7 +206,7 @@ async def test_a_room_that_is_being_removed_is_changed_by_nobody_and_entered_by_
                 async with entered(gateway, room["code"], "Eve"):
                     pass
 
-        once(monkeypatch, gateway.parts.rooms, "_end_runs", tried)
+        once(monkeypatch, gateway.parts.rooms, "_end_runs", try_all)
         await owner.call("DELETE", path)
         assert len(refused) == 4
         with pytest.raises(NotFound):
@@ -247,12 +247,12 @@ async def test_a_key_that_is_revoked_while_its_request_waits_starts_nothing(
         made = await client.call("POST", "/api/keys", {"name": "program"})
         async with gateway.client(made["secret"]) as program:
 
-            async def revoked() -> None:
+            async def revoke() -> None:
                 await client.call("DELETE", f"/api/keys/{made['key']['id']}")
 
             asked = {"model": scripted.model, "messages": [{"role": "user", "content": "Hello"}]}
             assert (await program.call("POST", "/v1/chat/completions", asked))["choices"]
-            once(monkeypatch, gateway.parts.programs, "_with_pictures", revoked)
+            once(monkeypatch, gateway.parts.programs, "_with_pictures", revoke)
             async with program._http.post(f"{gateway.url}/v1/chat/completions", json=asked, headers=program._headers) as answer:
                 assert answer.status == 401
     assert len(scripted.requests) == 1
@@ -270,12 +270,12 @@ async def test_a_run_of_the_lab_that_is_resumed_while_it_is_deleted_leaves_nothi
         path = f"/api/lab/runs/{(await client.call('POST', '/api/lab/runs', RUN))['id']}"
         await scripted.arrival()
 
-        async def resumed() -> None:
+        async def resume() -> None:
             before = len(scripted.requests)
             await client.call("POST", f"{path}/resume")
             await scripted.arrival(before + 1)
 
-        once(monkeypatch, gateway.parts.lab, "_halt", resumed, before=False)
+        once(monkeypatch, gateway.parts.lab, "_halt", resume, before=False)
         await client.call("DELETE", path)
         await until(lambda: not gateway.parts.supervisor.running())
         with pytest.raises(NotFound):
@@ -303,10 +303,10 @@ async def test_a_connection_hears_what_changed_while_its_session_was_described(
     async with person(gateway, "ada") as ada:
         session = (await ada.call("POST", "/api/chatbot/sessions"))["id"]
 
-        async def renamed() -> None:
+        async def rename() -> None:
             await ada.call("PATCH", f"/api/chatbot/sessions/{session}", {"title": "Bridges"})
             await until(lambda: any(feed.since(0) for feed in gateway.parts.events._changes._feeds.values()))
 
-        once(monkeypatch, gateway.parts.wishes, "describe", renamed, before=False)
+        once(monkeypatch, gateway.parts.wishes, "describe", rename, before=False)
         async with ada.connected(session):
             await ada.until(lambda frame: frame["event"].get("session", {}).get("title") == "Bridges")

@@ -61,7 +61,7 @@ class Login(Struct, frozen=True):
 
 class Accounts:
     """The accounts of all people. `end_runs(user_id, sessions)` is called before an account is deleted and afterwards, to stop its
-    running replies, and those of others in its sessions. `sessions`: of which were deleted."""
+    running replies, and those of others in its sessions. `sessions`: those of its sessions that are deleted already."""
 
     def __init__(
         self,

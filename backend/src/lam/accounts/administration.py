@@ -14,8 +14,7 @@ log = logging.getLogger(__name__)
 
 
 class Administration:
-    """Operations on all accounts. The caller must be an admin, and the route checks that. `end_runs(user_id)` is called before
-    an account is deleted."""
+    """Operations on all accounts. The caller must be an admin, and the route checks that. `end_runs`: see `Accounts`."""
 
     def __init__(
         self, database: Database, passwords: Passwords, budget: Budget, end_runs: Callable[[int, Collection[int]], Awaitable[None]]

@@ -203,7 +203,7 @@ class Sessions:
         await self._supervisor.end_key(session_key(session_id))
 
     async def end_runs_of_account(self, user_id: int, gone: Collection[int]) -> None:
-        """Stops the runs of an account that is deleted, and those of others in its sessions. `gone`: which of these are deleted.
+        """Stops the runs of an account that is deleted, and those of others in its sessions. `gone`: sessions that are deleted.
         Raises SessionBusy."""
         await self._supervisor.end_user(user_id)
         async with self._database.read() as unit:
