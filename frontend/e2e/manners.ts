@@ -36,6 +36,7 @@ export async function ended(page: Page): Promise<void> {
   await page
     .locator(".answer")
     .last()
+    .locator("footer") // roles of a whole text take long, and the page stands still meanwhile
     .getByRole("button", { name: new RegExp(`${words.thread.regenerate}|${words.thread.retry}`) })
     .waitFor();
 }

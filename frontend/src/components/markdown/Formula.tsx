@@ -5,24 +5,32 @@ import { words } from "../../words";
 /** Longer ones stay as they are written: setting them would hold up the page. */
 const LONGEST = 2_000;
 
-/** Many formulas that come at once are set in turns of so many milliseconds. */
+/** Formulas are set at once, but in a turn no more than take so many milliseconds; many that come together take turns. */
 const TURN = 16;
 const jobs: (() => void)[] = [];
-let isWorking = false;
+let spent = 0;
+let isTurn = false;
 
 function soon(job: () => void): void {
-  jobs.push(job);
-  if (!isWorking) work();
+  if (jobs.length > 0 || spent > TURN) jobs.push(job);
+  else work(job);
 }
 
-function work(): void {
-  const end = performance.now() + TURN;
-  for (let job = jobs.shift(); job !== undefined; job = jobs.shift()) {
-    job();
-    if (performance.now() > end) break;
+function work(job: () => void): void {
+  if (!isTurn) setTimeout(turn);
+  isTurn = true;
+  const start = performance.now();
+  job();
+  spent += performance.now() - start;
+}
+
+function turn(): void {
+  [isTurn, spent] = [false, 0];
+  while (spent <= TURN) {
+    const job = jobs.shift();
+    if (job === undefined) return;
+    work(job);
   }
-  isWorking = jobs.length > 0;
-  if (isWorking) setTimeout(work);
 }
 
 /** A formula; as it is written until it can be shown as it is printed. */
