@@ -1,5 +1,7 @@
 /** How long the tasks of a page hold its main thread, in milliseconds of the processor: a busy machine makes them no longer. */
 
+import { setTimeout as delay } from "node:timers/promises";
+
 import type { Page } from "playwright-core";
 
 interface TraceEvent {
@@ -26,6 +28,9 @@ async function reference(): Promise<void> {
   await new Promise((next) => setTimeout(next)); // a task is in the trace once it has ended
 }
 
+/** All processes agree to a trace in some hundredths of a second; for one that is about to end the browser waits ten, in vain. */
+const AGREED = 300;
+
 /** The tasks in any page of the browser while something is done, the longest first. */
 async function tasksOf(page: Page, act: () => Promise<void>): Promise<number[]> {
   const devtools = await page.context().browser()?.newBrowserCDPSession();
@@ -34,7 +39,8 @@ async function tasksOf(page: Page, act: () => Promise<void>): Promise<number[]> 
   devtools.on("Tracing.dataCollected", ({ value }) => events.push(...(value as unknown as TraceEvent[])));
   const complete = new Promise<void>((resolve) => devtools.once("Tracing.tracingComplete", () => resolve()));
   const includedCategories = ["disabled-by-default-devtools.timeline", "__metadata"];
-  await devtools.send("Tracing.start", { transferMode: "ReportEvents", traceConfig: { includedCategories } });
+  const begun = devtools.send("Tracing.start", { transferMode: "ReportEvents", traceConfig: { includedCategories } });
+  await Promise.race([begun, delay(AGREED)]);
   await act();
   await devtools.send("Tracing.end");
   await complete;
