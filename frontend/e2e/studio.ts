@@ -20,7 +20,8 @@ from argon2 import PasswordHasher
 from lam.accounts.passwords import Hashing
 Hashing.hasher = lambda self: PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 ${MAIN}`;
-const COMMON = { LAM_PORT: "0", LAM_MAX_STREAMS_PER_USER: "20" };
+/** No test is about replies that go on after SIGTERM. */
+const COMMON = { LAM_PORT: "0", LAM_MAX_STREAMS_PER_USER: "20", LAM_DRAIN_SECONDS: "0" };
 const FLAGS =
   "--use-fake-device-for-media-stream --use-fake-ui-for-media-stream --headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking --disable-component-update --disable-sync";
 
