@@ -27,6 +27,22 @@ export interface Grown {
   direction: string;
 }
 
+/** Vite and React go by the environment; vitest's says that this is a test. */
+async function built(folder: string, kind: "development" | "production"): Promise<void> {
+  const before = process.env["NODE_ENV"];
+  process.env["NODE_ENV"] = kind;
+  try {
+    await build({
+      logLevel: "error",
+      base: "/growing/",
+      publicDir: false,
+      build: { outDir: folder, emptyOutDir: true, rolldownOptions: { input: new URL("./growing.html", import.meta.url).pathname } },
+    });
+  } finally {
+    process.env["NODE_ENV"] = before;
+  }
+}
+
 export class GrowingPage {
   private constructor(
     private readonly studio: Studio,
@@ -34,15 +50,10 @@ export class GrowingPage {
     private readonly visitors: Visitor[],
   ) {}
 
-  static async open(widths: number[]): Promise<GrowingPage> {
+  /** `warns`: with React's own checks, whose complaints stand in the console, and for three times the work. */
+  static async open(widths: number[], warns = false): Promise<GrowingPage> {
     const folder = mkdtempSync(join(tmpdir(), "lam-growing-"));
-    const input = new URL("./growing.html", import.meta.url).pathname;
-    await build({
-      logLevel: "error",
-      base: "/growing/",
-      publicDir: false,
-      build: { outDir: folder, emptyOutDir: true, rolldownOptions: { input } },
-    });
+    await built(folder, warns ? "development" : "production");
     const studio = await Studio.open({ tokens: 1, rate: 0 });
     const policy = (await fetch(studio.url)).headers.get("Content-Security-Policy");
     if (policy === null) throw new Error("the page has no policy");

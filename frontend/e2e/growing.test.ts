@@ -11,33 +11,44 @@ const TEXTS = 100;
 const ENTITIES_EACH = 10;
 
 let growing: GrowingPage;
+let warning: GrowingPage;
 
 beforeAll(async () => {
   growing = await GrowingPage.open([1280, 360]);
+  warning = await GrowingPage.open([1280, 360], true);
 });
 
 afterAll(async () => {
   await growing.close();
+  await warning.close();
 });
 
-/** What went wrong with these texts, shown in every beginning or only in a few. */
-async function problems(texts: { name: string; text: string; words: string[] }[], everyBeginning = true): Promise<string[]> {
+interface Grows {
+  name: string;
+  text: string;
+  words: string[];
+}
+
+/** What went wrong with these texts, shown in every beginning, or only in a few but with all warnings of React. */
+async function problems(texts: Grows[], everyBeginning: boolean): Promise<string[]> {
+  const shower = everyBeginning ? growing : warning;
   const found: string[] = [];
   const waiting = [...texts];
   const work = async (page: Page): Promise<void> => {
     for (let next = waiting.pop(); next !== undefined; next = waiting.pop()) {
-      const { faults, shown } = await growing.grow(page, next.text, everyBeginning ? 1 : Math.ceil(next.text.length / 3));
+      const { faults, shown } = await shower.grow(page, next.text, everyBeginning ? 1 : Math.ceil(next.text.length / 3));
       const missing = next.words.filter((word) => !shown.includes(word));
       if (faults.length > 0 || missing.length > 0) found.push(`${next.name}: ${[...faults, ...missing].join("; ")}`);
     }
   };
-  await Promise.all(growing.pages.map(work));
-  return [...found, ...growing.complaints()];
+  await Promise.all(shower.pages.map(work));
+  return [...found, ...shower.complaints()];
 }
 
 test("every beginning of 100 random texts is shown", { timeout: 900_000 }, async () => {
   const texts = Array.from({ length: TEXTS }, (_, seed) => ({ name: `text ${seed}`, ...randomText(seed, seed * ENTITIES_EACH) }));
-  expect(await problems(texts)).toEqual([]);
+  expect(await problems(texts, true)).toEqual([]);
+  expect(await problems(texts, false)).toEqual([]);
 });
 
 /** All names, a few in each of the places where one may stand. */
