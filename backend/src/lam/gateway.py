@@ -110,7 +110,7 @@ from lam.engines.voice import Voice
 from lam.engines.voice_servers import Times
 from lam.generation.contracts import Kind
 from lam.generation.pump import Limits
-from lam.generation.recovery import Orphans
+from lam.generation.recovery import FORGOTTEN_SECONDS, Leftovers, Orphans
 from lam.generation.supervisor import Supervisor, Waits
 from lam.lab.borrowing import Patience as LabPatience
 from lam.lab.cells import CellKind
@@ -179,6 +179,7 @@ class Bounds(Struct, frozen=True, kw_only=True):
     database_check: float = CHECK_SECONDS  # to examine an SQLite file at startup
     login_delay: float = FIRST_DELAY  # delay of the first login that waits
     waiting_pause: float = PAUSE_SECONDS  # between two attempts to send a waiting message that is refused for now
+    forgotten: float = FORGOTTEN_SECONDS  # until a run counts as forgotten that is stored as running here, and does not run
     linger: float = LINGER_SECONDS  # of a server that is no longer configured, after its last run
     presence_left: float = LEFT_SECONDS  # without a connection
     without_redis: float = PATIENCE_SECONDS  # until a gateway counts as not ready
@@ -484,6 +485,8 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
         if several is not None:
             resumption, age = going_on if settings.lam_healing else None, settings.lam_heal_seconds
             await stack.enter_async_context(TakeOver(several, supervisor, store, every_kind, resumption, seconds=age))
+        else:
+            await stack.enter_async_context(Leftovers(supervisor, store, every_kind, seconds=bounds.forgotten))
         waiting_ = await stack.enter_async_context(Waiting(database, messages_, supervisor, relay, pause=bounds.waiting_pause))
         supervisor.after_end.append(waiting_.after)
         voice_ = await stack.enter_async_context(Voice.of(settings, bounds.voice))

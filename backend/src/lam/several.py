@@ -7,14 +7,13 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Final, Self
 
 from lam.background import Background
 from lam.errors import StorageUnavailable
 from lam.generation.contracts import Kind, Resumption, RunStore
-from lam.generation.recovery import Orphans
+from lam.generation.recovery import FORGOTTEN_SECONDS, Orphans, find_forgotten
 from lam.generation.remote_runs import RemoteRuns
 from lam.generation.supervisor import Supervisor, Waits
 from lam.protocol.runs import OrphanRule
@@ -27,7 +26,6 @@ from lam.streams.replica import Replica
 log = logging.getLogger(__name__)
 
 INTERRUPTED: Final = "interrupted"
-FORGOTTEN_SECONDS: Final = 30.0
 
 
 class Several:
@@ -70,8 +68,7 @@ class TakeOver:
     """Takes over runs: those of gateways that died, those that were given away, and those that this gateway itself gave up.
 
     An async context manager: it owns the task that looks for them at each beat. `resumption`: None where no run goes on. `seconds`:
-    as of `Orphans.resume`. `forgotten`: seconds after which a run counts as forgotten that is ours by its row, and does not run
-    here: the answer to the statement was lost that took it over, or opened it.
+    as of `Orphans.resume`. `forgotten`: seconds, as of `find_forgotten`.
     """
 
     def __init__(
@@ -119,23 +116,14 @@ class TakeOver:
                 pass
             self._wake.clear()
 
-    async def _find_forgotten(self) -> None:
-        """Adds the forgotten runs to the lost ones."""
-        now, supervisor = asyncio.get_running_loop().time(), self._supervisor
-        if now - self._looked_at < self._forgotten:
-            return
-        self._looked_at = now
-        before = datetime.now(UTC) - timedelta(seconds=self._forgotten)
-        ids = await self._store.of_owner(supervisor.owner, before)
-        if forgotten := {run_id for run_id in ids if not supervisor.knows(run_id)} - supervisor.lost:
-            log.warning("%d runs of this gateway were not running", len(forgotten))
-            supervisor.lost |= forgotten
-
     async def _take(self) -> None:
         leases, supervisor = self._leases, self._supervisor
         if not leases.valid or supervisor.draining:
             return
-        await self._find_forgotten()
+        now = asyncio.get_running_loop().time()
+        if now - self._looked_at >= self._forgotten:
+            self._looked_at = now
+            await find_forgotten(supervisor, self._store, self._forgotten)
         lost = frozenset(run_id for run_id in supervisor.lost if supervisor.local(run_id) is None)
         rule = OrphanRule(lease=leases.pace.lease if leases.may_take_over else None, lost=lost)
         supervisor.takes_over = True

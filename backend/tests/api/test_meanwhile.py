@@ -10,16 +10,18 @@ from typing import Any
 import pytest
 
 from lam.chat.messages import Send
-from lam.errors import Forbidden, LamError, NotAllowed, NotFound, RoomOver, Unauthorized, Unreachable
+from lam.errors import Forbidden, LamError, NotAllowed, NotFound, RoomOver, StorageUnavailable, Unauthorized, Unreachable
+from lam.gateway import Bounds
 from lam.lab.cells import Attempt
 from lam.programs import programs
 from lam.protocol.events import Done, Metadata
 from lam.rooms.keeper import Keeper
+from lam.storage.database import UnitOfWork
 from lam.storage.repositories.runs import Runs
 from lam.testing.server import Reply, ScriptedServer
 
 from ..rooms_of import entered, gateway_with_rooms, open_room, soon
-from ..running import Gateway, raw_stream
+from ..running import Gateway, raw_stream, running_gateway
 from ..together import enter, link, person
 from ..waiting import until
 
@@ -310,3 +312,46 @@ async def test_a_connection_hears_what_changed_while_its_session_was_described(
         once(monkeypatch, gateway.parts.wishes, "describe", rename, before=False)
         async with ada.connected(session):
             await ada.until(lambda frame: frame["event"].get("session", {}).get("title") == "Bridges")
+
+
+async def test_a_run_whose_opening_was_stored_and_never_answered_is_ended(
+    scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bounds = Bounds(forgotten=0.05)
+    async with (
+        running_gateway(tmp_path / "data", bounds=bounds, llm_server_url=scripted.url) as gateway,
+        gateway.client() as client,
+    ):
+        database = gateway.parts.database
+        added, usual = False, database.write
+
+        async def note(runs: Runs, *given: Any) -> None:
+            nonlocal added
+            await add(runs, *given)
+            added = True
+
+        @contextlib.asynccontextmanager
+        async def write() -> AsyncIterator[UnitOfWork]:
+            async with usual() as unit:
+                yield unit
+            if added:
+                monkeypatch.undo()
+                raise StorageUnavailable
+
+        add = Runs.add
+        monkeypatch.setattr(Runs, "add", note)
+        monkeypatch.setattr(database, "write", write)
+        body = {"model": "scripted", "messages": [{"role": "user", "content": "hi"}]}
+        async with client._http.post(f"{client.url}/v1/chat/completions", json=body) as answer:
+            assert answer.status == 503
+
+        async def left() -> int:
+            async with database.read() as unit:
+                return int((await unit._connection.exec_driver_sql("SELECT count(*) FROM runs")).scalar_one())
+
+        assert await left() == 1
+        await until(lambda: _is_none(left))
+
+
+async def _is_none(count: Callable[[], Awaitable[int]]) -> bool:
+    return await count() == 0

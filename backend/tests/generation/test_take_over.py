@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from lam.errors import SessionBusy, StorageUnavailable
 from lam.generation.contracts import Batches, Work
 from lam.generation.pump import Limits
-from lam.generation.recovery import Orphans, end_leftover
+from lam.generation.recovery import Leftovers, Orphans, end_leftover
 from lam.generation.run import Life, Stop
 from lam.generation.supervisor import Supervisor, Waits
 from lam.protocol.events import Chunk, EngineEvent
@@ -289,3 +289,35 @@ async def test_a_stop_that_comes_before_a_run_is_here_stops_it() -> None:
         await run.saved(20)
         assert sink.outcome is not None
         assert sink.outcome.status == "cancelled"
+
+
+class Left(Rows):
+    """One run is this gateway's by its row, and another one runs here."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.taken: list[frozenset[str]] = []
+        self.away = 0  # how many takes fail
+
+    async def of_owner(self, owner: str, before: datetime) -> list[str]:
+        return ["runs", *(run.id for run in self.left)]
+
+    async def take_over(self, owner: str, rule: OrphanRule | None = None) -> list[OpenRun]:
+        assert rule
+        self.taken.append(rule.lost)
+        if len(self.taken) <= self.away:
+            raise StorageUnavailable
+        return await super().take_over(owner, rule)
+
+
+@pytest.mark.parametrize("away", [0, 2])
+async def test_a_gateway_that_is_alone_ends_what_it_has_forgotten(away: int) -> None:
+    rows: Any = Left()
+    rows.away = away
+    supervisor: Any = SimpleNamespace(lost=set(), knows=lambda run_id: run_id == "runs", owner="here")
+    async with Leftovers(supervisor, rows, [], seconds=0.01):
+        async with asyncio.timeout(20):
+            await rows.forgotten.wait()
+            while supervisor.lost:
+                await asyncio.sleep(0.001)
+    assert rows.taken == [frozenset({"r"})] * (away + 1)

@@ -1,17 +1,22 @@
 """Takes over runs without a gateway: those that may go on do, the others end as `interrupted`, with all their checkpointed text.
 
-At startup that is every open run: under the lock that makes this gateway the only one, all of them are orphans.
+At startup that is every open run: under the lock that makes this gateway the only one, all of them are orphans. Later it is what
+this gateway has forgotten.
 
 It must not know what a run was about: the sink of its kind does.
 """
 
+import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
 from typing import Final, Self
 
 from msgspec.structs import replace
 
+from lam.background import Background
 from lam.errors import Interrupted, LeaseLost, SessionBusy, StorageUnavailable
 from lam.generation.contracts import Kind, Resumption, RunStore
 from lam.generation.pump import failure_outcome
@@ -25,6 +30,7 @@ log = logging.getLogger(__name__)
 GATEWAY_DIED: Final = "The gateway stopped in the middle of the reply; what had been saved is kept."
 NUMBERS_APART: Final = 1_000_000
 """Between the last checkpoint of a run and the first event after it was taken over: nobody can have read so far."""
+FORGOTTEN_SECONDS: Final = 30.0
 MOST_STARTS: Final = 4  # of one run; a run that kills its gateways must not do so for ever
 
 
@@ -107,6 +113,55 @@ class Orphans:
                 async with work.producer:
                     pass  # gives its place back
         return is_started
+
+
+async def find_forgotten(supervisor: Supervisor, store: RunStore, seconds: float) -> None:
+    """Adds runs to the supervisor's lost ones that are older, are this gateway's by their rows, and do not run here: the answer to
+    the statement was lost that opened one, took it over or ended it. Raises StorageUnavailable."""
+    ids = await store.of_owner(supervisor.owner, datetime.now(UTC) - timedelta(seconds=seconds))
+    if forgotten := {run_id for run_id in ids if not supervisor.knows(run_id)} - supervisor.lost:
+        log.warning("%d runs of this gateway were not running", len(forgotten))
+        supervisor.lost |= forgotten
+
+
+class Leftovers:
+    """Ends what a gateway has forgotten that is alone; of several gateways, `TakeOver` does.
+
+    An async context manager: it owns the task that looks for them. `seconds`: between two looks, and as of `find_forgotten`.
+    """
+
+    def __init__(
+        self, supervisor: Supervisor, store: RunStore, kinds: Sequence[Kind], *, seconds: float = FORGOTTEN_SECONDS
+    ) -> None:
+        self._supervisor = supervisor
+        self._store = store
+        self._kinds = kinds
+        self._seconds = seconds
+        self._tasks = Background()
+
+    async def __aenter__(self) -> Self:
+        self._tasks.keep("leftovers", self._keep_looking)
+        return self
+
+    async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        await self._tasks.close()
+
+    async def _keep_looking(self) -> None:
+        while True:
+            await asyncio.sleep(self._seconds)
+            try:
+                await self._end()
+            except StorageUnavailable as error:
+                log.warning("Runs that were left open could not be ended: %s", error.message)
+
+    async def _end(self) -> None:
+        supervisor = self._supervisor
+        await find_forgotten(supervisor, self._store, self._seconds)
+        if not (lost := frozenset(supervisor.lost)):
+            return
+        orphans = await Orphans.take_over(self._store, self._kinds, supervisor.owner, OrphanRule(lease=None, lost=lost))
+        await orphans.end()
+        supervisor.lost -= lost
 
 
 async def recover(store: RunStore, kinds: Iterable[Kind], owner: str) -> int:
