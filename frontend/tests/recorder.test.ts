@@ -6,6 +6,7 @@ import { ApiError } from "../src/api/http";
 import { notices } from "../src/stores/notices";
 import { Recorder } from "../src/stores/recorder";
 import { words } from "../src/words";
+import { eventually } from "./eventually";
 
 /** A recorder that hands over one piece when it is stopped. */
 class Media {
@@ -45,10 +46,10 @@ test("held, it records until it is let go, and the text goes to whoever asked", 
   const take = vi.fn();
   recorder.press(take);
   expect(recorder.state).toBe("asking");
-  await vi.waitFor(() => expect(recorder.state).toBe("listening"));
+  await eventually(() => expect(recorder.state).toBe("listening"));
   now += 2_000;
   recorder.release();
-  await vi.waitFor(() => expect(recorder.state).toBe("idle"));
+  await eventually(() => expect(recorder.state).toBe("idle"));
   expect(take.mock.calls).toEqual([["audio/mp4 5"]]);
   expect(track.stop).toHaveBeenCalledTimes(1);
 });
@@ -60,13 +61,13 @@ test("pressed shortly, it listens until it is pressed again", async () => {
     () => Promise.resolve("hello"),
   );
   recorder.press(take);
-  await vi.waitFor(() => expect(recorder.state).toBe("listening"));
+  await eventually(() => expect(recorder.state).toBe("listening"));
   now += 100;
   recorder.release();
   expect(recorder.state).toBe("listening");
   now += 5_000;
   recorder.press(take);
-  await vi.waitFor(() => expect(take).toHaveBeenCalledWith("hello"));
+  await eventually(() => expect(take).toHaveBeenCalledWith("hello"));
   expect(recorder.state).toBe("idle");
 });
 
@@ -80,13 +81,13 @@ test("let go before the microphone is there, or cancelled, nothing is written an
   recorder.release();
   expect(recorder.state).toBe("idle");
   opened[0]?.(stream);
-  await vi.waitFor(() => expect(track.stop).toHaveBeenCalledTimes(1));
+  await eventually(() => expect(track.stop).toHaveBeenCalledTimes(1));
 
   recorder.press(take);
   opened[1]?.(stream);
-  await vi.waitFor(() => expect(recorder.state).toBe("listening"));
+  await eventually(() => expect(recorder.state).toBe("listening"));
   recorder.cancel();
-  await vi.waitFor(() => expect(track.stop).toHaveBeenCalledTimes(2));
+  await eventually(() => expect(track.stop).toHaveBeenCalledTimes(2));
   expect([recorder.state, write.mock.calls, take.mock.calls]).toEqual(["idle", [], []]);
 });
 
@@ -106,10 +107,10 @@ test("a microphone that is forbidden, silence, and a gateway that fails are said
   const shown: (string | undefined)[] = [];
   for (const recorder of recorders) {
     recorder.press(() => expect.unreachable());
-    await vi.waitFor(() => expect(recorder.state).not.toBe("asking"));
+    await eventually(() => expect(recorder.state).not.toBe("asking"));
     now += 1_000;
     recorder.release();
-    await vi.waitFor(() => expect(recorder.state).toBe("idle"));
+    await eventually(() => expect(recorder.state).toBe("idle"));
     shown.push(recorder.unwritten?.reason ?? notices.get().at(-1)?.text);
   }
   expect(shown).toEqual([words.speech.microphoneForbidden, words.speech.nothingHeard, words.speech.notWritten("Try later.")]);
@@ -125,11 +126,11 @@ test("what could not be written down is kept until it is, or is dropped", async 
   const take = vi.fn();
   for (const reason of ["Try later.", "Still busy."]) {
     recorder.press(take);
-    await vi.waitFor(() => expect(recorder.state).toBe("listening"));
+    await eventually(() => expect(recorder.state).toBe("listening"));
     now += 1_000;
     recorder.release();
-    await vi.waitFor(() => expect(recorder.unwritten?.reason).toBe(words.speech.notWritten(reason)));
-    await vi.waitFor(() => expect(recorder.state).toBe("idle"));
+    await eventually(() => expect(recorder.unwritten?.reason).toBe(words.speech.notWritten(reason)));
+    await eventually(() => expect(recorder.state).toBe("idle"));
   }
   expect(recorder.unwritten?.sounds).toHaveLength(2);
   recorder.retry(take);
@@ -138,7 +139,7 @@ test("what could not be written down is kept until it is, or is dropped", async 
   answers.unshift("one");
   recorder.retry(take);
   expect(recorder.state).toBe("writing");
-  await vi.waitFor(() => expect(recorder.state).toBe("idle"));
+  await eventually(() => expect(recorder.state).toBe("idle"));
   expect([take.mock.calls, recorder.unwritten]).toEqual([[["one"], ["two"]], null]);
   recorder.retry(take);
   expect(recorder.state).toBe("idle");

@@ -1,9 +1,10 @@
 /** What has changed is read again, whatever is on its way when it changes. */
 
 import { QueryClient, QueryObserver } from "@tanstack/react-query";
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 
 import { outdate, refresh } from "../src/api/refresh";
+import { eventually } from "./eventually";
 
 /** A query whose answers are given by hand: each call gets the next one. */
 function asked(): {
@@ -36,26 +37,26 @@ test("a change while the first answer is on its way: the answer that was asked f
   await answer(0, 1);
   expect(observer.getCurrentResult().data).toBeUndefined();
   await answer(1, 2);
-  await vi.waitFor(() => expect(observer.getCurrentResult()).toMatchObject({ data: 2, status: "success", fetchStatus: "idle" }));
+  await eventually(() => expect(observer.getCurrentResult()).toMatchObject({ data: 2, status: "success", fetchStatus: "idle" }));
 });
 
 test("a change while a later answer is on its way", async () => {
   const { queries, observer, answer } = asked();
   await answer(0, 1);
-  await vi.waitFor(() => expect(observer.getCurrentResult().data).toBe(1));
+  await eventually(() => expect(observer.getCurrentResult().data).toBe(1));
   void refresh(queries, ["thing", 1]);
   void refresh(queries, ["thing"]);
   await answer(1, 2);
   expect(observer.getCurrentResult().data).toBe(1);
   await answer(2, 3);
-  await vi.waitFor(() => expect(observer.getCurrentResult().data).toBe(3));
+  await eventually(() => expect(observer.getCurrentResult().data).toBe(3));
 });
 
 test("changes that follow one another quickly: the last answer stands", async () => {
   const { queries, observer, answer, calls } = asked();
   for (let change = 0; change < 4; change++) void refresh(queries, ["other"], ["thing"]);
   for (let call = 0; call < calls(); call++) await answer(call, call);
-  await vi.waitFor(() => expect(observer.getCurrentResult().data).toBe(calls() - 1));
+  await eventually(() => expect(observer.getCurrentResult().data).toBe(calls() - 1));
 });
 
 test("who waits for the refresh has the new answer when it ends", async () => {
@@ -71,5 +72,5 @@ test("a page that nobody looks at reads nothing, and knows that it is out of dat
   void outdate(queries, ["thing"]);
   expect(calls()).toBe(1);
   await answer(0, 1);
-  await vi.waitFor(() => expect(observer.getCurrentResult()).toMatchObject({ data: 1, isStale: true }));
+  await eventually(() => expect(observer.getCurrentResult()).toMatchObject({ data: 1, isStale: true }));
 });

@@ -1,6 +1,6 @@
 /** A room in the page: tiles that are read and drawn, and what the frames of a room change. */
 
-import { expect, test, vi } from "vitest";
+import { expect, test } from "vitest";
 
 import type { Participant, Room } from "../src/api/rooms";
 import { asCode } from "../src/features/rooms/code";
@@ -10,6 +10,7 @@ import type { Numbered, StreamEvent } from "../src/protocol/events";
 import type { Listener, RunReader } from "../src/stores/browser-events";
 import { counts, MOST_READ, RoomView } from "../src/stores/rooms";
 import { beginning, DRAWN_UNITS, Tile } from "../src/stores/tile";
+import { eventually } from "./eventually";
 
 /** Frames come when the test says so. */
 class Frames {
@@ -288,8 +289,8 @@ test("a room that came into sight is read anew, after what is on its way", async
   events.say({ type: "followed", room_id: 5 });
   events.say({ type: "followed", room_id: 5 });
   answers.room = { ...ROOM, state: "paused" };
-  await vi.waitFor(() => expect(answers.asked).toBe(before + 2));
-  await vi.waitFor(() => expect(view.room?.state).toBe("paused"));
+  await eventually(() => expect(answers.asked).toBe(before + 2));
+  await eventually(() => expect(view.room?.state).toBe("paused"));
 });
 
 test("a room that is closed is not asked for any more", async () => {

@@ -7,6 +7,7 @@ import { notices } from "../src/stores/notices";
 import { ofText, Speech, type Source } from "../src/stores/speech";
 import { SpeechChoices } from "../src/stores/speech-settings";
 import { GatewayVoice, languageOf, type Manner, type Voice } from "../src/stores/voices";
+import { eventually } from "./eventually";
 
 /** A voice that says when it is told to go on. */
 class Said implements Voice {
@@ -290,13 +291,13 @@ test("the gateway's sounds are played in order, the next is fetched while one pl
   const ending = new AbortController();
   const first = voice.speak("One.", manner, ending.signal);
   voice.prepare("Two.", manner);
-  await vi.waitFor(() => expect(audio.src).toMatch(/^blob:/));
+  await eventually(() => expect(audio.src).toMatch(/^blob:/));
   expect(fetched).toEqual(["One.", "Two."]);
   audio.onended?.();
   await first;
   const second = voice.speak("Two.", manner, ending.signal);
   voice.prepare("Three.", manner);
-  await vi.waitFor(() => expect(audio.onended).not.toBeNull());
+  await eventually(() => expect(audio.onended).not.toBeNull());
   ending.abort();
   await second;
   expect(fetched).toEqual(["One.", "Two.", "Three."]);
