@@ -9,8 +9,9 @@ import type { Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 
 import { words } from "../src/words";
-import { COMPACT, DARK, FORCED, LIGHT, Look, prefer } from "./look";
 import { spoken } from "./languages";
+import { COMPACT, DARK, FORCED, LIGHT, Look, prefer } from "./look";
+import { noticesStay } from "./manners";
 import { AWAY, REFUSED, Studio } from "./studio";
 
 const RICH = readFileSync(new URL("./rich.md", import.meta.url), "utf8");
@@ -199,8 +200,9 @@ describe.each([
     };
     await choose(words.sessions.pin);
     await page.getByRole("heading", { name: words.sessions.pinned }).waitFor();
+    await noticesStay(page);
     await choose(words.common.delete);
-    await page.getByRole("button", { name: words.sessions.undo }).click(); // at once: a look takes longer than it is there
+    await page.getByRole("button", { name: words.sessions.undo }).click();
     await page.getByRole("link", { name: "Translator" }).waitFor();
     await choose(words.common.delete);
     await page.getByText(words.sessions.deleted("Translator")).waitFor();
