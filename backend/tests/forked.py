@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Protocol
 
-PRELOADED = ("lam.cli.serve", "lam.cli.worker", "lam.gateway", "lam.testing.server")
+PRELOADED = ("lam.cli.serve", "lam.cli.worker", "lam.gateway", "lam.testing.server", "tests.warmed")
 
 
 class Process(Protocol):

@@ -49,6 +49,17 @@ STORED_SECONDS = 30  # how long a stop waits for the end, so that its answer doe
 FOR_TESTS = {"lam_registration": "open", "lam_max_streams_per_user": 1000, "lam_titles": False, "lam_max_reply_chars": 20_000_000}
 
 
+def serving(bounds: str) -> str:
+    """`lam serve` as a program with these bounds, Python that gives `Bounds`, in place of the usual ones."""
+    return f"""
+from lam import gateway
+from lam.gateway import Bounds
+from lam.storage.postgresql import Watch
+from lam.storage.readiness import Belief
+gateway.create_app.__kwdefaults__["bounds"] = {bounds}
+{SERVE}"""
+
+
 class _Given(Settings):
     """What a test gives, and nothing from the environment and `.env`: to search these takes a quarter of a gateway's start."""
 

@@ -142,7 +142,7 @@ from lam.storage.database import Database, database_url
 from lam.storage.database_file import CHECK_SECONDS
 from lam.storage.leases import Leases
 from lam.storage.leases import Pace as LeasePace
-from lam.storage.lock import exclusive
+from lam.storage.lock import WAIT_SECONDS, exclusive
 from lam.storage.postgresql import Watch
 from lam.storage.readiness import Belief, Readiness
 from lam.storage.repositories.base import Touched
@@ -170,6 +170,7 @@ class Bounds(Struct, frozen=True, kw_only=True):
     silences: Silences = Silences()
     broker: Pace = Pace()
     lock: Watch = Watch()
+    lock_wait: float = WAIT_SECONDS  # for a database that another gateway has
     leases: LeasePace = LeasePace()
     lab: LabPatience = LabPatience()
     readiness: Belief = Belief()
@@ -307,7 +308,7 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
         owner = f"{settings.mqtt_client_id[:48]}-{secrets.token_hex(4)}"
         leases: Leases | None = None
         if settings.lam_redis_url is None:
-            database_lost = await stack.enter_async_context(exclusive(url, watch=bounds.lock))
+            database_lost = await stack.enter_async_context(exclusive(url, bounds.lock_wait, bounds.lock))
         else:
             leases = await stack.enter_async_context(Leases(url, owner, bounds.leases))
             database_lost = leases.lost

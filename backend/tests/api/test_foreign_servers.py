@@ -14,6 +14,7 @@ import pytest
 from lam.engines.openai_http import Probing
 from lam.errors import SessionBusy
 from lam.gateway import Bounds
+from lam.generation.supervisor import Waits
 from lam.protocol.events import Chunk, Done, Error, Event, Metadata, Progress
 from lam.testing.server import Reply, ScriptedServer
 
@@ -328,7 +329,11 @@ async def test_a_running_reply_is_proof_of_life(scripted: ScriptedServer, tmp_pa
 
 async def test_the_typed_client_knows_which_reply_keeps_a_session_busy(scripted: ScriptedServer, tmp_path) -> None:
     scripted.reply = Reply(hold=True)
-    async with running_gateway(tmp_path / "data", llm_server_url=scripted.url) as gateway, gateway.client() as client:
+    bounds = Bounds(runs=Waits(room=0.1))
+    async with (
+        running_gateway(tmp_path / "data", bounds=bounds, llm_server_url=scripted.url) as gateway,
+        gateway.client() as client,
+    ):
         session = (await client.create_session())["id"]
         async with raw_stream(client, session, on_disconnect="continue") as stream:
             metadata = await stream.until(Metadata)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,12 +11,14 @@ import pytest
 
 from lam.api.guests import GUEST_ROUTES
 from lam.api.roles import OWN_WAITING, ROUTES
+from lam.gateway import Bounds
+from lam.generation.supervisor import Waits
 from lam.protocol.parts import Image, Text
 from lam.storage.access import ALLOWED, Role
 from lam.testing.server import Reply, ScriptedServer
 
 from ..pictures import plain, uploaded
-from ..running import Gateway
+from ..running import Gateway, running_gateway
 from ..together import Someone, browser, enter, link, members_of, person
 
 OPENAPI = json.loads((Path(__file__).resolve().parents[3] / "contracts" / "openapi.json").read_text())
@@ -53,6 +56,14 @@ def expected(role: Role | None, route: tuple[str, str], *, is_guest: bool) -> in
         return 403
     is_anothers = route in OWN_WAITING and role != "owner"
     return 403 if is_anothers else None
+
+
+@pytest.fixture
+async def gateway(scripted: ScriptedServer, tmp_path: Path) -> AsyncIterator[Gateway]:
+    """A send that finds a reply running is refused soon."""
+    bounds = Bounds(runs=Waits(room=0.05))
+    async with running_gateway(tmp_path / "data", bounds=bounds, llm_server_url=scripted.url) as running:
+        yield running
 
 
 async def test_everybody_may_what_the_table_says(gateway: Gateway, scripted: ScriptedServer) -> None:

@@ -15,13 +15,15 @@ import pytest
 from lam.client.client import Client
 from lam.errors import StorageLost, StorageUnavailable
 from lam.gateway import Bounds
+from lam.generation.pump import Limits
+from lam.generation.supervisor import Waits
 from lam.protocol.events import Done, Error
 from lam.storage.readiness import Belief
 from lam.storage.sqlite import SqliteEngine
 from lam.testing.server import ScriptedServer
 
 from ..cli.test_commands import environment, run
-from ..running import Gateway, collect, gateway_process, running_gateway
+from ..running import Gateway, collect, gateway_process, running_gateway, serving
 
 pytestmark = pytest.mark.sqlite
 
@@ -389,8 +391,11 @@ async def test_damage_that_is_met_later_is_no_passing_trouble(scripted: Scripted
 
 
 async def test_a_full_disk_is_told_and_heals(scripted: ScriptedServer, tmp_path: Path) -> None:
-    data = tmp_path / "data"
-    async with gateway_process(data, llm_server_url=scripted.url) as (process, gateway), gateway.client() as client:
+    data, doubtful = tmp_path / "data", serving("Bounds(readiness=Belief(good=0, bad=0))")
+    async with (
+        gateway_process(data, program=doubtful, llm_server_url=scripted.url) as (process, gateway),
+        gateway.client() as client,
+    ):
         assert (await health(client))["ready"] is True
         before = resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
         kept = []
@@ -430,8 +435,8 @@ async def test_a_lost_reply_ends_with_the_reason(scripted: ScriptedServer, tmp_p
     from lam.testing.server import Reply
 
     scripted.reply = Reply(("word ",) * 20, hold=True)
-    data = tmp_path / "data"
-    async with running_gateway(data, llm_server_url=scripted.url) as gateway, gateway.client() as client:
+    data, bounds = tmp_path / "data", Bounds(pump=Limits(commit=0.5), runs=Waits(save=0.1))
+    async with running_gateway(data, bounds=bounds, llm_server_url=scripted.url) as gateway, gateway.client() as client:
         session = (await client.create_session())["id"]
         reply = asyncio.create_task(collect(client, session))
         await scripted.arrival()

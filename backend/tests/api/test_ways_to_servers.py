@@ -12,8 +12,9 @@ from typing import Any
 import pytest
 import trustme
 
+from lam.engines.retries import Pauses
 from lam.errors import ConfigError
-from lam.gateway import engine_of
+from lam.gateway import Bounds, engine_of
 from lam.protocol.events import Done, Error
 from lam.settings import load_settings, proxy_for
 from lam.testing.server import Reply, ScriptedServer
@@ -32,6 +33,8 @@ async def reply_of(tmp_path: Path, **settings: Any) -> Done | Error:
         assert isinstance(last, Done | Error)
         return last
 
+
+HASTY = Bounds(pauses=Pauses(refused=0.3))
 
 # Addresses
 
@@ -266,7 +269,7 @@ async def test_a_server_that_asks_who_we_are_gets_our_certificate(authority: tru
     ours.cert_chain_pems[0].write_to_path(tmp_path / "cert.pem")
     ours.private_key_and_cert_chain_pem.write_to_path(tmp_path / "both.pem")
     async with over_tls(authority.issue_cert("127.0.0.1"), clients=authority) as server:
-        error = await reply_of(tmp_path / "without", llm_server_url=server.url, llm_ca_file=ca_file)
+        error = await reply_of(tmp_path / "without", bounds=HASTY, llm_server_url=server.url, llm_ca_file=ca_file)
         assert isinstance(error, Error)
         assert "set LLM_CERT_FILE" in error.message
         for number, files in enumerate(
@@ -369,7 +372,7 @@ async def test_a_proxy_that_refuses_the_server_and_one_that_is_away_are_told_apa
         )
         assert isinstance(error, Error)
         assert "HTTP 403" in error.message
-    error = await reply_of(tmp_path / "away", llm_server_url=server.url, llm_proxy=f"http://127.0.0.1:{free_port()}", llm_timeout=3)
+    error = await reply_of(tmp_path / "away", bounds=HASTY, llm_server_url=server.url, llm_proxy=f"http://127.0.0.1:{free_port()}")
     assert isinstance(error, Error)
     assert "cannot be reached; is LLM_PROXY right?" in error.message
 

@@ -1,5 +1,6 @@
 """Files that mean harm, made on the spot, each with the code that it must be refused with."""
 
+import functools
 import io
 import struct
 import zipfile
@@ -227,6 +228,7 @@ def other_kinds() -> dict[str, tuple[str, bytes, set[str]]]:
     }
 
 
+@functools.cache
 def hostile() -> dict[str, tuple[str, bytes, set[str]]]:
     """By what it is: the name it comes with, its bytes, and the codes that say so."""
     bomb = zeros(300 << 20)

@@ -1,10 +1,13 @@
-"""What happens for a token, one step at a time, to be counted from outside: `python hot_path.py STEP TIMES`.
+"""What happens for a token, one step at a time, to be counted from outside: `python hot_path.py STEP:TIMES …`.
+
+Each step is a process of its own, forked from one that has imported and run everything; its number is printed.
 
 The fixed loop of plain Python is what the steps are compared with: it makes a count independent of the machine.
 """
 
 import asyncio
 import gc
+import os
 import sys
 from collections.abc import Callable
 
@@ -79,4 +82,11 @@ if __name__ == "__main__":
     gc.disable()
     for step in (*STEPS.values(), whole):
         step(WARM)
-    STEPS[sys.argv[1]](int(sys.argv[2]))
+    pids = []
+    for name, times in [word.split(":") for word in sys.argv[1:]]:
+        if (pid := os.fork()) == 0:
+            STEPS[name](int(times))
+            os._exit(0)
+        os.waitpid(pid, 0)
+        pids.append(pid)
+    print(*pids)

@@ -1,6 +1,6 @@
 """The price of a token in instructions, which no neighbour on the machine can change: a guard that needs no clock.
 
-Counted by valgrind's callgrind, as the difference of two runs, and divided by the same for a loop of plain Python. `ratios.json`
+Counted by valgrind's callgrind, as the difference of two processes, divided by the same for a loop of plain Python. `ratios.json`
 holds what was counted, by Python version; `python -m tests.guard.test_instructions` (in backend/) counts anew and writes it.
 """
 
@@ -11,7 +11,7 @@ import re
 import shutil
 import subprocess
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, NoReturn
 
@@ -27,32 +27,22 @@ pytestmark = [pytest.mark.sse, pytest.mark.sqlite]  # once is enough
 INSTALL: Final = "valgrind is missing: apt-get install valgrind"
 
 
-def instructions(valgrind: str, step: str, times: int) -> int:
-    command = [
-        valgrind,
-        "--tool=callgrind",
-        "--callgrind-out-file=/dev/null",
-        sys.executable,
-        HERE / "hot_path.py",
-        step,
-        str(times),
-    ]
+def instructions(valgrind: str, steps: Sequence[tuple[str, int]]) -> list[int]:
+    """What the process had executed that ran a step so many times, for each. A fork has what was counted before it."""
+    command = [valgrind, "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable, str(HERE / "hot_path.py")]
     env = os.environ | {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
-    run = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
-    found = re.search(r"Collected : (\d+)", run.stderr)
-    assert found, run.stderr
-    return int(found[1])
+    words = [f"{step}:{times}" for step, times in steps]
+    run = subprocess.run([*command, *words], env=env, capture_output=True, text=True, check=False)
+    counts = dict(re.findall(r"^==(\d+)== Collected : (\d+)", run.stderr, re.MULTILINE))
+    pids = run.stdout.split()
+    assert len(pids) == len(steps), run.stderr
+    return [int(counts[pid]) for pid in pids]
 
 
 def ratios(valgrind: str) -> dict[str, float]:
     """Instructions of each step for one token, in turns of the plain loop."""
-    subprocess.run([sys.executable, HERE / "hot_path.py", "loop", "0"], check=True)  # compiles what is imported
-    with ThreadPoolExecutor(2) as pool:
-        runs = [
-            pool.submit(instructions, valgrind, step, times)
-            for step, times in (("loop", 0), *((s, TIMES) for s in ("loop", *STEPS)))
-        ]
-        nothing, loop, *steps = (run.result() for run in runs)
+    counted = instructions(valgrind, [("loop", 0), *((step, TIMES) for step in ("loop", *STEPS))])
+    nothing, loop, *steps = counted
     return {step: round((count - nothing) / (loop - nothing), 2) for step, count in zip(STEPS, steps, strict=True)}
 
 

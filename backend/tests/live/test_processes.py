@@ -11,12 +11,14 @@ import pytest
 
 from lam.client.client import Client
 from lam.errors import SessionBusy, ShuttingDown, StorageUnavailable
+from lam.gateway import Bounds
+from lam.generation.pump import Limits
 from lam.protocol.events import Chunk, Done, Error, Metadata
 from lam.testing.server import Reply, ScriptedServer
 
 from .. import databases
 from ..checkpoints import until_stored
-from ..running import collect, gateway_process, raw_stream, running_gateway
+from ..running import collect, gateway_process, raw_stream, running_gateway, serving
 from ..waiting import until
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(300)]
@@ -135,15 +137,15 @@ async def test_a_second_gateway_on_the_same_database_stops_with_a_sentence(scrip
     data = tmp_path / "data"
     async with gateway_process(data, llm_server_url=scripted.url):
         with pytest.raises(AssertionError, match="Another gateway is using this database"):
-            async with gateway_process(data, llm_server_url=scripted.url):
+            async with gateway_process(data, program=serving("Bounds(lock_wait=0.5)"), llm_server_url=scripted.url):
                 pass
 
 
 async def test_a_locked_database_in_mid_reply_does_not_stop_the_stream(scripted: ScriptedServer, tmp_path: Path) -> None:
-    """Locked for 20 s, longer than the ending may wait: the stream says so, and the text is saved afterwards."""
+    """Locked for longer than the ending may wait: the stream says so, and the text is saved afterwards."""
     scripted.reply = Reply(("word ",) * 60, rate=20)
-    data = tmp_path / "data"
-    async with running_gateway(data, llm_server_url=scripted.url) as gateway, gateway.client() as client:
+    data, bounds = tmp_path / "data", Bounds(pump=Limits(commit=3))
+    async with running_gateway(data, bounds=bounds, llm_server_url=scripted.url) as gateway, gateway.client() as client:
         session = (await client.create_session())["id"]
         async with raw_stream(client, session) as stream:
             await stream.until(Chunk)
@@ -157,7 +159,7 @@ async def test_a_locked_database_in_mid_reply_does_not_stop_the_stream(scripted:
                 assert (await stored_reply(client, session))["status"] == "streaming"
                 with pytest.raises(Exception, match="database"):
                     await client.create_session()
-                await asyncio.sleep(max(0, began + 20 - time.monotonic()))  # Time itself: the lock is held so long
+                await asyncio.sleep(max(0, began + 8 - time.monotonic()))  # Time itself: the lock is held so long
         while (message := await stored_reply(client, session))["status"] == "streaming":
             await asyncio.sleep(0.05)
     assert (message["status"], message["content"]) == ("failed", "word " * 60)
