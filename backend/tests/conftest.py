@@ -159,7 +159,7 @@ def _mode(request: pytest.FixtureRequest) -> Iterator[None]:
     with running_mosquitto(find_program("mosquitto")) as broker:
         brokers.mosquitto = broker
         # Tests wait for less than a second where people wait for minutes: a worker's signs of life must come as much faster.
-        brokers.beats = Beats(job=0.1, change=0.01)
+        brokers.beats = Beats(job=0.1, change=0.01)  # its changes are told at once; tests/live has the product's 0.1 s
         yield
         brokers.mosquitto, brokers.beats = None, Beats()
 

@@ -16,7 +16,7 @@ import psutil
 
 from .ports import free_port
 
-ONCE_WRITTEN = {"fsync": "off"}  # what a killed server has written stays; only the death of the machine would take it
+NO_FSYNC = {"fsync": "off"}  # what a killed server has written stays; only the death of the machine would take it
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}  # and loses what it had when it is killed
 COMMON = {
     "listen_addresses": "127.0.0.1",
@@ -186,7 +186,7 @@ def _ask(psql: "subprocess.Popen[str]", *statements: str) -> str:
 def running_postgresql(programs: Path, *, durable: bool = False) -> Iterator[PostgreSQL]:
     """`durable`: it may be killed and keeps what was committed."""
     folder = Path(tempfile.mkdtemp(prefix="lam-postgresql-"))
-    server = PostgreSQL(programs, folder / "data", COMMON | ONCE_WRITTEN if durable else COMMON | FAST)
+    server = PostgreSQL(programs, folder / "data", COMMON | NO_FSYNC if durable else COMMON | FAST)
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres", "postgres")
     try:

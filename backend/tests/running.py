@@ -49,8 +49,8 @@ STORED_SECONDS = 30  # how long a stop waits for the end, so that its answer doe
 FOR_TESTS = {"lam_registration": "open", "lam_max_streams_per_user": 1000, "lam_titles": False, "lam_max_reply_chars": 20_000_000}
 
 
-def serving(bounds: str) -> str:
-    """`lam serve` as a program with these bounds, Python that gives `Bounds`, in place of the usual ones."""
+def serve_with(bounds: str) -> str:
+    """Returns a program that runs `lam serve` with other bounds. `bounds`: a Python expression for a `Bounds`."""
     return f"""
 from lam import gateway
 from lam.gateway import Bounds

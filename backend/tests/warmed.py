@@ -1,6 +1,6 @@
 """What each process of ours makes once, made before it is forked: the gateway's routes and alembic's scripts.
 
-To import it is all: the fork server and the launcher know modules alone.
+It works by being imported: the fork server and the launcher take only names of modules.
 """
 
 import gc

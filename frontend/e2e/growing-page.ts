@@ -28,7 +28,7 @@ export interface Grown {
 }
 
 /** Vite and React go by the environment; vitest's says that this is a test. */
-async function built(folder: string, kind: "development" | "production"): Promise<void> {
+async function buildPage(folder: string, kind: "development" | "production"): Promise<void> {
   const before = process.env["NODE_ENV"];
   process.env["NODE_ENV"] = kind;
   try {
@@ -39,7 +39,8 @@ async function built(folder: string, kind: "development" | "production"): Promis
       build: { outDir: folder, emptyOutDir: true, rolldownOptions: { input: new URL("./growing.html", import.meta.url).pathname } },
     });
   } finally {
-    process.env["NODE_ENV"] = before;
+    if (before === undefined) delete process.env["NODE_ENV"];
+    else process.env["NODE_ENV"] = before;
   }
 }
 
@@ -53,7 +54,7 @@ export class GrowingPage {
   /** `warns`: with React's own checks, whose complaints stand in the console, and for three times the work. */
   static async open(widths: number[], warns = false): Promise<GrowingPage> {
     const folder = mkdtempSync(join(tmpdir(), "lam-growing-"));
-    await built(folder, warns ? "development" : "production");
+    await buildPage(folder, warns ? "development" : "production");
     const studio = await Studio.open({ tokens: 1, rate: 0 });
     const policy = (await fetch(studio.url)).headers.get("Content-Security-Policy");
     if (policy === null) throw new Error("the page has no policy");

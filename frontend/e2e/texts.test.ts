@@ -10,7 +10,7 @@ import { simplified } from "./texts/simplified";
 let growing: GrowingPage;
 
 beforeAll(async () => {
-  growing = await GrowingPage.open([1280, 360]);
+  growing = await GrowingPage.open([1280, 360], true);
 });
 
 afterAll(async () => {

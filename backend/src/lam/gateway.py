@@ -485,9 +485,12 @@ async def open_gateway(settings: Settings, bounds: Bounds = USUAL, kinds: Sequen
             log.warning("The last stop of the gateway broke off %d runs: %d go on, %d ended", ended + resumed, resumed, ended)
         if several is not None:
             resumption, age = going_on if settings.lam_healing else None, settings.lam_heal_seconds
-            await stack.enter_async_context(TakeOver(several, supervisor, store, every_kind, resumption, seconds=age))
+            await stack.enter_async_context(
+                TakeOver(several, supervisor, store, every_kind, resumption, seconds=age, forgotten=bounds.forgotten)
+            )
         else:
-            await stack.enter_async_context(Leftovers(supervisor, store, every_kind, seconds=bounds.forgotten))
+            leftovers = await stack.enter_async_context(Leftovers(supervisor, store, every_kind, seconds=bounds.forgotten))
+            leftovers.after_end += [changes.run_ended, news.run_changed]
         waiting_ = await stack.enter_async_context(Waiting(database, messages_, supervisor, relay, pause=bounds.waiting_pause))
         supervisor.after_end.append(waiting_.after)
         voice_ = await stack.enter_async_context(Voice.of(settings, bounds.voice))

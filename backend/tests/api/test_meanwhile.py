@@ -317,41 +317,50 @@ async def test_a_connection_hears_what_changed_while_its_session_was_described(
 async def test_a_run_whose_opening_was_stored_and_never_answered_is_ended(
     scripted: ScriptedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And a run that lives goes on, however old it is."""
+    scripted.reply = HELD
     bounds = Bounds(forgotten=0.05)
     async with (
         running_gateway(tmp_path / "data", bounds=bounds, llm_server_url=scripted.url) as gateway,
         gateway.client() as client,
     ):
         database = gateway.parts.database
-        added, usual = False, database.write
+        usual, add = database.write, Runs.add
+        opening: Any = None
+        counts = list[int]()
 
-        async def note(runs: Runs, *given: Any) -> None:
-            nonlocal added
-            await add(runs, *given)
-            added = True
-
-        @contextlib.asynccontextmanager
-        async def write() -> AsyncIterator[UnitOfWork]:
-            async with usual() as unit:
-                yield unit
-            if added:
-                monkeypatch.undo()
-                raise StorageUnavailable
-
-        add = Runs.add
-        monkeypatch.setattr(Runs, "add", note)
-        monkeypatch.setattr(database, "write", write)
-        body = {"model": "scripted", "messages": [{"role": "user", "content": "hi"}]}
-        async with client._http.post(f"{client.url}/v1/chat/completions", json=body) as answer:
-            assert answer.status == 503
-
-        async def left() -> int:
+        async def count() -> int:
             async with database.read() as unit:
                 return int((await unit._connection.exec_driver_sql("SELECT count(*) FROM runs")).scalar_one())
 
-        assert await left() == 1
-        await until(lambda: _is_none(left))
+        async def note(runs: Runs, *values: Any) -> None:
+            nonlocal opening
+            await add(runs, *values)
+            opening = runs._connection
 
+        @contextlib.asynccontextmanager
+        async def write() -> AsyncIterator[UnitOfWork]:
+            nonlocal opening
+            async with usual() as unit:
+                yield unit
+            if unit._connection is opening:
+                opening = None
+                counts.append(await count())  # its claim is still held: nothing may end it yet
+                monkeypatch.setattr(Runs, "add", add)
+                monkeypatch.setattr(database, "write", usual)
+                raise StorageUnavailable
 
-async def _is_none(count: Callable[[], Awaitable[int]]) -> bool:
-    return await count() == 0
+        async def is_one() -> bool:
+            return await count() == 1
+
+        async with raw_stream(client, (await client.create_session())["id"]) as stream:
+            await stream.until(Metadata)
+            monkeypatch.setattr(Runs, "add", note)
+            monkeypatch.setattr(database, "write", write)
+            body = {"model": "scripted", "messages": [{"role": "user", "content": "hi"}]}
+            async with client._http.post(f"{client.url}/v1/chat/completions", json=body) as answer:
+                assert answer.status == 503
+            assert counts == [2]
+            await until(is_one)
+            scripted.step(3)
+            assert isinstance((await stream.rest())[-1], Done)

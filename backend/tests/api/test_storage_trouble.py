@@ -23,7 +23,7 @@ from lam.storage.sqlite import SqliteEngine
 from lam.testing.server import ScriptedServer
 
 from ..cli.test_commands import environment, run
-from ..running import Gateway, collect, gateway_process, running_gateway, serving
+from ..running import Gateway, collect, gateway_process, running_gateway, serve_with
 
 pytestmark = pytest.mark.sqlite
 
@@ -391,9 +391,9 @@ async def test_damage_that_is_met_later_is_no_passing_trouble(scripted: Scripted
 
 
 async def test_a_full_disk_is_told_and_heals(scripted: ScriptedServer, tmp_path: Path) -> None:
-    data, doubtful = tmp_path / "data", serving("Bounds(readiness=Belief(good=0, bad=0))")
+    data, program = tmp_path / "data", serve_with("Bounds(readiness=Belief(good=0, bad=0))")
     async with (
-        gateway_process(data, program=doubtful, llm_server_url=scripted.url) as (process, gateway),
+        gateway_process(data, program=program, llm_server_url=scripted.url) as (process, gateway),
         gateway.client() as client,
     ):
         assert (await health(client))["ready"] is True

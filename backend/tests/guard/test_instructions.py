@@ -28,7 +28,7 @@ INSTALL: Final = "valgrind is missing: apt-get install valgrind"
 
 
 def instructions(valgrind: str, steps: Sequence[tuple[str, int]]) -> list[int]:
-    """What the process had executed that ran a step so many times, for each. A fork has what was counted before it."""
+    """Returns, for each step and number of times, the instructions of its process, with those of its parent before the fork."""
     command = [valgrind, "--tool=callgrind", "--callgrind-out-file=/dev/null", sys.executable, str(HERE / "hot_path.py")]
     env = os.environ | {"PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
     words = [f"{step}:{times}" for step, times in steps]
@@ -41,8 +41,7 @@ def instructions(valgrind: str, steps: Sequence[tuple[str, int]]) -> list[int]:
 
 def ratios(valgrind: str) -> dict[str, float]:
     """Instructions of each step for one token, in turns of the plain loop."""
-    counted = instructions(valgrind, [("loop", 0), *((step, TIMES) for step in ("loop", *STEPS))])
-    nothing, loop, *steps = counted
+    nothing, loop, *steps = instructions(valgrind, [("loop", 0), *((step, TIMES) for step in ("loop", *STEPS))])
     return {step: round((count - nothing) / (loop - nothing), 2) for step, count in zip(STEPS, steps, strict=True)}
 
 

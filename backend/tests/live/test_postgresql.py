@@ -20,7 +20,7 @@ from lam.testing.server import Reply, ScriptedServer
 from ..conftest import find_program
 from ..forked import Forked, forked
 from ..postgresql import PostgreSQL, running_postgresql
-from ..running import FOR_TESTS, SERVE, collect, gateway_process, raw_stream, running_gateway, serving
+from ..running import FOR_TESTS, SERVE, collect, gateway_process, raw_stream, running_gateway, serve_with
 
 TAKE_LOCK = f"SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'; SELECT pg_advisory_lock({LOCK_KEY})"
 
@@ -34,7 +34,7 @@ def server() -> Iterator[PostgreSQL]:
         yield running
 
 
-@pytest.mark.parametrize(("away", "commit", "code"), [(2, 60, None), (4, 2, "storage_unavailable")])
+@pytest.mark.parametrize(("away", "commit", "code"), [(2, 60, None), (6, 4, "storage_unavailable")])
 async def test_a_reply_streams_on_while_the_database_is_away_and_is_saved_when_it_returns(
     away: float, commit: float, code: str | None, server: PostgreSQL, scripted: ScriptedServer, tmp_path: Path
 ) -> None:
@@ -136,7 +136,7 @@ async def test_a_gateway_whose_database_was_taken_stops_with_a_sentence(
     server: PostgreSQL, scripted: ScriptedServer, tmp_path: Path
 ) -> None:
     url = server.database()
-    program = serving("Bounds(lock=Watch(every=0.3, regain=0.5))")
+    program = serve_with("Bounds(lock=Watch(every=0.3, regain=0.5))")
     async with gateway_process(tmp_path / "data", program=program, llm_server_url=scripted.url, database_url=url) as (
         process,
         gateway,

@@ -18,6 +18,7 @@ from msgspec import Struct
 from lam.background import Background
 from lam.chat.sink import session_of
 from lam.generation.remote import AnyRun
+from lam.protocol.runs import OpenRun
 from lam.storage.access import Role
 
 GATHER_SECONDS: Final = 0.05
@@ -222,7 +223,7 @@ class Changes:
             self.in_session(session_id, begun, but=run.user_id)
             self.sessions_touched({session_id: True}, {})
 
-    def run_ended(self, run: AnyRun) -> None:
+    def run_ended(self, run: AnyRun | OpenRun) -> None:
         if (session_id := session_of(run)) is not None:
             self.sessions_touched({session_id: True}, {})
 

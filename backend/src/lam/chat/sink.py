@@ -60,7 +60,7 @@ def session_key(session_id: int) -> str:
     return f"session:{session_id}"
 
 
-def session_of(run: AnyRun) -> int | None:
+def session_of(run: AnyRun | OpenRun) -> int | None:
     """Returns the session of a reply's run, None for another kind of run."""
     kind, _, session_id = (run.key or "").partition(":")
     return int(session_id) if run.kind == REPLY and kind == "session" else None

@@ -17,6 +17,7 @@ from typing import Final, Self
 from msgspec.structs import replace
 
 from lam.background import Background
+from lam.callbacks import call_each
 from lam.errors import Interrupted, LeaseLost, SessionBusy, StorageUnavailable
 from lam.generation.contracts import Kind, Resumption, RunStore
 from lam.generation.pump import failure_outcome
@@ -116,8 +117,8 @@ class Orphans:
 
 
 async def find_forgotten(supervisor: Supervisor, store: RunStore, seconds: float) -> None:
-    """Adds runs to the supervisor's lost ones that are older, are this gateway's by their rows, and do not run here: the answer to
-    the statement was lost that opened one, took it over or ended it. Raises StorageUnavailable."""
+    """Adds to `supervisor.lost` this gateway's stored runs that began more than `seconds` ago and do not run here: the database
+    stored an opening or a takeover and its answer was lost, or a result could not be stored. Raises StorageUnavailable."""
     ids = await store.of_owner(supervisor.owner, datetime.now(UTC) - timedelta(seconds=seconds))
     if forgotten := {run_id for run_id in ids if not supervisor.knows(run_id)} - supervisor.lost:
         log.warning("%d runs of this gateway were not running", len(forgotten))
@@ -125,9 +126,10 @@ async def find_forgotten(supervisor: Supervisor, store: RunStore, seconds: float
 
 
 class Leftovers:
-    """Ends what a gateway has forgotten that is alone; of several gateways, `TakeOver` does.
+    """Ends the forgotten runs of a gateway that is alone; among several gateways, `TakeOver` does.
 
-    An async context manager: it owns the task that looks for them. `seconds`: between two looks, and as of `find_forgotten`.
+    An async context manager: it owns the task that looks for them. `seconds`: between two looks, and the least age of a forgotten
+    run. `after_end`: called with each run that was ended.
     """
 
     def __init__(
@@ -138,6 +140,7 @@ class Leftovers:
         self._kinds = kinds
         self._seconds = seconds
         self._tasks = Background()
+        self.after_end: list[Callable[[OpenRun], None]] = []
 
     async def __aenter__(self) -> Self:
         self._tasks.keep("leftovers", self._keep_looking)
@@ -152,7 +155,8 @@ class Leftovers:
             try:
                 await self._end()
             except StorageUnavailable as error:
-                log.warning("Runs that were left open could not be ended: %s", error.message)
+                if self._supervisor.lost:
+                    log.warning("%d forgotten runs could not be ended yet: %s", len(self._supervisor.lost), error.message)
 
     async def _end(self) -> None:
         supervisor = self._supervisor
@@ -160,8 +164,11 @@ class Leftovers:
         if not (lost := frozenset(supervisor.lost)):
             return
         orphans = await Orphans.take_over(self._store, self._kinds, supervisor.owner, OrphanRule(lease=None, lost=lost))
+        runs = list(orphans.remaining)
         await orphans.end()
         supervisor.lost -= lost
+        for run in runs:
+            call_each(self.after_end, run, event=f"the end of {run.id}")
 
 
 async def recover(store: RunStore, kinds: Iterable[Kind], owner: str) -> int:

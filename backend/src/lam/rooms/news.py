@@ -17,6 +17,7 @@ from lam.background import Background
 from lam.chat.changes import Changes
 from lam.chat.sink import session_of
 from lam.generation.remote import AnyRun
+from lam.protocol.runs import OpenRun
 from lam.redis.relay import Relay
 from lam.rooms.views import ParticipantView, RoomView, Sight
 from lam.storage.database import Database
@@ -71,7 +72,7 @@ class News:
         """Reports what a unit of work changed."""
         self._touch(touched.sessions)
 
-    def run_changed(self, run: AnyRun) -> None:
+    def run_changed(self, run: AnyRun | OpenRun) -> None:
         """Reports that a run started or ended."""
         if (session_id := session_of(run)) is not None:
             self._touch([session_id])

@@ -5,28 +5,29 @@ import { words } from "../../words";
 /** Longer ones stay as they are written: setting them would hold up the page. */
 const LONGEST = 2_000;
 
-/** Formulas are set at once, but in a turn no more than take so many milliseconds; many that come together take turns. */
+/** A formula is set at once. When that has taken more than so many milliseconds since the last turn, the rest wait in a queue, and each
+ *  turn sets some of them. */
 const TURN = 16;
 const jobs: (() => void)[] = [];
-let spent = 0;
-let isTurn = false;
+let cost = 0;
+let isScheduled = false;
 
-function soon(job: () => void): void {
-  if (jobs.length > 0 || spent > TURN) jobs.push(job);
+function setSoon(job: () => void): void {
+  if (jobs.length > 0 || cost > TURN) jobs.push(job);
   else work(job);
 }
 
 function work(job: () => void): void {
-  if (!isTurn) setTimeout(turn);
-  isTurn = true;
+  if (!isScheduled) setTimeout(takeTurn);
+  isScheduled = true;
   const start = performance.now();
   job();
-  spent += performance.now() - start;
+  cost += performance.now() - start;
 }
 
-function turn(): void {
-  [isTurn, spent] = [false, 0];
-  while (spent <= TURN) {
+function takeTurn(): void {
+  [isScheduled, cost] = [false, 0];
+  while (cost <= TURN) {
     const job = jobs.shift();
     if (job === undefined) return;
     work(job);
@@ -43,7 +44,7 @@ export const Formula = memo(function Formula({ text, display }: { text: string; 
     let isCurrent = true;
     import("./typeset").then(
       ({ typeset }) => {
-        soon(() => {
+        setSoon(() => {
           if (isCurrent && place.current !== null && typeset(text, display, place.current)) setShown(text);
         });
       },
