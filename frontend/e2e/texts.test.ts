@@ -8,13 +8,16 @@ import { TEXTS, type Text } from "./texts";
 import { simplified } from "./texts/simplified";
 
 let growing: GrowingPage;
+let warning: GrowingPage;
 
 beforeAll(async () => {
-  growing = await GrowingPage.open([1280, 360], true);
+  growing = await GrowingPage.open([1280, 360]);
+  warning = await GrowingPage.open([1280], true);
 });
 
 afterAll(async () => {
   await growing.close();
+  await warning.close();
 });
 
 async function problemsOf(page: Page, { script, construct, text, expects, isRightToLeft }: Text): Promise<string[]> {
@@ -31,6 +34,9 @@ test("each text is what its readers expect, however it came", async () => {
   const read = async (page: Page): Promise<void> => {
     for (const text of TEXTS) found.push(...(await problemsOf(page, text)));
   };
-  await Promise.all(growing.pages.map(read));
-  expect([...found, ...growing.complaints()]).toEqual([]);
+  const warned = async (page: Page): Promise<void> => {
+    for (const { text } of TEXTS) await warning.grow(page, text, Math.ceil(text.length / 3));
+  };
+  await Promise.all([...growing.pages.map(read), ...warning.pages.map(warned)]);
+  expect([...found, ...growing.complaints(), ...warning.complaints()]).toEqual([]);
 });
