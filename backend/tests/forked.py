@@ -22,7 +22,7 @@ from multiprocessing.connection import Connection
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from typing import Protocol
 
-PRELOADED = ("lam.cli.serve", "lam.cli.worker", "lam.gateway", "lam.testing.server", "tests.warmed")
+PRELOADED = ("lam.cli.serve", "lam.cli.worker", "lam.gateway", "lam.testing.server", "tests.preload")
 
 
 class Process(Protocol):

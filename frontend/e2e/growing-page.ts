@@ -51,7 +51,7 @@ export class GrowingPage {
     private readonly visitors: Visitor[],
   ) {}
 
-  /** `warns`: with React's own checks, whose complaints stand in the console, and for three times the work. */
+  /** `warns`: with React's own checks, whose complaints stand in the console, and for twice the work. */
   static async open(widths: number[], warns = false): Promise<GrowingPage> {
     const folder = mkdtempSync(join(tmpdir(), "lam-growing-"));
     await buildPage(folder, warns ? "development" : "production");

@@ -34,9 +34,9 @@ test("each text is what its readers expect, however it came", async () => {
   const read = async (page: Page): Promise<void> => {
     for (const text of TEXTS) found.push(...(await problemsOf(page, text)));
   };
-  const warned = async (page: Page): Promise<void> => {
+  const readWarnings = async (page: Page): Promise<void> => {
     for (const { text } of TEXTS) await warning.grow(page, text, Math.ceil(text.length / 3));
   };
-  await Promise.all([...growing.pages.map(read), ...warning.pages.map(warned)]);
+  await Promise.all([...growing.pages.map(read), ...warning.pages.map(readWarnings)]);
   expect([...found, ...growing.complaints(), ...warning.complaints()]).toEqual([]);
 });

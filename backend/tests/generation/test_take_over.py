@@ -321,3 +321,30 @@ async def test_a_gateway_that_is_alone_ends_what_it_has_forgotten(away: int) -> 
             while supervisor.lost:
                 await asyncio.sleep(0.001)
     assert rows.taken == [frozenset({"r"})] * (away + 1)
+
+
+async def test_each_end_of_a_forgotten_run_is_told_once_though_the_database_goes_away_between_them() -> None:
+    class Two(Left):
+        def __init__(self) -> None:
+            super().__init__()
+            self.left = [ORPHAN, replace(ORPHAN, id="s")]
+            self.forgets = 0
+
+        async def take_over(self, owner: str, rule: OrphanRule | None = None) -> list[OpenRun]:
+            return list(self.left)
+
+        async def forget(self, lease: object) -> None:
+            self.forgets += 1
+            if self.forgets == 2:
+                raise StorageUnavailable
+            self.left.pop(0)
+
+    rows: Any = Two()
+    supervisor: Any = SimpleNamespace(lost=set(), knows=lambda run_id: run_id == "runs", owner="here")
+    ends = list[str]()
+    leftovers = Leftovers(supervisor, rows, [], seconds=0.01)
+    leftovers.after_end.append(lambda run: ends.append(run.id))
+    async with leftovers, asyncio.timeout(20):
+        while rows.left or supervisor.lost:
+            await asyncio.sleep(0.001)
+    assert ends == ["r", "s"]

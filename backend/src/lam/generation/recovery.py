@@ -165,10 +165,13 @@ class Leftovers:
             return
         orphans = await Orphans.take_over(self._store, self._kinds, supervisor.owner, OrphanRule(lease=None, lost=lost))
         runs = list(orphans.remaining)
-        await orphans.end()
-        supervisor.lost -= lost
-        for run in runs:
-            call_each(self.after_end, run, event=f"the end of {run.id}")
+        try:
+            await orphans.end()
+            supervisor.lost -= lost
+        finally:  # the next look takes what remains again
+            for run in runs:
+                if run not in orphans.remaining:
+                    call_each(self.after_end, run, event=f"the end of {run.id}")
 
 
 async def recover(store: RunStore, kinds: Iterable[Kind], owner: str) -> int:

@@ -87,9 +87,8 @@ class Supervisor:
         self.elsewhere: Elsewhere | None = None  # the runs of other gateways, where there may be some
         self._early_stops: OrderedDict[str, Stop] = OrderedDict()  # of runs that were to be taken over at that moment, by id
         self.takes_over = False  # rows of others become ours just now
-        self.lost: set[str] = (
-            set()
-        )  # ids of runs that are ours by their rows and do not run here: given up, forgotten, or just taken over
+        # Ids of runs that are ours by their rows and do not run here: given up, forgotten, or just taken over.
+        self.lost = set[str]()
 
     async def __aenter__(self) -> Self:
         self._tasks = asyncio.TaskGroup()
