@@ -127,7 +127,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _starts_programs(item: pytest.Item) -> bool:
-    return "gateway" in getattr(item, "fixturenames", ())
+    return not {"gateway", "patient", "impatient"}.isdisjoint(getattr(item, "fixturenames", ()))
 
 
 def _is_about_streams(path: Path) -> bool:
@@ -220,6 +220,14 @@ async def gateway(scripted: ScriptedServer, tmp_path: Path) -> AsyncIterator[Gat
 async def patient(scripted: ScriptedServer, tmp_path: Path) -> AsyncIterator[Gateway]:
     """A gateway in which a send waits for the run before it, however long the machine pauses."""
     bounds = Bounds(runs=Waits(room=30))
+    async with running_gateway(tmp_path / "data", bounds=bounds, llm_server_url=scripted.url) as running:
+        yield running
+
+
+@pytest.fixture
+async def impatient(scripted: ScriptedServer, tmp_path: Path) -> AsyncIterator[Gateway]:
+    """A gateway in which a send is refused almost at once while a reply runs."""
+    bounds = Bounds(runs=Waits(room=0.1))
     async with running_gateway(tmp_path / "data", bounds=bounds, llm_server_url=scripted.url) as running:
         yield running
 

@@ -51,9 +51,9 @@ test("the frame and its list stand around every page, and say which page this is
 });
 
 test("the first key leads past the list, and the next one is in the page", async () => {
-  visitor = await studio.newcomer();
+  visitor = await studio.newcomer({ path: "/settings" });
   const { page } = visitor;
-  await settledAt(page, "/settings");
+  await page.locator("h1").first().waitFor();
   await page.evaluate(() => (document.activeElement as HTMLElement).blur());
   await page.getByRole("button", { name: words.navigation.skip }).focus();
   await page.keyboard.press("Enter");
@@ -188,9 +188,9 @@ test.each(["light", "dark"] as const)(
 );
 
 test("another language is chosen in the settings at once, keeps the focus, and is there after a reload", async () => {
-  visitor = await studio.newcomer();
+  visitor = await studio.newcomer({ path: "/settings" });
   const { page } = visitor;
-  await settledAt(page, "/settings");
+  await page.locator("h1").first().waitFor();
   await page.getByLabel(words.settings.language).selectOption("ar");
   await spoken("ar");
   await page.getByRole("heading", { name: words.pages.settings, level: 1 }).waitFor();

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { words } from "../src/words";
 import { ask, ended } from "./manners";
-import { Studio } from "./studio";
+import { NO_PAGE, Studio } from "./studio";
 
 let studio: Studio;
 
@@ -42,10 +42,10 @@ test("the compact density makes rows lower, text smaller, and is there again aft
 });
 
 test.each([1280, 360])("in the compact density every target is still 24 pixels high or more, at %i pixels", async (width) => {
-  const visitor = await studio.newcomer({ viewport: { width, height: 740 } });
+  const visitor = await studio.newcomer({ path: NO_PAGE, viewport: { width, height: 740 } });
   const { page } = visitor;
   await page.evaluate(() => localStorage.setItem("preferences", JSON.stringify({ density: "compact" })));
-  await page.reload();
+  await page.goto(studio.url);
   await ask(page, "One");
   await ended(page);
   const low = await page

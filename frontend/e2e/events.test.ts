@@ -7,12 +7,13 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 
 import { words } from "../src/words";
 import { answer, ask, ended, says } from "./manners";
-import { AWAY, Studio, type Visitor } from "./studio";
+import { AWAY, NO_PAGE, Studio, type Visitor } from "./studio";
 
 /** How long the three other sessions of the first test take, which the acceptance has at two minutes; usually no longer than they must. */
 const SECONDS = Number(process.env["WINDOWS_SECONDS"] ?? 0);
 const RATE = 20;
 const TOKENS = RATE * (600 + SECONDS); // the gateway is killed before
+const WORDS = Array.from({ length: 100 }, (_, at) => `word${at} `);
 
 let studio: Studio;
 
@@ -178,11 +179,9 @@ async function led(change: string | null): Promise<Two> {
 
 /** `held`: the reply goes on from its fourth word by `studio.step`. */
 async function two(change: string | null, held = false): Promise<Two> {
-  const pieces = Array.from({ length: 100 }, (_, at) => `word${at} `);
-  await studio.script(held ? { pieces, hold: true } : { pieces, rate: 20 });
-  const visitor = await studio.newcomer();
+  await studio.script(held ? { pieces: WORDS, hold: true } : { pieces: WORDS, rate: 20 });
+  const visitor = await studio.newcomer({ path: NO_PAGE });
   if (change !== null) await visitor.context.addInitScript(change);
-  await visitor.page.goto("about:blank"); // nothing that the page before asks for is taken for this one's
   const connected = visitor.page.waitForResponse("**/api/events");
   await visitor.page.goto(studio.url);
   await connected;
@@ -196,7 +195,7 @@ async function two(change: string | null, held = false): Promise<Two> {
 
 async function isWhole(page: Page): Promise<void> {
   await ended(page);
-  expect((await answer(page).innerText()).trim()).toBe(Array.from({ length: 100 }, (_, at) => `word${at}`).join(" "));
+  expect((await answer(page).innerText()).trim()).toBe(WORDS.join("").trim());
 }
 
 const connections = (made: string[]): number => made.filter((one) => one === "GET /api/events").length;
@@ -224,6 +223,7 @@ test.each([
   await expect.poll(() => connections(made)).toBe(1); // as above
   await browser.send("Debugger.resume");
   await browser.send("Debugger.disable");
+  await studio.script({ pieces: WORDS });
   await ask(leader, "Another");
   await isWhole(leader);
   await visitor.close();

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { words } from "../src/words";
 import { ask, ended, noticesStay, says } from "./manners";
 import { DARK, LIGHT, Look } from "./look";
-import { REFUSED, Studio } from "./studio";
+import { NO_PAGE, REFUSED, Studio } from "./studio";
 
 const NAMES = ["مشاريع العمل", "งานและการเดินทางครั้งต่อไปของเรา", "👩‍👩‍👧‍👦 Family", "x".repeat(80)];
 
@@ -182,15 +182,12 @@ test("a new conversation in a folder starts with its prompt, and keeps it when t
 });
 
 test("the list comes by pages as one scrolls and as one goes down by keys, and each conversation once", async () => {
-  const visitor = await studio.newcomer();
+  const visitor = await studio.newcomer({ path: NO_PAGE }); // no list that each of them changes
   const { page } = visitor;
-  await page.goto("about:blank"); // no list that each of them changes
-  const ids: number[] = [];
-  for (let at = 1; at <= 230; at++) {
-    const options = { data: { title: `Talk ${at}.` }, headers: { Origin: studio.url } };
-    const answer = await visitor.context.request.post(`${studio.url}/api/chatbot/sessions`, options);
-    ids.push(((await answer.json()) as { id: number }).id);
-  }
+  const ids = await make(
+    page,
+    Array.from({ length: 230 }, (_, at) => `Talk ${at + 1}.`),
+  );
   await page.goto(studio.url);
   await entry(page, "Talk 230.").waitFor();
   const count = () => page.locator(".entry").count();

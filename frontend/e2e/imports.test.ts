@@ -47,10 +47,14 @@ async function choose(page: Page, name: string, content: string): Promise<void> 
 
 describe.each([1280, 360])("at %i pixels", (width) => {
   test("an export is looked at, imported, and not imported twice", async () => {
-    const visitor = await studio.newcomer({ ...LIGHT, viewport: { width, height: 740 }, reducedMotion: "reduce" });
+    const visitor = await studio.newcomer({
+      path: "/settings",
+      ...LIGHT,
+      viewport: { width, height: 740 },
+      reducedMotion: "reduce",
+    });
     const { page } = visitor;
     const look = new Look(page, `${width}`, [LIGHT, DARK]);
-    await page.goto(`${studio.url}/settings`);
     await choose(page, "page.json", "<html>");
     await page.getByRole("alert").scrollIntoViewIfNeeded();
     await look.at("import 1 no export");

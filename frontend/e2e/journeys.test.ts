@@ -56,9 +56,8 @@ describe("a newcomer", () => {
 
 describe("somebody who leaves", () => {
   test("sees one move, however late the answer comes, and nothing by Back", async () => {
-    visitor = await studio.newcomer();
+    visitor = await studio.newcomer({ path: "/settings" });
     const { page } = visitor;
-    await page.goto(`${studio.url}/settings`);
     let letGo = (): void => undefined;
     const held = new Promise<void>((resolve) => {
       letGo = resolve;
@@ -106,9 +105,8 @@ describe("somebody who leaves", () => {
   });
 
   test("is asked for the password, and is a stranger afterwards", async () => {
-    visitor = await studio.newcomer();
+    visitor = await studio.newcomer({ path: "/settings" });
     const { page } = visitor;
-    await page.goto(`${studio.url}/settings`);
     await page.getByRole("button", { name: words.settings.deleteAccount }).click();
     await page.getByRole("button", { name: words.settings.deleteForGood }).click();
     expect(

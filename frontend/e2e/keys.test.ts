@@ -11,7 +11,7 @@ import { words } from "../src/words";
 import { spoken } from "./languages";
 import { Look } from "./look";
 import { ask, ended } from "./manners";
-import { REFUSED, Studio, type Visitor } from "./studio";
+import { NO_PAGE, REFUSED, Studio, type Visitor } from "./studio";
 
 let studio: Studio;
 let visitor: Visitor;
@@ -49,7 +49,7 @@ test.each([
   ["ar", 1280, "dark"],
 ] as const)("keys are made, limited and revoked (%s, %i pixels, %s)", async (language, width, colorScheme) => {
   await spoken(language);
-  visitor = await studio.newcomer({ viewport: { width, height: 800 }, colorScheme, locale: language });
+  visitor = await studio.newcomer({ path: NO_PAGE, viewport: { width, height: 800 }, colorScheme, locale: language });
   const { page } = visitor;
   const look = new Look(page, `${language} ${width} ${colorScheme}`);
   await studio.asAdmin("PUT", `/api/admin/users/${await number(page)}/budget`, { tokens_per_day: 5000, runs: 3 });
@@ -89,9 +89,8 @@ test.each([
 });
 
 test("a key is made and revoked by the keyboard alone, and the focus is never lost", async () => {
-  visitor = await studio.newcomer();
+  visitor = await studio.newcomer({ path: "/settings" });
   const { page } = visitor;
-  await page.goto(`${studio.url}/settings`);
   await page.getByRole("button", { name: words.keys.create }).focus();
   await press(page, "Enter");
   await page.keyboard.type("Notebook");

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest"
 import { words } from "../src/words";
 import { COMPACT, DARK, LIGHT, Look, prefer } from "./look";
 import { request } from "./manners";
-import { AWAY, REFUSED, Studio, type Visitor } from "./studio";
+import { AWAY, NO_PAGE, REFUSED, Studio, type Visitor } from "./studio";
 
 const GOOD = "Answer with the city alone. CUE-GOOD";
 const BAD = "You are a helpful assistant. CUE-BAD";
@@ -48,6 +48,12 @@ async function cue(rate: number, quick: readonly string[] = CITIES): Promise<voi
   ]);
 }
 
+/** From now on no answer takes time, also of those that run. */
+async function rush(): Promise<void> {
+  await cue(0);
+  await studio.rush();
+}
+
 function pieces(text: string): string[] {
   return text.match(/[\s\S]{1,4}/g) ?? [];
 }
@@ -79,11 +85,10 @@ const done = async (page: Page): Promise<void> => standing(page).getByText(/^Don
 
 describe("somebody with two prompts", () => {
   test("writes them, tries one, starts a run, watches it, reloads, and reads which one is better", async () => {
-    const visitor = await studio.newcomer();
+    const visitor = await studio.newcomer({ path: "/templates/new" });
     const { page } = visitor;
 
     // Two templates are written, as on any day.
-    await page.goto(`${studio.url}/templates/new`);
     await page.getByLabel(words.templates.title, { exact: true }).fill("Terse");
     await page.getByLabel(words.templates.prompt, { exact: true }).fill(`${GOOD} {{tone=calm}}`);
     await page.getByRole("button", { name: words.templates.create }).click();
@@ -124,7 +129,7 @@ describe("somebody with two prompts", () => {
       .getByText(/capital|rather/)
       .waitFor();
     expect(await page.locator(".pane").count()).toBeGreaterThan(1);
-    await cue(0); // the rest takes no time
+    await rush();
     await done(page);
 
     await page.getByRole("tab", { name: words.lab.run.tabs.results }).click();
@@ -147,7 +152,7 @@ describe("somebody with two prompts", () => {
   });
 
   test("compares them on mazes, beside games without a model", async () => {
-    const visitor = await studio.newcomer();
+    const visitor = await studio.newcomer({ path: NO_PAGE });
     const { page } = visitor;
     await request(page, "POST", "/api/templates", { title: "Knows the way", content: "CUE-WAY" });
     await request(page, "POST", "/api/templates", { title: "Waits", content: "CUE-WAIT" });
@@ -160,7 +165,7 @@ describe("somebody with two prompts", () => {
     await page.waitForURL(/lab\/\d+$/);
     await page.locator(".pane").first().getByText("I do not know.").first().waitFor();
     await page.locator(".live-text strong").getByText(words.maze.actions.wait, { exact: true }).first().waitFor();
-    await cue(0); // the rest takes no time
+    await rush();
     await done(page);
     await page.getByRole("tab", { name: words.lab.run.tabs.results }).click();
     await page.getByText(/“Knows the way.*” is better than “Waits.*”: 100% against 0% on 6 tasks/).waitFor();
@@ -179,7 +184,7 @@ describe("somebody with two prompts", () => {
 
 describe("a run", () => {
   test("is stopped and goes on, a trial alone or all of them", async () => {
-    const visitor = await studio.newcomer();
+    const visitor = await studio.newcomer({ path: NO_PAGE });
     const { page } = visitor;
     await prepare(page);
     await cue(2, []);
@@ -204,7 +209,7 @@ describe("a run", () => {
   });
 
   test("goes on after the gateway was killed, and the page with it", async () => {
-    const visitor = await studio.newcomer();
+    const visitor = await studio.newcomer({ path: NO_PAGE });
     const { page } = visitor;
     await cue(4);
     const set = { title: "Capitals", cases };
@@ -222,7 +227,7 @@ describe("a run", () => {
       .first()
       .getByText(/capital|rather/)
       .waitFor();
-    await cue(0);
+    await rush();
     await done(page);
     await standing(page).getByText("12 of 12 trials complete").waitFor();
     expect(await page.locator(".matrix button[data-mark=passed]").count()).toBe(6);
@@ -231,7 +236,7 @@ describe("a run", () => {
   });
 
   test("is read and opened with the keyboard alone", async () => {
-    const visitor = await studio.newcomer();
+    const visitor = await studio.newcomer({ path: NO_PAGE });
     const { page } = visitor;
     await cue(0);
     const set = { title: "Capitals", cases };
@@ -259,9 +264,8 @@ describe("a run", () => {
 
 describe("a set", () => {
   test("is written by form, with what is wrong said where it is, and taken from a file", async () => {
-    const visitor = await studio.newcomer();
+    const visitor = await studio.newcomer({ path: "/lab/sets" });
     const { page } = visitor;
-    await page.goto(`${studio.url}/lab/sets`);
     await page.getByRole("link", { name: words.lab.sets.new }).click();
     await page.getByLabel(words.templates.title, { exact: true }).fill("Sums");
     await page.getByLabel(words.lab.sets.input, { exact: true }).fill("2 + 2?");
@@ -295,7 +299,7 @@ describe.each([
   let visitor: Visitor;
 
   test("every state of the lab is without a violation", async () => {
-    visitor = await studio.newcomer({ ...LIGHT, viewport: { width, height: 900 }, reducedMotion: "reduce" });
+    visitor = await studio.newcomer({ path: NO_PAGE, ...LIGHT, viewport: { width, height: 900 }, reducedMotion: "reduce" });
     const { page } = visitor;
     await prefer(page, appearances[0]);
     const look = new Look(page, `${width}`, appearances);
@@ -407,6 +411,7 @@ describe.each([
     await page.getByRole("button", { name: words.templates.trial.begin }).click();
     await page.locator(".tried .answer .markdown").nth(1).getByText(/The/).waitFor();
     await state("lab 24 try, running");
+    await studio.rush();
     await page.locator(".tried .answer").nth(1).getByText("The capital is Paris.").waitFor();
     await page.locator(".tried .figures").nth(1).waitFor();
     await page.getByText(words.templates.trial.sent).first().click();

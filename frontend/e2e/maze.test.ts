@@ -11,7 +11,7 @@ import { offset, replay, type Action, type Direction, type State } from "../src/
 import { words } from "../src/words";
 import { COMPACT, DARK, LIGHT, Look, prefer } from "./look";
 import { ARROWS, winning } from "./mazes";
-import { AWAY, REFUSED, Studio, type Visitor } from "./studio";
+import { AWAY, NO_PAGE, REFUSED, Studio, type Visitor } from "./studio";
 
 const { maze } = words;
 const PATIENCE = { timeout: 30_000, interval: 250 };
@@ -73,9 +73,8 @@ async function walk(page: Page, way: readonly Direction[]): Promise<void> {
 
 describe("playing oneself", () => {
   test("a game is begun, won and seen again with the keyboard alone", async () => {
-    const visitor = await studio.newcomer();
+    const visitor = await studio.newcomer({ path: "/maze" });
     const { page } = visitor;
-    await page.goto(`${studio.url}/maze`);
     await page.getByText(maze.noGames).waitFor();
     const isAtStart = (): Promise<boolean> => page.evaluate((name) => document.activeElement?.textContent === name, maze.begin);
     for (let tabs = 0; !(await isAtStart()) && tabs < 40; tabs++) await page.keyboard.press("Tab");
@@ -101,7 +100,7 @@ describe("playing oneself", () => {
   });
 
   test("time passes while nobody acts, and not while the page is out of sight", async () => {
-    const visitor = await studio.newcomer();
+    const visitor = await studio.newcomer({ path: NO_PAGE });
     const { page } = visitor;
     await begin(page);
     const ticks = page.locator(".maze-gauges li").first();
@@ -120,7 +119,7 @@ describe("playing oneself", () => {
   });
 
   test("a finger moves the player: by swipes, and by the arrows on the page", async () => {
-    const visitor = await studio.newcomer({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+    const visitor = await studio.newcomer({ path: NO_PAGE, viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
     const { page } = visitor;
     await begin(page);
     const [first = "down", second = "down"] = wayOut(stateOf(await gameOf(page)));
@@ -142,7 +141,7 @@ describe("playing oneself", () => {
   });
 
   test("a hint’s first word is on screen within two frames of its first token", async () => {
-    const visitor = await studio.newcomer();
+    const visitor = await studio.newcomer({ path: NO_PAGE });
     const { page } = visitor;
     await page.addInitScript(() => {
       const clock = { frame: 0, token: -1, word: -1 };
@@ -176,7 +175,7 @@ describe("playing oneself", () => {
   });
 
   test("a hint streams, is shown on the board, and is followed with Enter; who moves on stops it", async () => {
-    const visitor = await studio.newcomer();
+    const visitor = await studio.newcomer({ path: NO_PAGE });
     const { page } = visitor;
     await begin(page);
     const way = wayOut(stateOf(await gameOf(page)));
@@ -199,7 +198,7 @@ describe("playing oneself", () => {
 });
 
 test("when the gateway dies, what was done meanwhile is stored once it is back, and a hint can be asked for again", async () => {
-  const visitor = await studio.newcomer();
+  const visitor = await studio.newcomer({ path: NO_PAGE });
   const { page } = visitor;
   await begin(page);
   await page.getByRole("button", { name: maze.stopClock }).click();
@@ -236,7 +235,7 @@ async function playOn(page: Page, length: number, ask: () => Promise<void>): Pro
 
 describe("the model plays", () => {
   test("to the end, one action at a time and by itself; a reload in the middle loses nothing; others see it again", async () => {
-    const visitor = await studio.newcomer();
+    const visitor = await studio.newcomer({ path: NO_PAGE });
     const { page } = visitor;
     await begin(page, { mode: "lam" }); // without germs: time can be lost
     await studio.script({ pieces: ['{"say": "I run into', ' a wall.", "do": {"action": "move", "direction": "up"}}'] });
@@ -275,8 +274,7 @@ describe("the model plays", () => {
     await page.getByRole("button", { name: maze.replay, exact: true }).click();
     await page.waitForFunction(() => Number(document.querySelector<HTMLInputElement>(".scrubber input")?.value) >= 3);
 
-    const other = await studio.newcomer();
-    await other.page.goto(`${studio.url}/maze`);
+    const other = await studio.newcomer({ path: "/maze" });
     await other.page
       .getByRole("link", { name: /replay of maze/ })
       .first()
@@ -289,7 +287,7 @@ describe("the model plays", () => {
   });
 
   test("by itself, until it is paused; a failure of the model is said and can be tried again", async () => {
-    const visitor = await studio.newcomer();
+    const visitor = await studio.newcomer({ path: NO_PAGE });
     const { page } = visitor;
     await begin(page, { mode: "lam" });
     await scripted("I wait.", { action: "wait" });
@@ -314,7 +312,7 @@ describe("the model plays", () => {
 });
 
 test("who wants no motion sees each state at once", async () => {
-  const visitor = await studio.newcomer({ reducedMotion: "reduce" });
+  const visitor = await studio.newcomer({ path: NO_PAGE, reducedMotion: "reduce" });
   const { page } = visitor;
   await begin(page);
   const state = stateOf(await gameOf(page));
@@ -340,6 +338,7 @@ describe.each([
 ] as const)("at %i pixels", (width, appearances) => {
   test("every state of the maze is without a violation", async () => {
     const visitor: Visitor = await studio.newcomer({
+      path: NO_PAGE,
       colorScheme: appearances[0].colorScheme,
       viewport: { width, height: width > 1500 ? 1000 : 800 },
       reducedMotion: "reduce",

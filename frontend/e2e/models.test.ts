@@ -6,7 +6,7 @@ import { afterAll, beforeAll, beforeEach, afterEach, describe, expect, test } fr
 import { words } from "../src/words";
 import { spoken } from "./languages";
 import { Look } from "./look";
-import { Studio, type Visitor } from "./studio";
+import { NO_PAGE, Studio, type Visitor } from "./studio";
 
 const SAMPLING = { temperature: 0.7, top_p: 0.9, max_tokens: 1024 };
 
@@ -50,7 +50,7 @@ async function withModels(page: Page, models: readonly unknown[]): Promise<void>
   await page.route("**/api/models", (route) =>
     route.fulfill({ json: { models, default: (models[0] as { name: string }).name, sampling: SAMPLING } }),
   );
-  await page.reload();
+  await page.goto(studio.url);
   await page.getByLabel(words.composer.label, { exact: true }).waitFor();
 }
 
@@ -65,6 +65,7 @@ describe.each([
 
   test("each model says where it runs, what it can do and whether a reply could begin, and the keyboard chooses one", async () => {
     const guest = await studio.newcomer({
+      path: NO_PAGE,
       colorScheme,
       locale: language,
       viewport: { width, height: 740 },
@@ -109,7 +110,7 @@ describe.each([
 
 describe("the picker while it is open", () => {
   beforeEach(async () => {
-    visitor = await studio.newcomer();
+    visitor = await studio.newcomer({ path: NO_PAGE });
   });
   afterEach(async () => {
     await visitor?.close();
@@ -124,7 +125,7 @@ describe("the picker while it is open", () => {
         json: { models: [model("tiny", { servers: ["home"], state })], default: "tiny", sampling: SAMPLING },
       }),
     );
-    await page.reload();
+    await page.goto(studio.url);
     await page.getByLabel(words.composer.label, { exact: true }).waitFor();
     await page.keyboard.press("Control+m");
     const option = page.getByRole("option").nth(1);

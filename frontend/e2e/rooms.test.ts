@@ -8,7 +8,7 @@ import { words, type Words } from "../src/words";
 import { ar } from "../src/words/ar";
 import { Look } from "./look";
 import { ask, ended, request, says } from "./manners";
-import { REFUSED, Studio, type Visitor } from "./studio";
+import { NO_PAGE, REFUSED, Studio, type Visitor } from "./studio";
 
 type Device = Parameters<Browser["newContext"]>[0];
 
@@ -27,7 +27,7 @@ afterAll(async () => {
 
 /** Somebody who may open rooms, at the list of theirs. */
 async function owner(options: Device = {}): Promise<Visitor> {
-  const visitor = await studio.newcomer(options);
+  const visitor = await studio.newcomer({ path: NO_PAGE, ...options });
   const { id } = await request<{ id: number }>(visitor.page, "GET", "/api/auth/me");
   await studio.asAdmin("PATCH", `/api/admin/users/${id}`, { is_admin: true });
   await visitor.page.goto(`${studio.url}/rooms`);
@@ -329,6 +329,8 @@ test("a guest who reloads, closes the tab or loses the network finds the reply a
   await ana.context.setOffline(true);
   await tile(teacher.page, "Ana").getByText(since(80)).waitFor();
   await ana.context.setOffline(false);
+  await says(ana.page, "word90");
+  await studio.rush();
   await ended(ana.page);
   await says(ana.page, "word399");
   await ana.context.close(); // the loss is in its console

@@ -14,11 +14,16 @@ import { launched, type Program, PYTHON, started } from "./programs";
 
 const MAIN = "from lam.cli import main; main()";
 const MODEL = "from lam.testing.server import main; main()";
-/** As in the tests of the gateway: an account in each test costs two hashes, of a tenth of a second. */
-const SERVE = `
+/**
+ * As in the tests of the gateway: an account in each test costs two hashes, of a tenth of a second, and `bounds` are in place of those
+ * that people have.
+ */
+const serveWith = (bounds: string): string => `
 from argon2 import PasswordHasher
+from lam import gateway
 from lam.accounts.passwords import Hashing
 Hashing.hasher = lambda self: PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
+gateway.create_app.__kwdefaults__["bounds"] = gateway.Bounds(${bounds})
 ${MAIN}`;
 /** No test is about replies that go on after SIGTERM. */
 const COMMON = { LAM_PORT: "0", LAM_MAX_STREAMS_PER_USER: "20", LAM_DRAIN_SECONDS: "0" };
@@ -51,13 +56,15 @@ export class Studio {
     /** The model first, then what stands between it and the gateway. */
     private readonly others: Program[],
     private readonly browser: Browser,
+    /** The gateway's program. */
+    private readonly serve: string,
   ) {}
 
   /**
    * `tokens` words (`word0 word1 …`), `rate` a second; `slots` replies at once. `worker`: in mqtt mode, with a Mosquitto and a
    * worker, which streams or answers in one piece.
    * `below`: a path, such as `/studio`, below which an nginx has the gateway. `also`: further settings of the gateway.
-   * `whole`: in the browser that people use, not in its engine alone.
+   * `whole`: in the browser that people use, not in its engine alone. `bounds`: arguments of `Bounds` in lam/gateway.py.
    */
   static async open({
     tokens,
@@ -67,6 +74,7 @@ export class Studio {
     below = "",
     also = {},
     whole = false,
+    bounds = "",
   }: {
     tokens: number;
     rate: number;
@@ -75,6 +83,7 @@ export class Studio {
     below?: string;
     also?: Record<string, string>;
     whole?: boolean;
+    bounds?: string;
   }): Promise<Studio> {
     await spoken("en"); // whatever an earlier file left
     const folder = mkdtempSync(join(tmpdir(), "lam-page-"));
@@ -102,9 +111,9 @@ export class Studio {
     const port = await freePort();
     const publicUrl = `http://127.0.0.1:${port}${below}`;
     Object.assign(settings, below === "" ? { LAM_PORT: String(port) } : { LAM_PUBLIC_URL: publicUrl });
-    const [gateway, said] = await launched(SERVE, ["serve"], settings, "serves http");
+    const [gateway, said] = await launched(serveWith(bounds), ["serve"], settings, "serves http");
     if (below !== "") others.push(await nginx(folder, port, below, /http:\S+(?=;)/.exec(said)?.[0] ?? ""));
-    return Studio.with(folder, settings, line.trim(), gateway, others, publicUrl, whole);
+    return Studio.with(folder, settings, line.trim(), gateway, others, publicUrl, whole, serveWith(bounds));
   }
 
   /** Everything as `lam up` starts it, with the real model. */
@@ -112,7 +121,7 @@ export class Studio {
     const folder = mkdtempSync(join(tmpdir(), "lam-page-"));
     const settings = { ...COMMON, LAM_DATA_DIR: folder };
     const [gateway] = await started(PYTHON, ["-c", MAIN, "up", "--mode", mode], "Stop:", settings);
-    return Studio.with(folder, settings, "", gateway, [], readFileSync(join(folder, "url"), "utf8").trim(), true);
+    return Studio.with(folder, settings, "", gateway, [], readFileSync(join(folder, "url"), "utf8").trim(), true, MAIN);
   }
 
   private static async with(
@@ -123,9 +132,10 @@ export class Studio {
     others: Program[],
     url: string,
     whole: boolean,
+    serve: string,
   ): Promise<Studio> {
     const executablePath = whole || (!existsSync(ENGINE) && process.env["CI"] === undefined) ? WHOLE : ENGINE;
-    return new Studio(url, settings, folder, modelUrl, gateway, others, await browserOf(executablePath));
+    return new Studio(url, settings, folder, modelUrl, gateway, others, await browserOf(executablePath), serve);
   }
 
   /** What the model answers from now on: fields of `Reply` in lam/testing/server.py. */
@@ -141,6 +151,11 @@ export class Studio {
   /** Lets a reply with `hold` send its next pieces. */
   async step(pieces: number): Promise<void> {
     await this.direct("/step", { pieces });
+  }
+
+  /** Lets the replies that run send the rest at once. */
+  async rush(): Promise<void> {
+    await this.direct("/rush", {});
   }
 
   /** Whether the model takes pictures from now on; the gateway asks it when it starts, and every 30 s. */
@@ -178,7 +193,7 @@ export class Studio {
   }
 
   async startGateway(settings: Readonly<Record<string, string>> = { LAM_HEALING: "false" }): Promise<void> {
-    [this.gateway] = await launched(SERVE, ["serve"], { ...this.settings, ...settings }, "serves http");
+    [this.gateway] = await launched(this.serve, ["serve"], { ...this.settings, ...settings }, "serves http");
   }
 
   async killModel(): Promise<void> {
@@ -223,8 +238,11 @@ export class Studio {
     return visitor;
   }
 
-  /** A new account's browser, as the form would leave it; what its console complains of ends the test. */
-  async newcomer(options: BrowserContextOptions = {}, email = someEmail()): Promise<Visitor> {
+  /**
+   * A new account's browser, as the form would leave it; what its console complains of ends the test. `path`: where it is, in place of
+   * a new conversation.
+   */
+  async newcomer({ email = someEmail(), path = "/", ...options }: Newcomer = {}): Promise<Visitor> {
     const context = await this.context(options);
     for (const path of ["/api/auth/register", "/api/auth/login"]) {
       const answer = await context.request.post(this.url + path, { data: { email, password: PASSWORD } });
@@ -236,13 +254,23 @@ export class Studio {
     await devtools.send("Page.enable");
     const source = `localStorage.setItem("person", ${JSON.stringify(email)}); localStorage.setItem("signed-in", "yes")`;
     const { identifier } = await devtools.send("Page.addScriptToEvaluateOnNewDocument", { source });
-    await visitor.open(page, "/");
+    if (path === NO_PAGE) await page.route(this.url + path, (route) => route.fulfill({ contentType: "text/html", body: "" }));
+    await visitor.open(page, path);
+    if (path === NO_PAGE) await page.unroute(this.url + path);
     await devtools.send("Page.removeScriptToEvaluateOnNewDocument", { identifier }); // what the page does with it later stays
     await devtools.detach();
-    await page.getByLabel(words.composer.label, { exact: true }).waitFor();
+    if (path === "/") await page.getByLabel(words.composer.label, { exact: true }).waitFor();
     return visitor;
   }
 }
+
+interface Newcomer extends BrowserContextOptions {
+  email?: string;
+  path?: string;
+}
+
+/** Where an empty page stands, for requests that come before ours is first there. */
+export const NO_PAGE = "/no-page";
 
 const PASSWORD = "correct horse";
 

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { words } from "../src/words";
 import { DARK, LIGHT, Look } from "./look";
 import { answer, ask, ended, says } from "./manners";
-import { Studio } from "./studio";
+import { NO_PAGE, Studio } from "./studio";
 
 const SLOW = { pieces: Array.from({ length: 2000 }, (_, at) => `word${at} `), rate: 10 };
 
@@ -157,7 +157,7 @@ async function long(page: Page, count: number): Promise<string> {
 }
 
 test("Ctrl+F finds in the whole conversation, counts, and goes on and back; Esc closes it", async () => {
-  const visitor = await studio.newcomer();
+  const visitor = await studio.newcomer({ path: NO_PAGE });
   const { page } = visitor;
   await page.goto(studio.url + (await long(page, 300)));
   await page.getByText("reply 299").waitFor();
@@ -183,7 +183,7 @@ test("Ctrl+F finds in the whole conversation, counts, and goes on and back; Esc 
 });
 
 test("Back returns to where one read, and so does a reload", async () => {
-  const visitor = await studio.newcomer();
+  const visitor = await studio.newcomer({ path: NO_PAGE });
   const { page } = visitor;
   await page.goto(studio.url + (await long(page, 120)));
   await page.getByText("reply 119").waitFor();
@@ -224,7 +224,7 @@ test("Back returns to where one read, and so does a reload", async () => {
 });
 
 test("the whole conversation is printed, without the page around it", async () => {
-  const visitor = await studio.newcomer();
+  const visitor = await studio.newcomer({ path: NO_PAGE });
   const { page } = visitor;
   await page.goto(studio.url + (await long(page, 250)));
   await page.getByText("reply 249").waitFor();

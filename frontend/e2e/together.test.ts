@@ -9,9 +9,9 @@ import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 
 import { words } from "../src/words";
 import { spoken } from "./languages";
-import { Look } from "./look";
+import { DARK, FORCED, LIGHT, Look } from "./look";
 import { ask, ended, noticesStay, request, says } from "./manners";
-import { REFUSED, Studio, type Visitor } from "./studio";
+import { NO_PAGE, REFUSED, Studio, type Visitor } from "./studio";
 
 type Options = NonNullable<Parameters<Studio["newcomer"]>[0]>;
 
@@ -20,7 +20,7 @@ let visitors: Visitor[];
 let count = 0;
 
 beforeAll(async () => {
-  studio = await Studio.open({ tokens: 30, rate: 500 });
+  studio = await Studio.open({ tokens: 30, rate: 500, bounds: "presence_left=5" });
 });
 
 afterAll(async () => {
@@ -33,13 +33,13 @@ afterEach(async () => {
 });
 
 async function person(name: string, options: Options = {}): Promise<Page> {
-  const visitor = await studio.newcomer(options, `${name}${++count}@example.org`);
+  const visitor = await studio.newcomer({ email: `${name}${++count}@example.org`, ...options });
   visitors.push(visitor);
   return visitor.page;
 }
 
 /** Somebody without an account, at the page that the link leads to. */
-async function invited(link: string, options: Options = {}): Promise<Page> {
+async function invited(link: string, options: Parameters<Studio["stranger"]>[1] = {}): Promise<Page> {
   const visitor = await studio.stranger(link, options);
   visitors.push(visitor);
   return visitor.page;
@@ -91,27 +91,25 @@ async function typesUntilSeen(page: Page, nickname: string, other: Page): Promis
 }
 
 test.each([
-  ["en", 1280, "light", "none"],
-  ["en", 360, "dark", "none"],
-  ["ar", 360, "light", "none"],
-  ["en", 1280, "dark", "active"],
-] as const)("two people and a guest talk with one model (%s, %i pixels, %s, forced colours %s)", async (...variant) => {
-  const [language, width, colorScheme, forcedColors] = variant;
+  ["en", 1280, [LIGHT, { ...DARK, ...FORCED }]],
+  ["en", 360, [DARK]],
+  ["ar", 360, [LIGHT]],
+] as const)("two people and a guest talk with one model (%s, %i pixels, %o)", async (language, width, appearances) => {
   visitors = [];
   await spoken(language);
-  const options: Options = { viewport: { width, height: 800 }, colorScheme, locale: language, forcedColors };
-  const suffix = `${language} ${width} ${colorScheme}${forcedColors === "active" ? " forced" : ""}`;
+  const [{ colorScheme }] = appearances;
+  const options: Options = { viewport: { width, height: 800 }, colorScheme, locale: language };
+  const suffix = `${language} ${width} ${colorScheme}`;
   const ina = await person("ina", options);
-  const look = new Look(ina, suffix);
+  const look = new Look(ina, suffix, appearances);
   await ask(ina, "Tell me a story about a lamp");
   await ended(ina);
   await look.at("together alone");
 
   const steering = await link(ina, "steer");
   await look.at("together link");
-  const ana = await person("ana", options);
-  await ana.goto(studio.url + steering);
-  const lookAna = new Look(ana, suffix);
+  const ana = await person("ana", { path: steering, ...options });
+  const lookAna = new Look(ana, suffix, appearances);
   await ana.getByText(words.together.joinAsYourself).waitFor();
   await lookAna.at("join as oneself");
   await join(ana, null);
@@ -123,7 +121,7 @@ test.each([
   const watching = await link(ina, "watch");
   await ina.keyboard.press("Escape");
   const guest = await invited(watching, options);
-  const lookGuest = new Look(guest, suffix);
+  const lookGuest = new Look(guest, suffix, appearances);
   await guest.getByLabel(words.together.nickname).waitFor();
   await lookGuest.at("join as a guest");
   const nickname = language === "ar" ? "سلمى" : "Ben";
@@ -206,9 +204,9 @@ test.each([
 
 test("over plain HTTP the link is copied out of its dialog, and lets in a guest where a log-in has expired", async () => {
   visitors = [];
-  const ina = await person("ina");
+  const ina = await person("ina", { path: NO_PAGE });
   await ina.addInitScript(() => Object.defineProperty(globalThis, "isSecureContext", { value: false }));
-  await ina.reload();
+  await ina.goto(studio.url);
   await ask(ina, "One");
   await ended(ina);
   const address = await link(ina, "watch");

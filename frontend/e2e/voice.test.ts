@@ -7,7 +7,7 @@ import { words } from "../src/words";
 import { spoken as inLanguage } from "./languages";
 import { Look } from "./look";
 import { ask, ended } from "./manners";
-import { AWAY, Studio } from "./studio";
+import { AWAY, NO_PAGE, Studio } from "./studio";
 
 /** More than a minute of text. */
 const STORY = Array.from({ length: 300 }, (_, at) => `Line ${at + 1} of **Dr. Who** is here. `);
@@ -108,10 +108,10 @@ const lines = (from: number, to: number): string[] =>
 test("a reply is read while it grows, never twice over a reload, and is silent at once when it should be", {
   timeout: 120_000,
 }, async () => {
-  const visitor = await studio.newcomer();
+  const visitor = await studio.newcomer({ path: NO_PAGE });
   await visitor.context.addInitScript(standIn);
   const { page } = visitor;
-  await page.reload();
+  await page.goto(studio.url);
   await page.getByRole("button", { name: words.studio.options, exact: true }).click();
   const look = new Look(page, "voice");
   await page.getByLabel(words.speech.auto).check();
@@ -147,10 +147,15 @@ test("a reply is read while it grows, never twice over a reload, and is silent a
 
 test("in Arabic, in the dark and on a phone, nothing about it stumbles", async () => {
   await inLanguage("ar");
-  const visitor = await studio.newcomer({ locale: "ar", colorScheme: "dark", viewport: { width: 360, height: 740 } });
+  const visitor = await studio.newcomer({
+    path: NO_PAGE,
+    locale: "ar",
+    colorScheme: "dark",
+    viewport: { width: 360, height: 740 },
+  });
   await visitor.context.addInitScript(standIn);
   const { page } = visitor;
-  await page.reload();
+  await page.goto(studio.url);
   const look = new Look(page, "voice ar");
   await studio.script({ pieces: ["السماء **تمطر**. هل معك مظلة؟\n\n", "1. خذ مظلتي!\n"] });
   await ask(page, "الطقس");

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import type { GameAnswer } from "../src/api/schema";
 import { words } from "../src/words";
 import { request } from "./manners";
-import { Studio } from "./studio";
+import { NO_PAGE, Studio } from "./studio";
 
 const { maze } = words;
 /** The way through the mazes of size 5 with these seeds, and what does not lead there. */
@@ -36,7 +36,7 @@ function pieces(answer: object): string[] {
 }
 
 test("a game is played by hand with a hint, another by the model, and a set is run to its end", async () => {
-  const visitor = await studio.newcomer();
+  const visitor = await studio.newcomer({ path: NO_PAGE });
   const { page } = visitor;
   const of = { seed: SEEDS[0], size: 5, loops: 0, germs: 0, prompt: "CUE-WAY" };
 
@@ -47,6 +47,7 @@ test("a game is played by hand with a hint, another by the model, and a set is r
   await cue(5);
   await page.keyboard.press("h");
   await page.locator(".bubble .said[data-running]").waitFor();
+  await studio.rush();
   await page.locator(".bubble .said").getByText(WAY.say).waitFor();
   await page.getByRole("button", { name: maze.follow }).waitFor();
   await page.keyboard.press("Enter");

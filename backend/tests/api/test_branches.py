@@ -292,9 +292,9 @@ async def test_an_aim_in_an_empty_session_is_a_clear_error(gateway: Gateway) -> 
                 await collect(client, session, None, **{aim: True})
 
 
-async def test_a_running_reply_is_neither_continued_nor_regenerated(gateway: Gateway, scripted: ScriptedServer) -> None:
+async def test_a_running_reply_is_neither_continued_nor_regenerated(impatient: Gateway, scripted: ScriptedServer) -> None:
     scripted.reply = Reply(("a", "b"), hold=True)
-    async with gateway.client() as client:
+    async with impatient.client() as client:
         session = (await client.create_session())["id"]
         async with raw_stream(client, session) as stream:
             await stream.until(Metadata)

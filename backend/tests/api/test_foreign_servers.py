@@ -14,11 +14,10 @@ import pytest
 from lam.engines.openai_http import Probing
 from lam.errors import SessionBusy
 from lam.gateway import Bounds
-from lam.generation.supervisor import Waits
 from lam.protocol.events import Chunk, Done, Error, Event, Metadata, Progress
 from lam.testing.server import Reply, ScriptedServer
 
-from ..running import collect, raw_stream, running_gateway
+from ..running import Gateway, collect, raw_stream, running_gateway
 
 MODELS = '{"object": "list", "data": [{"id": "scripted", "object": "model"}]}'
 UNAUTHORIZED = '{"error": {"message": "No auth credentials found", "code": 401}}'
@@ -93,7 +92,8 @@ async def test_a_question_that_is_never_answered_stops_no_server_that_chats(
 ) -> None:
     scripted.llama = False
     scripted.hangs |= paths
-    assert isinstance(await reply_of(scripted.url, tmp_path), Done)
+    bounds = Bounds(probing=Probing(answer=1, props=0.5))
+    assert isinstance(await reply_of(scripted.url, tmp_path, bounds=bounds), Done)
 
 
 @pytest.mark.sse
@@ -327,13 +327,9 @@ async def test_a_running_reply_is_proof_of_life(scripted: ScriptedServer, tmp_pa
         assert not (await client.call("GET", "/api/health"))["ready"]
 
 
-async def test_the_typed_client_knows_which_reply_keeps_a_session_busy(scripted: ScriptedServer, tmp_path) -> None:
+async def test_the_typed_client_knows_which_reply_keeps_a_session_busy(impatient: Gateway, scripted: ScriptedServer) -> None:
     scripted.reply = Reply(hold=True)
-    bounds = Bounds(runs=Waits(room=0.1))
-    async with (
-        running_gateway(tmp_path / "data", bounds=bounds, llm_server_url=scripted.url) as gateway,
-        gateway.client() as client,
-    ):
+    async with impatient.client() as client:
         session = (await client.create_session())["id"]
         async with raw_stream(client, session, on_disconnect="continue") as stream:
             metadata = await stream.until(Metadata)

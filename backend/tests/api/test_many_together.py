@@ -15,9 +15,9 @@ from ..together import Someone, browser, enter, link, members_of, person
 from ..waiting import within
 
 SESSIONS = "/api/chatbot/sessions"
-PIECES = tuple(f"{number} ünï {chr(0x1F600 + number % 60)}\n" for number in range(900))
+PIECES = tuple(f"{number} ünï {chr(0x1F600 + number % 60)}\n" for number in range(600))
 LOST, LATE, WATCHERS = 5, 3, 30
-AWAY = 10  # seconds
+AWAY = 5  # seconds
 
 
 class Watcher:

@@ -6,8 +6,6 @@ import aiohttp
 import pytest
 
 from lam.errors import LamError, NotFound
-from lam.gateway import Bounds
-from lam.generation.supervisor import Waits
 from lam.protocol.events import Chunk, Done, Error, Metadata, Thinking
 from lam.testing.server import Reply, ScriptedServer
 
@@ -149,20 +147,16 @@ async def test_a_request_id_cannot_stand_for_something_else(gateway: Gateway) ->
             assert isinstance(events[-1], Done)
 
 
-async def test_a_session_with_a_reader_is_busy(scripted: ScriptedServer, tmp_path) -> None:
+async def test_a_session_with_a_reader_is_busy(impatient: Gateway, scripted: ScriptedServer) -> None:
     scripted.reply = Reply(tuple("abc"), hold=True)
-    bounds = Bounds(runs=Waits(room=0.2))
-    async with (
-        running_gateway(tmp_path / "data", bounds=bounds, llm_server_url=scripted.url) as gateway,
-        gateway.client() as client,
-    ):
+    async with impatient.client() as client:
         session = (await client.create_session())["id"]
         async with raw_stream(client, session, on_disconnect="continue") as stream:
             first = await stream.until(Metadata)
             assert isinstance(first, Metadata)
             for _ in range(2):  # with a reader, and without one
                 async with client._http.post(
-                    gateway.url + "/api/chatbot/messages/stream", json={"session_id": session, "content": "Again"}
+                    impatient.url + "/api/chatbot/messages/stream", json={"session_id": session, "content": "Again"}
                 ) as response:
                     answer = await response.json()
                 assert (response.status, answer["code"], answer["stream_id"]) == (409, "session_busy", first.stream_id)

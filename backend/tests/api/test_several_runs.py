@@ -26,12 +26,14 @@ pytestmark = [pytest.mark.postgresql, pytest.mark.sse, pytest.mark.timeout(120)]
 
 PIECES = ("Once ", "upon ", "a ", "time, ", "there ", "was ", "a ", "maze.")
 WHOLE = "".join(PIECES)
-QUICK = Bounds(leases=Pace(beat=0.2, lease=5), runs=Waits(checkpoint=0.05, detach=2))
+QUICK = Bounds(leases=Pace(beat=0.2, lease=5), runs=Waits(checkpoint=0.05))
+DETACH_SECONDS = 2
 
 
 @pytest.fixture
 async def three(tmp_path: Path, redis: RedisServer, scripted: ScriptedServer) -> AsyncIterator[list[Gateway]]:
-    async with running_gateways(3, tmp_path, redis, bounds=QUICK, llm_server_url=scripted.url) as gateways:
+    settings = {"llm_server_url": scripted.url, "lam_detach_seconds": DETACH_SECONDS}
+    async with running_gateways(3, tmp_path, redis, bounds=QUICK, **settings) as gateways:
         await until(lambda: all(len(leases(gateway).peers()) == 2 for gateway in gateways))
         yield gateways
 

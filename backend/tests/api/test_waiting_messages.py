@@ -96,9 +96,9 @@ async def test_several_are_sent_one_after_the_other_in_their_order(gateway: Gate
         assert await session.turns() == ["One", "Turn 2", "Turn 3", "Turn 4", "Turn 5"]
 
 
-async def test_a_send_while_a_reply_runs_is_refused_as_before(gateway: Gateway, scripted: ScriptedServer) -> None:
+async def test_a_send_while_a_reply_runs_is_refused_as_before(impatient: Gateway, scripted: ScriptedServer) -> None:
     scripted.reply = HELD
-    async with running(gateway, on_disconnect="continue") as (session, _, stream_id):
+    async with running(impatient, on_disconnect="continue") as (session, _, stream_id):
         await session.add("Two")
         with pytest.raises(SessionBusy) as refusal:
             await collect(session.client, session.id, "Three")

@@ -4,6 +4,7 @@ It must not know who asked.
 """
 
 import asyncio
+import contextlib
 import json
 import time
 from collections.abc import Coroutine
@@ -87,7 +88,10 @@ class Request(Received, kw_only=True):
 
 
 class ReplyStream:
-    """One reply on its way. `steps`: of a reply with `hold`. `hurry`: ends the thoughts. `plain`: it answers a bare prompt."""
+    """One reply on its way. `steps`: of a reply with `hold`. `plain`: it answers a bare prompt.
+
+    `answer_now`, once set, ends the thoughts; `rush` sends the rest without waiting for anything.
+    """
 
     def __init__(
         self,
@@ -97,16 +101,16 @@ class ReplyStream:
         *,
         model: str,
         steps: asyncio.Semaphore,
-        hurry: asyncio.Event,
         plain: bool = False,
     ) -> None:
+        self.answer_now = asyncio.Event()
+        self.rush = asyncio.Event()
         self._plain = plain
         self._reply = reply
         self._request = request
         self._out = _EventWriter(writer, reply)
         self._model = model
         self._steps = steps
-        self._hurry = hurry
         self._begun = 0 if plain else begun(reply, request.body)
 
     async def write(self) -> bool:
@@ -116,7 +120,6 @@ class ReplyStream:
             await asyncio.sleep(reply.wait)
         out.head()
         about = {"model": self._model, "id": self._request.id}
-        hurry = self._hurry
         await out.event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": None}}], **about})
         for done in range(reply.progress):
             report = {"total": 100 * reply.progress, "cache": 0, "processed": 100 * (done + 1), "time_ms": 1}
@@ -131,9 +134,9 @@ class ReplyStream:
             if reply.fault not in REFUSALS and number == reply.after:
                 return await self._fail()
             if "reasoning_content" in delta:
-                if not hurry.is_set():
-                    await _first(self._turn(start, number), hurry.wait())
-                if hurry.is_set():
+                if not self.answer_now.is_set():
+                    await _first(self._turn(start, number), self.answer_now.wait())
+                if self.answer_now.is_set():
                     start -= 1 / reply.rate if reply.rate else 0
                     continue
             else:
@@ -162,10 +165,14 @@ class ReplyStream:
     async def _turn(self, start: float, number: int) -> None:
         """Waits until that piece is due."""
         reply = self._reply
+        if self.rush.is_set():
+            return
         if reply.hold:
-            await self._steps.acquire()
+            await _first(self._steps.acquire(), self.rush.wait())
         elif reply.rate and (ahead := start + number / reply.rate - time.monotonic()) > 0:
-            await asyncio.sleep(ahead)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(ahead):
+                    await self.rush.wait()
 
     async def _fail(self) -> bool:
         reply, out = self._reply, self._out

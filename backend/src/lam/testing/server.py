@@ -2,8 +2,8 @@
 
 In a test it runs inside the process (`async with ScriptedServer() as server`), and `server.reply` decides the next answers. As a
 program, `python -m lam.testing.server --port 8080 --rate 50`, it is controlled over HTTP: `POST /script` takes a `Reply` as JSON,
-`POST /cues` a list of `Cue`, `POST /sight` `{"sees": true}`; `GET /log` returns the requests, how many pieces each got and whether
-its client left early.
+`POST /cues` a list of `Cue`, `POST /sight` `{"sees": true}`; `POST /step` lets replies with `hold` go on, `POST /rush` lets those
+that run end at once; `GET /log` returns the requests, how many pieces each got and whether its client left early.
 
 It must not import an engine: it is the other side.
 """
@@ -64,7 +64,7 @@ class ScriptedServer(HttpServer[Request]):
         self.base = "/v1"  # where the API is; the paths of llama.cpp stay beside it
         self.targets: list[str] = []  # of all requests, with their queries
         self._faults = 0
-        self._answer_now: dict[str, asyncio.Event] = {}  # of the running replies, by id
+        self._streams: dict[str, ReplyStream] = {}  # of the running replies, by id
 
     async def _serve_one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
         method, target, headers = await read_head(reader)
@@ -85,6 +85,11 @@ class ScriptedServer(HttpServer[Request]):
         writer.write(json_bytes(status, answer))
         await writer.drain()
         return True
+
+    def rush(self) -> None:
+        """The replies that run send the rest at once, whatever their rate or `hold` says."""
+        for stream in self._streams.values():
+            stream.rush.set()
 
     def _path(self, path: str) -> str:
         """Returns the path as a server with its API at `/v1` has it."""
@@ -112,6 +117,9 @@ class ScriptedServer(HttpServer[Request]):
             return 200, msgspec.to_builtins(self.requests)
         if path == "/step" and method == "POST":
             self.step(json.loads(body or b"{}").get("pieces", 1))
+            return 200, {}
+        if path == "/rush" and method == "POST":
+            self.rush()
             return 200, {}
         if path == "/v1/models" and self.lists_models:
             entry: dict[str, Any] = {"id": self.model, "object": "model"}
@@ -156,12 +164,12 @@ class ScriptedServer(HttpServer[Request]):
         if not order.get("id") or order.get("action") != "reasoning_end":
             message = "unknown control action" if order.get("id") else "missing completion id"
             return 400, {"error": {"code": 400, "message": message, "type": "invalid_request_error"}}
-        hurry = self._answer_now.get(order["id"])
-        if hurry is None:
+        stream = self._streams.get(order["id"])
+        if stream is None:
             return 200, {"success": False, "message": "no active completion for this id"}
         if not next(request for request in self.requests if request.id == order["id"]).body.get("reasoning_control"):
             return 200, {"success": False, "message": "reasoning control not enabled for this completion"}
-        hurry.set()
+        stream.answer_now.set()
         return 200, {"success": True}
 
     def _rendered(self, turns: list[dict[str, str]], tools: Any = None) -> tuple[int, Any]:
@@ -196,12 +204,12 @@ class ScriptedServer(HttpServer[Request]):
             request.ended = True
             await writer.drain()
             return True
-        self._answer_now[request.id] = hurry = asyncio.Event()
-        stream = ReplyStream(reply, request, writer, model=self.model, steps=self._steps, hurry=hurry, plain=plain)
+        stream = ReplyStream(reply, request, writer, model=self.model, steps=self._steps, plain=plain)
+        self._streams[request.id] = stream
         try:
             request.ended = await self._while_connected(request, reader, stream.write())
         finally:
-            del self._answer_now[request.id]
+            del self._streams[request.id]
         return request.ended
 
     def _reply_to(self, body: dict[str, Any]) -> Reply:
