@@ -1,11 +1,15 @@
 """Drift: what is generated, documented or promised elsewhere says what the code does."""
 
+import asyncio
 import importlib.util
 import json
+import threading
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
+from fastapi.openapi.utils import get_openapi
 
 from lam.cli import COMMANDS
 from lam.errors import all_errors
@@ -38,6 +42,26 @@ async def test_the_gateway_serves_the_openapi_file(gateway: Gateway) -> None:
         async with http.get(gateway.url + "/docs") as response:
             page = await response.text()
     assert "https://" not in page, "the documentation page must not ask a stranger's server for its parts"
+
+
+async def test_the_openapi_file_is_made_once_and_beside_the_loop(gateway: Gateway, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes nearly a second, and anybody may ask for it."""
+    threads = list[threading.Thread]()
+
+    def make(**about: Any) -> Any:
+        threads.append(threading.current_thread())
+        return get_openapi(**about)
+
+    monkeypatch.setattr("fastapi.applications.get_openapi", make)
+
+    async def ask() -> bytes:
+        async with aiohttp.ClientSession() as http, http.get(gateway.url + "/openapi.json") as response:
+            return await response.read()
+
+    first, *others = await asyncio.gather(*(ask() for _ in range(5)))
+    assert set(others) == {first}
+    assert len(threads) == 1
+    assert threads[0] is not threading.main_thread()
 
 
 def test_every_setting_command_and_code_is_documented() -> None:

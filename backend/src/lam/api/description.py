@@ -3,9 +3,13 @@
 It describes routes and must not change what they do.
 """
 
+import asyncio
 from typing import Any, Final
 
 from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 from lam.api.errors import ErrorAnswer, answers, is_for_programs
 
@@ -102,3 +106,21 @@ def describe(app: FastAPI, prefix: str = "") -> None:
         return app.openapi_schema
 
     app.openapi = described  # type: ignore[method-assign]  # FastAPI documents this way
+    routes = app.router.routes
+    at = next(at for at, route in enumerate(routes) if getattr(route, "path", None) == app.openapi_url)
+    routes[at] = _route(app)  # in place of FastAPI's, which writes the file anew for each request
+
+
+def _route(app: FastAPI) -> Route:
+    """Returns the route of the file. It is made once, beside the loop: that takes nearly a second, and strangers may ask for it."""
+    made: bytes | None = None
+    lock = asyncio.Lock()
+
+    async def openapi(_: Request) -> Response:
+        nonlocal made
+        async with lock:
+            if made is None:
+                made = await asyncio.to_thread(lambda: bytes(JSONResponse(app.openapi()).body))
+        return Response(made, media_type="application/json")
+
+    return Route(str(app.openapi_url), openapi, methods=["GET"])
