@@ -158,8 +158,8 @@ def _mode(request: pytest.FixtureRequest) -> Iterator[None]:
         return
     with running_mosquitto(find_program("mosquitto")) as broker:
         brokers.mosquitto = broker
-        # Tests wait for less than a second where people wait for minutes: a worker's signs of life must come as much faster, and what
-        # changes at its server is to be known as soon.
+        # Tests wait for less than a second where people wait for minutes: a worker's signs of life must come as much faster, and
+        # what changes at its server is to be known as soon.
         brokers.beats = Beats(job=0.1, change=0.01, facts=0.5)  # tests/live has the product's
         yield
         brokers.mosquitto, brokers.beats = None, Beats()
