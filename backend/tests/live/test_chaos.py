@@ -24,7 +24,7 @@ from ..tunnel import engine_of, mqtt_gateway, text, until_ready, worker_process
 
 pytestmark = [pytest.mark.live, pytest.mark.sqlite, pytest.mark.timeout(900)]
 
-REPLIES, STREAMS, KILLS = 2000, 20, 20
+REPLIES, STREAMS, KILLS = 2000, 32, 20
 PIECES = 25
 
 
