@@ -7,7 +7,7 @@ import { extname, join } from "node:path";
 import type { Page } from "playwright-core";
 import { build } from "vite";
 
-import { Studio, type Visitor } from "./studio";
+import { NO_PAGE, Studio, type Visitor } from "./studio";
 
 const TYPES: Record<string, string> = {
   ".html": "text/html",
@@ -27,8 +27,21 @@ export interface Grown {
   direction: string;
 }
 
+type Kind = "development" | "production";
+
+/** The folders with the page, which is built once of each kind. */
+const folders = new Map<Kind, Promise<string>>();
+
+function folderOf(kind: Kind): Promise<string> {
+  const folder = folders.get(kind) ?? buildPage(kind);
+  folders.set(kind, folder);
+  return folder;
+}
+
 /** Vite and React go by the environment; vitest's says that this is a test. */
-async function buildPage(folder: string, kind: "development" | "production"): Promise<void> {
+async function buildPage(kind: Kind): Promise<string> {
+  const folder = mkdtempSync(join(tmpdir(), "lam-growing-"));
+  process.once("exit", () => rmSync(folder, { recursive: true, force: true }));
   const before = process.env["NODE_ENV"];
   process.env["NODE_ENV"] = kind;
   try {
@@ -42,23 +55,22 @@ async function buildPage(folder: string, kind: "development" | "production"): Pr
     if (before === undefined) delete process.env["NODE_ENV"];
     else process.env["NODE_ENV"] = before;
   }
+  return folder;
 }
 
 export class GrowingPage {
   private constructor(
     private readonly studio: Studio,
-    private readonly folder: string,
     private readonly visitors: Visitor[],
   ) {}
 
   /** `warns`: with React's own checks, whose complaints stand in the console, and for twice the work. */
   static async open(widths: number[], warns = false): Promise<GrowingPage> {
-    const folder = mkdtempSync(join(tmpdir(), "lam-growing-"));
-    await buildPage(folder, warns ? "development" : "production");
+    const folder = await folderOf(warns ? "development" : "production");
     const studio = await Studio.open({ tokens: 1, rate: 0 });
     const policy = (await fetch(studio.url)).headers.get("Content-Security-Policy");
     if (policy === null) throw new Error("the page has no policy");
-    const visitors = await Promise.all(widths.map((width) => studio.newcomer({ viewport: { width, height: 740 } })));
+    const visitors = await Promise.all(widths.map((width) => studio.newcomer({ path: NO_PAGE, viewport: { width, height: 740 } })));
     for (const { context } of visitors)
       await context.route("**/growing/**", async (route) => {
         const path = join(folder, new URL(route.request().url()).pathname.replace("/growing/", ""));
@@ -69,7 +81,7 @@ export class GrowingPage {
         });
       });
     await Promise.all(visitors.map(({ page }) => page.goto(`${studio.url}/growing/e2e/growing.html`)));
-    return new GrowingPage(studio, folder, visitors);
+    return new GrowingPage(studio, visitors);
   }
 
   get pages(): Page[] {
@@ -90,6 +102,5 @@ export class GrowingPage {
 
   async close(): Promise<void> {
     await this.studio.close();
-    rmSync(this.folder, { recursive: true, force: true });
   }
 }

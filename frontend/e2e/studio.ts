@@ -254,7 +254,7 @@ export class Studio {
     await devtools.send("Page.enable");
     const source = `localStorage.setItem("person", ${JSON.stringify(email)}); localStorage.setItem("signed-in", "yes")`;
     const { identifier } = await devtools.send("Page.addScriptToEvaluateOnNewDocument", { source });
-    if (path === NO_PAGE) await page.route(this.url + path, (route) => route.fulfill({ contentType: "text/html", body: "" }));
+    if (path === NO_PAGE) await page.route(this.url + path, (route) => route.fulfill({ contentType: "text/html", body: EMPTY }));
     await visitor.open(page, path);
     if (path === NO_PAGE) await page.unroute(this.url + path);
     await devtools.send("Page.removeScriptToEvaluateOnNewDocument", { identifier }); // what the page does with it later stays
@@ -271,6 +271,7 @@ interface Newcomer extends BrowserContextOptions {
 
 /** Where an empty page stands, for requests that come before ours is first there. */
 export const NO_PAGE = "/no-page";
+const EMPTY = '<link rel="icon" href="data:,">'; // a browser asks for an icon where a page names none
 
 const PASSWORD = "correct horse";
 

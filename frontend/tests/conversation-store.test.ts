@@ -104,6 +104,36 @@ test("an ended reply stays until a list knows of it", () => {
   expect(kinds()).toContain("live 2");
 });
 
+test.each([
+  ["does not know of it", [ASKED]],
+  ["calls it running", [ASKED, stored(2, "streaming", "", "a")]],
+])("after the end of a reply whose list %s, and which nobody announces, the list is asked for once more", (_how, list) => {
+  vi.useFakeTimers();
+  const conversation = conversations.of(7);
+  conversation.take([ASKED]);
+  conversations.session({ type: "run", session_id: 7, stream_id: "a" } as never);
+  events.say("a", metadata("a"), chunk);
+  conversation.take(list);
+  events.say("a", done);
+  expect(changed).toEqual(["costs"]);
+  vi.advanceTimersByTime(1_000);
+  expect(changed).toEqual(["costs", "messages 7"]);
+  conversation.take([ASKED, stored(2, "complete", "Once")]);
+  expect(kinds()).toEqual(["turn 1", "answer 2"]);
+  vi.useRealTimers();
+});
+
+test("after the end of a reply whose list is there, nothing is asked for", () => {
+  vi.useFakeTimers();
+  const conversation = conversations.of(7);
+  conversation.take([ASKED, stored(2, "streaming", "", "a")]);
+  events.say("a", metadata("a"), chunk, done);
+  conversation.take([ASKED, stored(2, "complete", "Once")]);
+  vi.advanceTimersByTime(10_000);
+  expect(changed).toEqual(["costs"]);
+  vi.useRealTimers();
+});
+
 test("a reply that begins elsewhere is followed before the list knows of it", () => {
   conversations.session({ type: "run", session_id: 7, stream_id: "a" });
   events.say("a", metadata("a"));

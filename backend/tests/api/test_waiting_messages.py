@@ -346,6 +346,7 @@ async def test_it_goes_to_the_end_of_the_branch_in_sight(gateway: Gateway, scrip
 async def test_what_waits_goes_with_its_session(end: str, gateway: Gateway, scripted: ScriptedServer) -> None:
     scripted.reply = HELD
     async with running(gateway) as (session, stream, _):
+        await scripted.arrival()
         await session.add("Two")
         if end == "reset":
             await session.client.call("POST", f"{session.path}/reset")

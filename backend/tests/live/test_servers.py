@@ -117,7 +117,7 @@ async def test_whichever_server_dies_every_run_is_answered_once_and_by_the_one_t
             await asyncio.sleep(0.01)
         own = gateway.parts.catalog.engines["file"]
         assert isinstance(own, LocalEngine)
-        numbers = takewhile(lambda number: number < RUNS or not counts["healed"], count())
+        numbers = takewhile(lambda number: number < RUNS or not (counts["healed"] and counts["moved"]), count())
 
         async def stream() -> None:
             async with gateway.client() as client:

@@ -56,6 +56,9 @@ interface Around {
   pending: PendingSettings;
 }
 
+/** How long after the end of a reply the list may take that has all of it. */
+const LIST_MS = 1_000;
+
 export class Conversation extends Subscribable {
   live: LiveReply | undefined;
   private messages: MessageAnswer[] | undefined;
@@ -199,7 +202,13 @@ export class Conversation extends Subscribable {
       this.settle();
       this.findNewest(); // it may have begun before this one had been read to its end
       this.notify();
+      if (this.live === live) setTimeout(() => this.askAgain(live), LIST_MS);
     }
+  }
+
+  /** The list that has all of a reply is announced while it is in sight: a short reply may be over before it is. */
+  private askAgain(live: LiveReply): void {
+    if (this.live === live) this.around.lists.messagesChanged(this.session);
   }
 
   /** What the gateway did not take waits, if another reply runs; else it stands where it was written. */

@@ -20,6 +20,7 @@ from lam.accounts.throttle import Budgets, network_of
 from lam.accounts.tokens import new_token, token_hash
 from lam.errors import Conflict, Forbidden, Invalid, NotFound, StorageUnavailable, Unauthorized
 from lam.protocol.text import valid
+from lam.storage.contention import again
 from lam.storage.database import Database
 from lam.storage.models import Token, User
 
@@ -221,10 +222,14 @@ class Accounts:
             log.warning("Failed deletion of account %d from %s: wrong password", user.id, address)
             raise Forbidden(WRONG_TO_DELETE)
         await self._end_runs(user.id, ())
-        async with self._database.write() as unit:
-            if not await unit.users.has_password(user.id, user.password_hash):
-                raise Forbidden(WRONG_TO_DELETE)
-            shared = await unit.users.delete(user.id)
+
+        async def remove() -> Collection[int]:
+            async with self._database.write() as unit:
+                if not await unit.users.has_password(user.id, user.password_hash):
+                    raise Forbidden(WRONG_TO_DELETE)
+                return await unit.users.delete(user.id)
+
+        shared = await again(remove)
         self._recent.clear()
         await self._end_runs(user.id, shared)
         log.info("Account %d was deleted by its owner from %s", user.id, address)

@@ -7,6 +7,7 @@ from lam.accounts.accounts import LOCAL_EMAIL, Identity, add_user
 from lam.accounts.passwords import Passwords
 from lam.accounts.throttle import Budget
 from lam.errors import Forbidden, NotFound
+from lam.storage.contention import again
 from lam.storage.database import Database
 from lam.storage.models import ListedUser, User
 
@@ -64,8 +65,12 @@ class Administration:
         """Removes the account with everything in it; stops its running replies first. Raises NotFound, Forbidden."""
         await self._anothers(admin, user_id)
         await self._end_runs(user_id, ())
-        async with self._database.write() as unit:
-            shared = await unit.users.delete(user_id)
+
+        async def remove() -> Collection[int]:
+            async with self._database.write() as unit:
+                return await unit.users.delete(user_id)
+
+        shared = await again(remove)
         await self._end_runs(user_id, shared)
         log.info("Account %d was deleted by admin %d", user_id, admin.user.id)
 

@@ -18,6 +18,7 @@ from lam.generation.remote import AnyRun
 from lam.generation.supervisor import Supervisor
 from lam.protocol.sampling import NAMES
 from lam.storage.access import MEANING, Action, Role
+from lam.storage.contention import again
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Session
 from lam.storage.repositories.sessions import Outside
@@ -194,12 +195,16 @@ class Sessions:
         """Removes the session and its messages. Stops a running reply first. Raises NotFound, NotAllowed in a room."""
         await self._find(user_id, session_id, "delete")
         await self._supervisor.end_key(session_key(session_id))
-        async with self._database.write() as unit:
-            await require_session(unit, session_id, user_id, "delete", lock=True)  # it may be somebody else's now
-            shown = await unit.media.of_session(session_id)
-            await unit.sessions.delete(session_id)
-            await unit.users.delete_guests([session_scope(session_id)])
-            await unit.media.let_go(shown)
+
+        async def remove() -> None:
+            async with self._database.write() as unit:
+                await require_session(unit, session_id, user_id, "delete", lock=True)  # it may be somebody else's now
+                shown = await unit.media.of_session(session_id)
+                await unit.sessions.delete(session_id)
+                await unit.users.delete_guests([session_scope(session_id)])
+                await unit.media.let_go(shown)
+
+        await again(remove)
         await self._supervisor.end_key(session_key(session_id))
 
     async def end_runs_of_account(self, user_id: int, gone: Collection[int]) -> None:

@@ -15,6 +15,7 @@ from lam.accounts.spending import user_owner
 from lam.cli.opened import opened_database
 from lam.errors import Forbidden
 from lam.protocol.budget import LARGEST, Budget
+from lam.storage.contention import again
 from lam.storage.database import Database
 
 _password = click.password_option(help="Prompts for it if absent.")
@@ -113,8 +114,12 @@ def remove(email: str) -> None:
         if email == LOCAL_EMAIL:
             raise Forbidden("The local account belongs to this machine and cannot be deleted.")
         user = await find_user(database, email)
-        async with database.write() as unit:
-            await unit.users.delete(user.id)
+
+        async def remove() -> None:
+            async with database.write() as unit:
+                await unit.users.delete(user.id)
+
+        await again(remove)
 
     _run(work)
 

@@ -6,6 +6,7 @@ Each participant has a session of their own on the room's terms (`chat/terms.py`
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import IO, Any, Final
 
 import msgspec
@@ -33,6 +34,7 @@ from lam.rooms.export import pack
 from lam.rooms.news import News
 from lam.rooms.views import ParticipantView, RoomView, Sight, Task, gone_at, state_of, warning_of
 from lam.storage.access import Action
+from lam.storage.contention import again
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Hold, Participant, Room, RoomState, User
 from lam.storage.repositories.rooms import room_scope
@@ -307,24 +309,32 @@ class Rooms:
         await self._news.closed(room, [person.user_id for person in people])
         gone = list[Participant]()
         for person in people:
-            async with self._database.write() as unit:
-                await unit.rooms.by_id(room.id, lock=True)  # nobody is removed from it meanwhile
-                if person.nickname is None and not await unit.rooms.has_session(room.id, person.session_id):
-                    continue  # they keep it
+            if await again(partial(self._remove_person, room, person)):
                 gone.append(person)
-                if person.nickname is not None:
-                    await unit.users.delete(person.user_id)
-                else:
-                    shown = await unit.media.of_session(person.session_id)
-                    await unit.sessions.delete(person.session_id)
-                    await unit.media.let_go(shown)
-        async with self._database.write() as unit:
-            await unit.users.delete_guests([room_scope(room.id)])
-            await unit.rooms.delete(room.id)
+        await again(partial(self._remove_rest, room))
         try:
             await self._end_runs(gone)  # what began in that moment
         except LamError as error:
             log.warning("A reply of the room %d may go on, which is gone: %s", room.id, error.message)
+
+    async def _remove_person(self, room: Room, person: Participant) -> bool:
+        """Removes a guest, or somebody's session. Returns whether there was one."""
+        async with self._database.write() as unit:
+            await unit.rooms.by_id(room.id, lock=True)  # nobody is removed from it meanwhile
+            if person.nickname is None and not await unit.rooms.has_session(room.id, person.session_id):
+                return False  # they keep it
+            if person.nickname is not None:
+                await unit.users.delete(person.user_id)
+            else:
+                shown = await unit.media.of_session(person.session_id)
+                await unit.sessions.delete(person.session_id)
+                await unit.media.let_go(shown)
+            return True
+
+    async def _remove_rest(self, room: Room) -> None:
+        async with self._database.write() as unit:
+            await unit.users.delete_guests([room_scope(room.id)])
+            await unit.rooms.delete(room.id)
 
     async def _end_runs(self, people: Iterable[Participant]) -> None:
         """Raises what ending one of them raises, after all of them."""

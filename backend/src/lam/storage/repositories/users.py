@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Table, bindparam, delete, func, insert, or_, select, update
 
 from lam.storage.access import own
 from lam.storage.connection import Connection
@@ -15,7 +15,7 @@ from lam.storage.models import ListedUser, Token, User
 from lam.storage.repositories.base import QUICK, Repository, Touched
 from lam.storage.repositories.media import Media
 from lam.storage.repositories.members import Members
-from lam.storage.schema import sessions, tokens, users
+from lam.storage.schema import folders, games, lab_runs, runs, sessions, tokens, users
 
 _AT_ONCE: Final = 500
 _TOKEN = (tokens.c.id, tokens.c.user_id, tokens.c.created_at, tokens.c.expires_at, tokens.c.last_used_at, tokens.c.device)
@@ -110,10 +110,14 @@ class Users(Repository):
     async def delete(self, user_id: int) -> Collection[int]:
         """Removes the account and, through foreign keys, everything it owns; then the guests of its sessions, and the pictures that
         nobody else has. Whoever was in one of its sessions is told. Returns the sessions that others were in."""
-        # Whoever sends in one of the sessions has locked it, and asks for the account with what this first lock lets pass.
+        # Whoever sends in one of the sessions, begins a trial or asks for a hint has locked what it belongs to, and then asks for
+        # the account with what this first lock lets pass.
         await self._connection.execute(select(users.c.id).where(users.c.id == user_id).with_for_update(key_share=True))
-        query = select(sessions.c.id).where(own(sessions, user_id)).order_by(sessions.c.id).with_for_update()
-        scopes = [session_scope(session_id) for session_id in (await self._connection.execute(query)).scalars()]
+        await self._lock_all(runs, user_id)  # before the sessions, as a run that ends
+        await self._lock_all(folders, user_id)  # also before them, as whoever moves one
+        scopes = [session_scope(session_id) for session_id in await self._lock_all(sessions, user_id)]
+        for table in (lab_runs, games):
+            await self._lock_all(table, user_id)
         shared = await Members(self._connection, self._touched).by_own_session(user_id)
         for session_id, people in shared.items():
             self._touched.gone(session_id, people)
@@ -121,6 +125,10 @@ class Users(Repository):
             await self.delete_guests(scopes[start : start + _AT_ONCE])
         await self._remove(user_id)
         return shared
+
+    async def _lock_all(self, table: Table, user_id: int) -> Sequence[int]:
+        query = select(table.c.id).where(own(table, user_id)).order_by(table.c.id).with_for_update()
+        return (await self._connection.execute(query)).scalars().all()
 
     async def _remove(self, user_id: int) -> None:
         media = Media(self._connection)
