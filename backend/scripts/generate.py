@@ -13,7 +13,7 @@ from lam.api.errors import status_of
 from lam.api.guests import GUEST_ROUTES
 from lam.api.roles import ROUTES
 from lam.cli import main
-from lam.errors import GenerationError, LamError, all_errors
+from lam.errors import GenerationError, all_errors
 from lam.gateway import create_app
 from lam.protocol import abbreviations
 from lam.protocol.sampling import SETTINGS, ResponseFormat, Setting
@@ -68,9 +68,7 @@ def errors_page() -> str:
         "| code | HTTP | as a run's end | retryable | meaning |",
         "|---|---|---|---|---|",
     ]
-    for kind in sorted(all_errors(), key=lambda kind: kind.code):
-        if kind.__subclasses__() and kind.code == LamError.code and kind is not LamError:
-            continue  # a branch of the tree, never raised itself
+    for kind in sorted((kind for kind in all_errors() if "code" in vars(kind)), key=lambda kind: kind.code):  # the first of each
         run = issubclass(kind, GenerationError)
         outcome = f"`{kind.outcome}`" if run and issubclass(kind, GenerationError) else ""
         retryable = ("yes" if kind.retryable else "no") if issubclass(kind, GenerationError) else ""

@@ -244,9 +244,9 @@ export class Studio {
    */
   async newcomer({ email = someEmail(), path = "/", ...options }: Newcomer = {}): Promise<Visitor> {
     const context = await this.context(options);
-    for (const path of ["/api/auth/register", "/api/auth/login"]) {
-      const answer = await context.request.post(this.url + path, { data: { email, password: PASSWORD } });
-      if (!answer.ok()) throw new Error(`${path}: ${answer.status()} ${await answer.text()}`);
+    for (const address of ["/api/auth/register", "/api/auth/login"]) {
+      const answer = await context.request.post(this.url + address, { data: { email, password: PASSWORD } });
+      if (!answer.ok()) throw new Error(`${address}: ${answer.status()} ${await answer.text()}`);
     }
     const visitor = new Visitor(this, context);
     const page = await context.newPage();

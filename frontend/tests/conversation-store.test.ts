@@ -1,6 +1,6 @@
 /** A conversation: events and lists in, rows out. */
 
-import { beforeEach, expect, test, vi } from "vitest";
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import type { MessageAnswer } from "../src/api/schema";
 import type { Numbered, StreamEvent } from "../src/protocol/events";
@@ -44,6 +44,7 @@ let changed: string[];
 let conversations: Conversations;
 
 beforeEach(() => {
+  vi.useFakeTimers();
   events = new Events();
   changed = [];
   const lists: Lists = {
@@ -63,6 +64,8 @@ beforeEach(() => {
   conversations = new Conversations(events, { taken: vi.fn() } as unknown as Drafts, lists);
   conversations.show(7);
 });
+
+afterEach(() => vi.useRealTimers());
 
 const kinds = (): string[] =>
   conversations
@@ -108,7 +111,6 @@ test.each([
   ["does not know of it", [ASKED]],
   ["calls it running", [ASKED, stored(2, "streaming", "", "a")]],
 ])("after the end of a reply whose list %s, and which nobody announces, the list is asked for once more", (_how, list) => {
-  vi.useFakeTimers();
   const conversation = conversations.of(7);
   conversation.take([ASKED]);
   conversations.session({ type: "run", session_id: 7, stream_id: "a" } as never);
@@ -120,18 +122,15 @@ test.each([
   expect(changed).toEqual(["costs", "messages 7"]);
   conversation.take([ASKED, stored(2, "complete", "Once")]);
   expect(kinds()).toEqual(["turn 1", "answer 2"]);
-  vi.useRealTimers();
 });
 
 test("after the end of a reply whose list is there, nothing is asked for", () => {
-  vi.useFakeTimers();
   const conversation = conversations.of(7);
   conversation.take([ASKED, stored(2, "streaming", "", "a")]);
   events.say("a", metadata("a"), chunk, done);
   conversation.take([ASKED, stored(2, "complete", "Once")]);
   vi.advanceTimersByTime(10_000);
   expect(changed).toEqual(["costs"]);
-  vi.useRealTimers();
 });
 
 test("a reply that begins elsewhere is followed before the list knows of it", () => {

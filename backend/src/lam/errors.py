@@ -545,6 +545,12 @@ class StorageUnavailable(GenerationError):
     summary = "The database does not answer at the moment."
 
 
+class StorageContended(StorageUnavailable):
+    """Another unit of work and this one waited for each other, and the database ended this one. Nothing of it is stored."""
+
+    summary = "Somebody else changed the same things at that moment; try again."
+
+
 class StorageDamaged(StorageUnavailable):
     code = "storage_damaged"
     summary = "The database is damaged: stop the gateway, keep a copy of the database, and restore a backup."

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from lam.client.client import Client
-from lam.errors import Conflict, NotFound, Throttled, Unauthorized
+from lam.errors import Conflict, NotFound, StorageUnavailable, Throttled, Unauthorized
 from lam.testing.server import Reply, ScriptedServer
 
 from ..pictures import plain, upload
@@ -19,6 +19,7 @@ pytestmark = pytest.mark.postgresql
 
 SESSIONS = "/api/chatbot/sessions"
 PASSWORD = {"password": "correct horse"}
+chance = random.Random(1)
 
 
 async def until_gone(act: Callable[[], Awaitable[object]]) -> None:
@@ -27,7 +28,7 @@ async def until_gone(act: Callable[[], Awaitable[object]]) -> None:
         while True:
             try:
                 await act()
-            except (Conflict, NotFound, Throttled):
+            except (Conflict, NotFound, StorageUnavailable, Throttled):
                 await asyncio.sleep(0.01)  # Time itself: as people, it asks again a little later
 
 
@@ -36,7 +37,7 @@ def acts(ada: Client, sessions: list[int], games: list[int]) -> list[Callable[[]
     picture = plain()
 
     def of_any() -> str:
-        return f"{SESSIONS}/{random.choice(sessions)}"
+        return f"{SESSIONS}/{chance.choice(sessions)}"
 
     async def post(path: str, body: object) -> None:
         async with ada._http.post(ada.url + path, json=body) as response:
@@ -49,11 +50,11 @@ def acts(ada: Client, sessions: list[int], games: list[int]) -> list[Callable[[]
             raise Unauthorized
 
     async def move() -> None:
-        folder = await ada.call("POST", "/api/chatbot/folders", {"name": str(random.random())})
+        folder = await ada.call("POST", "/api/chatbot/folders", {"name": str(chance.random())})
         await ada.call("PATCH", of_any(), {"folder_id": folder["id"]})
 
     async def write() -> None:
-        template = await ada.call("POST", "/api/templates", {"title": str(random.random()), "content": "x"})
+        template = await ada.call("POST", "/api/templates", {"title": str(chance.random()), "content": "x"})
         await ada.call("PATCH", f"/api/templates/{template['id']}", {"content": "y"})
 
     async def come_and_go() -> None:
@@ -64,7 +65,7 @@ def acts(ada: Client, sessions: list[int], games: list[int]) -> list[Callable[[]
     return [
         *(lambda session=session: collect(ada, session) for session in sessions[:2]),  # type: ignore[misc]
         *(move, write, come_and_go, show),
-        lambda: post(f"/api/maze/games/{random.choice(games)}/hint", {}),
+        lambda: post(f"/api/maze/games/{chance.choice(games)}/hint", {}),
         lambda: post("/v1/chat/completions", {"model": "scripted", "messages": [{"role": "user", "content": "x"}]}),
         lambda: ada.call("POST", f"{of_any()}/waiting", {"content": "later"}),
         lambda: ada.call("POST", f"{of_any()}/invitations", {"role": "watch"}),

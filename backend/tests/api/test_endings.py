@@ -111,9 +111,9 @@ async def test_a_server_that_is_not_ready_is_waited_for_until_the_timeout(
 
 
 async def test_progress_counts_as_life_before_the_first_token(scripted: ScriptedServer, tmp_path) -> None:
-    scripted.reply = Reply(progress=10, wait=0.4)
+    scripted.reply = Reply(progress=16, wait=0.4)
     async with (
-        running_gateway(tmp_path / "data", llm_server_url=scripted.url, llm_timeout=3) as gateway,
+        running_gateway(tmp_path / "data", llm_server_url=scripted.url, llm_timeout=5) as gateway,
         gateway.client() as client,
     ):
         events = await collect(client, (await client.create_session())["id"])

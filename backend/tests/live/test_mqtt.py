@@ -325,7 +325,7 @@ async def test_a_stop_while_the_worker_is_away_frees_the_model_when_it_returns(
 async def test_a_gateway_starts_without_a_broker_and_says_so(broker: Mosquitto, scripted: ScriptedServer, tmp_path: Path) -> None:
     broker.kill()
     bounds = Bounds(broker=Pace(longest_pause=0.3))
-    async with mqtt_gateway(tmp_path / "data", broker, bounds=bounds, llm_timeout=3) as gateway, gateway.client() as client:
+    async with mqtt_gateway(tmp_path / "data", broker, bounds=bounds, llm_timeout=5) as gateway, gateway.client() as client:
         health = await client.call("GET", "/api/health")
         assert (health["ready"], health["broker"]["state"]) == (False, "unreachable")
         error = (await collect(client, (await client.create_session())["id"]))[-1]

@@ -56,7 +56,7 @@ interface Around {
   pending: PendingSettings;
 }
 
-/** How long after the end of a reply the list may take that has all of it. */
+/** How long the page waits, after a reply's end, for a list that contains it. */
 const LIST_MS = 1_000;
 
 export class Conversation extends Subscribable {
@@ -206,7 +206,7 @@ export class Conversation extends Subscribable {
     }
   }
 
-  /** The list that has all of a reply is announced while it is in sight: a short reply may be over before it is. */
+  /** The gateway announces the complete list only while the session is in sight; a short reply may end before that. */
   private askAgain(live: LiveReply): void {
     if (this.live === live) this.around.lists.messagesChanged(this.session);
   }

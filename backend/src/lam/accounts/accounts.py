@@ -20,7 +20,7 @@ from lam.accounts.throttle import Budgets, network_of
 from lam.accounts.tokens import new_token, token_hash
 from lam.errors import Conflict, Forbidden, Invalid, NotFound, StorageUnavailable, Unauthorized
 from lam.protocol.text import valid
-from lam.storage.contention import again
+from lam.storage.contention import repeat_contended
 from lam.storage.database import Database
 from lam.storage.models import Token, User
 
@@ -229,7 +229,7 @@ class Accounts:
                     raise Forbidden(WRONG_TO_DELETE)
                 return await unit.users.delete(user.id)
 
-        shared = await again(remove)
+        shared = await repeat_contended(remove)
         self._recent.clear()
         await self._end_runs(user.id, shared)
         log.info("Account %d was deleted by its owner from %s", user.id, address)

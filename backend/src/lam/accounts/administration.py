@@ -7,7 +7,7 @@ from lam.accounts.accounts import LOCAL_EMAIL, Identity, add_user
 from lam.accounts.passwords import Passwords
 from lam.accounts.throttle import Budget
 from lam.errors import Forbidden, NotFound
-from lam.storage.contention import again
+from lam.storage.contention import repeat_contended
 from lam.storage.database import Database
 from lam.storage.models import ListedUser, User
 
@@ -70,7 +70,7 @@ class Administration:
             async with self._database.write() as unit:
                 return await unit.users.delete(user_id)
 
-        shared = await again(remove)
+        shared = await repeat_contended(remove)
         await self._end_runs(user_id, shared)
         log.info("Account %d was deleted by admin %d", user_id, admin.user.id)
 

@@ -113,14 +113,14 @@ def describe(app: FastAPI, prefix: str = "") -> None:
 
 def _route(app: FastAPI) -> Route:
     """Returns the route of the file. It is made once, beside the loop: that takes nearly a second, and strangers may ask for it."""
-    made: bytes | None = None
+    body: bytes | None = None
     lock = asyncio.Lock()
 
     async def openapi(_: Request) -> Response:
-        nonlocal made
+        nonlocal body
         async with lock:
-            if made is None:
-                made = await asyncio.to_thread(lambda: bytes(JSONResponse(app.openapi()).body))
-        return Response(made, media_type="application/json")
+            if body is None:
+                body = await asyncio.to_thread(lambda: bytes(JSONResponse(app.openapi()).body))
+        return Response(body, media_type="application/json")
 
     return Route(str(app.openapi_url), openapi, methods=["GET"])

@@ -18,7 +18,7 @@ from lam.generation.remote import AnyRun
 from lam.generation.supervisor import Supervisor
 from lam.protocol.sampling import NAMES
 from lam.storage.access import MEANING, Action, Role
-from lam.storage.contention import again
+from lam.storage.contention import repeat_contended
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Session
 from lam.storage.repositories.sessions import Outside
@@ -172,22 +172,26 @@ class Sessions:
         """Removes all messages, also those that wait, and gives the session a new key. Stops a running reply first."""
         await self._find(user_id, session_id, "empty")
         await self._supervisor.end_key(session_key(session_id))
-        async with self._database.write() as unit:
-            session = await require_session(unit, session_id, user_id, "empty", lock=True)
-            shown = await unit.media.of_session(session_id)
-            await unit.messages.delete_all(session_id)
-            await unit.waiting.delete_all(session_id)
-            await unit.media.let_go(shown)
-            await unit.requests.forget_session(session_id)
-            await unit.sessions.change(
-                session_id,
-                title=DEFAULT_TITLE if session.title_pending else session.title,
-                session_key=new_key(user_id),
-                message_count=0,
-                leaf_id=None,
-                unread=False,
-                updated_at=datetime.now(UTC),
-            )
+
+        async def empty() -> None:
+            async with self._database.write() as unit:
+                session = await require_session(unit, session_id, user_id, "empty", lock=True)
+                shown = await unit.media.of_session(session_id)
+                await unit.messages.delete_all(session_id)
+                await unit.waiting.delete_all(session_id)
+                await unit.media.let_go(shown)
+                await unit.requests.forget_session(session_id)
+                await unit.sessions.change(
+                    session_id,
+                    title=DEFAULT_TITLE if session.title_pending else session.title,
+                    session_key=new_key(user_id),
+                    message_count=0,
+                    leaf_id=None,
+                    unread=False,
+                    updated_at=datetime.now(UTC),
+                )
+
+        await repeat_contended(empty)
         await self._supervisor.end_key(session_key(session_id))
         return await self.get(user_id, session_id)
 
@@ -204,7 +208,7 @@ class Sessions:
                 await unit.users.delete_guests([session_scope(session_id)])
                 await unit.media.let_go(shown)
 
-        await again(remove)
+        await repeat_contended(remove)
         await self._supervisor.end_key(session_key(session_id))
 
     async def end_runs_of_account(self, user_id: int, gone: Collection[int]) -> None:

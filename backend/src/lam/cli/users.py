@@ -15,7 +15,7 @@ from lam.accounts.spending import user_owner
 from lam.cli.opened import opened_database
 from lam.errors import Forbidden
 from lam.protocol.budget import LARGEST, Budget
-from lam.storage.contention import again
+from lam.storage.contention import repeat_contended
 from lam.storage.database import Database
 
 _password = click.password_option(help="Prompts for it if absent.")
@@ -115,11 +115,11 @@ def remove(email: str) -> None:
             raise Forbidden("The local account belongs to this machine and cannot be deleted.")
         user = await find_user(database, email)
 
-        async def remove() -> None:
+        async def delete() -> None:
             async with database.write() as unit:
                 await unit.users.delete(user.id)
 
-        await again(remove)
+        await repeat_contended(delete)
 
     _run(work)
 

@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable, Collection, Mapping
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from functools import partial
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -54,7 +53,6 @@ from lam.protocol.sampling import SETTINGS, Choices, in_force
 from lam.redis.relay import Relay
 from lam.settings import Settings
 from lam.storage.access import Action
-from lam.storage.contention import again
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import CellStatus, LabCell, LabRun, LabSet
 
@@ -382,18 +380,12 @@ class Lab:
         is_gone = False
         while not is_gone:
             await self._halt(user_id, run_id, "delete")
-            is_gone = await again(partial(self._remove, user_id, run_id))
+            async with self._database.write() as unit:
+                run = await _require_run(unit, run_id, user_id, "delete", lock=True)
+                if is_gone := run.status != "running":  # otherwise it was resumed meanwhile
+                    await unit.lab.delete_run(run_id)
         self._feeder.forget(run_id)
         self._deleted(user_id, run_id)
-
-    async def _remove(self, user_id: int, run_id: int) -> bool:
-        """Returns False when it runs: it was resumed meanwhile."""
-        async with self._database.write() as unit:
-            run = await _require_run(unit, run_id, user_id, "delete", lock=True)
-            if run.status == "running":
-                return False
-            await unit.lab.delete_run(run_id)
-            return True
 
     async def regression_case(
         self, user_id: int, run_id: int, number: int, *, set_id: str | None, name: str, judge: Judge | None

@@ -34,7 +34,7 @@ from lam.rooms.export import pack
 from lam.rooms.news import News
 from lam.rooms.views import ParticipantView, RoomView, Sight, Task, gone_at, state_of, warning_of
 from lam.storage.access import Action
-from lam.storage.contention import again
+from lam.storage.contention import repeat_contended
 from lam.storage.database import Database, UnitOfWork
 from lam.storage.models import Hold, Participant, Room, RoomState, User
 from lam.storage.repositories.rooms import room_scope
@@ -309,16 +309,16 @@ class Rooms:
         await self._news.closed(room, [person.user_id for person in people])
         gone = list[Participant]()
         for person in people:
-            if await again(partial(self._remove_person, room, person)):
+            if await repeat_contended(partial(self._remove_person, room, person)):
                 gone.append(person)
-        await again(partial(self._remove_rest, room))
+        await repeat_contended(partial(self._remove_rest, room))
         try:
             await self._end_runs(gone)  # what began in that moment
         except LamError as error:
             log.warning("A reply of the room %d may go on, which is gone: %s", room.id, error.message)
 
     async def _remove_person(self, room: Room, person: Participant) -> bool:
-        """Removes a guest, or somebody's session. Returns whether there was one."""
+        """Removes a guest, or the session of somebody with an account. Returns False where that no longer belongs to the room."""
         async with self._database.write() as unit:
             await unit.rooms.by_id(room.id, lock=True)  # nobody is removed from it meanwhile
             if person.nickname is None and not await unit.rooms.has_session(room.id, person.session_id):

@@ -4,24 +4,21 @@ Whoever changes one thing locks what it belongs to first, so that this is rare. 
 end in the middle, which know nothing of it: it is done again.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable
 from typing import Final, TypeVar
 
-from lam.errors import StorageUnavailable
-from lam.storage.failures import CONTENDED
+from lam.errors import StorageContended
 
 MOST: Final = 5  # attempts; PostgreSQL looks for units that wait for each other after a second
 
 T = TypeVar("T")
 
 
-async def again(work: Callable[[], Awaitable[T]]) -> T:
+async def repeat_contended(work: Callable[[], Awaitable[T]]) -> T:
     """Does a piece of work, which is one unit of work, and does it again where another one was in its way. Raises
-    StorageUnavailable when that happens `MOST` times."""
+    StorageContended when that happens `MOST` times."""
     for _ in range(MOST - 1):
-        try:
+        with contextlib.suppress(StorageContended):
             return await work()
-        except StorageUnavailable as error:
-            if error.message != CONTENDED:
-                raise
     return await work()

@@ -6,11 +6,10 @@ from typing import Final
 
 from sqlalchemy import exc
 
-from lam.errors import Conflict, StorageDamaged, StorageUnavailable
+from lam.errors import Conflict, StorageContended, StorageDamaged, StorageUnavailable
 
 FULL: Final = "The disk that holds the database is full: make room, then try again."
 READ_ONLY: Final = "The database takes no changes at the moment: it is read-only."
-CONTENDED: Final = "Somebody else changed the same things at that moment; try again."
 INCOMPLETE: Final = "The database lacks a part that belongs to it: restore a backup, or ask whoever runs this gateway."
 
 _SQLITE: Final[dict[int, tuple[type[StorageUnavailable], str | None]]] = {
@@ -21,8 +20,8 @@ _SQLITE: Final[dict[int, tuple[type[StorageUnavailable], str | None]]] = {
 }
 _SQLITE_INCOMPLETE: Final = ("no such table", "no such column", "has no column", "vtable constructor failed")
 _POSTGRESQL: Final[dict[str, tuple[type[StorageUnavailable], str | None]]] = {
-    "40001": (StorageUnavailable, CONTENDED),
-    "40P01": (StorageUnavailable, CONTENDED),
+    "40001": (StorageContended, None),
+    "40P01": (StorageContended, None),
     "25006": (StorageUnavailable, READ_ONLY),
     "42703": (StorageDamaged, INCOMPLETE),
     "42P01": (StorageDamaged, INCOMPLETE),

@@ -90,7 +90,7 @@ class Request(Received, kw_only=True):
 class ReplyStream:
     """One reply on its way. `steps`: of a reply with `hold`. `plain`: it answers a bare prompt.
 
-    `answer_now`, once set, ends the thoughts; `rush` sends the rest without waiting for anything.
+    `answer_now`, once set, ends the thoughts; `rush` sends the pieces that are left without pauses.
     """
 
     def __init__(

@@ -87,7 +87,7 @@ class ScriptedServer(HttpServer[Request]):
         return True
 
     def rush(self) -> None:
-        """The replies that run send the rest at once, whatever their rate or `hold` says."""
+        """The replies that run send the pieces that are left without pauses, whatever their rate or `hold` says."""
         for stream in self._streams.values():
             stream.rush.set()
 

@@ -126,7 +126,8 @@ class Users(Repository):
         await self._remove(user_id)
         return shared
 
-    async def _lock_all(self, table: Table, user_id: int) -> Sequence[int]:
+    async def _lock_all(self, table: Table, user_id: int) -> Sequence[Any]:
+        """Returns the ids of the account's rows."""
         query = select(table.c.id).where(own(table, user_id)).order_by(table.c.id).with_for_update()
         return (await self._connection.execute(query)).scalars().all()
 
