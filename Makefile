@@ -62,13 +62,13 @@ $(VENV)/.installed-node: $(VENV)/.installed backend/requirements/node.txt
 run: install page  ## Demo model, llama.cpp server, gateway: one URL; Ctrl-C stops everything
 	@exec $(BIN)/lam up
 
-# What runs side by side, the longest first. Each prints when it has ended, where this make can do that. With more than there are
-# cores, tests about milliseconds fail.
-JOBS ?= 2
+# What runs side by side, the longest first. Each prints when it has ended, where this make can do that. Three keep two cores busy:
+# tests of servers that die and come back wait for a third of their time.
+JOBS ?= 3
 SIDE_BY_SIDE := $(MAKE) --no-print-directory -j$(JOBS) $(if $(filter output-sync,$(.FEATURES)),--output-sync=target)
 DEV := $(VENV)/.installed-dev frontend/node_modules/.installed-dev
 
-test: $(DEV) page  ## Every test and every check, two at a time
+test: $(DEV) page  ## Every test and every check, three at a time
 	@$(SIDE_BY_SIDE) test-browser test-postgresql test-sqlite test-sqlite-programs test-mqtt check-page test-page check
 
 quick: $(DEV)  ## What needs no server: format, lint, types, imports, and the tests of what is pure or in memory
