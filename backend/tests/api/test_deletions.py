@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import random
 from collections.abc import Awaitable, Callable
+from functools import partial
 
 import pytest
 
@@ -36,11 +37,11 @@ def acts(ada: Client, sessions: list[int], games: list[int]) -> list[Callable[[]
     """What people and programs do, each over and over."""
     picture = plain()
 
-    def of_any() -> str:
+    def path() -> str:
         return f"{SESSIONS}/{chance.choice(sessions)}"
 
-    async def post(path: str, body: object) -> None:
-        async with ada._http.post(ada.url + path, json=body) as response:
+    async def post(address: str, body: object) -> None:
+        async with ada._http.post(ada.url + address, json=body) as response:
             await response.read()
             if response.status == 401:
                 raise Unauthorized
@@ -51,7 +52,7 @@ def acts(ada: Client, sessions: list[int], games: list[int]) -> list[Callable[[]
 
     async def move() -> None:
         folder = await ada.call("POST", "/api/chatbot/folders", {"name": str(chance.random())})
-        await ada.call("PATCH", of_any(), {"folder_id": folder["id"]})
+        await ada.call("PATCH", path(), {"folder_id": folder["id"]})
 
     async def write() -> None:
         template = await ada.call("POST", "/api/templates", {"title": str(chance.random()), "content": "x"})
@@ -63,12 +64,12 @@ def acts(ada: Client, sessions: list[int], games: list[int]) -> list[Callable[[]
         await ada.call("DELETE", f"{SESSIONS}/{session}")
 
     return [
-        *(lambda session=session: collect(ada, session) for session in sessions[:2]),  # type: ignore[misc]
+        *(partial(collect, ada, session) for session in sessions[:2]),
         *(move, write, come_and_go, show),
         lambda: post(f"/api/maze/games/{chance.choice(games)}/hint", {}),
         lambda: post("/v1/chat/completions", {"model": "scripted", "messages": [{"role": "user", "content": "x"}]}),
-        lambda: ada.call("POST", f"{of_any()}/waiting", {"content": "later"}),
-        lambda: ada.call("POST", f"{of_any()}/invitations", {"role": "watch"}),
+        lambda: ada.call("POST", f"{path()}/waiting", {"content": "later"}),
+        lambda: ada.call("POST", f"{path()}/invitations", {"role": "watch"}),
     ]
 
 
