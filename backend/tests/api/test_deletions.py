@@ -74,7 +74,7 @@ def acts(ada: Client, sessions: list[int], games: list[int]) -> list[Callable[[]
 
 
 @pytest.mark.parametrize("rate", [0, 20, 60])
-async def test_an_account_goes_at_once_whatever_it_does(rate: float, gateway: Gateway, scripted: ScriptedServer) -> None:
+async def test_an_account_is_deleted_whatever_it_does_meanwhile(rate: float, gateway: Gateway, scripted: ScriptedServer) -> None:
     scripted.slots, scripted.reply = 8, Reply(("a", "b", "c", "d"), rate=rate)
     cases = [{"name": str(number), "input": f"Capital {number}?"} for number in range(50)]
     for person in range(3):

@@ -15,9 +15,9 @@ from ..together import Someone, browser, enter, link, members_of, person
 from ..waiting import within
 
 SESSIONS = "/api/chatbot/sessions"
-PIECES = tuple(f"{number} ünï {chr(0x1F600 + number % 60)}\n" for number in range(600))
+PIECES = tuple(f"{number} ünï {chr(0x1F600 + number % 60)}\n" for number in range(900))
 LOST, LATE, WATCHERS = 5, 3, 30
-AWAY = 5  # seconds
+AWAY = 10  # seconds
 
 
 class Watcher:
