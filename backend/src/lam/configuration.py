@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 
 DEFAULT: Final = "default"
 FILE: Final = "lam.toml"
-Kind = Literal["openai", "mqtt", "prompt_portal", "local", "program"]
+Kind = Literal["openai", "mqtt", "prompt_portal", "local"]
 Name = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.-]{1,64}\Z")]
 ModelName = Annotated[str, Meta(min_length=1, max_length=200, pattern=r"^[^\x00-\x20\x7f]([^\x00-\x1f\x7f]*[^\x00-\x20\x7f])?\Z")]
 Price = Annotated[float, Meta(ge=0, le=1_000_000)]
@@ -46,15 +46,8 @@ _FIELDS: Final[Mapping[Kind, frozenset[str]]] = {
     "mqtt": _MQTT | {"prefix"},
     "prompt_portal": _MQTT | {"slots"},
     "local": frozenset({"file", "n_ctx", "slots", "eye", "chat_template", "threads", "speculate"}),
-    "program": frozenset({"file", "slots"}),
 }
-_NEEDED: Final[Mapping[Kind, str]] = {
-    "openai": "url",
-    "mqtt": "broker",
-    "prompt_portal": "broker",
-    "local": "file",
-    "program": "file",
-}
+_NEEDED: Final[Mapping[Kind, str]] = {"openai": "url", "mqtt": "broker", "prompt_portal": "broker", "local": "file"}
 _TURNS: Final = frozenset({"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"})  # marks of direction
 _SECRETS: Final = ("key", "password")
 

@@ -101,7 +101,6 @@ from lam.engines.catalog import Catalog
 from lam.engines.mqtt_workers import MqttWorkersEngine
 from lam.engines.open_job import Silences
 from lam.engines.openai_http import OpenAIHttpEngine, Probing
-from lam.engines.program import ProgramEngine
 from lam.engines.prompt_portal import PromptPortalEngine
 from lam.engines.queue import Queue, Settling
 from lam.engines.retries import Pauses
@@ -613,8 +612,6 @@ def engine_to(
     models. Raises ConfigError."""
     if server.kind == "openai":
         return OpenAIHttpEngine.to(server, bounds.probing, pictures)
-    if server.kind == "program" and server.file is not None:
-        return ProgramEngine(server.file, name=server.model or server.name, slots=server.slots or 1)
     if server.file is not None:
         return LocalEngine(
             local or LocalModels(folder=settings.lam_data_dir / "local"),

@@ -16,7 +16,6 @@ from lam.engines.base import Batches, Engine, Needs, Route
 from lam.engines.catalog import Catalog
 from lam.engines.mqtt_workers import MqttWorkersEngine
 from lam.engines.openai_http import OpenAIHttpEngine
-from lam.engines.program import ProgramEngine
 from lam.engines.prompt_portal import PromptPortalEngine
 from lam.errors import CannotSee, GenerationError, LlmError, NotSupported
 from lam.llama.local_engine import LocalEngine
@@ -93,30 +92,6 @@ class Portal:
     async def until_free(self) -> None:
         """It has no cancel: what counts is that nobody waits for the answer any more."""
         assert self.portal._open == {}
-
-
-class Program:
-    def __init__(self, file: Path, engine: ProgramEngine) -> None:
-        self.file = file
-        self.engine: Engine = engine
-        self.write("")
-
-    def write(self, body: str) -> None:
-        self.file.write_text(f"#!/bin/sh\n{body}\n")
-        self.file.chmod(0o755)
-
-    def say(self, *pieces: str) -> None:
-        self.write(f"cat >/dev/null; printf %s '{''.join(pieces)}'")
-
-    def hold(self) -> None:
-        self.write("printf Once; exec sleep 1000")
-
-    def fail(self) -> None:
-        self.write("cat >/dev/null; exit 1")
-
-    async def until_free(self) -> None:
-        while await self.engine.routes()[0].pool.busy():
-            await asyncio.sleep(0.005)
 
 
 class Double:
@@ -197,18 +172,11 @@ async def portal(broker: Mosquitto) -> AsyncIterator[Subject]:
 
 
 @asynccontextmanager
-async def program(_broker: Mosquitto) -> AsyncIterator[Subject]:
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "program"
-        yield Program(file, ProgramEngine(file, name="m", slots=4))
-
-
-@asynccontextmanager
 async def scripted(_broker: Mosquitto) -> AsyncIterator[Subject]:
     yield Double()
 
 
-MAKERS: list[Callable[[Mosquitto], AbstractAsyncContextManager[Subject]]] = [http, workers, local, portal, program, scripted]
+MAKERS: list[Callable[[Mosquitto], AbstractAsyncContextManager[Subject]]] = [http, workers, local, portal, scripted]
 
 
 @pytest.fixture(scope="module")
