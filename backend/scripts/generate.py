@@ -101,14 +101,21 @@ def roles_page() -> str:
         lines.append(f"| {meaning} | {marks} |")
     lines += [
         "\n## Routes\n",
-        "*Guest*: whether a guest may ask for it at all; on every other route a guest's cookie counts for nothing (401). A waiting",
-        "message is its author's; the owner may take it back or send it. A PATCH of a session asks for what its fields need.\n",
+        "*Guest*: whether a guest may ask for it at all. A waiting message is its author's; the owner may take it back or send it.",
+        "A PATCH of a session asks for what its fields need. Whoever may read and is no guest may export as Markdown,",
+        "and everybody may leave.\n",
         "| route | who | guest |",
         "|---|---|---|",
     ]
     for (method, path), action in ROUTES.items():
         who = ", ".join(role for role in roles if role in ALLOWED[action])
         lines.append(f"| `{method} {path}` | {who} | {'yes' if (method, path) in GUEST_ROUTES else ''} |")
+    lines += [
+        "\n## Guests elsewhere\n",
+        "A guest of a room may also ask for these, and every guest for the last one; on all other routes a guest's cookie counts",
+        "for nothing (401).\n",
+        *(f"- `{method} {path}`" for method, path in GUEST_ROUTES if (method, path) not in ROUTES),
+    ]
     return "\n".join(lines) + "\n"
 
 

@@ -70,6 +70,7 @@ async def test_chat_streams_the_answer_to_stdout_and_the_rest_to_stderr(gateway:
     async with gateway.client() as client:
         messages = await client.call("GET", "/api/chatbot/sessions/1/messages")
     assert [message["content"] for message in messages[::2]] == ["Tell me a story", "and then?"]
+    assert len({message["request_id"] for message in messages[::2]} - {None}) == 2  # sent twice by a proxy, each is stored once
 
 
 async def test_chat_begins_in_a_folder_of_that_name(gateway: Gateway, scripted: ScriptedServer, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from pathlib import Path
 
 import aiohttp
@@ -19,7 +20,7 @@ from lam.llama.local_engine import LocalEngine
 from lam.llama.model import demo_model
 from lam.llama.models import LocalModels
 from lam.protocol.chat import ChatRequest, Turn
-from lam.protocol.events import Chunk, Done, EngineEvent, Finished, Progress
+from lam.protocol.events import Chunk, Done, EngineEvent, Event, Finished, Progress
 from lam.protocol.sampling import Sampling
 
 from ..running import collect, running_gateway
@@ -318,6 +319,29 @@ async def test_a_gateway_answers_with_the_local_models_of_its_file(tmp_path: Pat
             assert await states() == after
         stored = await client.call("GET", f"/api/chatbot/sessions/{session['id']}/messages")
         assert [message["metadata"]["server"] for message in stored if message["role"] == "assistant"] == ["small", "other"]
+
+
+async def test_a_reply_goes_on_when_the_process_of_its_model_has_died(tmp_path: Path) -> None:
+    (tmp_path / "model.gguf").symlink_to(demo_model())
+    path = tmp_path / "lam.toml"
+    path.write_text(FILE.format(memory=ONE_FITS))
+    async with running_gateway(tmp_path / "data", lam_config=path) as gateway, gateway.client() as client:
+        session = (await client.create_session())["id"]
+        reply = client.send(session, "Tell me a long story.", model="small", max_tokens=120, temperature=0)
+        events = list[Event]()
+        async with aclosing(reply):
+            async for event in reply:
+                events.append(event)
+                if isinstance(event, Chunk) and not any(isinstance(earlier, Chunk) for earlier in events[:-1]):
+                    models = [pid for pid in children_of(os.getpid()) if b".gguf" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+                    assert len(models) == 1
+                    os.kill(models[0], signal.SIGKILL)
+        (_, stored) = await client.call("GET", f"/api/chatbot/sessions/{session}/messages")
+    assert isinstance(events[-1], Done)
+    assert "recovering" in [event.stage for event in events if isinstance(event, Progress)]
+    assert stored["status"] == "complete"
+    assert [place["reason"] for place in stored["metadata"]["healed"]] == ["interrupted"]
+    assert stored["content"] == "".join(event.content for event in events if isinstance(event, Chunk))
 
 
 PROGRAM = """

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager
 from typing import Final
+from uuid import uuid4
 
 import click
 from msgspec import UNSET
@@ -108,7 +109,8 @@ async def _reply(client: Client, session_id: int, prompt: str) -> None:
             task.cancel()
 
     with _on_interrupt(interrupted):
-        async with aclosing(client.send(session_id, prompt)) as events:
+        # A proxy may send a request twice; with a name it is stored once.
+        async with aclosing(client.send(session_id, prompt, client_request_id=uuid4().hex)) as events:
             async for event in events:
                 reply.add(event)
                 if isinstance(event, Metadata):

@@ -54,7 +54,7 @@ def run(file: Path, url: str | None, token: str | None, fail_under: float | None
     FILE is JSON: {"templates": [{"title", "content" or "file"}], "set": {...} or "set_id": "...", and optionally "title", "models",
     "settings", "repeats", "forcing", "steps"}. A "file" is looked for beside FILE.
 
-    Exit codes: 0 done; 1 below --fail-under; 2 wrong usage, or trials failed or were stopped.
+    Exit codes: 0 done; 1 below --fail-under; 2 wrong usage, or trials failed or were stopped; 130 Ctrl-C.
     """
     request = _request(file)
     client = client_of(url, token)
