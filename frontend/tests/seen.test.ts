@@ -91,7 +91,7 @@ test("a reply that was broken off says that it recovers, and in the end after wh
   ]);
   const reply = live("");
   const stream = Object.assign(Object.create(reply.stream) as LiveStream, { snapshot });
-  expect(waiting(stream, null, 0)).toBe("The model’s server was lost. The reply goes on as soon as it can.");
+  expect(waiting(stream, null, 0)).toBe("The reply was broken off. It goes on as soon as it can.");
   snapshot.take([{ id: 4, event: { type: "chunk", content: " six" } }]);
   expect(waiting(stream, null, 0)).toBeNull();
   expect(seen(null, { ...reply, stream }).healed).toEqual(["two three four five"]);

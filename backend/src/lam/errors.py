@@ -81,7 +81,7 @@ LamError
     ├── LlmError               llm_error
     ├── LlmLoading             llm_loading
     ├── LlmOverloaded          llm_overloaded
-    ├── NoWorker               no_worker             mqtt mode: nobody serves the model
+    ├── NoWorker               no_worker             nobody serves the model
     ├── WorkerLost             worker_lost           outcome `interrupted`, like the next one once text has come
     ├── BrokerUnreachable      broker_unreachable
     ├── GenerationTimeout      timeout
@@ -364,7 +364,7 @@ class RoomPaused(Conflict):
 
 class RoomOver(Conflict):
     code = "room_over"
-    summary = "The time of this room is over; nothing more can be sent in it."
+    summary = "The time of this room, or yours in it, is over; nothing more can be sent."
 
 
 class RoomFull(Conflict):
@@ -607,7 +607,7 @@ class LlmOverloaded(GenerationError):
 
 class NoWorker(GenerationError):
     code = "no_worker"
-    summary = "No worker serves this model at the moment."
+    summary = "Nobody serves this model at the moment."
 
 
 class WorkerLost(GenerationError):

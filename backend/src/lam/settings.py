@@ -44,11 +44,13 @@ class Settings(BaseSettings):
     llm_api_key: str | None = Field(None, description="Bearer token for the model server.")
     llm_proxy: str | None = Field(
         None,
-        description="HTTP proxy on the way to the model server, `http://HOST:PORT` or `http://USER:PASSWORD@HOST:PORT`; "
-        "`environment`: what HTTPS_PROXY, HTTP_PROXY and NO_PROXY say.",
+        description="HTTP proxy on the way to the model server and to voices on other machines, `http://HOST:PORT` or "
+        "`http://USER:PASSWORD@HOST:PORT`; `environment`: what HTTPS_PROXY, HTTP_PROXY and NO_PROXY say.",
     )
     llm_ca_file: Path | None = Field(
-        None, description="File with CA certificates (PEM) to trust for the model server, in addition to those of the system."
+        None,
+        description="File with CA certificates (PEM) to trust for the model server and for voices, in addition to those of the "
+        "system.",
     )
     llm_cert_file: Path | None = Field(
         None, description="File with the certificate (PEM) that the gateway shows to a model server that asks for one."
@@ -116,7 +118,9 @@ class Settings(BaseSettings):
         "this gateway is alone.",
     )
     secret_key: str | None = Field(
-        None, description="Key for the token hashes, at least 32 characters; unset: generated on the first start."
+        None,
+        description="Key for the hashes of tokens, keys, links and known devices, at least 32 characters; unset: generated on the "
+        "first start. Another one makes all of them invalid.",
     )
 
     lam_host: str = Field("127.0.0.1", description="Address to listen on.")
@@ -179,7 +183,11 @@ class Settings(BaseSettings):
         description="An OpenTelemetry collector (OTLP over HTTP), such as `http://127.0.0.1:4318`, that gets one span for each "
         "run; unset: none. Needs `pip install 'lam-studio[traces]'`.",
     )
-    lam_max_streams_per_user: int = Field(4, ge=1, description="Maximum number of waiting and running replies per user.")
+    lam_max_streams_per_user: int = Field(
+        4,
+        ge=1,
+        description="Maximum number of waiting and running replies per user; titles, trials of the lab and programs do not count.",
+    )
     lam_max_sessions_per_user: int = Field(20_000, ge=1, description="Maximum number of sessions per user.")
     lam_media_quota_mb: int = Field(500, ge=0, description="Maximum size of all pictures of one user, in MB; 0: no pictures.")
     lam_max_queue: int = Field(256, ge=0, description="Maximum number of replies that wait for one model.")
@@ -191,8 +199,8 @@ class Settings(BaseSettings):
     lam_max_connections: int = Field(
         0,
         ge=0,
-        description="Maximum number of connections; 0: the number of files the process may open (`ulimit -n`) less 64, which is "
-        "also the upper limit. Beyond the maximum a new connection replaces the one that was silent the longest.",
+        description="Maximum number of connections; 0: the number of files the process may open (`ulimit -n`) less 64, 65,536 at "
+        "most, which is also the upper limit. Beyond the maximum a new connection replaces the one that was silent the longest.",
     )
     lam_detach_seconds: float = Field(
         10, ge=0, description="How long a reply with `on_disconnect: cancel` continues without a reader."

@@ -102,6 +102,13 @@ async def test_a_person_has_as_much_room_as_the_quota_says(scripted: ScriptedSer
             assert (await upload(client, plain()))[0] == 201
 
 
+async def test_a_gateway_without_room_for_pictures_says_so(scripted: ScriptedServer, tmp_path: Path) -> None:
+    async with running_gateway(tmp_path / "data", llm_server_url=scripted.url, lam_media_quota_mb=0) as gateway:
+        async with gateway.client() as client:
+            status, answer = await upload(client, plain())
+    assert (status, answer["code"], answer["detail"]) == (409, "media_quota", "This gateway keeps no pictures.")
+
+
 async def test_pictures_that_nobody_shows_go_after_a_day(scripted: ScriptedServer, tmp_path: Path) -> None:
     async with running_gateway(tmp_path / "data", llm_server_url=scripted.url) as gateway, gateway.client() as client:
         earlier, later = (await uploaded(client, plain(RED)))["id"], (await uploaded(client, plain(GREEN)))["id"]

@@ -107,6 +107,7 @@ async def test_a_link_ends_with_its_time_its_maker_or_by_hand(gateway: Gateway) 
         await enter(cy, secret)
         await ana.call("POST", f"{SESSIONS}/{session}/members/{(await members_of(ana, session))['cy']['user_id']}/owner")
         assert (await bo.ask("POST", "/api/invitations/accept", {"secret": secret, "nickname": "Bo"}))[0] == 404
+        assert await cy.call("GET", f"{SESSIONS}/{session}/invitations") == [], "no dead link is listed or counted"
         for body in ({"role": "owner"}, {"expires_in": 1}, {"uses": 0}, {"uses": 10**9}, {"more": 1}):
             assert (await cy.ask("POST", f"{SESSIONS}/{session}/invitations", {"role": "watch"} | body))[0] == 422
 

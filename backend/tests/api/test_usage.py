@@ -20,6 +20,7 @@ from lam.storage.costs import cost_of
 from lam.testing.server import Reply, ScriptedServer
 
 from ..running import Gateway, collect, raw_stream, running_gateway
+from ..together import enter, link, members_of, person
 from ..waiting import early_in_a_minute
 
 
@@ -150,6 +151,19 @@ async def test_a_span_that_is_none_is_an_error(query: dict[str, str], gateway: G
     async with gateway.client() as client:
         with pytest.raises(Invalid):
             await client.call("GET", "/api/usage", **query)
+
+
+async def test_the_titles_of_usage_are_those_of_sessions_that_one_may_still_read(gateway: Gateway) -> None:
+    async with person(gateway, "ana") as ana, person(gateway, "ben") as ben:
+        session = (await ana.call("POST", "/api/chatbot/sessions", {"title": "Ours"}))["id"]
+        await enter(ben, await link(ana, session, "steer"))
+        await ben.call("POST", "/api/chatbot/messages", {"session_id": session, "content": "hi"})
+        assert [row["title"] for row in (await ben.call("GET", "/api/usage"))["sessions"]] == ["Ours"]
+        ben_id = (await members_of(ana, session))["ben"]["user_id"]
+        await ana.call("DELETE", f"/api/chatbot/sessions/{session}/members/{ben_id}")
+        await ana.call("PATCH", f"/api/chatbot/sessions/{session}", {"title": "About Ben"})
+        usage = await ben.call("GET", "/api/usage")
+        assert (usage["sessions"], usage["total"]["generations"]) == ([], 1)
 
 
 async def test_everybodys_usage_is_for_an_admin(gateway: Gateway) -> None:

@@ -242,18 +242,29 @@ async def test_a_gateway_that_dies_while_a_picture_comes_frees_the_worker(broker
             assert await here.answer(turn("Look", SMALL)) == names(SMALL)
 
 
-async def test_a_broker_that_dies_while_a_picture_comes_ends_nothing(broker: Mosquitto) -> None:
+async def test_a_broker_that_dies_while_a_picture_comes_ends_nothing(broker: Mosquitto, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Store(LARGE)
     async with gateway(broker, store, max_packet=8192) as here, viewer(broker, pace=Pace(longest_pause=0.5)):
+        sender = here.engine.pictures
+        flushed, permits = sender._post.flushed, asyncio.Semaphore(0)  # a few pieces for each permit: it is never over too soon
+
+        async def flushed_if_allowed() -> None:
+            await permits.acquire()
+            await flushed()
+
+        monkeypatch.setattr(sender._post, "flushed", flushed_if_allowed)
         await here.ready()
         reply = asyncio.create_task(here.answer(turn("Look", LARGE)))
         for connections in (2, 3):
-            sent = here.engine.pictures.sent
-            await until(lambda sent=sent: here.engine.pictures.sent > sent + 5)
-            assert not reply.done()
+            sent = sender.sent
+            permits.release()
+            await until(lambda sent=sent: sender.sent > sent)
             broker.kill()
             broker.start()
             await until(lambda connections=connections: here.engine.connection.reconnects == connections)
+            assert not reply.done()
+        for _ in range(len(LARGE) // 1000):
+            permits.release()
         assert await reply == names(LARGE)
 
 

@@ -270,7 +270,7 @@ export interface paths {
         post?: never;
         /**
          * End one of my logins
-         * @description Open streams of this login are closed within seconds; the replies continue.
+         * @description Open streams of this login are closed within seconds; their replies go on as `on_disconnect` says.
          */
         delete: operations["revoke_token_api_auth_tokens__token_id__delete"];
         options?: never;
@@ -1244,7 +1244,7 @@ export interface paths {
         put?: never;
         /**
          * Make and start a run
-         * @description Its cells wait for idle places of the models and make way for people.
+         * @description Its cells wait for idle places of the models and make way for people, unless it is `attended`.
          */
         post: operations["create_run_api_lab_runs_post"];
         delete?: never;
@@ -2899,14 +2899,14 @@ export interface components {
             first_token_ms: number | null;
             /**
              * Generations
-             * @description Replies and titles.
+             * @description Runs: replies, titles, hints in the maze, trials of the lab, and what programs ask for.
              */
             generations: number;
             /** Interrupted */
             interrupted: number;
             /**
              * Metered
-             * @description Number of replies and titles with token counts, from the model's server or estimated.
+             * @description Number of runs with token counts, from the model's server or estimated.
              */
             metered: number;
             /** Prompt Tokens */
@@ -2994,7 +2994,7 @@ export interface components {
         EngineHealth: {
             /**
              * Address
-             * @description Host and port of the model's server; null where workers answer.
+             * @description Host and port of the model's server, or the name of the model's file; null where workers answer.
              */
             address?: string | null;
             /**
@@ -3813,7 +3813,7 @@ export interface components {
         KeyAnswer: {
             /**
              * Budgets
-             * @description Empty, or the key's own budget.
+             * @description Empty, or the key's own budget, and what `lam.toml` gives to each key.
              */
             budgets: components["schemas"]["BudgetAnswer"][];
             /**
@@ -3873,7 +3873,7 @@ export interface components {
             first_token_ms: number | null;
             /**
              * Generations
-             * @description Replies and titles.
+             * @description Runs: replies, titles, hints in the maze, trials of the lab, and what programs ask for.
              */
             generations: number;
             /** Interrupted */
@@ -3882,7 +3882,7 @@ export interface components {
             key_id: number;
             /**
              * Metered
-             * @description Number of replies and titles with token counts, from the model's server or estimated.
+             * @description Number of runs with token counts, from the model's server or estimated.
              */
             metered: number;
             /** Name */
@@ -4744,7 +4744,7 @@ export interface components {
             typical_p: number | null;
             /**
              * Unread
-             * @description Whether a reply ended while nobody was reading.
+             * @description Whether a reply ended while nobody was reading; of its owner's sessions alone.
              */
             unread: boolean;
             /**
@@ -5054,7 +5054,7 @@ export interface components {
             in_context: boolean;
             /**
              * Metadata
-             * @description Of a reply: mode, model, simulated, finish_reason; tool_calls and continues where there are any. `shown`: how much the model read of each document, where one did not fit whole (`whole` pages out of `of`, of a `unit`). `pictures_left_out`: ids of pictures of the conversation that it did not get. `pictures_lost`: how many pictures of the reply could not be kept.
+             * @description Of a reply: mode, model, simulated, finish_reason; tool_calls and continues where there are any. `shown`: how much the model read of each document, where one did not fit whole (`whole` pages out of `of`, of a `unit`). `pictures_left_out`: ids of pictures of the conversation that it did not get. `pictures_lost`: how many pictures of the reply could not be kept. `server`: who answered, where there are several. `healed`: where the reply went on after a break. `stopped_by`: who stopped it, of several people. `program`: of a conversation of a program.
              * @example {
              *       "finish_reason": "stop",
              *       "mode": "sse",
@@ -5288,14 +5288,14 @@ export interface components {
             first_token_ms: number | null;
             /**
              * Generations
-             * @description Replies and titles.
+             * @description Runs: replies, titles, hints in the maze, trials of the lab, and what programs ask for.
              */
             generations: number;
             /** Interrupted */
             interrupted: number;
             /**
              * Metered
-             * @description Number of replies and titles with token counts, from the model's server or estimated.
+             * @description Number of runs with token counts, from the model's server or estimated.
              */
             metered: number;
             /** Model */
@@ -6826,7 +6826,7 @@ export interface components {
             typical_p: number | null;
             /**
              * Unread
-             * @description Whether a reply ended while nobody was reading.
+             * @description Whether a reply ended while nobody was reading; of its owner's sessions alone.
              */
             unread: boolean;
             /**
@@ -7068,14 +7068,14 @@ export interface components {
             first_token_ms: number | null;
             /**
              * Generations
-             * @description Replies and titles.
+             * @description Runs: replies, titles, hints in the maze, trials of the lab, and what programs ask for.
              */
             generations: number;
             /** Interrupted */
             interrupted: number;
             /**
              * Metered
-             * @description Number of replies and titles with token counts, from the model's server or estimated.
+             * @description Number of runs with token counts, from the model's server or estimated.
              */
             metered: number;
             /** Prompt Tokens */
@@ -7172,14 +7172,14 @@ export interface components {
             first_token_ms: number | null;
             /**
              * Generations
-             * @description Replies and titles.
+             * @description Runs: replies, titles, hints in the maze, trials of the lab, and what programs ask for.
              */
             generations: number;
             /** Interrupted */
             interrupted: number;
             /**
              * Metered
-             * @description Number of replies and titles with token counts, from the model's server or estimated.
+             * @description Number of runs with token counts, from the model's server or estimated.
              */
             metered: number;
             /** Prompt Tokens */
@@ -7382,7 +7382,8 @@ export interface components {
         };
         /**
          * UsageAnswer
-         * @description Days are in UTC. `sessions` are the caller's own; `users` is set for an admin who asks for everybody.
+         * @description Days are in UTC. `sessions`: those in which the caller asked, and which they may still read; `users` is set for an admin who
+         *     asks for everybody.
          */
         UsageAnswer: {
             /** Days */
@@ -7454,14 +7455,14 @@ export interface components {
             first_token_ms: number | null;
             /**
              * Generations
-             * @description Replies and titles.
+             * @description Runs: replies, titles, hints in the maze, trials of the lab, and what programs ask for.
              */
             generations: number;
             /** Interrupted */
             interrupted: number;
             /**
              * Metered
-             * @description Number of replies and titles with token counts, from the model's server or estimated.
+             * @description Number of runs with token counts, from the model's server or estimated.
              */
             metered: number;
             /** Prompt Tokens */
@@ -10556,7 +10557,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Server-Sent Events: metadata, progress, thinking, chunk, tool_call, and one done or error as the last. docs/protocols/http-stream.md describes them. */
+            /** @description Server-Sent Events: metadata, progress, thinking, chunk, image, tool_call, tool_result, relabel, and one done or error as the last. docs/protocols/http-stream.md describes them. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -11312,6 +11313,22 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Larger than this gateway takes. */
             413: {
                 headers: {
@@ -11490,6 +11507,21 @@ export interface operations {
                      * @example {
                      *       "detail": "Log in first: the token is missing, unknown, expired or revoked.",
                      *       "code": "unauthorized"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -14723,7 +14755,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Server-Sent Events: metadata, progress, thinking, chunk, tool_call, and one done or error as the last. docs/protocols/http-stream.md describes them. */
+            /** @description Server-Sent Events: metadata, progress, thinking, chunk, image, tool_call, tool_result, relabel, and one done or error as the last. docs/protocols/http-stream.md describes them. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -16317,6 +16349,22 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description The request cannot be carried out as it is written. */
             422: {
                 headers: {
@@ -16522,6 +16570,22 @@ export interface operations {
                      * @example {
                      *       "detail": "There is no such thing, or it is not yours.",
                      *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -16876,6 +16940,22 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description The request cannot be carried out as it is written. */
             422: {
                 headers: {
@@ -16953,6 +17033,22 @@ export interface operations {
                      * @example {
                      *       "detail": "There is no such thing, or it is not yours.",
                      *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -17050,6 +17146,22 @@ export interface operations {
                      * @example {
                      *       "detail": "There is no such thing, or it is not yours.",
                      *       "code": "not_found"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
+            /** @description Conflicts with what is there; `session_busy` carries the running `stream_id`. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This session is still receiving a reply; follow or stop it first.",
+                     *       "code": "session_busy",
+                     *       "stream_id": "c2FtcGxlLXN0cmVhbS1pZC0x"
                      *     }
                      */
                     "application/json": components["schemas"]["ErrorAnswer"];
@@ -18639,7 +18751,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description Server-Sent Events: metadata, progress, thinking, chunk, tool_call, and one done or error as the last. docs/protocols/http-stream.md describes them. */
+            /** @description Server-Sent Events: metadata, progress, thinking, chunk, image, tool_call, tool_result, relabel, and one done or error as the last. docs/protocols/http-stream.md describes them. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -20924,6 +21036,21 @@ export interface operations {
                     "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
+                };
+            };
             /** @description Unknown, or somebody else's. */
             404: {
                 headers: {
@@ -21347,6 +21474,21 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RoomLookAnswer"];
+                };
+            };
+            /** @description Not allowed. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "detail": "This is not allowed here.",
+                     *       "code": "forbidden"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["ErrorAnswer"];
                 };
             };
             /** @description Unknown, or somebody else's. */
@@ -23605,7 +23747,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The estimate. */
+            /** @description The number of tokens. */
             200: {
                 headers: {
                     [name: string]: unknown;
@@ -23652,6 +23794,15 @@ export interface operations {
             };
             /** @description Larger than this gateway takes. */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MessageError"];
+                };
+            };
+            /** @description Too much at once; see `retry-after`. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -195,7 +195,7 @@ class Accounts:
 
     async def change_password(self, identity: Identity, current: str, new: str, address: str) -> None:
         """Changes the password, and ends every other login of the account and its known devices. Raises Forbidden when the
-        current password is wrong."""
+        current password is wrong, Invalid for a bad new one, TooManyAttempts."""
         user, source = identity.user, f"change {identity.user.id}"
         check = partial(self._passwords.verify, user.password_hash, current, source)
         if not await self._budgets.change.check(str(user.id), check):
@@ -211,7 +211,8 @@ class Accounts:
         log.info("The password of account %d was changed from %s", user.id, address)
 
     async def delete(self, identity: Identity, password: str | None, address: str) -> None:
-        """Removes the account with everything in it. Raises Invalid without a password, Forbidden when it is wrong."""
+        """Removes the account with everything in it. Raises Invalid without a password, Forbidden when it is wrong,
+        TooManyAttempts, SessionBusy."""
         user = identity.user
         if user.email == LOCAL_EMAIL:
             raise Forbidden("The local account belongs to this machine and cannot be deleted.")

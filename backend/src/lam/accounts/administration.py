@@ -62,7 +62,8 @@ class Administration:
         return changed
 
     async def delete(self, admin: Identity, user_id: int) -> None:
-        """Removes the account with everything in it; stops its running replies first. Raises NotFound, Forbidden."""
+        """Removes the account with everything in it; stops its running replies first. Raises NotFound, Forbidden,
+        SessionBusy."""
         await self._anothers(admin, user_id)
         await self._end_runs(user_id, ())
 

@@ -18,13 +18,14 @@ Chat with models people run themselves. A reply is a **run** that writes a numbe
 nothing, and any reader can resume it from any number. `docs/protocols/http-stream.md` describes the events.
 
 **Who is calling**: `Authorization: Bearer TOKEN`, with the token of `POST /api/auth/login` or that of the local account, which is
-in the data folder. The page uses the cookie that the login sets.
+in the data folder. The page uses the cookie that the login sets; guests have cookies of their own. Under `/v1` a key (`sk-lam-…`)
+counts as well, also in `x-api-key`.
 
 **Failures** are `{"detail": …, "code": …}`: a sentence for people, and a stable name for programs. A request of more than 4 MiB is
-answered with 413 `too_large`, except where files are accepted; without a token the limit is 16 KiB. Every path works with and
-without a trailing slash. Anything but HTTP/1.1 is answered with 400, a header of more than 64 KiB or 100 lines or a header line of
-more than 8 KiB with 431, an address of more than 8 KiB with 414, and a request that does not arrive in time with 408; then the
-connection is closed.
+answered with 413 `too_large`; files and the conversations of programs may be larger. Of a caller without a login no more than
+16 KiB are read. Every path works with and without a trailing slash. Anything but HTTP/1.1 and 1.0 is answered with 400, a header
+of more than 64 KiB or 100 lines or a header line of more than 8 KiB with 431, an address of more than 8 KiB with 414, and a request
+that does not arrive in time with 408; then the connection is closed.
 """
 
 TAGS: Final = [
@@ -35,7 +36,10 @@ TAGS: Final = [
     {"name": "messages", "description": "Send, regenerate, continue, follow, stop and rate."},
     {"name": "together", "description": "People of a session: links, roles, reactions, who is here, and published pages."},
     {"name": "media", "description": "Pictures for messages: upload, show, delete."},
-    {"name": "events", "description": "One connection for the session list, the visible sessions and their runs."},
+    {
+        "name": "events",
+        "description": "One connection for the session list, what is in sight (sessions, rooms, the lab) and its runs.",
+    },
     {"name": "templates", "description": "Stored prompts with variables and versions."},
     {"name": "maze", "description": "Games in the maze: what the rules say, hints from the model, replays and the leaderboard."},
     {"name": "lab", "description": "Sets of tasks, and runs that try templates, models and settings on them."},
@@ -47,10 +51,10 @@ TAGS: Final = [
     },
     {
         "name": "programs",
-        "description": "OpenAI's interface, for SDKs and other programs; `docs/guides/programs.md` says what it takes, and how its "
-        "failures look.",
+        "description": "OpenAI's and Anthropic's interfaces, for SDKs and other programs; `docs/guides/programs.md` says what "
+        "they take, and how their failures look.",
     },
-    {"name": "admin", "description": "For admins: accounts, and the replies that run or wait."},
+    {"name": "admin", "description": "For admins: accounts, budgets, the configuration, and the replies that run or wait."},
     {"name": "system", "description": "Health and models."},
 ]
 
@@ -58,7 +62,7 @@ _SCHEMES: Final = {
     "bearer": {
         "type": "http",
         "scheme": "bearer",
-        "description": "The access_token of a login, or the token of the local account.",
+        "description": "The access_token of a login, or the token of the local account; under `/v1` also a key.",
     },
     "cookie": {
         "type": "apiKey",

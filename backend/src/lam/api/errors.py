@@ -1,6 +1,6 @@
 """The one table from our errors to HTTP, and the format of every error answer: `{"detail": …, "code": …}`.
 
-No other module chooses a status for an error.
+No other module chooses a status for an error, but for those of `/v1` (`api/openai/errors.py`).
 """
 
 from collections.abc import Mapping

@@ -36,7 +36,7 @@ class Metrics:
         self._registry = registry = CollectorRegistry()
         self._models = set[str]()
         self._generations = Counter("lam_generations", "Generations that ended, by outcome", ["outcome"], registry=registry)
-        self._tokens = Counter("lam_tokens", "Tokens as the model's server counted them", ["kind"], registry=registry)
+        self._tokens = Counter("lam_tokens", "Tokens, those that the gateway estimated included", ["kind"], registry=registry)
         self._by_model = Counter(
             "lam_model_tokens", "Tokens by model, those that the gateway estimated included", ["model", "kind"], registry=registry
         )

@@ -1,6 +1,6 @@
 """Folders of sessions: one level, with a name, and with what a new session in them starts with.
 
-It knows no model and no run. Which session is in which folder is a column of the session: see `chat/sessions.py`.
+It knows no run. Which session is in which folder is a column of the session: see `chat/sessions.py`.
 """
 
 import unicodedata
@@ -42,7 +42,7 @@ class Folders:
 
     async def change(self, user_id: int, folder_id: int, changes: Mapping[str, Any]) -> Folder:
         """Changes name, system_prompt or model; None clears one of the last two. Sessions that exist keep what they have. Raises
-        Invalid, UnknownModel, FolderExists."""
+        NotFound, Invalid, UnknownModel, FolderExists."""
         values = dict(changes)
         if "name" in values:
             values["name"] = cleaned(values["name"])

@@ -43,7 +43,7 @@ class Members:
         self._most_sessions = most_sessions
 
     async def sees(self, user_id: int, thing: Thing, name: str) -> bool:
-        """Returns whether a person may see a session, a stream, a message or a picture. `name`: as a path has it."""
+        """Returns whether a person may see a session, stream, message, picture, room or game. `name`: as a path has it."""
         is_number = name.isascii() and name.isdigit() and len(name) < 11
         async with self._database.read() as unit:
             if thing == "stream_id":
@@ -92,8 +92,8 @@ class Members:
             await unit.audit.add(session_id, user_id, "left" if other == user_id else "removed", _now(), name=member.name)
 
     async def give(self, user_id: int, session_id: int, other: int) -> None:
-        """Makes a member the session's owner; the former one steers. Raises NotFound, NotAllowed, Conflict, Invalid for a guest,
-        TooManySessions."""
+        """Makes a member the session's owner; the former one steers, and their links are withdrawn. Raises NotFound, NotAllowed,
+        Conflict, Invalid for a guest, TooManySessions."""
         async with self._database.write() as unit:
             session = await require_session(unit, session_id, user_id, "give", lock=True)
             member = await _another(unit, session_id, other)
@@ -102,6 +102,7 @@ class Members:
             await require_room(unit, other, self._most_sessions)
             await unit.messages.sign(session_id, session.user_id)
             await unit.waiting.sign(session_id, session.user_id)
+            await unit.invitations.remove_all(session_id)
             await unit.sessions.give(session_id, other)
             await unit.members.change(session_id, session.user_id, role="steer")
             await unit.members.change(session_id, other, role="owner", wants_to_steer=False)

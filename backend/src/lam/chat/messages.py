@@ -175,8 +175,9 @@ class Messages:
         """Stores the turn, starts the reply, and returns its stream; a repeated client_request_id returns the first run's stream.
 
         Raises NotFound, Invalid, TooManyPictures, UnknownModel, CannotSee, NotSupported, RequestIdReused, ShuttingDown,
-        SessionBusy, TooManyStreams, QueueFull, BudgetExceeded, StorageUnavailable and, with `continues`, the error of asking the
-        server; in a room also NotAllowed, RoomPaused, RoomOver. After an error nothing is stored.
+        SessionBusy, TooManyStreams, QueueFull, BudgetExceeded, StorageUnavailable, NotAllowed and, with `continues`, the error of
+        asking the server; in a room also RoomPaused, RoomOver; of several gateways also Unreachable, LeaseLost. After an error
+        nothing is stored.
         """
         async with self._one_at_a_time(user_id, send.client_request_id):
             async with self._database.read() as unit:
@@ -265,7 +266,7 @@ class Messages:
         return session, items[0], items[1]
 
     async def rate(self, user_id: int, message_id: int, rating: Rating | None) -> ListedMessage:
-        """Rates a reply; None removes the rating. Raises NotFound, Invalid."""
+        """Rates a reply; None removes the rating. Raises NotFound, NotAllowed, Invalid."""
         async with self._database.write() as unit:
             reply = await require_message(unit, message_id, user_id, "rate")
             if reply.role != "assistant":

@@ -40,7 +40,7 @@ _PLAIN: Final = {
 
 
 class Sessions:
-    """The sessions of all users. Every method treats another user's session as missing."""
+    """The sessions of all users. A session in which the user has no role counts as missing."""
 
     def __init__(
         self, database: Database, catalog: Catalog, supervisor: Supervisor, *, most: int, most_pinned: int = PINNED_OF_USER

@@ -113,14 +113,16 @@ class Streams:
     async def find(self, stream_id: str, user_id: int, after: int = 0) -> Following:
         """Returns the log of a stream. A rebuilt stream starts at its first event, whatever the caller asked for.
 
-        Raises NotFound, also for another user's stream, and Invalid for an event that does not exist.
+        Raises NotFound, also for another user's stream, Invalid for an event that does not exist, and Unreachable when the
+        gateway that has the run does not answer.
         """
         kind, _ = await self._kind(stream_id, user_id, "read")
         following = await self.logs.find(stream_id, after)
         return following or Following(stream_id=stream_id, log=_ended(await kind.rebuild(stream_id, user_id)))
 
     async def stop(self, stream_id: str, user_id: int, shown_chars: int | None) -> str:
-        """Stops the run if it still runs and returns the status of its result. Raises NotFound."""
+        """Stops the run if it still runs and returns the status of its result. Raises NotFound,
+        NotAllowed, and Unreachable when the gateway that has it does not answer."""
         run = self._supervisor.get(stream_id)  # before the status is read: a run that ends in between then has its final status
         _, status = await self._kind(stream_id, user_id, "stop")
         elsewhere = self._supervisor.elsewhere
@@ -137,8 +139,8 @@ class Streams:
         return run.outcome.status if run.outcome else "streaming"
 
     async def answer_now(self, stream_id: str, user_id: int) -> None:
-        """Makes the model end its thinking and answer. Raises NotFound, CannotAnswerNow, and a GenerationError when the model's
-        server does not answer."""
+        """Makes the model end its thinking and answer. Raises NotFound, NotAllowed, CannotAnswerNow, Unreachable, and a
+        GenerationError when the model's server does not answer."""
         run = self._supervisor.get(stream_id)
         await self._kind(stream_id, user_id, "stop")
         if isinstance(run, RemoteRun):

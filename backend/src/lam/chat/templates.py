@@ -19,7 +19,7 @@ VERSIONS_OF_TEMPLATE: Final = 1000
 
 
 class Templates:
-    """The templates of all users. Another user's template counts as missing, unless it is public and the action is to read."""
+    """The templates of all users. Another user's template counts as missing; `public` alone lists those of others."""
 
     def __init__(self, database: Database, *, most: int = TEMPLATES_OF_USER, most_versions: int = VERSIONS_OF_TEMPLATE) -> None:
         """`most`: templates per user. `most_versions`: versions per template."""

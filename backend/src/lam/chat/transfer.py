@@ -48,7 +48,7 @@ class Transfer:
 
     async def as_json(self, user_id: int, session_id: int) -> AsyncIterator[bytes]:
         """Returns the whole session with all branches, in pieces. A running reply counts as interrupted, with its stored text.
-        Raises NotFound at once."""
+        Raises NotFound and NotAllowed at once."""
         async with self._database.read() as unit:
             session = await require_session(unit, session_id, user_id, "export")
             folder = None if session.folder_id is None else await unit.folders.find(session.folder_id, user_id, "read")

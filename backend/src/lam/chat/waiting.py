@@ -1,7 +1,7 @@
 """Messages that wait for the reply before them: a person writes the next one while the model still answers.
 
 They are sent one by one, each when the reply before it is complete, as their owner would send them at that moment. After a stop, an
-error or an interruption they are held until somebody sends one. This module must not know HTTP.
+error or an interruption they are held until somebody sends one, or another reply is complete. This module must not know HTTP.
 """
 
 import asyncio
@@ -133,8 +133,8 @@ class Waiting:
     ) -> Added:
         """Adds a message at the end. `images`: ids of pictures. A repeated `request_id` adds nothing.
 
-        Where no reply runs, the message is sent at once, unless one before it is held. Raises NotFound, Invalid, TooManyPictures,
-        TooManyWaiting, RequestIdReused.
+        Where no reply runs, the message is sent at once, unless one before it is held. Raises NotFound, NotAllowed, Invalid,
+        TooManyPictures, TooManyWaiting, RequestIdReused.
         """
         now = datetime.now(UTC)
         async with self._database.write() as unit:

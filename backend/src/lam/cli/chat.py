@@ -211,6 +211,8 @@ def _explained(progress: Progress) -> str:
         return "Can't reach the model; trying again"
     if progress.stage == "loading":
         return "The model is busy" if progress.reason == LlmOverloaded.code else "Loading the model"
+    if progress.stage == "recovering":
+        return "The reply was broken off; it goes on as soon as it can"
     if progress.stage == "queued":
         return f"Waiting, {progress.position} ahead of you" if progress.position else "Waiting for a place"
     if progress.total is UNSET or progress.processed is UNSET:

@@ -176,8 +176,11 @@ def _gateways(health: HealthAnswer) -> Iterator[Result]:
     """Yields results about Redis and the other gateways; none without LAM_REDIS_URL."""
     if health.redis is None:
         return
-    if health.redis == "unavailable" or health.redis_detail:
+    if health.redis == "unavailable":
         yield Result("redis", "FAILED", health.redis_detail or "The gateway does not reach it.", REDIS)
+    elif health.redis_detail:
+        yield Result("gateways", "FAILED", health.redis_detail, DATABASE)
+        return
     else:
         yield Result("redis", "ok", "The gateway hears the others.")
     peers = health.peers or []

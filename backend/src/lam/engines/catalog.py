@@ -247,7 +247,7 @@ class Catalog:
         Raises NotSupported when no route can, and a GenerationError when none could be asked.
         """
         failure: NotSupported | GenerationError = NotSupported(
-            "No worker for this model can continue a reply; regenerate it instead."
+            "Nobody who serves this model can continue a reply; regenerate it instead."
             if self.resolve(request.model)
             else "No server for this model is connected, so the reply cannot be continued; try again later."
         )
@@ -537,7 +537,7 @@ class Catalog:
         failures = [(await engine.health()).failure for engine in engines]
         failure = failures[0] if failures and all(failures) else None
         if failure is None or (isinstance(failure, NoWorker) and model):
-            return NoWorker(f"No worker serves {model} at the moment." if model else None)
+            return NoWorker(f"Nobody serves {model} at the moment." if model else None)
         return failure
 
 

@@ -61,9 +61,11 @@ class Claim:
 
 
 class Supervisor:
-    """Owns the tasks of all runs, as an async context manager. Leaving it ends the remaining runs as `interrupted`.
+    """Owns the tasks of all runs, as an async context manager. Leaving it gives the remaining runs away where another gateway
+    can go on with them, and ends the others as `interrupted`.
 
-    `owner`: this gateway's name in `store`. `most_per_user`: how many runs a user may have at once; droppable ones do not count.
+    `owner`: this gateway's name in `store`. `most_per_user`: how many runs a user may have at once; droppable ones, and those
+    claimed with `counts=False`, do not count.
     """
 
     def __init__(

@@ -209,7 +209,8 @@ class Games:
     async def act(self, user_id: int, game_id: int, after: int, actions: Sequence[Action]) -> Play:
         """Applies the player's actions after the first `after` ones. Repeating a request changes nothing.
 
-        Raises NotFound, NotAllowed where the model plays, GameOver, OutOfStep, IllegalAction, RulesChanged.
+        Raises NotFound, NotAllowed where the model plays, GameOver, OutOfStep, IllegalAction, RulesChanged; in a room also
+        RoomPaused, RoomOver.
         """
         now = datetime.now(UTC)
         async with self._database.write() as unit:

@@ -135,6 +135,8 @@ class Media:
             if await unit.rooms.media_used(room.id, ROW_BYTES) + size + ROW_BYTES > room.media_mb * 1_000_000:
                 raise MediaQuota("The pictures in this room take as much room as it has.")
             return
+        if not self._quota:
+            raise MediaQuota("This gateway keeps no pictures.")
         if await unit.media.used(user_id) + size + ROW_BYTES > self._quota:
             raise MediaQuota
 

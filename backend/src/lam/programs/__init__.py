@@ -1,1 +1,2 @@
-"""Replies for programs: runs without a session, whose text nobody stores. It knows no program's format and no HTTP."""
+"""Replies for programs: runs without a session, whose text is stored only where `lam.toml` says so. It knows no HTTP and, but for
+vectors, no program's format."""

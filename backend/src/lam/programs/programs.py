@@ -1,6 +1,6 @@
 """Starts the runs that answer programs: the order of checks, and the opening transaction.
 
-It must not know HTTP or any program's format.
+It must not know HTTP or, but for vectors, any program's format.
 """
 
 import secrets

@@ -1,6 +1,7 @@
 """Who may do what with which rows. No other module decides this.
 
-A session, with its messages and streams, is open to people by their role in it: its owner, and its members, who steer or watch.
+A session, with its messages and streams, is open to people by their role in it: its owner, its members, who steer or watch,
+and in a room its participant, the room's host and fellows.
 A folder, a template, a set of tasks, and a run of the lab with its cells belong to their owner alone, and so does a game until it
 is on a leaderboard: then everybody may watch it. A picture belongs to its owner; whoever may read a session may see the pictures in
 it. Logins, keys, remembered requests and costs are personal and never shared. To a person without permission a row does not exist.

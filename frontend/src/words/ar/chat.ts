@@ -216,9 +216,9 @@ export const reply = {
   next: "في الانتظار، أنت التالي",
   ahead: (count: number) => `في الانتظار، أمامك ${number(count)}`,
   unreachable: "تعذّر الوصول إلى النموذج. نحاول مجددًا.",
-  recovering: "انقطع الاتصال بالنموذج. يُستأنف الرد حالما يمكن ذلك.",
+  recovering: "انقطع الرد، ويُستأنف حالما يمكن ذلك.",
   healed: "استؤنف بعد انقطاع",
-  healedAfter: (before: string) => `انقطع النموذج بعد ${quoted(before)}، ثم استؤنف الرد من هناك.`,
+  healedAfter: (before: string) => `انقطع الرد بعد ${quoted(before)}، ثم استؤنف من هناك.`,
   busy: "النموذج مشغول. نحاول مجددًا.",
   loading: "جارٍ تحميل النموذج",
   reading: "يقرأ رسالتك",
@@ -276,7 +276,7 @@ export const options = {
   fileHint: "‏Markdown للقراءة. أما JSON فيحفظ كل نسخ الرسائل وصورها، ويمكنك استيراده من الإعدادات.",
   clear: "مسح الرسائل",
   clearTitle: "مسح هذه المحادثة؟",
-  clearText: "تُحذف كل رسائلها نهائيًّا، وتبقى خياراتها.",
+  clearText: "تُحذف كل رسائلها نهائيًّا، وتبقى خياراتها وصفحاتها المنشورة.",
 };
 
 export const sampling = {

@@ -16,7 +16,8 @@ export const signIn = {
 export const usage = {
   period: "Period",
   days: (days: number) => plural(days, { one: "day", other: "days" }),
-  empty: "No replies in this period. Each reply is counted here, with its tokens and its speed.",
+  empty:
+    "No replies in this period. Each reply is counted here, with its tokens and its speed; so are titles, hints, trials and what programs ask for.",
   coverage: (counted: number, replies: number) =>
     `Token counts cover ${number(counted)} of ${plural(replies, { one: "reply", other: "replies" })}; those of stopped replies are estimates.`,
   details: "Details",
@@ -66,7 +67,8 @@ export const settings = {
   passwordChanged: "Password changed. All other devices are signed out.",
   changePassword: "Change the password",
   deleteAccount: "Delete the account",
-  deleteHint: "This deletes all your conversations, templates and usage figures. Export what you want to keep first.",
+  deleteHint:
+    "This deletes everything of yours: conversations, also for those who share them, rooms, templates, keys, games, the lab and usage figures. Export what you want to keep first.",
   yourPassword: "Your password",
   deleteForGood: "Delete for good",
 };

@@ -259,9 +259,9 @@ export const reply = {
   next: "Waiting, you are next",
   ahead: (count: number) => `Waiting, ${number(count)} ahead of you`,
   unreachable: "The model’s server does not answer. Trying again.",
-  recovering: "The model’s server was lost. The reply goes on as soon as it can.",
+  recovering: "The reply was broken off. It goes on as soon as it can.",
   healed: "went on after a break",
-  healedAfter: (before: string) => `The model was lost after “${before}”. The reply went on there.`,
+  healedAfter: (before: string) => `The reply was broken off after “${before}”, and went on there.`,
   busy: "The model is busy. Trying again.",
   loading: "Loading the model",
   reading: "Reading your prompt",
@@ -321,7 +321,7 @@ export const options = {
     "Markdown is for reading. JSON keeps every version of every message and its pictures, and you can import it in the settings.",
   clear: "Clear messages",
   clearTitle: "Clear this conversation?",
-  clearText: "All its messages are deleted for good. Its options stay.",
+  clearText: "All its messages are deleted for good. Its options and its published pages stay.",
 };
 
 export const sampling = {

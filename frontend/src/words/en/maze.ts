@@ -62,7 +62,7 @@ export const maze = {
   boardOf: "Set",
   boardModes: { lam: "The model plays", manual: "People play" },
   noBoard: {
-    lam: "Nobody has let a model play a maze of this set yet. A game counts here once it is won.",
+    lam: "No model has won a maze of this set yet. A game counts here once it is won.",
     manual: "Nobody has won a maze of this set yet. A game counts here once it is won.",
   },
   proof: "This board proves the actions, not who chose them: anybody may copy a path.",

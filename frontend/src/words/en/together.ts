@@ -45,7 +45,7 @@ export const together = {
   removeText: "They can no longer read this conversation. To keep them out, revoke the links that they know, too.",
   handOver: "Make owner",
   handOverTitle: (name: string) => `Make ${name} the owner?`,
-  handOverText: "They decide from then on who is here. You can still write.",
+  handOverText: "They decide from then on who is here. You can still write, and the links that you made stop working.",
   leave: "Leave",
   leaveTitle: "Leave this conversation?",
   leaveText: "You can no longer read it. To come back, you need a link.",
@@ -162,6 +162,7 @@ export const together = {
   noLinkText: "Open the whole link that you were sent. The part after the # belongs to it.",
   signInInstead: "Sign in to join with your account",
   removedTitle: "You are no longer in this conversation",
-  removedText: "You left, its owner removed you, or your link was revoked. To come back, ask for a new link.",
+  removedText:
+    "You left, its owner removed you, it was deleted, or your 30 days as a guest are over. To come back, ask for a link.",
   guestAs: (name: string) => `You are here as ${name}.`,
 };

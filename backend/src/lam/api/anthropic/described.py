@@ -44,6 +44,6 @@ MESSAGE: Final = body(
 COUNT: Final = body(("model", "messages"), _PROMPT)
 _FAILURES: Final = {status: about | {"model": MessageError} for status, about in RUN.items() if status != 200}
 REPLY: Final = answered("The reply, whole or as events.", "application/json", "text/event-stream") | _FAILURES
-COUNTED: Final = answered("The estimate.", "application/json") | {
-    status: _FAILURES[status] for status in (400, 401, 403, 404, 413, 500, 503)
+COUNTED: Final = answered("The number of tokens.", "application/json") | {
+    status: _FAILURES[status] for status in (400, 401, 403, 404, 413, 429, 500, 503)
 }

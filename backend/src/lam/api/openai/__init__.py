@@ -1,1 +1,1 @@
-"""OpenAI's interface: routes, answers and readers. The shapes are in `protocol/openai.py`; it must not start a run itself."""
+"""What OpenAI's interface says of itself, and its failures. The shapes are in `protocol/openai.py`, the routes in `api/routers`."""

@@ -57,7 +57,7 @@ async def list_tokens(caller: Caller, parts: Parts) -> list[ListedToken]:
 
 @router.delete("/tokens/{token_id}", status_code=204, responses=answers(401, 403, 404, 422, 503), summary="End one of my logins")
 async def revoke_token(token_id: Annotated[int, Path(ge=1, le=MAX_ID)], caller: Caller, parts: Parts) -> None:
-    """Open streams of this login are closed within seconds; the replies continue."""
+    """Open streams of this login are closed within seconds; their replies go on as `on_disconnect` says."""
     await parts.accounts.revoke(caller, token_id)
 
 

@@ -106,7 +106,7 @@ async def upload_document(request: Request, caller: Caller, parts: Parts) -> Doc
 
 @router.get(
     "/sessions/{session_id}/export",
-    responses=FILE | answers(401, 404, 422, 503),
+    responses=FILE | answers(401, 403, 404, 422, 503),
     response_class=Response,
     summary="Export a session",
 )

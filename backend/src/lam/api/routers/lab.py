@@ -95,12 +95,12 @@ async def list_runs(caller: Caller, parts: Parts) -> list[ListedLabRun]:
 
 @router.post("/runs", status_code=201, responses=answers(401, 403, 404, 409, 422, 429, 503), summary="Make and start a run")
 async def create_run(body: NewLabRun, caller: Caller, parts: Parts) -> LabRunAnswer:
-    """Its cells wait for idle places of the models and make way for people."""
+    """Its cells wait for idle places of the models and make way for people, unless it is `attended`."""
     described = await parts.lab.create(caller.user.id, new_run(body))
     return run_answer(described, await parts.lab.cells(caller.user.id, described.run.id))
 
 
-@router.get("/runs/{run_id}", responses=answers(401, 404, 422, 503), summary="One run with its cells")
+@router.get("/runs/{run_id}", responses=answers(401, 404, 409, 422, 503), summary="One run with its cells")
 async def get_run(run_id: RunId, caller: Caller, parts: Parts) -> LabRunAnswer:
     return await _run(run_id, caller.user.id, parts)
 
@@ -122,14 +122,16 @@ async def stop_run(run_id: RunId, caller: Caller, parts: Parts) -> LabRunAnswer:
     return await _run(run_id, caller.user.id, parts)
 
 
-@router.post("/runs/{run_id}/resume", responses=answers(401, 403, 404, 422, 503), summary="Do the stopped and failed cells again")
+@router.post(
+    "/runs/{run_id}/resume", responses=answers(401, 403, 404, 409, 422, 503), summary="Do the stopped and failed cells again"
+)
 async def resume_run(run_id: RunId, caller: Caller, parts: Parts) -> LabRunAnswer:
     """No complete cell is done again. A game goes on where it was stopped."""
     await parts.lab.resume(caller.user.id, run_id)
     return await _run(run_id, caller.user.id, parts)
 
 
-@router.get("/runs/{run_id}/cells/{number}", responses=answers(401, 404, 422, 503), summary="One cell with its transcript")
+@router.get("/runs/{run_id}/cells/{number}", responses=answers(401, 404, 409, 422, 503), summary="One cell with its transcript")
 async def get_cell(run_id: RunId, number: Number, caller: Caller, parts: Parts) -> OpenedLabCell:
     return opened_cell(await parts.lab.cell(caller.user.id, run_id, number))
 
@@ -152,7 +154,7 @@ async def add_case(run_id: RunId, number: Number, body: RegressionCase, caller: 
     return set_answer(tasks)
 
 
-@router.get("/runs/{run_id}/results", responses=answers(401, 404, 422, 503), summary="The table, baselines and comparisons")
+@router.get("/runs/{run_id}/results", responses=answers(401, 404, 409, 422, 503), summary="The table, baselines and comparisons")
 async def get_results(run_id: RunId, caller: Caller, parts: Parts) -> LabResults:
     """Of the cells that have ended so far."""
     return LabResults.model_validate(await parts.lab.results(caller.user.id, run_id))
@@ -160,7 +162,7 @@ async def get_results(run_id: RunId, caller: Caller, parts: Parts) -> LabResults
 
 @router.get(
     "/runs/{run_id}/export",
-    responses=CSV | answers(401, 404, 422, 503),
+    responses=CSV | answers(401, 404, 409, 422, 503),
     summary="A run as a file",
     response_model=LabExport,
 )

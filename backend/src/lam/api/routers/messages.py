@@ -29,7 +29,8 @@ MessageId = Annotated[int, Path(ge=1, le=MAX_ID)]
 StreamId = Annotated[str, Path(min_length=1, max_length=64, pattern="^[A-Za-z0-9_-]+$")]
 EVENTS: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "Server-Sent Events: metadata, progress, thinking, chunk, tool_call, and one done or error as the last. "
+        "description": "Server-Sent Events: metadata, progress, thinking, chunk, image, tool_call, tool_result, relabel, and one "
+        "done or error as the last. "
         "docs/protocols/http-stream.md describes them.",
         "content": {
             "text/event-stream": {

@@ -71,7 +71,7 @@ async def open_room(body: NewRoomBody, caller: Caller, parts: Parts) -> RoomAnsw
     return room_answer(await parts.rooms.open(caller.user.id, body.room()))
 
 
-@router.post("/look", responses=answers(404, 422, 429, 503), summary="What a code leads to")
+@router.post("/look", responses=answers(403, 404, 422, 429, 503), summary="What a code leads to")
 async def look(body: Code, request: Request, caller: MaybeCaller, parts: Parts) -> RoomLookAnswer:
     """Nothing happens yet. Only wrong codes are throttled."""
     found = await parts.rooms.look(body.code, address_of(request))
@@ -176,7 +176,10 @@ async def leaderboard(room_id: RoomId, caller: Caller, parts: Parts) -> list[Ran
 
 
 @router.get(
-    "/{room_id}/qr.svg", response_class=Response, responses=SVG | answers(401, 404, 422, 503), summary="A room's address to scan"
+    "/{room_id}/qr.svg",
+    response_class=Response,
+    responses=SVG | answers(401, 403, 404, 422, 503),
+    summary="A room's address to scan",
 )
 async def qr(room_id: RoomId, request: Request, caller: Caller, parts: Parts) -> Response:
     """For its owner. The address is LAM_PUBLIC_URL's, or the one that you asked at."""

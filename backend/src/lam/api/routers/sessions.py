@@ -74,7 +74,7 @@ async def get_session(session_id: SessionId, caller: Caller, parts: Parts) -> Se
     return session_answer(await parts.sessions.get(caller.user.id, session_id), parts.sessions)
 
 
-@router.patch("/{session_id}", responses=answers(401, 403, 404, 422, 503), summary="Change a session")
+@router.patch("/{session_id}", responses=answers(401, 403, 404, 409, 422, 503), summary="Change a session")
 async def change_session(session_id: SessionId, body: SessionChanges, caller: Caller, parts: Parts) -> SessionAnswer:
     """Absent fields stay as they are; null clears a field. Changes apply from the next message on."""
     changes = body.model_dump(exclude_unset=True)

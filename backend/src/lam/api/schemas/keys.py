@@ -66,7 +66,7 @@ class KeyAnswer(Schema):
     created_at: Time
     expires_at: Time | None
     last_used_at: Time | None = Field(description="Accurate to a minute.")
-    budgets: list[BudgetAnswer] = Field(description="Empty, or the key's own budget.")
+    budgets: list[BudgetAnswer] = Field(description="Empty, or the key's own budget, and what `lam.toml` gives to each key.")
 
 
 class MadeKey(Schema):

@@ -196,7 +196,8 @@ class MessageAnswer(Schema):
         description="Of a reply: mode, model, simulated, finish_reason; tool_calls and continues where there are any. `shown`: how "
         "much the model read of each document, where one did not fit whole (`whole` pages out of `of`, of a `unit`). "
         "`pictures_left_out`: ids of pictures of the conversation that it did not get. `pictures_lost`: how many pictures of the "
-        "reply could not be kept.",
+        "reply could not be kept. `server`: who answered, where there are several. `healed`: where the reply went on after a "
+        "break. `stopped_by`: who stopped it, of several people. `program`: of a conversation of a program.",
         examples=[{"mode": "sse", "model": "SmolLM2-135M-Instruct", "simulated": False, "finish_reason": "stop"}],
     )
     usage: TokenUsage | None = Field(description="Token counts of a reply; null if the model said nothing.")

@@ -48,7 +48,7 @@ class SessionAnswer(SamplingValues):
     pinned: bool = Field(description="Whether the session stays at the top of the page's list.")
     folder_id: int | None = Field(description="The folder that the session is in.")
     room_id: int | None = Field(None, description="The room that the session belongs to.")
-    unread: bool = Field(description="Whether a reply ended while nobody was reading.")
+    unread: bool = Field(description="Whether a reply ended while nobody was reading; of its owner's sessions alone.")
     role: Literal["owner", "steer", "watch"] = Field(
         description="What you are in this session; docs/reference/roles.md says what each may do. Only its owner sees the system "
         "prompt, the template, the folder and the pin."

@@ -55,7 +55,9 @@ class ModelsAnswer(Schema):
 
 class EngineHealth(Schema):
     state: Literal["ready", "loading", "unreachable"]
-    address: str | None = Field(None, description="Host and port of the model's server; null where workers answer.")
+    address: str | None = Field(
+        None, description="Host and port of the model's server, or the name of the model's file; null where workers answer."
+    )
     detail: str | None
     slots: int | None
     chat_address: str | None = Field(None, description="The address of the chat that replies come from; null with workers.")

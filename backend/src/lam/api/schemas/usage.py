@@ -10,12 +10,12 @@ from lam.storage.models import UsageRow
 
 
 class Sums(Schema):
-    generations: int = Field(description="Replies and titles.")
+    generations: int = Field(description="Runs: replies, titles, hints in the maze, trials of the lab, and what programs ask for.")
     complete: int
     cancelled: int
     interrupted: int
     failed: int
-    metered: int = Field(description="Number of replies and titles with token counts, from the model's server or estimated.")
+    metered: int = Field(description="Number of runs with token counts, from the model's server or estimated.")
     estimated: int = Field(description="Number of those whose counts are estimates, because the server reported none.")
     prompt_tokens: int
     completion_tokens: int
@@ -50,7 +50,8 @@ class UserSums(Sums):
 
 
 class UsageAnswer(Schema):
-    """Days are in UTC. `sessions` are the caller's own; `users` is set for an admin who asks for everybody."""
+    """Days are in UTC. `sessions`: those in which the caller asked, and which they may still read; `users` is set for an admin who
+    asks for everybody."""
 
     first: date
     last: date

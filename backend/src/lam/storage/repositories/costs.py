@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Struct
 from sqlalchemy import ColumnElement, FromClause, case, func, insert, select
 
-from lam.storage.access import own
+from lam.storage.access import own, sessions_open
 from lam.storage.models import Cost, UsageRow
 from lam.storage.repositories.base import QUICK, Repository
 from lam.storage.schema import costs, keys, sessions, users
@@ -57,11 +57,14 @@ class Costs(Repository):
         await self._changed(_ADD, msgspec.structs.asdict(cost))
 
     async def summed(self, grouping: Grouping, wanted: "Wanted", limit: int) -> list[UsageRow]:
-        """Returns sums over what is wanted. Days come in order, everything else by tokens, most first."""
+        """Returns sums over what is wanted. Days come in order, everything else by tokens, most first. By session: only those that
+        the user may still read."""
         groups = _KEYS[grouping]
         query = select(*groups, *_SUMS).select_from(_source(grouping)).where(*wanted.conditions())
         spent = _SUMS[7] + _SUMS[8]
         in_order = grouping in ("day", "finest")
+        if grouping == "session" and wanted.user_id is not None:
+            query = query.where(sessions_open("read", wanted.user_id))
         query = query.group_by(*groups).order_by(*(groups if in_order else (spent.desc(), *groups))).limit(limit)
         usage = []
         for row in await self._connection.execute(query):

@@ -154,6 +154,9 @@ class Invitations(Repository):
         query = delete(invitations).where(invitations.c.id == invitation_id, invitations.c.session_id == session_id)
         return bool(await self._changed(query))
 
+    async def remove_all(self, session_id: int) -> None:
+        await self._changed(delete(invitations).where(invitations.c.session_id == session_id))
+
     async def count(self, session_id: int) -> int:
         query = select(func.count()).where(invitations.c.session_id == session_id)
         return int((await self._connection.execute(query)).scalar_one())
