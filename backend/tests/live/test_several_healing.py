@@ -9,6 +9,7 @@ import os
 import random
 import signal
 from collections.abc import Iterable
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ THINGS = "a robot;rain;the sea;a bridge;bread;the moon;a clock;trees;a river;sno
 MORE = [f"What would you tell a child about {thing}?" for thing in THINGS.split(";")]
 QUESTIONS = (*ASKED, *MORE) if IS_LONG else ASKED[:2]
 KILLS = 3  # of one reply
+REASONS = {"gateway_lost", "interrupted"}
 
 pytestmark = [pytest.mark.live, pytest.mark.postgresql, pytest.mark.timeout(1800 if IS_LONG else 300)]
 
@@ -80,7 +82,10 @@ async def test_the_text_is_the_undisturbed_one(redis: RedisServer, tmp_path: Pat
             healed.extend(stored["metadata"].get("healed") or [])
             return done.full_content
 
-        for asked in QUESTIONS:
+        for number, asked in enumerate(cycle(QUESTIONS)):
+            # A gateway that dies before its next checkpoint leaves no word of a break, and a reply may end behind its reader.
+            if number >= len(QUESTIONS) and ({heal["reason"] for heal in healed} >= REASONS if IS_LONG else healed):
+                break
             undisturbed = await answer(asked)
             places = chance.sample(range(1, len(undisturbed) - 10), KILLS)
             before = dict(killed)
@@ -91,8 +96,6 @@ async def test_the_text_is_the_undisturbed_one(redis: RedisServer, tmp_path: Pat
             assert text == undisturbed
     with capsys.disabled():
         print(f"\nKilled {killed}; went on {len(healed)} times")
-    # A gateway that dies before its first checkpoint leaves no text to go on from; among a few, that may be each one.
-    assert {heal["reason"] for heal in healed} >= ({"gateway_lost", "interrupted"} if IS_LONG else {"interrupted"})
 
 
 def folded(events: list[Event]) -> Snapshot:

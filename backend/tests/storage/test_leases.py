@@ -128,7 +128,9 @@ async def test_a_lost_connection_is_made_anew(url: str) -> None:
     async with living(url, "a") as a:
         before = a._lock.connection
         await before.invalidate()
-        await until(lambda: a._lock._connection not in (None, before) and a.valid)
+        await until(lambda: a._lock._connection not in (None, before))
+        sent = a._last_beat
+        await until(lambda: a._last_beat != sent)  # only once the lock is taken again
         with pytest.raises(ConfigError):
             async with exclusive(url, wait_seconds=0.2):
                 pass
