@@ -68,10 +68,11 @@ async def thoughts_after_the_request(gateway: Gateway, client: Client) -> tuple[
         metadata = stream.events[0][1]
         assert isinstance(metadata, Metadata)
         await client.call("POST", f"/api/chatbot/streams/{metadata.stream_id}/answer_now")
-        seen = len(stream.events)
+        running = await client.call("GET", f"/api/chatbot/sessions/{session}/stream")
         done = (await stream.rest())[-1]
     assert isinstance(done, Done)
-    return sum(isinstance(event, Thinking) for _, event in stream.events[seen:]), done
+    last = running["last_event_id"] if running else stream.events[-1][0]
+    return sum(isinstance(event, Thinking) and number > last for number, event in stream.events), done
 
 
 async def test_a_model_that_thinks_on_answers_when_it_is_asked_to(thinking_url: str, tmp_path: Path) -> None:
