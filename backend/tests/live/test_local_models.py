@@ -327,7 +327,7 @@ async def test_a_reply_goes_on_when_the_process_of_its_model_has_died(tmp_path: 
     path.write_text(FILE.format(memory=ONE_FITS))
     async with running_gateway(tmp_path / "data", lam_config=path) as gateway, gateway.client() as client:
         session = (await client.create_session())["id"]
-        reply = client.send(session, "Tell me a long story.", model="small", max_tokens=120, temperature=0)
+        reply = client.send(session, "Tell me a long story.", model="small", max_tokens=250, temperature=0)
         events = list[Event]()
         async with aclosing(reply):
             async for event in reply:
